@@ -1,0 +1,1 @@
+"""The engine: plans, runs and proves a corpus build; knows nothing of text and no stage by name."""

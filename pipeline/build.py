@@ -1,0 +1,131 @@
+"""`lauter build` and `lauter plan`: a checked manifest, a run folder, an executor, and what to show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from lauter.pipeline.corpus import CORPUS
+from lauter.pipeline.executors.executor import Executor
+from lauter.pipeline.executors.inline import InlineExecutor
+from lauter.pipeline.lock import build_lock
+from lauter.pipeline.manifest import Manifest
+from lauter.pipeline.plan import Plan
+from lauter.pipeline.progress import BuildProgress
+from lauter.pipeline.run import LazyExecutor, RunReport
+from lauter.pipeline.run import build as run_plan
+from lauter.pipeline.status import PLAN
+from lauter.pipeline.storage import Storage
+from lauter.pipeline.task import Result, finished
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """Where to build and with what."""
+
+    out: str
+    executor: str
+    workers: int
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOutcome:
+    """What came of it; `corpus` is empty where tasks failed."""
+
+    report: RunReport
+    corpus: dict[str, Any]
+
+
+def build_corpus(manifest: Manifest, options: BuildOptions, console: Console) -> BuildOutcome:
+    """Build or resume; raises `StorageError` where the run folder can't be used."""
+    storage = Storage(options.out)
+
+    def make() -> Executor:
+        if options.executor == "inline":
+            return InlineExecutor()
+        from lauter.pipeline.executors.ray import RayExecutor
+
+        return RayExecutor(options.workers, options.address)
+
+    for source in manifest.sources:
+        if not source.files:
+            console.print(f"[yellow]source {source.name}: no file found; the build goes on without it[/]")
+    with build_lock(storage):
+        plan = Plan(manifest, storage)
+        nodes = Counter(node.name.split("/", 1)[0] for node in plan.first_half())
+        storage.write_json(PLAN, dict(nodes) | {"ledger": len(plan.parts)})
+        sizes = {f"documents/{part.name}": part.file.size for part in plan.parts}
+        with BuildProgress(console, storage, sizes) as progress:
+            report = run_plan(plan, LazyExecutor(make), progress)
+    return BuildOutcome(report, {} if report.failures else storage.read_json(CORPUS))
+
+
+def describe_plan(manifest: Manifest, out: str | None) -> dict[str, Any]:
+    """Sources, stages and tasks; with a run folder also how many tasks are done. Writes nothing."""
+    data: dict[str, Any] = {
+        "name": manifest.name,
+        "seed": manifest.seed,
+        "sources": [
+            {
+                "name": source.name,
+                "kind": source.kind,
+                "files": len(source.files),
+                "bytes": sum(file.size for file in source.files),
+            }
+            for source in manifest.sources
+        ],
+        "stages": [
+            {"name": spec.name, "version": spec.load().version, "config": dict(spec.config)}
+            for spec in [*manifest.stages, *([manifest.barrier] if manifest.barrier else [])]
+        ],
+        "tokenizer": dict(manifest.encoder.config),
+        "sharding": manifest.sharding.model_dump(mode="json"),
+    }
+    if out is None:
+        return data
+    plan = Plan(manifest, ReadOnlyStorage(out))
+    results: dict[str, Result] = {}
+    steps: dict[str, dict[str, int]] = {}
+    for node in plan.first_half():
+        step = steps.setdefault(node.name.split("/", 1)[0], {"tasks": 0, "done": 0})
+        step["tasks"] += 1
+        if all(name in results for name in node.after):
+            before = finished(plan.storage, node.build(results))
+            if before is not None:
+                results[node.name] = before
+                step["done"] += 1
+    data["steps"] = steps
+    data["finished"] = plan.storage.size(CORPUS) is not None
+    return data
+
+
+class ReadOnlyStorage(Storage):
+    """A run folder that a plan may look at; what would be published is only named."""
+
+    def write(self, path: str, data: bytes) -> Any:  # noqa: ANN401 - nothing is published, nothing is returned
+        """Publish nothing."""
+
+
+def print_plan(console: Console, data: dict[str, Any]) -> None:
+    """The plan as tables."""
+    table = Table(title=f"{data['name']}: sources", title_justify="left")
+    for header in ("source", "kind", "files", "MB"):
+        table.add_column(header, justify="right" if header in ("files", "MB") else "left")
+    for source in data["sources"]:
+        table.add_row(source["name"], source["kind"], f"{source['files']:,}", f"{source['bytes'] / 1e6:,.1f}")
+    console.print(table)
+    stages = Table(title="stages, in order", title_justify="left")
+    for header in ("stage", "version", "parameters"):
+        stages.add_column(header, overflow="fold")
+    for stage in data["stages"]:
+        parameters = ", ".join(f"{name}={value}" for name, value in stage["config"].items())
+        stages.add_row(stage["name"], str(stage["version"]), parameters)
+    console.print(stages)
+    if "steps" in data:
+        for name, counts in data["steps"].items():
+            console.print(f"  {name:<10} {counts['done']:>6} of {counts['tasks']:>6} tasks done", highlight=False)

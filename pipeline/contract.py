@@ -1,0 +1,207 @@
+"""The contract between the engine and a stage: four kinds of part, and nothing else.
+
+* A **reader** turns one file into records.
+* A **map stage** is row-local: it annotates a batch and says which rows to drop and why. It never deletes;
+  the engine filters and writes the ledger, so no stage can forget a drop.
+* A **barrier stage** needs all documents: it emits small keyed records, reduces them by key range, and joins the
+  results to clusters.
+* An **encoder** turns the text of a kept document into token ids.
+
+Hard decisions (`apply`) drop at once; soft decisions (`decide`) are made later, from score columns alone, so that a
+changed threshold re-reads a few bytes a document and never text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, BinaryIO, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+
+class InputFile(NamedTuple):
+    """Marks a config field that names a file the stage reads; the engine resolves it, checks it and digests it."""
+
+    kind: Literal["model", "snapshot", "file"] = "file"
+
+
+ModelPath = Annotated[str, InputFile("model")]
+SnapshotPath = Annotated[str, InputFile("snapshot")]
+FilePath = Annotated[str, InputFile("file")]
+
+
+class StageConfig(BaseModel):
+    """Base of every stage's parameters: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Reason(NamedTuple):
+    """Why a stage drops a row, and how the ledger counts it."""
+
+    name: str
+    verdict: Literal["dropped", "error"] = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a stage says of a batch of n rows.
+
+    `reason` has shape (n,), dtype uint8: 0 keeps the row, i drops it for `stage.reasons[i - 1]`.
+    `columns` are new or rewritten columns of n rows each (rows that are dropped may hold nulls).
+    `rule` is the evidence, an array of `schema.RULE` with n rows, null where there is none.
+    """
+
+    reason: NDArray[np.uint8]
+    columns: Mapping[str, pa.Array] = field(default_factory=dict)
+    rule: pa.StructArray | None = None
+
+    @property
+    def keep(self) -> NDArray[np.bool_]:
+        """The keep mask, shape (n,)."""
+        keep: NDArray[np.bool_] = self.reason == 0
+        return keep
+
+
+@dataclass(frozen=True, slots=True)
+class StageContext:
+    """What the engine gives a stage besides its parameters."""
+
+    seed: int = 0
+    artefacts: str | None = None
+    """Local folder with what `prepare` made, for a stage that has it."""
+    quarantine: str | None = None
+    """Local folder where a row that tripped a wall-clock guard is remembered by doc_id: a rerun decides the same."""
+
+
+class MapStage(Protocol):
+    """A row-local stage. Constructed in every worker as `Stage(config, context)`."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    """Raised whenever the output for some input may change: it is part of every key downstream."""
+    Config: ClassVar[type[StageConfig]]
+    reads: ClassVar[tuple[str, ...]]
+    documents: ClassVar[pa.Schema]
+    """Columns it writes into documents/ (new, or `text` if it is a declared rewriter)."""
+    scores: ClassVar[pa.Schema]
+    """Columns it writes into scores/; `decide` sees these only."""
+    reasons: ClassVar[tuple[Reason, ...]]
+
+    def open(self) -> None:
+        """Load models; called once per worker process before the first batch."""
+
+    def apply(self, batch: pa.RecordBatch) -> Verdict:
+        """Annotate a batch: exactly as many rows out as in. Raises nothing for bad rows."""
+        ...
+
+
+@runtime_checkable
+class SoftStage(Protocol):
+    """A map stage that also decides from its scores. `decision_fields` are the config fields `apply` never reads."""
+
+    reasons: ClassVar[tuple[Reason, ...]]
+    decision_fields: ClassVar[frozenset[str]]
+
+    def decide(self, scores: pa.RecordBatch) -> Verdict:
+        """Reasons (and rules) from score columns alone; `columns` stays empty."""
+        ...
+
+
+@runtime_checkable
+class PreparedStage(Protocol):
+    """A map stage that needs something built once from its input files before any worker starts."""
+
+    def prepare(self, out: str) -> Mapping[str, int]:
+        """Build into the local folder `out` (deterministic bytes); return counts for the report."""
+        ...
+
+
+class BarrierStage(Protocol):
+    """A stage that joins documents into clusters. Nodes are uint64, given by the engine."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    Config: ClassVar[type[StageConfig]]
+    reads: ClassVar[tuple[str, ...]]
+
+    def emit(self, batch: pa.RecordBatch) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+        """Keys of a batch: (row index in the batch, key) pairs, any number per row. Text is read here only."""
+        ...
+
+    def reduce(self, key: NDArray[np.uint64], node: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Edges, shape (m, 2), between nodes that share a key. Sees one key range at a time, in any order of rows."""
+        ...
+
+    def finish(self, edges: Iterable[NDArray[np.uint64]]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """(node, cluster) of every node that has an edge, sorted by node; cluster = smallest node of its component."""
+        ...
+
+
+class Encoder(Protocol):
+    """Turns text into token ids."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    Config: ClassVar[type[StageConfig]]
+
+    def open(self) -> None:
+        """Load the vocabulary; once per worker process."""
+
+    def encode(self, text: pa.LargeStringArray, spans: pa.ListArray | None) -> pa.ListArray:
+        """Token ids (list<uint32>) of each text, BOS first and EOS last; `spans` are placeholders (schema.SPAN)."""
+        ...
+
+    def files(self) -> Mapping[str, bytes]:
+        """The files (name -> canonical bytes) a reader of the shards needs to decode them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBatch:
+    """Some records of a file, in file order, with a reason for those that end in the reader."""
+
+    records: pa.RecordBatch
+    """Of `schema.RECORD`."""
+    verdict: Verdict
+    others: Mapping[str, int] = field(default_factory=dict)
+    """Entries seen since the last batch that are no records (WARC type -> count)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileCount:
+    """What an independent count finds in a file: records plus corrupt ranges, as the ledger must have them."""
+
+    records: int
+    corrupt_ranges: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Ledger rows that the file must have."""
+        return self.records + self.corrupt_ranges
+
+
+class Reader(Protocol):
+    """Reads one file of a source. Constructed as `Reader(config, source_name)`."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    Config: ClassVar[type[StageConfig]]
+    reasons: ClassVar[tuple[Reason, ...]]
+    provides_text: ClassVar[bool]
+    """Whether its records hold `text` already, so that no stage need extract it."""
+
+    def check(self, stream: BinaryIO) -> None:
+        """Raise `ValueError` if the configured columns are not in the file; called while the manifest is validated."""
+
+    def read(self, stream: BinaryIO, file: str) -> Iterator[ReadBatch]:
+        """Yield every record once, in file order, batches cut at about 16 MB. Never raises for bad bytes."""
+        ...
+
+    def count(self, stream: BinaryIO) -> FileCount:
+        """Count the same file by other code than `read`."""
+        ...

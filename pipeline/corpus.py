@@ -1,0 +1,193 @@
+"""What makes a run folder a corpus: its index, its lock file, and `corpus.json`, written when everything is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from lauter import __version__
+from lauter.pipeline.manifest import StageSpec, input_fields
+from lauter.pipeline.report.page import write_report
+from lauter.pipeline.report.summary import summarise
+from lauter.pipeline.storage import Output, Storage, StorageError
+from lauter.pipeline.task import Result
+
+if TYPE_CHECKING:
+    from lauter.pipeline.plan import Plan
+
+CORPUS = "corpus.json"
+OWNED = ("documents", "scores", "decisions", "ledger", "tokens", "state")
+"""Folders in which a file that the current plan did not make is a leftover."""
+
+
+def finished_lineage(storage: Storage) -> str | None:
+    """The lineage of the corpus in a run folder, or None where none is finished."""
+    if storage.size(CORPUS) is None:
+        return None
+    try:
+        lineage: str = storage.read_json(CORPUS)["lineage"]
+    except (StorageError, KeyError):
+        return None
+    return lineage
+
+
+def finish(plan: Plan, results: Mapping[str, Result], tokenizer: Mapping[str, bytes], tokenizer_digest: str) -> None:
+    """Write index, tokenizer, lock file, report and, last, corpus.json."""
+    storage = plan.storage
+    cells = plan.shard_cells(results)
+    layout = plan.layout_id(cells)
+    stream = plan.manifest.sharding.stream
+    shards = [results[f"pack/{shard:05d}"] for shard in range(len(cells))]
+    extra = [storage.write(f"tokens/tokenizer/{name}", tokenizer[name]) for name in sorted(tokenizer)]
+    index = {
+        "layout_id": layout,
+        "tokenizer": {"sha256": tokenizer_digest, "files": [output.to_json() for output in extra]},
+        "streams": {
+            stream: {
+                "rows": sum(shard.info["documents"] for shard in shards),
+                "tokens": sum(shard.info["tokens"] for shard in shards),
+                "shards": [{**shard.output("tokens").to_json(), "tokens": shard.info["tokens"]} for shard in shards],
+            }
+        },
+    }
+    extra.append(storage.write_json("tokens/index.json", index))
+    lock = lock_file(plan, results)
+    extra.append(storage.write("manifest.lock.yaml", yaml.safe_dump(lock, sort_keys=False).encode()))
+    ledger = [results[f"ledger/{part.name}"].output("ledger") for part in plan.parts]
+    summary = summarise(storage, [output.path for output in ledger])
+    plan.save_digests()
+    corpus = {
+        "name": plan.manifest.name,
+        "lauter": __version__,
+        "lineage": lineage(plan, results),
+        "layout_id": layout,
+        "order": ["read", *(spec["name"] for spec in plan.stages), *([plan.barrier["name"]] if plan.barrier else [])],
+        "summary": summary,
+        "stages": _stage_counts(plan, results),
+        "inputs": [_input(part, results[f"documents/{part.name}"]) for part in plan.parts],
+        "sources": {
+            source.name: {
+                "kind": source.kind,
+                "options": dict(source.config),
+                "files": len(source.files),
+                "optional": source.optional,
+            }
+            for source in plan.manifest.sources
+        },
+        "prepared": {name: results[f"prepare/{name}"].info["counts"] for name in plan.prepared},
+        "clusters": results["cluster/all"].info if plan.barrier else None,
+        "files": {
+            "ledger": [output.to_json() for output in ledger],
+            "tokens": [shard.output("tokens").to_json() for shard in shards],
+            "documents": _outputs(plan, results, "documents", "documents"),
+            "scores": _outputs(plan, results, "documents", "scores"),
+            "decisions": _outputs(plan, results, "decide", "decisions"),
+            "prepared": [output.to_json() for name in plan.prepared for output in results[f"prepare/{name}"].outputs],
+            "other": [output.to_json() for output in extra],
+        },
+        "ledger_sha256": combined_digest(ledger),
+    }
+    write_report(storage, corpus)
+    storage.write_json(CORPUS, corpus)
+
+
+def combined_digest(outputs: list[Output]) -> str:
+    """One SHA-256 over a list of files: their paths and digests, in order of path."""
+    digest = hashlib.sha256()
+    for output in sorted(outputs, key=lambda item: item.path):
+        digest.update(f"{output.path}\0{output.sha256}\n".encode())
+    return digest.hexdigest()
+
+
+def _outputs(plan: Plan, results: Mapping[str, Result], step: str, folder: str) -> list[dict[str, Any]]:
+    return [results[f"{step}/{part.name}"].output(folder).to_json() for part in plan.parts]
+
+
+def _input(part: Any, result: Result) -> dict[str, Any]:  # noqa: ANN401 - plan.Part, kept out to break a cycle
+    return {
+        "part": part.name,
+        "source": part.source,
+        "uri": part.file.uri,
+        "file": part.file_name,
+        "size": part.file.size,
+        "sha256": result.info["input_sha256"],
+        "records": result.info["records"],
+        "counted": result.info["counted"],
+        "others": result.info["others"],
+    }
+
+
+def _stage_counts(plan: Plan, results: Mapping[str, Result]) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {}
+    for part in plan.parts:
+        for name, stage in results[f"documents/{part.name}"].info["stages"].items():
+            row = counts.setdefault(name, {"rows": 0, "dropped": 0})
+            row["rows"] += stage["rows"]
+            row["dropped"] += stage["dropped"]
+    return counts
+
+
+def _config_without_paths(spec: Mapping[str, Any]) -> dict[str, Any]:
+    cls = StageSpec(spec["name"], spec["target"], {}, (), spec["python_path"]).load()
+    paths = {name for name, _ in input_fields(cls.Config)}
+    return {name: value for name, value in spec["config"].items() if name not in paths}
+
+
+def lock_file(plan: Plan, results: Mapping[str, Result]) -> dict[str, Any]:
+    """The manifest, resolved: every parameter with its value, every input and model with size and digest."""
+    manifest = plan.manifest
+
+    def stage(spec: Mapping[str, Any]) -> dict[str, Any]:
+        return {"version": spec["version"], "config": spec["config"], "inputs": spec["inputs"]}
+
+    return {
+        "name": manifest.name,
+        "lauter": __version__,
+        "seed": manifest.seed,
+        "sources": [
+            {"name": source.name, "kind": source.kind, "options": dict(source.config)} for source in manifest.sources
+        ],
+        "inputs": [
+            {
+                "source": part.source,
+                "uri": part.file.uri,
+                "size": part.file.size,
+                "sha256": results[f"documents/{part.name}"].info["input_sha256"],
+            }
+            for part in plan.parts
+        ],
+        "stages": [{spec["name"]: stage(spec)} for spec in [*plan.stages, *([plan.barrier] if plan.barrier else [])]],
+        "tokenizer": stage(plan.encoder),
+        "sharding": manifest.sharding.model_dump(mode="json"),
+    }
+
+
+def lineage(plan: Plan, results: Mapping[str, Result]) -> str:
+    """SHA-256 over what the corpus was made from: parameters, versions, and digests of all inputs; no path, no time."""
+    lock = lock_file(plan, results)
+    for item in lock["inputs"]:
+        del item["uri"]
+    specs = [*plan.stages, *([plan.barrier] if plan.barrier else [])]
+    lock["stages"] = [
+        {spec["name"]: {"version": spec["version"], "config": _config_without_paths(spec), "inputs": spec["inputs"]}}
+        for spec in specs
+    ]
+    lock["tokenizer"] = {**lock["tokenizer"], "config": _config_without_paths(plan.encoder)}
+    return hashlib.sha256(json.dumps(lock, sort_keys=True).encode()).hexdigest()
+
+
+def remove_stale(plan: Plan, results: Mapping[str, Result]) -> None:
+    """Remove what an earlier plan left in the folders that a build owns."""
+    storage = plan.storage
+    wanted = {output.path for result in results.values() for output in result.outputs}
+    wanted |= {f"state/{name}.json" for name in results}
+    wanted |= {"tokens/index.json", "state/digests.json"} | set(storage.list("tokens/tokenizer"))
+    keep = ("state/listings/", "state/quarantine/", "state/lock")
+    for folder in OWNED:
+        for path in storage.list(folder):
+            if path not in wanted and not path.startswith(keep):
+                storage.delete(path)

@@ -1,0 +1,63 @@
+"""Runs tasks on Ray Core: local by default, a cluster by its address.
+
+Ray places, retries and scales our processes; bytes stay in files, so through Ray travel only tasks and results of a few
+kilobytes. A worker that dies (killed, out of memory, lost node) is replaced and its task tried again; what raised an
+exception of its own is not tried again, since it would raise again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from lauter.pipeline.executors.executor import Outcome
+from lauter.pipeline.task import Result, Task
+from lauter.pipeline.worker import execute
+
+CRASH_RETRIES = 3
+OBJECT_STORE_BYTES = 96 << 20
+"""Ray's least is 75 MiB; only paths and numbers pass through it."""
+
+
+class RayExecutor:
+    """Ray Core with one CPU a task."""
+
+    def __init__(self, workers: int, address: str | None) -> None:
+        self.window = 2 * workers
+        # Ray's own usage report and its log forwarding would write over the progress display.
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        local: dict[str, Any] = {}
+        if address is None:
+            local = {"num_cpus": workers, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
+        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
+        self._run = ray.remote(num_cpus=1, max_retries=CRASH_RETRIES)(execute)
+        self._flying: dict[Any, Task] = {}
+
+    def submit(self, task: Task) -> None:
+        """Hand a task to Ray."""
+        self._flying[self._run.remote(task)] = task
+
+    def wait(self) -> list[Outcome]:
+        """Every task that has ended, at least one."""
+        done, _ = ray.wait(list(self._flying), num_returns=1)
+        ready, _ = ray.wait(list(self._flying), num_returns=len(self._flying), timeout=0)
+        return [self._outcome(reference) for reference in dict.fromkeys([*done, *ready])]
+
+    def _outcome(self, reference: Any) -> Outcome:  # noqa: ANN401 - Ray's object reference is untyped
+        task = self._flying.pop(reference)
+        try:
+            result: Result = ray.get(reference)
+            return Outcome(task, result)
+        except RayTaskError as error:
+            return Outcome(task, None, f"{type(error.cause).__name__}: {error.cause}\n{error}")
+        except RayError as error:
+            return Outcome(task, None, f"the worker died {CRASH_RETRIES + 1} times: {type(error).__name__}: {error}")
+
+    def close(self) -> None:
+        """Stop the local Ray, or leave the cluster."""
+        ray.shutdown()

@@ -1,0 +1,41 @@
+"""The funnel: how many records each stage left, as rows for the terminal and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def funnel_rows(summary: Mapping[str, Any], order: Sequence[str]) -> list[dict[str, Any]]:
+    """One row a stage, in pipeline order: records that reached it, that it ended, and why."""
+    ended: dict[str, dict[str, int]] = {}
+    for item in summary["reasons"]:
+        ended.setdefault(item["stage"], {})[item["reason"]] = item["records"]
+    left = summary["records"]
+    rows = []
+    for name in [*order, *sorted(set(ended) - set(order))]:
+        reasons = ended.get(name, {})
+        gone = sum(reasons.values())
+        rows.append({"stage": name, "records": left, "ended": gone, "reasons": reasons})
+        left -= gone
+    return rows
+
+
+def print_funnel(console: Console, corpus: Mapping[str, Any]) -> None:
+    """Draw the funnel of a corpus.json."""
+    summary = corpus["summary"]
+    table = Table(title=f"{corpus['name']}: {summary['records']:,} records", title_justify="left")
+    for header, justify in (("stage", "left"), ("in", "right"), ("ended", "right"), ("left", "right"), ("why", "left")):
+        table.add_column(header, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for row in funnel_rows(summary, corpus["order"]):
+        why = ", ".join(f"{name} {count:,}" for name, count in sorted(row["reasons"].items(), key=lambda i: -i[1]))
+        table.add_row(
+            row["stage"], f"{row['records']:,}", f"{row['ended']:,}", f"{row['records'] - row['ended']:,}", why
+        )
+    verdicts = summary["verdicts"]
+    table.add_section()
+    table.add_row("kept", "", "", f"{verdicts.get('kept', 0):,}", f"{summary['tokens']:,} tokens")
+    console.print(table)

@@ -1,0 +1,153 @@
+"""The ready-queue loop.
+
+Builds each task when what it waits for is done, skips what an earlier run finished, goes on past failures, and
+finishes the corpus when nothing failed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from lauter.pipeline.corpus import finish, finished_lineage, remove_stale
+from lauter.pipeline.executors.executor import Executor
+from lauter.pipeline.plan import Node, Plan
+from lauter.pipeline.storage import Storage
+from lauter.pipeline.task import Result, Task, finished
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A task that could not be done."""
+
+    name: str
+    error: str
+
+
+@dataclass
+class Observer:
+    """What a progress display hears. The default hears nothing."""
+
+    def planned(self, nodes: Sequence[Node]) -> None:
+        """More of the graph is known."""
+
+    def started(self, task: Task) -> None:
+        """A task was handed to the executor."""
+
+    def ended(self, name: str, result: Result | None, *, cached: bool) -> None:
+        """A task is done (perhaps by an earlier run), or failed (`result` None)."""
+
+
+@dataclass
+class RunReport:
+    """What a run did."""
+
+    executed: int = 0
+    cached: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    """Tasks that wait for one that failed."""
+
+
+class LazyExecutor:
+    """Makes the executor when the first task needs it: a run with nothing to do starts nothing."""
+
+    def __init__(self, make: Callable[[], Executor]) -> None:
+        self._make = make
+        self._executor: Executor | None = None
+
+    def get(self) -> Executor:
+        """The executor, made now if need be."""
+        if self._executor is None:
+            self._executor = self._make()
+        return self._executor
+
+    def close(self) -> None:
+        """Close it if it was made."""
+        if self._executor is not None:
+            self._executor.close()
+
+
+def build(plan: Plan, executor: LazyExecutor, observer: Observer) -> RunReport:
+    """Build or resume a corpus. Returns what was done; failures are in the report, not raised."""
+    report = RunReport()
+    results: dict[str, Result] = {}
+    storage = plan.storage
+    try:
+        run_nodes(storage, plan.first_half(), results, executor, observer, report)
+        if report.failures:
+            return report
+        files = plan.tokenizer_files()
+        digest = tokenizer_digest(files)
+        run_nodes(storage, plan.second_half(results, digest), results, executor, observer, report)
+        if report.failures:
+            return report
+        if report.executed or finished_lineage(storage) is None:
+            finish(plan, results, files, digest)
+            remove_stale(plan, results)
+    finally:
+        executor.close()
+    return report
+
+
+def tokenizer_digest(files: dict[str, bytes]) -> str:
+    """One SHA-256 over the tokenizer and its sidecar: names and bytes, in order of name."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(name.encode() + b"\0" + hashlib.sha256(files[name]).digest())
+    return digest.hexdigest()
+
+
+def run_nodes(
+    storage: Storage,
+    nodes: Sequence[Node],
+    results: dict[str, Result],
+    lazy: LazyExecutor,
+    observer: Observer,
+    report: RunReport,
+) -> None:
+    """Run a graph to its end; `results` gains every task that is done."""
+    observer.planned(nodes)
+    waiting = {node.name: len([name for name in node.after if name not in results]) for node in nodes}
+    followers: dict[str, list[Node]] = {}
+    for node in nodes:
+        for name in node.after:
+            followers.setdefault(name, []).append(node)
+    ready = deque(node for node in nodes if not waiting[node.name])
+    flying = 0
+
+    def done(name: str, result: Result, *, cached: bool) -> None:
+        results[name] = result
+        observer.ended(name, result, cached=cached)
+        for node in followers.get(name, ()):
+            waiting[node.name] -= 1
+            if not waiting[node.name]:
+                ready.append(node)
+
+    while ready or flying:
+        while ready and (not flying or flying < lazy.get().window):
+            node = ready.popleft()
+            task = node.build(results)
+            before = finished(storage, task)
+            if before is not None:
+                report.cached += 1
+                done(node.name, before, cached=True)
+                continue
+            if not report.executed:
+                # From here on the folder is no finished corpus until `finish` says so again.
+                storage.delete("corpus.json")
+            report.executed += 1
+            observer.started(task)
+            lazy.get().submit(task)
+            flying += 1
+        if flying:
+            for outcome in lazy.get().wait():
+                flying -= 1
+                if outcome.result is not None:
+                    done(outcome.task.name, outcome.result, cached=False)
+                else:
+                    report.failures.append(Failure(outcome.task.name, outcome.error or "unknown error"))
+                    observer.ended(outcome.task.name, None, cached=False)
+    report.skipped += [node.name for node in nodes if node.name not in results and waiting[node.name]]

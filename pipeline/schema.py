@@ -1,0 +1,147 @@
+"""Every Arrow schema of Lauter: the one place where a column is defined.
+
+A *record* is what a reader yields; a *document* is a record that passed the hard decisions; a
+*score* is a small column from which a soft decision is made; a *ledger row* says how one input
+record ended. Stages name the columns they write by asking this file (`fields`), so that a column
+has one type everywhere.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+DOC_ID = pa.binary(16)
+
+RULE = pa.struct(
+    [
+        pa.field("agent", pa.string()),
+        pa.field("signal", pa.string()),
+        pa.field("line", pa.int32()),
+        pa.field("text", pa.string()),
+    ]
+)
+"""Evidence of one decision: who or what it was about, where it stands (1-based line), and the rule's own words."""
+
+SPAN = pa.struct(
+    [
+        pa.field("start", pa.int32(), nullable=False),
+        pa.field("end", pa.int32(), nullable=False),
+        pa.field("type", pa.string(), nullable=False),
+    ]
+)
+"""A half-open range [start, end) in code points of the rewritten text, and the type of what stood there."""
+
+RECORD = pa.schema(
+    [
+        pa.field("doc_id", DOC_ID, nullable=False),
+        pa.field("file", pa.string(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("length", pa.int64(), nullable=False),
+        pa.field("url", pa.string()),
+        pa.field("fetched_at", pa.timestamp("s", tz="UTC")),
+        pa.field("http_status", pa.int32()),
+        pa.field("http_headers", pa.binary()),
+        pa.field("media_type", pa.string()),
+        pa.field("charset", pa.string()),
+        pa.field("payload", pa.large_binary()),
+        pa.field("text", pa.large_string()),
+    ]
+)
+"""What a reader yields. `offset` and `length` are bytes of the (compressed) file; `payload` is the body after
+de-chunking and decompression; `text` is set instead where the source holds text already (WET, Parquet, JSONL).
+`http_headers` is the raw header block, for the page-level signals."""
+
+IDENTITY = ("doc_id", "url", "fetched_at")
+"""The columns of a record that travel with its document."""
+
+# Columns that stages write. Kept beside the text in documents/ (DOCUMENT) or apart in scores/ (SCORE).
+DOCUMENT = pa.schema(
+    [
+        pa.field("text", pa.large_string(), nullable=False),
+        pa.field("title", pa.string()),
+        pa.field("origin_id", pa.uint64()),
+        pa.field("language", pa.string()),
+        pa.field("script", pa.string()),
+        pa.field("pii_spans", pa.list_(SPAN)),
+    ]
+)
+
+SCORE = pa.schema(
+    [
+        pa.field("chars", pa.int32()),
+        pa.field("language_score", pa.uint16()),
+        pa.field("words", pa.int32()),
+        pa.field("mean_word_length", pa.uint16()),
+        pa.field("symbol_ratio", pa.uint16()),
+        pa.field("bullet_line_ratio", pa.uint16()),
+        pa.field("ellipsis_line_ratio", pa.uint16()),
+        pa.field("alphabetic_word_ratio", pa.uint16()),
+        pa.field("stop_words", pa.uint16()),
+        pa.field("duplicate_line_ratio", pa.uint16()),
+        pa.field("duplicate_paragraph_ratio", pa.uint16()),
+        pa.field("duplicate_line_char_ratio", pa.uint16()),
+        pa.field("duplicate_paragraph_char_ratio", pa.uint16()),
+        pa.field("top_ngram_ratios", pa.list_(pa.uint16(), 3)),
+        pa.field("duplicate_ngram_ratios", pa.list_(pa.uint16(), 6)),
+        pa.field("line_punctuation_ratio", pa.uint16()),
+        pa.field("short_line_ratio", pa.uint16()),
+        pa.field("newline_ratio", pa.uint16()),
+        pa.field("pii_count", pa.int32()),
+        pa.field("toxicity", pa.uint16()),
+    ]
+)
+"""Scores are quantised before any comparison, so that the last bits of a float never change a decision. Ratios and
+probabilities are ten-thousandths (0.8215 -> 8215); `mean_word_length` is in hundredths of a code point."""
+
+RATIO_SCALE = 10_000
+"""Ratios and probabilities in score columns are round(value * RATIO_SCALE)."""
+
+VERDICTS = ("kept", "dropped", "duplicate", "error", "removed")
+
+LEDGER = pa.schema(
+    [
+        pa.field("doc_id", DOC_ID, nullable=False),
+        pa.field("source", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+        pa.field("file", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("length", pa.int64(), nullable=False),
+        pa.field("url", pa.string()),
+        pa.field("origin_id", pa.uint64()),
+        pa.field("fetched_at", pa.timestamp("s", tz="UTC")),
+        pa.field("verdict", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+        pa.field("stage", pa.dictionary(pa.int32(), pa.string())),
+        pa.field("reason", pa.dictionary(pa.int32(), pa.string())),
+        pa.field("duplicate_of", DOC_ID),
+        pa.field("rule", RULE),
+        pa.field("language", pa.dictionary(pa.int32(), pa.string())),
+        pa.field("script", pa.dictionary(pa.int32(), pa.string())),
+        pa.field("chars", pa.int32()),
+        pa.field("tokens", pa.int32()),
+        pa.field("text_sha256", pa.binary(32)),
+        pa.field("stream", pa.dictionary(pa.int32(), pa.string())),
+        pa.field("shard", pa.int32()),
+        pa.field("row", pa.int64()),
+    ]
+)
+"""One row per input record, never any text. `stage` and `reason` say where a record that was not kept ended."""
+
+TOKENS = pa.schema(
+    [
+        pa.field("doc_id", DOC_ID, nullable=False),
+        pa.field("source", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+        pa.field("language", pa.dictionary(pa.int32(), pa.string())),
+        pa.field("length", pa.int32(), nullable=False),
+        pa.field("tokens", pa.list_(pa.field("element", pa.uint32(), nullable=False)), nullable=False),
+        pa.field("removed", pa.bool_(), nullable=False),
+    ]
+)
+"""One whole document a row; `length` = number of ids in `tokens`, BOS and EOS included."""
+
+
+def fields(schema: pa.Schema, *names: str) -> pa.Schema:
+    """The named columns of a schema, in the given order.
+
+    >>> fields(SCORE, "toxicity").names
+    ['toxicity']
+    """
+    return pa.schema([schema.field(name) for name in names])

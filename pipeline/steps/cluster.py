@@ -1,0 +1,85 @@
+"""Steps `emit`, `reduce`, `cluster`: a barrier stage joins documents that share a key.
+
+emit (a task per part) reads text once and leaves small keyed records; reduce (a task per key range) turns keys that
+meet into edges; cluster (one task) turns edges into components and hands each part the clusters of its own rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from lauter.pipeline import exchange, parquet
+from lauter.pipeline.contract import BarrierStage, StageContext
+from lauter.pipeline.storage import Output as Published
+from lauter.pipeline.storage import Storage, digest_file
+from lauter.pipeline.task import Result, Task
+from lauter.pipeline.worker import listing, opened
+
+KEYS = pa.schema([pa.field("key", pa.uint64()), pa.field("row", pa.uint32())])
+EDGES = pa.schema([pa.field("smaller", pa.uint64()), pa.field("larger", pa.uint64())])
+CLUSTERS = pa.schema([pa.field("row", pa.uint32()), pa.field("cluster", pa.uint64()), pa.field("size", pa.uint32())])
+
+
+def _stage(task: Task) -> BarrierStage:
+    stage: BarrierStage = opened(task.args["stage"], StageContext(seed=task.args["seed"]))
+    return stage
+
+
+def emit(task: Task, storage: Storage) -> Result:
+    """Keys of one part's documents, partitioned by key."""
+    stage, part = _stage(task), task.args["part"]
+    keys: list[NDArray[np.uint64]] = [np.empty(0, np.uint64)]
+    rows: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)]
+    for batch in parquet.batches(storage, task.args["documents"]["path"], ["row", *stage.reads]):
+        index, key = stage.emit(batch)
+        keys.append(key)
+        rows.append(batch.column("row").to_numpy()[index])
+    key = np.concatenate(keys)
+    table = pa.Table.from_arrays([pa.array(key), pa.array(np.concatenate(rows))], schema=KEYS)
+    partitions = task.args["partitions"]
+    path = f"state/keys/{part}.arrow"
+    output = exchange.write(storage, path, table, exchange.partition_of(key, partitions), partitions)
+    return Result((output,), {"keys": len(key)})
+
+
+def reduce(task: Task, storage: Storage) -> Result:
+    """Edges between the documents that share a key of one range."""
+    paths = [output.path for output in listing(storage, task.args["listing"])]
+    partition = task.args["partition"]
+    table, part = exchange.read_parts(storage, paths, partition, KEYS)
+    node = exchange.node(part, table.column("row").to_numpy().astype(np.uint64))
+    edges = _stage(task).reduce(table.column("key").to_numpy(), node)
+    path = f"state/edges/{partition:05d}.arrow"
+    with storage.staging(path) as staged:
+        with pa.ipc.new_file(str(staged), EDGES) as writer:
+            columns = [pa.array(np.ascontiguousarray(edges[:, 0])), pa.array(np.ascontiguousarray(edges[:, 1]))]
+            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=EDGES))
+        output = Published(path, staged.stat().st_size, digest_file(staged), len(edges))
+    return Result((output,), {"edges": len(edges)})
+
+
+def cluster(task: Task, storage: Storage) -> Result:
+    """Components of all edges; each part's rows of a cluster go to its slice."""
+    edges = [output.path for output in listing(storage, task.args["listing"])]
+    node, label = _stage(task).finish(_edges(storage, edges))
+    _, inverse, sizes = np.unique(label, return_inverse=True, return_counts=True)
+    parts, rows = exchange.split_node(node)
+    table = pa.Table.from_arrays(
+        [pa.array(rows), pa.array(label), pa.array(sizes[inverse].astype(np.uint32))], schema=CLUSTERS
+    )
+    output = exchange.write(storage, "state/clusters/clusters.arrow", table, parts, task.args["parts"])
+    histogram = np.bincount(np.ceil(np.log2(sizes)).astype(np.int64))
+    return Result(
+        (output,), {"clusters": len(sizes), "clustered": len(node), "log2_sizes": [int(n) for n in histogram]}
+    )
+
+
+def _edges(storage: Storage, paths: list[str]) -> Iterator[NDArray[np.uint64]]:
+    for path in paths:
+        with storage.open(path) as source:
+            batch = pa.ipc.open_file(source).get_batch(0)
+            yield np.column_stack([batch.column(0).to_numpy(), batch.column(1).to_numpy()])

@@ -1,0 +1,127 @@
+"""Step `decide`: the soft decisions of one part, from score columns alone, and its candidates in each cluster.
+
+The first stage (in manifest order) that objects gives the reason. A document that survives and lies in a cluster
+becomes a candidate for being the cluster's canonical document.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from lauter.pipeline import exchange, parquet, schema
+from lauter.pipeline.contract import SoftStage, StageContext
+from lauter.pipeline.steps.cluster import CLUSTERS
+from lauter.pipeline.steps.same_record import ROWS
+from lauter.pipeline.storage import Output, Storage
+from lauter.pipeline.task import Result, Task
+from lauter.pipeline.worker import listing, made
+
+DECISIONS = pa.schema(
+    [
+        pa.field("doc_id", schema.DOC_ID, nullable=False),
+        pa.field("row", pa.uint32(), nullable=False),
+        pa.field("stage", pa.dictionary(pa.int32(), pa.string())),
+        pa.field("reason", pa.dictionary(pa.int32(), pa.string())),
+        pa.field("rule", schema.RULE),
+        pa.field("cluster", pa.uint64()),
+        pa.field("cluster_size", pa.uint32()),
+    ]
+)
+"""One row per document: the soft decision against it (null: none), and the cluster it lies in."""
+
+CANDIDATES = pa.schema(
+    [
+        pa.field("cluster", pa.uint64()),
+        pa.field("row", pa.uint32()),
+        pa.field("priority", pa.uint32()),
+        pa.field("fetched_at", pa.int64()),
+        pa.field("doc_id", schema.DOC_ID),
+        pa.field("text_sha256", pa.binary(32)),
+    ]
+)
+
+
+def run(task: Task, storage: Storage) -> Result:
+    """Decide one part."""
+    args = task.args
+    scores = parquet.read(storage, args["scores"]["path"])
+    rows = scores.column("row").to_numpy()
+    stage_names: list[str | None] = [None] * len(rows)
+    reasons: list[str | None] = [None] * len(rows)
+    rules: list[object] = [None] * len(rows)
+    batch = exchange.one_batch(scores)
+    for spec in args["stages"]:
+        stage = made(spec, StageContext(seed=args["seed"]))
+        if isinstance(stage, SoftStage) and batch.num_rows:
+            verdict = stage.decide(batch)
+            for index in np.flatnonzero(verdict.reason):
+                if reasons[index] is None:
+                    stage_names[index] = spec["name"]
+                    reasons[index] = stage.reasons[verdict.reason[index] - 1].name
+                    rules[index] = verdict.rule[int(index)].as_py() if verdict.rule is not None else None
+    cluster, size = _clusters(task, storage, rows)
+    text = pa.dictionary(pa.int32(), pa.string())
+    table = pa.Table.from_arrays(
+        [
+            scores.column("doc_id").combine_chunks(),
+            pa.array(rows),
+            pa.array(stage_names, text),
+            pa.array(reasons, text),
+            pa.array(rules, schema.RULE),
+            pa.array(cluster, mask=size == 0),
+            pa.array(size, mask=size == 0),
+        ],
+        schema=DECISIONS,
+    )
+    path = f"decisions/{args['part']}.parquet"
+    outputs = [parquet.write(storage, path, DECISIONS, [exchange.one_batch(table)])]
+    if args["clusters"] is not None:
+        objected = np.array([reason is not None for reason in reasons], np.bool_)
+        again = np.isin(rows, same_rows(storage, args["same"], args["ordinal"]))
+        outputs.append(_candidates(task, storage, ~objected & ~again & (size > 0), cluster))
+    return Result(tuple(outputs))
+
+
+def same_rows(storage: Storage, same: str, ordinal: int) -> NDArray[np.uint32]:
+    """Rows of one part whose doc_id stood before."""
+    paths = [output.path for output in listing(storage, same)]
+    found = [batch.column("row").to_numpy() for _, batch in exchange.read(storage, paths, ordinal)]
+    return np.concatenate([np.empty(0, ROWS.field("row").type.to_pandas_dtype()), *found])
+
+
+def _clusters(task: Task, storage: Storage, rows: NDArray[np.uint32]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+    cluster, size = np.zeros(len(rows), np.uint64), np.zeros(len(rows), np.uint32)
+    if task.args["clusters"] is not None:
+        table, _ = exchange.read_parts(storage, [task.args["clusters"]["path"]], task.args["ordinal"], CLUSTERS)
+        place = np.searchsorted(rows, table.column("row").to_numpy())
+        cluster[place] = table.column("cluster").to_numpy()
+        size[place] = table.column("size").to_numpy()
+    return cluster, size
+
+
+def _candidates(task: Task, storage: Storage, chosen: NDArray[np.bool_], cluster: NDArray[np.uint64]) -> Output:
+    args = task.args
+    mask = pa.array(chosen)
+    documents = parquet.read(storage, args["documents"]["path"], ["doc_id", "row", "fetched_at", "text_sha256"]).filter(
+        mask
+    )
+    # A document without a date ranks last among its equals.
+    fetched = documents.column("fetched_at").cast(pa.int64()).fill_null(np.iinfo(np.int64).max)
+    table = pa.Table.from_arrays(
+        [
+            pa.array(cluster[chosen]),
+            documents.column("row"),
+            pa.array(np.full(documents.num_rows, args["priority"], np.uint32)),
+            fetched,
+            documents.column("doc_id"),
+            documents.column("text_sha256"),
+        ],
+        schema=CANDIDATES,
+    )
+    # Clusters are spread by a multiplicative hash (Fibonacci, 2^64 / golden ratio): their ids are dense and small.
+    spread = cluster[chosen] * np.uint64(0x9E3779B97F4A7C15)
+    partitions = args["partitions"]
+    path = f"state/candidates/{args['part']}.arrow"
+    return exchange.write(storage, path, table, exchange.partition_of(spread, partitions), partitions)

@@ -1,0 +1,76 @@
+"""Runs a stage on a batch so that one bad row can't take the others with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from lauter.pipeline import schema
+from lauter.pipeline.contract import MapStage, Verdict
+
+FAILED = 255
+"""The reason code of a row on which the stage itself raised."""
+
+
+class StageError(Exception):
+    """A stage broke its contract or failed on nearly everything; the task can't be done."""
+
+
+def apply(stage: MapStage, batch: pa.RecordBatch) -> Verdict:
+    """`stage.apply`, checked; a batch that raises is halved until the rows that raise stand alone (code `FAILED`).
+
+    Raises `StageError` where the stage returns other rows or columns than it declares.
+    """
+    try:
+        verdict = stage.apply(batch)
+    except Exception as error:
+        if batch.num_rows == 1:
+            return _failed(stage, error)
+        half = batch.num_rows // 2
+        return _joined(stage, apply(stage, batch.slice(0, half)), apply(stage, batch.slice(half)))
+    _check(stage, batch, verdict)
+    return verdict
+
+
+def _declared(stage: MapStage) -> pa.Schema:
+    names = {field.name: field for schema_ in (stage.documents, stage.scores) for field in schema_}
+    return pa.schema(list(names.values()))
+
+
+def _check(stage: MapStage, batch: pa.RecordBatch, verdict: Verdict) -> None:
+    declared = _declared(stage)
+    if verdict.reason.shape != (batch.num_rows,) or verdict.reason.dtype != np.uint8:
+        raise StageError(f"stage {stage.name}: `reason` must be uint8 of {batch.num_rows} rows")
+    if set(verdict.columns) != set(declared.names):
+        raise StageError(f"stage {stage.name}: wrote columns {sorted(verdict.columns)}, declares {declared.names}")
+    for name, column in verdict.columns.items():
+        if len(column) != batch.num_rows or column.type != declared.field(name).type:
+            raise StageError(
+                f"stage {stage.name}: column {name} has {len(column)} rows of {column.type}, "
+                f"expected {batch.num_rows} of {declared.field(name).type}"
+            )
+    if verdict.rule is not None and len(verdict.rule) != batch.num_rows:
+        raise StageError(f"stage {stage.name}: `rule` has {len(verdict.rule)} rows, expected {batch.num_rows}")
+
+
+def _failed(stage: MapStage, error: Exception) -> Verdict:
+    rule = {"agent": None, "signal": None, "line": None, "text": f"{type(error).__name__} in stage {stage.name}"}
+    return Verdict(
+        np.array([FAILED], np.uint8),
+        {field.name: pa.nulls(1, field.type) for field in _declared(stage)},
+        pa.array([rule], schema.RULE),
+    )
+
+
+def _joined(stage: MapStage, first: Verdict, second: Verdict) -> Verdict:
+    def rule(verdict: Verdict) -> pa.StructArray:
+        return verdict.rule if verdict.rule is not None else pa.nulls(len(verdict.reason), schema.RULE)
+
+    return Verdict(
+        np.concatenate([first.reason, second.reason]),
+        {
+            field.name: pa.concat_arrays([first.columns[field.name], second.columns[field.name]])
+            for field in _declared(stage)
+        },
+        pa.concat_arrays([rule(first), rule(second)]),
+    )

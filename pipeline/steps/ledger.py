@@ -1,0 +1,101 @@
+"""Step `ledger`: every record of one part with the one verdict that it ended with."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from lauter.pipeline import exchange, parquet, schema
+from lauter.pipeline.steps.choose import LOSERS
+from lauter.pipeline.steps.decide import same_rows
+from lauter.pipeline.steps.pack import POSITIONS
+from lauter.pipeline.storage import Storage
+from lauter.pipeline.task import Result, Task
+from lauter.pipeline.worker import listing
+
+
+def run(task: Task, storage: Storage) -> Result:
+    """Join what the steps decided about one part's records.
+
+    Order of precedence: the same record seen before, the hard decision, the soft decision, a copy of another document,
+    kept.
+    """
+    args = task.args
+    records = parquet.read(storage, args["records"]["path"])
+    count = records.num_rows
+    stage = records.column("stage").cast(pa.string()).to_pylist()
+    reason = records.column("reason").cast(pa.string()).to_pylist()
+    verdict = records.column("verdict").cast(pa.string()).to_pylist()
+    rule = records.column("rule").to_pylist()
+    doc_id = records.column("doc_id").to_pylist()
+    duplicate_of: list[bytes | None] = [None] * count
+    decisions = parquet.read(storage, args["decisions"]["path"], ["row", "stage", "reason", "rule"])
+    decisions = decisions.filter(pc.is_valid(decisions.column("reason")))
+    for found in decisions.to_pylist():
+        row = found["row"]
+        stage[row], reason[row], verdict[row], rule[row] = found["stage"], found["reason"], "dropped", found["rule"]
+    if args["losers"] is not None:
+        paths = [output.path for output in listing(storage, args["losers"])]
+        for found in exchange.read_parts(storage, paths, args["ordinal"], LOSERS)[0].to_pylist():
+            row = found["row"]
+            stage[row], verdict[row], duplicate_of[row] = args["barrier"], "duplicate", found["duplicate_of"]
+            reason[row] = "exact-duplicate" if found["exact"] else "near-duplicate"
+    for row in same_rows(storage, args["same"], args["ordinal"]).tolist():
+        stage[row], reason[row], verdict[row], rule[row] = "read", "same-record", "duplicate", None
+        duplicate_of[row] = doc_id[row]
+    shard, shard_row, tokens = _positions(task, storage, count)
+    for row in range(count):
+        if verdict[row] is None:
+            verdict[row] = "kept"
+    kept = shard >= 0
+    if not np.array_equal(kept, np.array([item == "kept" for item in verdict], np.bool_)):
+        raise RuntimeError(f"{args['part']}: the rows in token shards are not the kept ones; please report this")
+    text = pa.dictionary(pa.int32(), pa.string())
+    table = pa.Table.from_arrays(
+        [
+            records.column("doc_id"),
+            pa.array([args["source"]] * count, text),
+            records.column("file").dictionary_encode().cast(text),
+            records.column("offset"),
+            records.column("length"),
+            records.column("url"),
+            records.column("origin_id"),
+            records.column("fetched_at"),
+            pa.array(verdict, text),
+            pa.array(stage, text),
+            pa.array(reason, text),
+            pa.array(duplicate_of, schema.DOC_ID),
+            pa.array(rule, schema.RULE),
+            records.column("language").dictionary_encode().cast(text),
+            records.column("script").dictionary_encode().cast(text),
+            records.column("chars"),
+            pa.array(tokens, mask=~kept),
+            records.column("text_sha256"),
+            pa.array([args["stream"] if item else None for item in kept.tolist()], text),
+            pa.array(shard, mask=~kept),
+            pa.array(shard_row, mask=~kept),
+        ],
+        schema=schema.LEDGER,
+    )
+    output = parquet.write(
+        storage, f"ledger/{args['part']}.parquet", schema.LEDGER, table.combine_chunks().to_batches()
+    )
+    return Result((output,), {"rows": count, "verdicts": dict(Counter(verdict)), "tokens": int(tokens[kept].sum())})
+
+
+def _positions(
+    task: Task, storage: Storage, count: int
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
+    shard = np.full(count, -1, np.int32)
+    shard_row, tokens = np.zeros(count, np.int64), np.zeros(count, np.int32)
+    paths = [output.path for output in listing(storage, task.args["positions"])]
+    table, _ = exchange.read_parts(storage, paths, task.args["ordinal"], POSITIONS)
+    rows = table.column("row").to_numpy()
+    shard[rows] = table.column("shard").to_numpy()
+    shard_row[rows] = table.column("shard_row").to_numpy()
+    tokens[rows] = table.column("tokens").to_numpy()
+    return shard, shard_row, tokens

@@ -1,0 +1,28 @@
+"""Step `prepare`: a stage builds, once, what its workers will look things up in."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from lauter.pipeline.contract import StageContext
+from lauter.pipeline.storage import Output as Published
+from lauter.pipeline.storage import Storage, digest_file
+from lauter.pipeline.task import Result, Task
+from lauter.pipeline.worker import made
+
+
+def run(task: Task, storage: Storage) -> Result:
+    """Call `prepare` in a scratch folder and publish every file that it leaves, under the stage's name."""
+    spec = task.args["stage"]
+    stage = made(spec, StageContext(seed=task.args["seed"]))
+    outputs = []
+    with tempfile.TemporaryDirectory(prefix="lauter-prepare-") as scratch:
+        counts = stage.prepare(scratch)
+        for file in sorted(Path(scratch).iterdir()):
+            path = f"{spec['name']}/{file.name}"
+            with storage.staging(path) as staged:
+                shutil.copyfile(file, staged)
+            outputs.append(Published(path, file.stat().st_size, digest_file(file)))
+    return Result(tuple(outputs), {"counts": dict(counts)})

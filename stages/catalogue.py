@@ -1,0 +1,25 @@
+"""Every reader, stage and encoder that a manifest may name: one explicit table, nothing registers itself."""
+
+from __future__ import annotations
+
+from lauter.pipeline.manifest import Catalogue
+
+CATALOGUE = Catalogue(
+    readers={
+        "warc": "lauter.stages.read.warc:WarcReader",
+        "wet": "lauter.stages.read.wet:WetReader",
+        "parquet": "lauter.stages.read.parquet:ParquetReader",
+        "jsonl": "lauter.stages.read.jsonl:JsonlReader",
+    },
+    stages={
+        "optout": "lauter.stages.optout.stage:OptOut",
+        "extract": "lauter.stages.extract.stage:Extract",
+        "normalise": "lauter.stages.normalise:Normalise",
+        "language": "lauter.stages.language.stage:Language",
+        "quality": "lauter.stages.quality.stage:Quality",
+        "pii": "lauter.stages.pii.stage:Pii",
+        "toxicity": "lauter.stages.toxicity.stage:Toxicity",
+    },
+    barriers={"dedup": "lauter.stages.dedup.stage:Dedup"},
+    encoder="lauter.stages.tokens.encoder:HuggingFaceEncoder",
+)

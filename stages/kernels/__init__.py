@@ -1,0 +1,1 @@
+"""Numba kernels over Arrow buffers. Each has a plain-Python twin in tests/stages/kernels."""

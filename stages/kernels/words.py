@@ -1,0 +1,182 @@
+"""Words of UTF-8 text in any script, and their 64-bit hashes.
+
+A word is a maximal run of characters that are no separators (`characters.SEPARATOR`: Unicode white space and the few
+marks that stand between words), except that each letter of a script written without spaces is a word of its own,
+together with the marks that follow it. So "Grüße, 世界" has three words, and a Tibetan word is a syllable. No
+dictionary is needed, and cutting a text never depends on its language.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from lauter.stages.kernels.characters import (
+    ASCII_CLASS,
+    DIGIT,
+    MARK,
+    PUNCTUATION,
+    SEPARATOR,
+    UNSPACED,
+    Integer,
+    character_class,
+    decode,
+    lower,
+)
+from lauter.stages.kernels.compile import kernel
+
+FOLD_CASE = 1
+"""Flag: hash the simple lower-case mapping of each character."""
+DROP_PUNCTUATION = 2
+"""Flag: leave out punctuation, symbols and control characters; a word of nothing else is skipped."""
+FOLD_DIGITS = 4
+"""Flag: hash every decimal digit as "0"."""
+
+FNV_OFFSET = np.uint64(0xCBF29CE484222325)
+FNV_PRIME = np.uint64(0x100000001B3)
+"""The 64-bit parameters of FNV-1a (Fowler, Noll and Vo)."""
+_MIX_1 = np.uint64(0xFF51AFD7ED558CCD)
+_MIX_2 = np.uint64(0xC4CEB9FE1A85EC53)
+_SHIFT = np.uint64(33)
+_ZERO = 0x30
+
+
+class TextBuffers(NamedTuple):
+    """An Arrow text column as two arrays: row i is `data[offsets[i]:offsets[i + 1]]`."""
+
+    offsets: NDArray[np.int64]
+    """Shape (n + 1,)."""
+    data: NDArray[np.uint8]
+    """The UTF-8 bytes, shared with the column and read-only."""
+
+
+def text_buffers(array: pa.Array[Any]) -> TextBuffers:
+    """View a `string`, `large_string`, `binary` or `large_binary` array without copying its bytes.
+
+    Slices are respected: `offsets` starts where the slice does. Nulls are empty texts; a column that has any is copied,
+    because Arrow allows bytes under a null. Raises `TypeError` for any other type.
+    """
+    if pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type):
+        width: np.dtype[Any] = np.dtype(np.int64)
+    elif pa.types.is_string(array.type) or pa.types.is_binary(array.type):
+        width = np.dtype(np.int32)
+    else:
+        raise TypeError(f"text must be string or binary, not {array.type}")
+    if array.null_count:
+        array = array.fill_null(b"" if pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type) else "")
+    _, offset_buffer, data_buffer = array.buffers()
+    if len(array) == 0 or offset_buffer is None:
+        return TextBuffers(np.zeros(len(array) + 1, np.int64), np.zeros(0, np.uint8))
+    offsets = _view(offset_buffer, width)[array.offset : array.offset + len(array) + 1]
+    data = _view(data_buffer, np.dtype(np.uint8)) if data_buffer is not None else np.zeros(0, np.uint8)
+    return TextBuffers(offsets.astype(np.int64, copy=False), data)
+
+
+def _view(buffer: pa.Buffer, dtype: np.dtype[Any]) -> NDArray[Any]:
+    # Arrow's buffers speak the buffer protocol; before Python 3.12 no type can say so.
+    return np.frombuffer(cast(bytes, buffer), dtype)
+
+
+@kernel
+def next_word(data: NDArray[np.uint8], position: Integer, end: Integer) -> tuple[Integer, Integer]:
+    """The byte range [start, stop) of the first word at or after `position`; (end, end) if there is none.
+
+    The caller moves on with `position = stop`.
+    """
+    kind: Integer = SEPARATOR
+    width = 1
+    while position < end:
+        byte = data[position]
+        if byte < 0x80:
+            kind, width = ASCII_CLASS[byte], 1
+        else:
+            code, width = decode(data, position, end)
+            kind = character_class(code)
+        if not kind & SEPARATOR:
+            break
+        position += width
+    if position >= end:
+        return end, end
+    start = position
+    position += width
+    alone = kind & UNSPACED
+    while position < end:
+        byte = data[position]
+        if byte < 0x80:
+            kind, width = ASCII_CLASS[byte], 1
+        else:
+            code, width = decode(data, position, end)
+            kind = character_class(code)
+        if kind & (SEPARATOR | UNSPACED) or (alone and not kind & MARK):
+            break
+        position += width
+    return start, position
+
+
+@kernel
+def word_spans(data: NDArray[np.uint8], start: Integer, end: Integer) -> NDArray[np.int64]:
+    """Byte ranges of the words of `data[start:end]`: shape (words, 2), half-open, positions in `data`."""
+    spans = np.empty(((end - start + 1) // 2, 2), np.int64)
+    count = 0
+    position = start
+    while True:
+        first, position = next_word(data, position, end)
+        if first == position:
+            return spans[:count]
+        spans[count, 0] = first
+        spans[count, 1] = position
+        count += 1
+
+
+@kernel
+def finish_hash(value: np.uint64) -> np.uint64:
+    """Mix all bits into all bits: the 64-bit finaliser of MurmurHash3."""
+    value = (value ^ (value >> _SHIFT)) * _MIX_1
+    value = (value ^ (value >> _SHIFT)) * _MIX_2
+    return value ^ (value >> _SHIFT)
+
+
+@kernel
+def word_hashes(data: NDArray[np.uint8], start: Integer, end: Integer, flags: int) -> NDArray[np.uint64]:
+    """64-bit hashes of the words of `data[start:end]`, in order, shape (words,).
+
+    The hash is FNV-1a over code points instead of bytes (state = (state ^ code point) * prime mod 2**64), then
+    `finish_hash`. `flags` is a sum of FOLD_CASE, DROP_PUNCTUATION and FOLD_DIGITS; words are cut first and folded
+    then, and a word of which nothing is left is skipped.
+    """
+    hashes = np.empty((end - start + 1) // 2, np.uint64)
+    count = 0
+    position = start
+    while True:
+        first, position = next_word(data, position, end)
+        if first == position:
+            return hashes[:count]
+        state = FNV_OFFSET
+        kept = 0
+        while first < position:
+            byte = data[first]
+            if byte < 0x80:
+                code: Integer = np.int64(byte)
+                kind: Integer = ASCII_CLASS[byte]
+                first += 1
+            else:
+                code, width = decode(data, first, position)
+                kind = character_class(code) if flags & (DROP_PUNCTUATION | FOLD_DIGITS) else 0
+                first += width
+            if flags & DROP_PUNCTUATION and kind & PUNCTUATION:
+                continue
+            if flags & FOLD_DIGITS and kind & DIGIT:
+                code = _ZERO
+            if flags & FOLD_CASE:
+                if code >= 0x80:
+                    code = lower(code)
+                elif 0x41 <= code <= 0x5A:
+                    code += 0x20
+            state = (state ^ np.uint64(code)) * FNV_PRIME
+            kept += 1
+        if kept:
+            hashes[count] = finish_hash(state)
+            count += 1

@@ -1,0 +1,234 @@
+"""The compiled opt-out index: one Arrow file, memory-mapped by every worker, asked a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from lauter.stages.optout.match import OVER_LIMIT, STEP_LIMIT, first_denials, rewrite_targets
+from lauter.stages.optout.origin import origin_id
+from lauter.stages.optout.rules import RuleSet
+
+OUTCOMES = ("rules", "allow", "unreachable", "unparsable")
+"""What the newest snapshot of an origin amounts to: rules for the policy's agents, no rule for any of them (an empty or
+silent file, 4xx), no answer (5xx, network failure, a redirect that leads nowhere), or bytes that are no robots.txt."""
+
+RULES = pa.large_list(
+    pa.struct(
+        [
+            pa.field("agent", pa.string(), nullable=False),
+            pa.field("first_match", pa.uint8(), nullable=False),
+            pa.field(
+                "rules",
+                pa.large_list(
+                    pa.struct(
+                        [
+                            pa.field("allow", pa.uint8(), nullable=False),
+                            pa.field("anchored", pa.uint8(), nullable=False),
+                            pa.field("line", pa.int32(), nullable=False),
+                            pa.field("path", pa.large_binary(), nullable=False),
+                            pa.field("text", pa.large_string(), nullable=False),
+                        ]
+                    )
+                ),
+                nullable=False,
+            ),
+        ]
+    )
+)
+"""Sets of rules in the order in which they count (`rules.rule_sets`). Flags are 0 or 1 in bytes, so that a kernel reads
+the mapped file as it is."""
+
+INDEX = pa.schema(
+    [
+        pa.field("origin_id", pa.uint64(), nullable=False),
+        pa.field("origin", pa.large_string(), nullable=False),
+        pa.field("status", pa.int32()),
+        pa.field("fetched_at", pa.timestamp("s", tz="UTC")),
+        pa.field("sha256", pa.binary(32)),
+        pa.field("outcome", pa.dictionary(pa.int8(), pa.string()), nullable=False),
+        pa.field("truncated", pa.bool_(), nullable=False),
+        pa.field("redirected_to", pa.string()),
+        pa.field("sets", RULES, nullable=False),
+    ]
+)
+"""Columns of robots.arrow, one row per origin, ascending by (origin_id, origin). `status` and `sha256` are those of the
+answer that counts (behind `redirected_to` where there is one); `truncated` where the file was longer than what was read."""
+
+
+class Denial(NamedTuple):
+    """The evidence of one opt-out."""
+
+    agent: str
+    line: int
+    """1-based."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTable:
+    """The nested column `sets`, as flat views for the kernel."""
+
+    sets: NDArray[np.int64]
+    agent: pa.StringArray
+    first_match: NDArray[np.uint8]
+    rules: NDArray[np.int64]
+    allow: NDArray[np.uint8]
+    anchored: NDArray[np.uint8]
+    line: NDArray[np.int32]
+    paths: NDArray[np.int64]
+    path_data: NDArray[np.uint8]
+    text: pa.LargeStringArray
+
+    @classmethod
+    def of(cls, column: pa.LargeListArray) -> RuleTable:
+        """Views of a column of type RULES; nothing is copied."""
+        sets = column.values
+        rules = sets.field("rules").values
+        path = rules.field("path")
+        offsets, data = _binary_views(path)
+        return cls(
+            sets=column.offsets.to_numpy(),
+            agent=sets.field("agent"),
+            first_match=sets.field("first_match").to_numpy(),
+            rules=sets.field("rules").offsets.to_numpy(),
+            allow=rules.field("allow").to_numpy(),
+            anchored=rules.field("anchored").to_numpy(),
+            line=rules.field("line").to_numpy(),
+            paths=offsets,
+            path_data=data,
+            text=rules.field("text"),
+        )
+
+    def denials(self, rows: NDArray[np.int64], targets: Sequence[str]) -> NDArray[np.int64]:
+        """For each (row of the column, target), the index of the rule that denies it, NO_DENIAL or OVER_LIMIT."""
+        column = pa.array([t.encode("utf-8", "surrogatepass") for t in targets], pa.large_binary())
+        offsets, data = _binary_views(column)
+        canonical, canonical_ends = _rewritten(data, offsets, 0)
+        unescaped, unescaped_ends = (
+            (canonical, canonical_ends) if not self.first_match.any() else _rewritten(data, offsets, 1)
+        )
+        out = np.empty(len(rows), np.int64)
+        first_denials(
+            rows,
+            canonical,
+            canonical_ends,
+            unescaped,
+            unescaped_ends,
+            self.sets,
+            self.first_match,
+            self.rules,
+            self.allow,
+            self.anchored,
+            self.paths,
+            self.path_data,
+            STEP_LIMIT,
+            out,
+        )
+        # RFC 9309 section 2.2.2: the file itself may always be read, whatever it says.
+        for i, target in enumerate(targets):
+            if target == "/robots.txt" or target.startswith("/robots.txt?"):
+                out[i] = -1
+        return out
+
+    def evidence(self, rule: int) -> Denial:
+        """What a rule index of `denials` stands for."""
+        owner = int(np.searchsorted(self.rules, rule, side="right")) - 1
+        return Denial(self.agent[owner].as_py(), int(self.line[rule]), self.text[rule].as_py())
+
+
+class OriginIndex:
+    """A compiled index, opened read-only."""
+
+    def __init__(self, path: str) -> None:
+        self._table = read_index(path)
+        self.origin_id: NDArray[np.uint64] = self._table.column("origin_id").to_numpy()
+        self.origin: pa.LargeStringArray = self._table.column("origin")
+        self.outcome: NDArray[np.int8] = self._table.column("outcome").indices.to_numpy()
+        """Indices into OUTCOMES."""
+        self.rules = RuleTable.of(self._table.column("sets"))
+
+    def find(self, origins: Sequence[str]) -> NDArray[np.int64]:
+        """The row of each normalised origin, -1 where the snapshot has none. Equal ids are told apart by the string."""
+        ids = np.fromiter((origin_id(o) for o in origins), np.uint64, len(origins))
+        rows = np.searchsorted(self.origin_id, ids).astype(np.int64)
+        for i, origin in enumerate(origins):
+            row = int(rows[i])
+            while row < len(self.origin_id) and self.origin_id[row] == ids[i] and self.origin[row].as_py() != origin:
+                row += 1
+            rows[i] = row if row < len(self.origin_id) and self.origin_id[row] == ids[i] else -1
+        return rows
+
+    def status(self, row: int) -> int | None:
+        """The HTTP status that counts for a row; None where nothing answered."""
+        value: int | None = self._table.column("status")[row].as_py()
+        return value
+
+
+def read_index(path: str) -> pa.RecordBatch:
+    """The one record batch of a robots.arrow, memory-mapped."""
+    return pa.ipc.open_file(pa.memory_map(path)).get_batch(0)
+
+
+def rules_array(rows: Sequence[Sequence[RuleSet]]) -> pa.LargeListArray:
+    """Sets of rules, one sequence an origin, as a column of type RULES."""
+    return pa.array(
+        [
+            [
+                {
+                    "agent": s.agent,
+                    "first_match": int(s.first_match),
+                    "rules": [
+                        {
+                            "allow": int(r.allow),
+                            "anchored": int(r.anchored),
+                            "line": r.line,
+                            "path": r.path,
+                            "text": r.text,
+                        }
+                        for r in s.rules
+                    ],
+                }
+                for s in sets
+            ]
+            for sets in rows
+        ],
+        RULES,
+    )
+
+
+def decide(sets: Sequence[RuleSet], target: str) -> Denial | None:
+    """The first denial of a target (path and query) by the sets of one file; None where none denies it.
+
+    Raises `TimeoutError` if the rules cannot be matched within STEP_LIMIT comparisons.
+    """
+    if not sets:
+        return None
+    table = RuleTable.of(rules_array([sets]))
+    rule = int(table.denials(np.zeros(1, np.int64), [target])[0])
+    if rule == OVER_LIMIT:
+        raise TimeoutError(f"rules need more than {STEP_LIMIT} comparisons for {target[:80]!r}")
+    return table.evidence(rule) if rule >= 0 else None
+
+
+def _binary_views(array: pa.LargeBinaryArray) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    _, offsets, data = array.buffers()
+    start = array.offset
+    return (
+        np.frombuffer(offsets, np.int64)[start : start + len(array) + 1] if offsets else np.zeros(1, np.int64),
+        np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8),
+    )
+
+
+def _rewritten(
+    data: NDArray[np.uint8], offsets: NDArray[np.int64], legacy: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    out = np.empty(3 * int(offsets[-1] - offsets[0]), np.uint8)
+    ends = np.empty(len(offsets), np.int64)
+    rewrite_targets(data, offsets, legacy, out, ends)
+    return out, ends

@@ -1,0 +1,232 @@
+"""Kernels: percent-encoding brought to one form, and the first rule that matches a target."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lauter.stages.kernels.compile import kernel
+
+STEP_LIMIT = 50_000_000
+"""Byte comparisons spent on one URL (about 50 ms) after which the file counts as unparsable; the largest of 1,990 real
+files needs under 60,000. It bounds hostile patterns (`/*a*a*a…$`) by a count, so that a rerun decides the same."""
+
+NO_DENIAL = -1
+"""No set of rules denies the target."""
+OVER_LIMIT = -2
+"""STEP_LIMIT was reached: nobody knows what the file says of this target."""
+
+
+def _literal() -> NDArray[np.uint8]:
+    table = np.zeros(256, np.uint8)
+    unreserved = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+    table[list(unreserved + b"!$&'()+,;=:@/?[]")] = 1
+    return table
+
+
+# RFC 3986 section 2.2 and 2.3: unreserved and reserved octets, save `*` (a wildcard in rules) and `#` (ends the target).
+_LITERAL = _literal()
+_HEX = np.frombuffer(b"0123456789ABCDEF", np.uint8)
+
+
+@kernel
+def _nibble(c: int) -> int:
+    if 48 <= c <= 57:
+        return c - 48
+    if 65 <= c <= 70:
+        return c - 55
+    if 97 <= c <= 102:
+        return c - 87
+    return -1
+
+
+@kernel
+def _encode(c: int, out: NDArray[np.uint8], at: int) -> int:
+    out[at] = 37
+    out[at + 1] = _HEX[c >> 4]
+    out[at + 2] = _HEX[c & 15]
+    return at + 3
+
+
+@kernel
+def canonicalise(
+    data: NDArray[np.uint8], start: int, end: int, pattern: int, after_star: int, out: NDArray[np.uint8], at: int
+) -> int:
+    """Write data[start:end] in the one form in which rules and targets are compared; return the end in `out`.
+
+    RFC 9309 section 2.2.2: an octet has the same meaning escaped or not, so unreserved and reserved octets are written
+    plain and all others as `%XX` in upper case. `%2F` and `%3F` stay escaped before the first `?`, where `/` and `?` are
+    delimiters (RFC 3986 section 3.3), and are plain in the query, as the RFC's own table has it. `%2A` stays escaped, and
+    a `*` is escaped unless `pattern` is 1. `after_star` 1 says that text after a `*` of a pattern is in the query.
+    `out` needs room for three times the input.
+    """
+    query = 0
+    i = start
+    while i < end:
+        c = data[i]
+        i += 1
+        if c == 37 and i + 1 < end and _nibble(data[i]) >= 0 and _nibble(data[i + 1]) >= 0:
+            value = _nibble(data[i]) * 16 + _nibble(data[i + 1])
+            i += 2
+            if _LITERAL[value] and (query == 1 or (value != 47 and value != 63)):
+                out[at] = value
+                at += 1
+            else:
+                at = _encode(value, out, at)
+        elif c == 42 and pattern == 1:
+            query |= after_star
+            out[at] = c
+            at += 1
+        elif _LITERAL[c] or c == 37:
+            if c == 63:
+                query = 1
+            out[at] = c
+            at += 1
+        else:
+            at = _encode(c, out, at)
+    return at
+
+
+@kernel
+def unescape(data: NDArray[np.uint8], start: int, end: int, out: NDArray[np.uint8], at: int) -> int:
+    """Write data[start:end] with every escape but `%2F` resolved, as the draft of 1996 (section 3.2.2) compares paths."""
+    i = start
+    while i < end:
+        c = data[i]
+        i += 1
+        if c == 37 and i + 1 < end and _nibble(data[i]) >= 0 and _nibble(data[i + 1]) >= 0:
+            value = _nibble(data[i]) * 16 + _nibble(data[i + 1])
+            i += 2
+            if value == 47:
+                at = _encode(value, out, at)
+            else:
+                out[at] = value
+                at += 1
+        else:
+            out[at] = c
+            at += 1
+    return at
+
+
+@kernel
+def rewrite_targets(
+    data: NDArray[np.uint8], offsets: NDArray[np.int64], legacy: int, out: NDArray[np.uint8], ends: NDArray[np.int64]
+) -> None:
+    """Every target in the form of `canonicalise` (`legacy` 0) or `unescape` (1); ends[i + 1] is where target i ends."""
+    at = 0
+    ends[0] = 0
+    for i in range(len(offsets) - 1):
+        if legacy:
+            at = unescape(data, offsets[i], offsets[i + 1], out, at)
+        else:
+            at = canonicalise(data, offsets[i], offsets[i + 1], 0, 0, out, at)
+        ends[i + 1] = at
+
+
+@kernel
+def match(
+    pattern: NDArray[np.uint8], p: int, p_end: int, anchored: int, text: NDArray[np.uint8], t: int, t_end: int
+) -> tuple[int, int]:
+    """(1 if pattern[p:p_end] matches text[t:t_end] else 0, byte comparisons made).
+
+    `*` matches any run, everything else itself; the pattern is a prefix unless `anchored`. Leftmost matching of each
+    piece between stars is enough, so time is at most length of pattern x length of text.
+    """
+    steps = 1
+    while p < p_end and pattern[p] != 42:
+        if t >= t_end or text[t] != pattern[p]:
+            return 0, steps
+        p += 1
+        t += 1
+        steps += 1
+    if p == p_end:
+        return (1 if not anchored or t == t_end else 0), steps
+    while p < p_end:
+        p += 1
+        piece_end = p
+        while piece_end < p_end and pattern[piece_end] != 42:
+            piece_end += 1
+        size = piece_end - p
+        if anchored and piece_end == p_end:
+            if t_end - size < t:
+                return 0, steps
+            t = t_end - size
+            for k in range(size):
+                steps += 1
+                if text[t + k] != pattern[p + k]:
+                    return 0, steps
+            return 1, steps
+        found = 0
+        while found == 0 and t + size <= t_end:
+            k = 0
+            while k < size and text[t + k] == pattern[p + k]:
+                k += 1
+            steps += k + 1
+            if k == size:
+                found = 1
+                t += size
+            else:
+                t += 1
+        if found == 0:
+            return 0, steps
+        p = piece_end
+    return 1, steps
+
+
+@kernel
+def first_denials(
+    origins: NDArray[np.int64],
+    canonical: NDArray[np.uint8],
+    canonical_ends: NDArray[np.int64],
+    unescaped: NDArray[np.uint8],
+    unescaped_ends: NDArray[np.int64],
+    sets: NDArray[np.int64],
+    first_match: NDArray[np.uint8],
+    rules: NDArray[np.int64],
+    allow: NDArray[np.uint8],
+    anchored: NDArray[np.uint8],
+    paths: NDArray[np.int64],
+    path_data: NDArray[np.uint8],
+    limit: int,
+    out: NDArray[np.int64],
+) -> None:
+    """For each target, the index of the rule that denies it, or NO_DENIAL, or OVER_LIMIT.
+
+    Origin o has the sets sets[o]:sets[o + 1], set s the rules rules[s]:rules[s + 1] in the order in which they count:
+    the first that matches decides the set, and the first set that denies decides the target.
+    """
+    for i in range(len(origins)):
+        out[i] = -1
+        steps = 0
+        for s in range(sets[origins[i]], sets[origins[i] + 1]):
+            for r in range(rules[s], rules[s + 1]):
+                if first_match[s]:
+                    hit, spent = match(
+                        path_data,
+                        paths[r],
+                        paths[r + 1],
+                        anchored[r],
+                        unescaped,
+                        unescaped_ends[i],
+                        unescaped_ends[i + 1],
+                    )
+                else:
+                    hit, spent = match(
+                        path_data,
+                        paths[r],
+                        paths[r + 1],
+                        anchored[r],
+                        canonical,
+                        canonical_ends[i],
+                        canonical_ends[i + 1],
+                    )
+                steps += spent
+                if steps > limit:
+                    out[i] = -2
+                    break
+                if hit:
+                    if not allow[r]:
+                        out[i] = r
+                    break
+            if out[i] != -1:
+                break

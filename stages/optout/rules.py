@@ -1,0 +1,272 @@
+"""What a robots.txt says to an agent: RFC 9309, read so that no opt-out is lost to a spelling."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from lauter.stages.optout.match import canonicalise
+
+SIZE_LIMIT = 500 * 1024
+"""Bytes of a file that are read: the least that RFC 9309 section 2.5 asks for, and what Google reads."""
+
+TEXT_LIMIT = 500
+"""Code points of a rule's text that are kept as evidence; the line number leads to the rest."""
+
+Reading = Literal["rfc9309", "strict"]
+
+# Field names, with the misspellings that Google's parser and Protego take for the word.
+_AGENT = frozenset({"user-agent", "useragent", "user agent"})
+_DISALLOW = frozenset({"disallow", "dissallow", "dissalow", "disalow", "diasllow", "disallaw"})
+_RULE = _DISALLOW | {"allow"}
+# Records of others that occur in robots.txt: they say nothing here, but who writes them has written a robots.txt.
+_OTHER = frozenset(
+    "sitemap sitemaps site-map crawl-delay host clean-param request-rate visit-time noindex nofollow indexpage "
+    "content-signal content-usage license comment robot-version llms llms-txt".split()
+)
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_MARKUP = re.compile(rb"\s*(?:<!doctype|<html|<\?xml|<head|<body|<[a-z]+[\s>])", re.IGNORECASE).match
+_RECORD = re.compile(r"[A-Za-z][A-Za-z-]*").fullmatch
+_TOKEN_END = re.compile(r"[/\s]")
+_RFC_TOKEN = re.compile(r"[a-z_-]+").match
+_COMPATIBLE = re.compile(r"compatible;\s*([^\s;/()]+)", re.IGNORECASE).search
+_CANONICAL = re.compile(r"[/*][A-Za-z0-9._~/*!&'()+,;=:@-]*").fullmatch
+_INDEX = re.compile(rb"/index\.html?").search
+
+
+class Line(NamedTuple):
+    """An Allow or Disallow line as it stands in the file."""
+
+    allow: bool
+    value: str
+    number: int
+    """1-based."""
+    text: str
+
+
+class Group(NamedTuple):
+    """Consecutive `User-agent` lines and the rules below them."""
+
+    agents: list[str]
+    """The values of its `User-agent` lines, lower case."""
+    lines: list[Line]
+
+
+class Robots(NamedTuple):
+    """A parsed file."""
+
+    groups: list[Group]
+    parsable: bool
+    """False where something is in the file but no line of it is a record or a comment: HTML, an error message, bytes."""
+    truncated: bool
+    """True where the file goes on after SIZE_LIMIT."""
+    text: str
+    """The part that was read, undecodable bytes as surrogates."""
+
+
+class Rule(NamedTuple):
+    """A rule in the form in which it is matched."""
+
+    allow: bool
+    path: bytes
+    """Canonical (see `match.canonicalise`), with `*` as wildcard and without the `$` of `anchored`."""
+    anchored: bool
+    line: int
+    text: str
+
+
+class RuleSet(NamedTuple):
+    """Rules that one agent obeys under one reading, in the order in which they count: the first that matches decides."""
+
+    agent: str
+    first_match: bool
+    """True for the older reading, which compares unescaped paths."""
+    rules: tuple[Rule, ...]
+
+
+def read_text(body: bytes) -> str:
+    """The part of a file that counts, without a byte order mark (whole or cut, as Google skips it) and without a last
+    line that SIZE_LIMIT cuts through."""
+    head = body[:SIZE_LIMIT]
+    if len(body) > SIZE_LIMIT and body[SIZE_LIMIT - 1 : SIZE_LIMIT] not in (b"\n", b"\r"):
+        # Half a rule may say more than the whole one: `Disallow: /a` cut to `Disallow: /`.
+        head = head[: max(head.rfind(b"\n"), head.rfind(b"\r")) + 1]
+    for mark in (b"\xef\xbb\xbf", b"\xef\xbb", b"\xef"):
+        if head.startswith(mark):
+            head = head[len(mark) :]
+            break
+    return head.decode("utf-8", "surrogateescape")
+
+
+def parse(body: bytes) -> Robots:
+    """Parse the bytes of a robots.txt; never raises.
+
+    Lines end with CR, LF or CRLF. A group starts at a `User-agent` line that follows a rule; other records neither start
+    nor end one (RFC 9309 section 2.2.4). A field and its value may be parted by white space where the colon is missing.
+    """
+    text = read_text(body)
+    groups: list[Group] = []
+    naming = False
+    record = False
+    other = False
+    blank = True
+    for number, raw in enumerate(_LINE_END.split(text), 1):
+        line = raw.partition("#")[0].strip()
+        if not line:
+            record = record or "#" in raw
+            continue
+        blank = False
+        field, value = _field(line)
+        if field in _AGENT:
+            record = True
+            if not naming:
+                groups.append(Group([], []))
+                naming = True
+            groups[-1].agents.append(value.lower())
+        elif field in _RULE:
+            record = True
+            naming = False
+            if groups and value:
+                groups[-1].lines.append(Line(field == "allow", value, number, line))
+        elif field in _OTHER:
+            record = True
+        elif ":" in line and _RECORD(field):
+            other = True
+    # Style sheets and scripts in a page are full of `name: value`.
+    parsable = blank or record or (other and not _MARKUP(body))
+    return Robots(groups, parsable, len(body) > SIZE_LIMIT, text)
+
+
+def rule_sets(robots: Robots, agents: Sequence[str], reading: Reading = "rfc9309") -> tuple[RuleSet, ...]:
+    """All that a file says to the agents, without sets that cannot deny anything.
+
+    A target is denied if any set denies it. An agent obeys all groups that name it, else all `*` groups. A group names an
+    agent if the declared token, up to `/` or white space and without `*`, is the agent's. Two narrower readers are asked
+    too, and either may only add a denial: one that cuts the declared token to RFC 9309's `[A-Za-z_-]+` (`GPTBot2` names
+    GPTBot), and one that so cuts the agent's own name (a group `AI` names AI2Bot). Under `strict` the first-match
+    reading is added. Sets of groups that name an agent come first, in the order of `agents`; an agent `*` stands for all
+    that are only met by a `*` group.
+    """
+    if not any(not line.allow for group in robots.groups for line in group.lines):
+        return ()
+    declared = [[_declared(name) for name in group.agents] for group in robots.groups]
+    star = tuple(i for i, names in enumerate(declared) if any(full == "*" for full, _ in names))
+    named: dict[tuple[int, ...], str] = {}
+    unnamed: list[str] = []
+    for agent in agents:
+        token = agent_token(agent)
+        by_token = tuple(i for i, names in enumerate(declared) if any(full == token for full, _ in names))
+        if token != "*" and by_token:
+            named.setdefault(by_token, agent)
+        else:
+            unnamed.append(agent)
+        cut = _RFC_TOKEN(token)
+        if cut is None:
+            continue
+        if cut[0] == token:
+            others = tuple(i for i, names in enumerate(declared) if any(short == token for _, short in names))
+        else:
+            others = tuple(i for i, names in enumerate(declared) if any(full == cut[0] for full, _ in names))
+        if others:
+            named.setdefault(others, agent)
+    if unnamed and star:
+        named.setdefault(star, "*" if "*" in unnamed else unnamed[0])
+    found = []
+    for indices, agent in named.items():
+        rules = _deciding_order([line for i in indices for line in robots.groups[i].lines])
+        if any(not rule.allow for rule in rules):
+            found.append(RuleSet(agent, False, rules))
+    if reading == "strict":
+        from lauter.stages.optout.first_match import first_match_sets
+
+        found += first_match_sets(robots.text, agents)
+    return tuple(found)
+
+
+def agent_token(agent: str) -> str:
+    """The product token of an agent's name: up to `/` or white space, lower case; of a browser-like name the one after
+    `compatible;`.
+
+    >>> agent_token("CCBot/2.0"), agent_token("Mozilla/5.0 (compatible; GPTBot/1.1)")
+    ('ccbot', 'gptbot')
+    """
+    inner = _COMPATIBLE(agent)
+    token = (inner[1] if inner else _TOKEN_END.split(agent.strip(), maxsplit=1)[0]).lower()
+    return token if token == "*" else token.replace("*", "")
+
+
+def canonical_pattern(path: str, *, after_star: int = 0) -> bytes:
+    """A rule's path in the form in which targets are compared (see `match.canonicalise`)."""
+    if "%" not in path and _CANONICAL(path):
+        return path.encode()
+    data = np.frombuffer(path.encode("utf-8", "surrogateescape"), np.uint8)
+    out = np.empty(3 * len(data), np.uint8)
+    return out[: canonicalise(data, 0, len(data), 1, after_star, out, 0)].tobytes()
+
+
+def _field(line: str) -> tuple[str, str]:
+    field, colon, value = line.partition(":")
+    field = field.strip().lower()
+    if colon and (field in _RULE or field in _AGENT or field in _OTHER):
+        return field, value.strip()
+    # `Disallow /path`, `User agent GPTBot`, `Disallow /a:b`: the colon is missing or belongs to the value.
+    words = line.split(None, 1)
+    first = words[0].lower()
+    if first in ("user", "user:") and len(words) == 2 and words[1].lower().startswith("agent "):
+        return "user agent", words[1][6:].strip()
+    if first in _RULE or first in _AGENT:
+        return first, words[1].strip() if len(words) == 2 else ""
+    return field, value.strip()
+
+
+@lru_cache(4096)
+def _declared(value: str) -> tuple[str, str]:
+    head = _TOKEN_END.split(value.strip(), maxsplit=1)[0]
+    full = head if head == "*" else head.replace("*", "")
+    short = _RFC_TOKEN(head)
+    return full, short[0] if short else ""
+
+
+def _deciding_order(lines: list[Line]) -> tuple[Rule, ...]:
+    # Longest path first, Allow before Disallow on a tie (RFC 9309 section 2.2.2), then file order.
+    ranked: list[tuple[int, bool, int, Rule]] = []
+    for line in lines:
+        value = line.value
+        if not value.startswith(("/", "*")):
+            # The RFC has no such path. `Disallow: private` is still an opt-out; `Allow: private` is nothing.
+            if line.allow:
+                continue
+            value = "/" + value
+        anchored = value.endswith("$")
+        path = value[:-1] if anchored else value
+        forms = {canonical_pattern(path)}
+        if "*" in path and "%" in path:
+            # Whether an escaped `/` behind a star is met in the path or in the query, the target decides.
+            forms.add(canonical_pattern(path, after_star=1))
+        text = _evidence(line.text)
+        for form in forms:
+            ranked.append(
+                (
+                    -len(form) - anchored,
+                    not line.allow,
+                    line.number,
+                    Rule(line.allow, form, anchored, line.number, text),
+                )
+            )
+            index = _INDEX(form) if line.allow and not anchored else None
+            if index and index.end() == len(form):
+                # Google and Protego: who allows /a/index.html allows /a/, the same document.
+                folder = form[: index.start() + 1]
+                rule = Rule(line.allow, folder, True, line.number, text)
+                ranked.append((-len(folder) - 1, False, line.number, rule))
+    ranked.sort(key=lambda item: (item[0], item[1], item[2], item[3].path))
+    return tuple(item[3] for item in ranked)
+
+
+def _evidence(text: str) -> str:
+    clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return clean if len(clean) <= TEXT_LIMIT else clean[: TEXT_LIMIT - 1] + "…"

@@ -1,0 +1,204 @@
+"""The map stage: drops a page whose origin's robots.txt disallows one of the policy's agents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+
+from lauter.pipeline import schema
+from lauter.pipeline.contract import FilePath, Reason, SnapshotPath, StageConfig, StageContext, Verdict
+from lauter.stages.optout.agents import load_file, load_preset
+from lauter.stages.optout.compile import INDEX_FILE, compile_snapshots
+from lauter.stages.optout.index import OUTCOMES, OriginIndex
+from lauter.stages.optout.match import OVER_LIMIT
+from lauter.stages.optout.origin import Location, locate, origin_id, relatives
+from lauter.stages.optout.rules import Reading
+from lauter.stages.optout.snapshot import parse_time
+
+SIGNAL = "robots.txt"
+
+_DISALLOW, _UNREACHABLE, _UNPARSABLE, _MISSING, _NO_ORIGIN = range(1, 6)
+_RULES, _ALLOW = OUTCOMES.index("rules"), OUTCOMES.index("allow")
+
+Policy = Literal["allow", "deny"]
+
+
+class OptOutConfig(StageConfig):
+    """Which robots.txt files count, for whom, and what happens where there is none."""
+
+    snapshot: tuple[SnapshotPath, ...] = Field(default=(), strict=False)
+    """Archived robots.txt answers (`snapshot.read_snapshot`); several are read as one. Empty: every origin is missing."""
+
+    agents: str = "apertus-2025-01"
+    """Name of a list of agents that comes with Lauter."""
+
+    agents_file: FilePath | None = None
+    """A list of your own (YAML with `name` and `agents`); takes the place of `agents`."""
+
+    reading: Reading = "rfc9309"
+    """`rfc9309`: the standard. `strict`: what a first-match reader of the older drafts would obey is an opt-out too."""
+
+    as_of: str | None = None
+    """ISO 8601 date (its last second, UTC) or time: later answers are not looked at. None: the newest counts."""
+
+    on_missing: Policy = "allow"
+    """For an origin of which the snapshot has nothing."""
+
+    on_unreachable: Policy = "deny"
+    """For an origin that gave no answer: 5xx, network failure, a redirect that leads out of the snapshot."""
+
+    on_unparsable: Policy = "deny"
+    """For an origin whose answer is no robots.txt at all: HTML, lost bytes, rules beyond any reasonable cost."""
+
+    scheme_fallback: bool = True
+    """Ask the other of http and https where an origin is missing. What is found may deny, it never permits."""
+
+    www_fallback: bool = True
+    """Ask with or without `www.` where an origin is missing. What is found may deny, it never permits."""
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _valid_time(cls, value: object) -> str | None:
+        # YAML makes a date of 2025-01-31.
+        if value is None:
+            return None
+        if parse_time(value) is None or isinstance(value, int | float):
+            raise ValueError(f"{value!r} is no ISO 8601 date or time")
+        return value if isinstance(value, str) else str(value)
+
+
+class OptOut:
+    """Drops pages of owners who opted out; keeps the rule as evidence."""
+
+    name: ClassVar[str] = "optout"
+    version: ClassVar[int] = 1
+    Config: ClassVar[type[StageConfig]] = OptOutConfig
+    reads: ClassVar[tuple[str, ...]] = ("url",)
+    documents: ClassVar[pa.Schema] = schema.fields(schema.DOCUMENT, "origin_id")
+    scores: ClassVar[pa.Schema] = pa.schema([])
+    reasons: ClassVar[tuple[Reason, ...]] = (
+        Reason("robots-disallow"),
+        Reason("robots-unreachable"),
+        Reason("robots-unparsable"),
+        Reason("robots-missing"),
+        Reason("no-origin", "error"),
+    )
+
+    def __init__(self, config: OptOutConfig, context: StageContext) -> None:
+        """Raises ValueError for an unknown or unreadable list of agents."""
+        self.config = config
+        self.context = context
+        self.agents = load_file(config.agents_file) if config.agents_file else load_preset(config.agents)
+        denied = {"unreachable": config.on_unreachable, "unparsable": config.on_unparsable}
+        codes = {"unreachable": _UNREACHABLE, "unparsable": _UNPARSABLE}
+        # By outcome: the reason for a drop, 0 for none.
+        self._by_outcome = np.array([codes[o] if denied.get(o) == "deny" else 0 for o in OUTCOMES], np.uint8)
+        self._missing = _MISSING if config.on_missing == "deny" else 0
+
+    def prepare(self, out: str) -> Mapping[str, int]:
+        """Compile the snapshots into `out/robots.arrow` and `out/origins.parquet` (see `compile_snapshots`)."""
+        as_of = parse_time(self.config.as_of, end_of_day=True)
+        return compile_snapshots(self.config.snapshot, out, self.agents.agents, self.config.reading, as_of)
+
+    def open(self) -> None:
+        """Map the compiled index. Raises ValueError if `prepare` made none."""
+        if self.context.artefacts is None:
+            raise ValueError("optout needs the folder that its prepare() filled")
+        self._index = OriginIndex(str(Path(self.context.artefacts) / INDEX_FILE))
+
+    def apply(self, batch: pa.RecordBatch) -> Verdict:
+        """Decide every page of a batch by its `url`; a fetched copy of the page is not needed."""
+        places = [locate(url) if url is not None else None for url in batch.column("url").to_pylist()]
+        numbers: dict[str, int] = {}
+        which = np.array([numbers.setdefault(p.origin, len(numbers)) if p else -1 for p in places], np.int64)
+        origins = list(numbers)
+        rows = self._index.find(origins)
+        known = which >= 0
+        row = np.full(len(places), -1, np.int64)
+        row[known] = rows[which[known]]
+
+        reason = np.zeros(len(places), np.uint8)
+        rule = np.full(len(places), -1, np.int64)
+        where = row.copy()
+        self._decide(places, np.flatnonzero(row >= 0), row, reason, rule)
+        self._decide_missing(places, origins, rows, which, reason, rule, where)
+        reason[~known] = _NO_ORIGIN
+
+        ids = np.fromiter((origin_id(o) for o in origins), np.uint64, len(origins))
+        column = np.zeros(len(places), np.uint64)
+        column[known] = ids[which[known]]
+        return Verdict(reason, {"origin_id": pa.array(column, pa.uint64(), mask=~known)}, self._evidence(reason, rule, where))
+
+    def _decide(
+        self,
+        places: list[Location | None],
+        pages: NDArray[np.int64],
+        row: NDArray[np.int64],
+        reason: NDArray[np.uint8],
+        rule: NDArray[np.int64],
+    ) -> None:
+        """Set reason and rule of the given pages from the origin row of each."""
+        if not len(pages):
+            return
+        outcome = self._index.outcome[row[pages]]
+        reason[pages] = self._by_outcome[outcome]
+        ruled = pages[outcome == _RULES]
+        if len(ruled):
+            found = self._index.rules.denials(row[ruled], [p.target for i in ruled if (p := places[i]) is not None])
+            rule[ruled] = found
+            reason[ruled] = np.where(found >= 0, _DISALLOW, 0)
+            if self.config.on_unparsable == "deny":
+                reason[ruled[found == OVER_LIMIT]] = _UNPARSABLE
+
+    def _decide_missing(
+        self,
+        places: list[Location | None],
+        origins: list[str],
+        rows: NDArray[np.int64],
+        which: NDArray[np.int64],
+        reason: NDArray[np.uint8],
+        rule: NDArray[np.int64],
+        where: NDArray[np.int64],
+    ) -> None:
+        """Ask the relatives of origins that the snapshot lacks, one after the other until one denies."""
+        missing = np.flatnonzero(rows < 0)
+        if not len(missing):
+            return
+        lacking = np.isin(which, missing)
+        others = {int(i): self._relatives(origins[i]) for i in missing}
+        for turn in range(max(map(len, others.values()))):
+            asked = [i for i, names in others.items() if len(names) > turn]
+            found = np.full(len(origins) + 1, -1, np.int64)
+            found[asked] = self._index.find([others[i][turn] for i in asked])
+            row = found[which]
+            pages = np.flatnonzero(lacking & (reason == 0) & (row >= 0))
+            self._decide(places, pages, row, reason, rule)
+            where[pages] = row[pages]
+        reason[lacking & (reason == 0)] = self._missing
+
+    def _relatives(self, origin: str) -> tuple[str, ...]:
+        return relatives(origin, scheme=self.config.scheme_fallback, www=self.config.www_fallback)
+
+    def _evidence(
+        self, reason: NDArray[np.uint8], rule: NDArray[np.int64], where: NDArray[np.int64]
+    ) -> pa.StructArray | None:
+        if not np.isin(reason, (_DISALLOW, _UNREACHABLE, _UNPARSABLE)).any():
+            return None
+        values: list[dict[str, str | int | None] | None] = []
+        for code, index, row in zip(reason.tolist(), rule.tolist(), where.tolist(), strict=True):
+            if code == _DISALLOW:
+                denial = self._index.rules.evidence(index)
+                values.append({"agent": denial.agent, "signal": SIGNAL, "line": denial.line, "text": denial.text})
+            elif code in (_UNREACHABLE, _UNPARSABLE):
+                status = self._index.status(row)
+                text = "no HTTP status" if status is None else f"HTTP status {status}"
+                values.append({"agent": None, "signal": SIGNAL, "line": None, "text": text})
+            else:
+                values.append(None)
+        return pa.array(values, schema.RULE)

@@ -1,0 +1,5 @@
+"""Personal data out of text: found by pattern and checksum, replaced by a placeholder, never kept."""
+
+from lauter.stages.pii.stage import Pii, PiiConfig
+
+__all__ = ["Pii", "PiiConfig"]

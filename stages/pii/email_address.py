@@ -1,0 +1,77 @@
+"""E-mail addresses, as they stand in running text of any script."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from lauter.stages.pii.recogniser import Refine
+
+LOCAL_LENGTH = 64
+"""The longest local part (RFC 5321, section 4.5.3.1.1), here in code points."""
+
+_LOCAL = r"[\w!#$%&'*+\-/=?^`{|}~.]"
+_LABEL = r"[\w\-]{1,63}"
+
+PATTERN = rf"{_LOCAL}{{1,{LOCAL_LENGTH}}}@{_LABEL}(?:\.{_LABEL}){{1,10}}"
+"""Presidio's pattern with every repetition bounded: its own takes quadratic time on a long line of dashes."""
+
+# Scripts written without spaces: an address in Latin letters ends where they begin.
+_UNSPACED = r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef]"
+_LATIN_TAIL = re.compile(rf"(?<={_UNSPACED})[!-~]+\Z")
+_LEADING = re.compile(r"[!#$%&'*+\-/=?^`{|}~.]*")
+_SEPARATED = re.compile(r".*(?:[/?&|]|\.\.)", re.DOTALL)
+_REPOSITORY_USERS = frozenset({"git", "hg", "svn"})
+
+
+def refine(is_registrable: Callable[[str], bool]) -> Refine:
+    """Cut a match down to the address.
+
+    The head loses what a URL or table cell put before it (`?mail=`, `cell|`), the tail loses labels until a public
+    suffix is left (`a@b.org.Then` is an address and a sentence).
+
+    Args:
+        is_registrable: whether a host name has a label below a public suffix.
+    """
+
+    def cut(before: str, match: str, after: str) -> tuple[int, int] | None:
+        local, _, domain = match.partition("@")
+        start = _local_start(local)
+        if start == 0 and before and re.match(_LOCAL, before[-1]):
+            return None  # Longer than a local part may be.
+        if start == len(local) or local.endswith("."):
+            return None
+        if local[start:] in _REPOSITORY_USERS and after.startswith(":"):
+            return None  # git@host:path is the address of a repository.
+        length = _domain_length(domain, is_registrable)
+        return (start, len(local) + 1 + length) if length else None
+
+    return cut
+
+
+def _local_start(local: str) -> int:
+    start = 0
+    if separated := _SEPARATED.match(local):
+        start = separated.end()
+        if separated[0][-1] in "?&":
+            start += local[start:].find("=") + 1
+    if tail := _LATIN_TAIL.search(local, start):
+        start = tail.start()
+    leading = _LEADING.match(local, start)
+    return leading.end() if leading else start
+
+
+def _domain_length(domain: str, is_registrable: Callable[[str], bool]) -> int:
+    labels = domain.split(".")
+    for count in range(len(labels), 1, -1):
+        host = ".".join(labels[:count]).rstrip("-_")
+        head = host[: len(host) - len(labels[count - 1])]
+        latin = re.match(r"[!-~]*", labels[count - 1])
+        for candidate in (host, head + latin[0].rstrip("-_") if latin else ""):
+            if candidate and all(_is_label(label) for label in candidate.split(".")) and is_registrable(candidate):
+                return len(candidate)
+    return 0
+
+
+def _is_label(label: str) -> bool:
+    return bool(label) and "_" not in label and label[0] != "-" and label[-1] != "-"

@@ -1,0 +1,134 @@
+"""Runs the recognisers over the windows of a column."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lauter.stages.pii.candidates import Windows, candidates
+from lauter.stages.pii.recogniser import CONTEXT_BYTES, Recogniser
+from lauter.stages.pii.spans import Match, resolve
+
+WINDOWS_PER_TEXT = 64
+"""Windows are read many at a time: calls, not characters, are what a window of thirty bytes costs."""
+
+_SEPARATOR = "\n\x00\n"
+"""No pattern matches a line feed or a NUL, so nothing is found across two windows."""
+_MARGIN = 4
+"""Code points after a window that a recogniser may look at (one before it)."""
+
+
+class Found(NamedTuple):
+    """What is in a column: matches of its checked documents, and which documents have too many windows to check."""
+
+    matches: list[Match]
+    unchecked: NDArray[np.bool_]
+
+
+def find(data: NDArray[np.uint8], offsets: NDArray[np.int64], recognisers: Sequence[Recogniser], limit: int) -> Found:
+    """Personal data in a string column, without overlap, in order of position.
+
+    Args:
+        data: the column's bytes, shape (b,).
+        offsets: where each of n documents starts and ends in `data`, shape (n + 1,).
+        recognisers: in order of priority.
+        limit: windows a document; one with more is left unchecked.
+    """
+    windows = candidates(data, offsets, tuple(sorted({recogniser.window for recogniser in recognisers})))
+    per_document = np.zeros(offsets.size - 1, np.int64)
+    for found in windows.values():
+        per_document += np.bincount(found.document, minlength=per_document.size)
+    unchecked = per_document > limit
+    matches: list[Match] = []
+    for kind, found in windows.items():
+        chosen = Windows(*(column[~unchecked[found.document]] for column in found))
+        for text in _texts(data, offsets, chosen):
+            for priority, recogniser in enumerate(recognisers):
+                if recogniser.window == kind:
+                    matches += _matches(text, recogniser, priority)
+    return Found(resolve(matches), unchecked)
+
+
+class _Window(NamedTuple):
+    """A window in a joined text: code points [start, end) of it are bytes of the buffer from `byte` on."""
+
+    start: int
+    end: int
+    byte: int
+    document: int
+
+
+class _Text(NamedTuple):
+    """Some windows, joined, with their margins."""
+
+    text: str
+    windows: list[_Window]
+    data: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+
+
+def _texts(data: NDArray[np.uint8], offsets: NDArray[np.int64], windows: Windows) -> Iterator[_Text]:
+    rows = list(zip(*(column.tolist() for column in windows), strict=True))
+    for place in range(0, len(rows), WINDOWS_PER_TEXT):
+        parts: list[str] = []
+        cores: list[_Window] = []
+        length = 0
+        for document, start, end in rows[place : place + WINDOWS_PER_TEXT]:
+            before = _decoded(data, _back(data, start, int(offsets[document])), start)
+            core = _decoded(data, start, end)
+            after = _decoded(data, end, min(end + 4 * _MARGIN, int(offsets[document + 1])))[:_MARGIN]
+            parts += (before, core, after, _SEPARATOR)
+            length += len(before)
+            cores.append(_Window(length, length + len(core), start, document))
+            length += len(core) + len(after) + len(_SEPARATOR)
+        yield _Text("".join(parts), cores, data, offsets)
+
+
+def _matches(text: _Text, recogniser: Recogniser, priority: int) -> Iterator[Match]:
+    starts = [window.start for window in text.windows]
+    for start, end in recogniser.find(text.text):
+        place = bisect_right(starts, start) - 1
+        if place < 0 or end > text.windows[place].end:
+            continue  # It starts in a margin or reaches into one: another window has it whole, or it is none.
+        window = text.windows[place]
+        first = window.byte + _size(text.text, window.start, start)
+        last = first + _size(text.text, start, end)
+        begin, finish = int(text.offsets[window.document]), int(text.offsets[window.document + 1])
+        match = text.text[start:end]
+        part = recogniser.refine(
+            _decoded(text.data, max(first - CONTEXT_BYTES, begin), first),
+            match,
+            _decoded(text.data, last, min(last + CONTEXT_BYTES, finish)),
+        )
+        if part is not None:
+            yield Match(
+                window.document,
+                first + _size(match, 0, part[0]),
+                first + _size(match, 0, part[1]),
+                priority,
+                recogniser.type,
+            )
+
+
+def _decoded(data: NDArray[np.uint8], start: int, end: int) -> str:
+    # Bytes that are no UTF-8, and code points cut at an edge of the context, each become one surrogate: lengths hold.
+    return data[start:end].tobytes().decode("utf-8", "surrogateescape")
+
+
+def _size(text: str, start: int, end: int) -> int:
+    part = text[start:end]
+    return len(part) if part.isascii() else len(part.encode("utf-8", "surrogateescape"))
+
+
+def _back(data: NDArray[np.uint8], position: int, limit: int) -> int:
+    """Where the code point before a position starts."""
+    if position == limit:
+        return position
+    position -= 1
+    while position > limit and data[position] & 0xC0 == 0x80:
+        position -= 1
+    return position

@@ -1,0 +1,111 @@
+"""Which of overlapping matches stands, and the text with placeholders in their stead."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from lauter.pipeline import schema
+
+
+class Match(NamedTuple):
+    """Personal data in a column's buffer: bytes [start, end) of document `document`."""
+
+    document: int
+    start: int
+    end: int
+    priority: int
+    """Place of the recogniser in the fixed order of entities: the lower wins."""
+    type: str
+
+
+def placeholder(type_name: str) -> str:
+    """What stands for personal data of a type.
+
+    >>> placeholder("email")
+    '<email-pii>'
+    """
+    return f"<{type_name}-pii>"
+
+
+def resolve(matches: list[Match]) -> list[Match]:
+    """Matches without overlap, in order of position, whatever the order of `matches`.
+
+    The longest (in bytes) wins, then the leftmost, then the entity's place.
+    """
+    starts: list[int] = []
+    kept: list[Match] = []
+    for match in sorted(matches, key=lambda m: (m.start - m.end, m.start, m.priority, m.type)):
+        place = bisect_left(starts, match.start)
+        if place and kept[place - 1].end > match.start:
+            continue
+        if place < len(starts) and starts[place] < match.end:
+            continue
+        starts.insert(place, match.start)
+        kept.insert(place, match)
+    return kept
+
+
+class Rewritten(NamedTuple):
+    """A column with placeholders: new text, and the spans (`schema.SPAN`) of the placeholders in it."""
+
+    text: pa.LargeStringArray
+    spans: pa.ListArray
+
+
+def rewrite(
+    column: pa.LargeStringArray, data: NDArray[np.uint8], offsets: NDArray[np.int64], matches: list[Match]
+) -> Rewritten:
+    """Put placeholders in place of matches.
+
+    Args:
+        column: the column without nulls; it is the result where nothing matched.
+        data: the column's bytes, shape (b,).
+        offsets: where each of n documents starts and ends in `data`, shape (n + 1,).
+        matches: resolved, in order of position.
+    """
+    documents = offsets.size - 1
+    pieces: list[memoryview | bytes] = []
+    lengths = np.diff(offsets)
+    counts = np.zeros(documents, np.int64)
+    starts, ends, types = [], [], []
+    view = memoryview(data)
+    done = int(offsets[0])
+    document, column = -1, 0
+    for match in matches:
+        if match.document != document:
+            document, column = match.document, 0
+            seen = int(offsets[document])
+        else:
+            seen = done
+        mark = placeholder(match.type).encode()
+        pieces += (view[done : match.start], mark)
+        column += code_points(data[seen : match.start])
+        starts.append(column)
+        column += len(mark)
+        ends.append(column)
+        types.append(match.type)
+        counts[document] += 1
+        lengths[document] += len(mark) - (match.end - match.start)
+        done = match.end
+    pieces.append(view[done : int(offsets[-1])])
+    values = pa.StructArray.from_arrays(
+        [pa.array(starts, pa.int32()), pa.array(ends, pa.int32()), pa.array(types, pa.string())],
+        fields=list(schema.SPAN),
+    )
+    span_offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    spans = pa.ListArray.from_arrays(pa.array(span_offsets), values, type=pa.list_(schema.SPAN))
+    if not matches:
+        return Rewritten(column, spans)
+    text_offsets = np.concatenate([[0], np.cumsum(lengths)])
+    text = pa.LargeStringArray.from_buffers(documents, pa.py_buffer(text_offsets), pa.py_buffer(b"".join(pieces)))
+    return Rewritten(text, spans)
+
+
+def code_points(data: NDArray[np.uint8]) -> int:
+    """Code points of UTF-8: bytes that do not continue one (RFC 3629, section 3)."""
+    return int(np.count_nonzero((data & 0xC0) != 0x80))

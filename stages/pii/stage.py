@@ -1,0 +1,128 @@
+"""The map stage `pii`: replaces personal data in `text` by placeholders and says where they stand."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pydantic import Field
+
+from lauter.pipeline import schema
+from lauter.pipeline.contract import Reason, StageConfig, StageContext, Verdict
+from lauter.stages.pii.finding import find
+from lauter.stages.pii.recogniser import Recogniser
+from lauter.stages.pii.recognisers import recognisers
+from lauter.stages.pii.spans import code_points, rewrite
+
+
+class PiiConfig(StageConfig):
+    """What is taken for personal data."""
+
+    entities: tuple[str, ...] = Field(("email", "ip", "iban", "card", "crypto", "phone"), strict=False)
+    """What is looked for: these six, and the national ids of `national_id.FORMATS` (all become `<id-pii>`). Without
+    national ids by default: most are bare digits that one number in ten or eleven passes by chance."""
+    public_ips_only: bool = True
+    """Leave private, loopback, documentation and reserved addresses: they are the same in every network and name no
+    one, and tutorials are full of them."""
+    phone_regions: tuple[str, ...] = Field((), strict=False)
+    """Regions (ISO 3166-1 alpha-2) whose national telephone numbers are looked for. Numbers with a country code (+41 …)
+    are always found where `phone` is among the entities."""
+    max_candidates_per_document: int = Field(100_000, ge=1)
+    """Places to look at in one document. A document with more of them is dropped (`pii-unchecked`): it cannot be
+    cleaned in bounded time, and an unclean one must not pass."""
+    max_spans_per_1000_chars: int | None = Field(None, ge=0)
+    """Drop a document with more placeholders than this per 1,000 code points (`pii-too-dense`); off by default."""
+
+
+class Pii:
+    """Finds e-mail and IP addresses, IBANs, card, wallet, telephone and national id numbers."""
+
+    name: ClassVar[str] = "pii"
+    version: ClassVar[int] = 1
+    Config: ClassVar[type[StageConfig]] = PiiConfig
+    reads: ClassVar[tuple[str, ...]] = ("text",)
+    documents: ClassVar[pa.Schema] = schema.fields(schema.DOCUMENT, "text", "pii_spans")
+    scores: ClassVar[pa.Schema] = schema.fields(schema.SCORE, "pii_count", "chars")
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason("pii-unchecked"), Reason("pii-too-dense"))
+    decision_fields: ClassVar[frozenset[str]] = frozenset({"max_spans_per_1000_chars"})
+
+    def __init__(self, config: PiiConfig, context: StageContext) -> None:
+        self._config = config
+        self._recognisers: list[Recogniser] = []
+
+    def open(self) -> None:
+        """Build the recognisers; imports Presidio and with it spaCy (seconds).
+
+        Raises:
+            ValueError: an entity or a region is unknown.
+        """
+        self._recognisers = recognisers(
+            self._config.entities,
+            public_ips_only=self._config.public_ips_only,
+            phone_regions=self._config.phone_regions,
+        )
+
+    def apply(self, batch: pa.RecordBatch) -> Verdict:
+        """The text with placeholders, their spans, and how many there are; a null text becomes an empty one."""
+        column = _large_string(batch.column("text"))
+        data, offsets = _buffers(column)
+        matches, unchecked = find(data, offsets, self._recognisers, self._config.max_candidates_per_document)
+        text, spans = rewrite(column, data, offsets, matches)
+        if unchecked.any():
+            text = pc.if_else(pa.array(unchecked), pa.scalar("", pa.large_string()), text)
+        return Verdict(
+            unchecked.astype(np.uint8),
+            {
+                "text": text,
+                "pii_spans": spans,
+                "pii_count": pa.array(np.diff(spans.offsets.to_numpy()), pa.int32()),
+                "chars": pc.utf8_length(text).cast(pa.int32()),
+            },
+        )
+
+    def spans(self, text: str) -> list[tuple[int, int, str]]:
+        """Personal data in one text, as (start, end, type) in code points of this text, in order."""
+        raw = text.encode("utf-8", "surrogatepass")
+        data, offsets = np.frombuffer(raw, np.uint8), np.array([0, len(raw)], np.int64)
+        matches, _ = find(data, offsets, self._recognisers, self._config.max_candidates_per_document)
+        return [(code_points(data[: m.start]), code_points(data[: m.end]), m.type) for m in matches]
+
+    def decide(self, scores: pa.RecordBatch) -> Verdict:
+        """Drop what is mostly placeholders, if `max_spans_per_1000_chars` is set."""
+        limit = self._config.max_spans_per_1000_chars
+        if limit is None:
+            return Verdict(np.zeros(scores.num_rows, np.uint8))
+        count = _int64(scores.column("pii_count"))
+        chars = _int64(scores.column("chars"))
+        dense = count * 1000 > limit * chars
+        rule = pa.array(
+            [
+                {"signal": "pii_count", "text": f"{n} spans in {m} code points, more than {limit} per 1000"}
+                if hit
+                else None
+                for hit, n, m in zip(dense.tolist(), count.tolist(), chars.tolist(), strict=True)
+            ],
+            schema.RULE,
+        )
+        return Verdict(np.where(dense, 2, 0).astype(np.uint8), {}, rule)
+
+
+def _large_string(column: pa.Array) -> pa.LargeStringArray:
+    column = column.cast(pa.large_string())
+    return pc.fill_null(column, "") if column.null_count else column
+
+
+def _buffers(column: pa.LargeStringArray) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Bytes and offsets of a column, without a copy; the offsets of a slice need not start at 0."""
+    _, offsets, data = column.buffers()
+    if not len(column):
+        return np.zeros(0, np.uint8), np.zeros(1, np.int64)
+    edges = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
+    return np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8), edges
+
+
+def _int64(column: pa.Array) -> NDArray[np.int64]:
+    return pc.fill_null(column.cast(pa.int64()), 0).to_numpy(zero_copy_only=False)

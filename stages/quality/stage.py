@@ -1,0 +1,111 @@
+"""The quality stage: scores from text, decisions from scores."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from lauter.pipeline import schema
+from lauter.pipeline.contract import Reason, StageContext, Verdict
+from lauter.stages.kernels.quality import measure
+from lauter.stages.kernels.words import text_buffers
+from lauter.stages.quality.rules import RULES, broken
+from lauter.stages.quality.scores import SCORES, score_columns
+from lauter.stages.quality.stop_words import StopWords, language_keys, load_stop_words
+from lauter.stages.quality.thresholds import QualityConfig, Thresholds
+
+LANGUAGE = "language"
+
+
+class Quality:
+    """Gopher's quality and repetition rules and FineWeb's quality rules, in every script.
+
+    Words are cut by `kernels.words`, so no tokeniser and no dictionary is needed. Lines are stripped and not blank;
+    paragraphs are runs of lines without a blank one between. What the rules mean in other scripts:
+
+    * Most words are letters of a script without spaces (Chinese, Japanese, Thai, …): rules on word length and on the
+      ends of lines have no say; letters count as 1/2 or 1/3 of a word; a step of an n-gram is 2 or 3 letters.
+    * There is no list of stop words for the language, or no language: the stop-word rule has no say.
+
+    `decide` wants the column `language` beside the scores if the config has thresholds by language.
+    """
+
+    name: ClassVar[str] = "quality"
+    version: ClassVar[int] = 1
+    Config: ClassVar[type[QualityConfig]] = QualityConfig
+    reads: ClassVar[tuple[str, ...]] = ("text", LANGUAGE)
+    documents: ClassVar[pa.Schema] = pa.schema([])
+    scores: ClassVar[pa.Schema] = SCORES
+    reasons: ClassVar[tuple[Reason, ...]] = tuple(Reason(rule.reason) for rule in RULES)
+    decision_fields: ClassVar[frozenset[str]] = frozenset(Thresholds.model_fields) | {"languages"}
+
+    def __init__(self, config: QualityConfig, context: StageContext) -> None:
+        self.config = config
+        self.context = context
+        self._stop_words: StopWords | None = None
+
+    def open(self) -> None:
+        """Load the stop words."""
+        self._stop_words = load_stop_words(self.config.stop_words)
+
+    def apply(self, batch: pa.RecordBatch) -> Verdict:
+        """Score a batch with the columns `text` and `language`; drops nothing. A null text counts as empty."""
+        if self._stop_words is None:
+            raise RuntimeError("open() comes before apply()")
+        hashes, spans_of = self._stop_words
+        languages = batch.column(LANGUAGE)
+        spans = np.zeros((batch.num_rows, 2), np.int64)
+        for language in languages.unique().to_pylist():
+            span = next((spans_of[key] for key in language_keys(language) if key in spans_of), None)
+            if span is not None:
+                spans[_rows(languages, language)] = span
+        offsets, data = text_buffers(batch.column("text"))
+        counts = measure(offsets, data, self.config.short_line_length, hashes, spans)
+        return Verdict(np.zeros(batch.num_rows, np.uint8), score_columns(counts, spans[:, 1] > spans[:, 0]))
+
+    def decide(self, scores: pa.RecordBatch) -> Verdict:
+        """The first rule that each document breaks, with the score and the threshold as evidence.
+
+        Raises `ValueError` if the config has thresholds by language and `scores` no column `language`.
+        """
+        rows = scores.num_rows
+        settings, setting = self._settings(scores)
+        reason = np.zeros(rows, np.uint8)
+        evidence: list[dict[str, str | None] | None] = [None] * rows
+        for number, rule in enumerate(RULES, 1):
+            limits = [rule.limit(each) for each in settings]
+            column = rule.values(scores)
+            judged = np.asarray(column.is_valid()) & np.array([limit is not None for limit in limits])[setting]
+            value = np.asarray(column.fill_null(0)).astype(np.int64)
+            limit = np.array([each or 0 for each in limits], np.int64)[setting]
+            for row in np.flatnonzero((reason == 0) & judged & broken(rule, value, limit)):
+                reason[row] = number
+                text = rule.evidence(int(value[row]), int(limit[row]))
+                evidence[row] = {"agent": None, "signal": rule.family, "line": None, "text": text}
+        return Verdict(reason, rule=cast(pa.StructArray, pa.array(evidence, schema.RULE)))
+
+    def _settings(self, scores: pa.RecordBatch) -> tuple[list[Thresholds], NDArray[np.int64]]:
+        # All thresholds in use, and which of them holds for each row.
+        setting = np.zeros(scores.num_rows, np.int64)
+        settings: list[Thresholds] = [self.config]
+        by_language = self.config.languages
+        if not by_language:
+            return settings, setting
+        if LANGUAGE not in scores.schema.names:
+            raise ValueError("quality thresholds by language need the column `language` beside the scores")
+        languages = scores.column(LANGUAGE)
+        for language in languages.unique().to_pylist():
+            own = next((by_language[key] for key in language_keys(language) if key in by_language), None)
+            if own is not None:
+                setting[_rows(languages, language)] = len(settings)
+                settings.append(self.config.model_copy(update=own.model_dump(include=own.model_fields_set)))
+        return settings, setting
+
+
+def _rows(column: pa.Array[Any], value: object) -> NDArray[np.intp]:
+    # Where a column has a value that is not null.
+    return np.flatnonzero(np.asarray(pc.is_in(column, value_set=pa.array([value], column.type))))

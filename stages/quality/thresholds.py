@@ -1,0 +1,89 @@
+"""The thresholds of the quality rules, with their sources.
+
+*Gopher*: MassiveText's quality and repetition filters (arXiv 2112.11446, section A.1.1 and table A1), set on English.
+*FineWeb*: the three filters found by comparing good and bad crawls (arXiv 2406.17557, section 3.6), set on English.
+*FineWeb-2*: how these were carried to 1,868 languages (arXiv 2506.20920): rules that do not carry over are off, and the
+rest has values by language.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from lauter.pipeline.contract import FilePath, StageConfig
+
+
+class Thresholds(StageConfig):
+    """A document is dropped if a score lies beyond its threshold; a threshold that is `None` switches its rule off.
+
+    The defaults are meant for a corpus of many languages. `stages.quality.PUBLISHED` has the values for English.
+    A rule has no say on a document whose score is null: see `stages.quality.Quality`.
+    """
+
+    min_words: int | None = 50
+    """Fewest words. Gopher: 50. Letters of scripts without spaces count as 1/2 (East Asian) or 1/3 of a word."""
+    max_words: int | None = 100_000
+    """Most words. Gopher: 100,000."""
+    min_mean_word_length: float | None = 2.0
+    """Shortest mean word, in code points. Gopher: 3, to which Vietnamese, written in syllables, comes close."""
+    max_mean_word_length: float | None = 15.0
+    """Longest mean word, in code points. Gopher: 10. FineWeb-2: 15 for German, 9 in the median language; 15 leaves room
+    for agglutinating languages and for scripts whose vowel signs are code points of their own."""
+    max_symbol_ratio: float | None = 0.1
+    """Most "#" per word, and most ellipses per word. Gopher: 0.1."""
+    max_bullet_line_ratio: float | None = 0.9
+    """Largest share of lines that start with a bullet. Gopher: 0.9."""
+    max_ellipsis_line_ratio: float | None = 0.3
+    """Largest share of lines that end with an ellipsis. Gopher: 0.3."""
+    min_alphabetic_word_ratio: float | None = 0.78
+    """Smallest share of words with a letter. Gopher: 0.8; FineWeb-2: 0.784 in the median language."""
+    min_stop_words: int | None = 2
+    """Fewest different stop words of the document's language. Gopher: 2 of 8 English ones; FineWeb-2: 2 in every
+    language."""
+    max_duplicate_paragraph_ratio: float | None = None
+    """Largest share of paragraphs that came before. Gopher: 0.3; FineWeb-2: off."""
+    max_duplicate_paragraph_char_ratio: float | None = None
+    """Largest share of characters in such paragraphs. Gopher: 0.2; FineWeb-2: off."""
+    max_duplicate_line_ratio: float | None = 0.3
+    """Largest share of lines that came before. Gopher: 0.3; FineWeb-2: 0.428 in the median language."""
+    max_duplicate_line_char_ratio: float | None = 0.1
+    """Largest share of characters in such lines. Gopher: 0.2; FineWeb: 0.01; FineWeb-2: 0.1."""
+    max_top_ngram_ratios: tuple[float | None, float | None, float | None] | None = Field(
+        default=(0.20, 0.18, 0.16), strict=False
+    )
+    """Largest share of characters in the most frequent 2-, 3- and 4-gram of words. Gopher: 0.20, 0.18, 0.16."""
+    max_duplicate_ngram_ratios: (
+        tuple[float | None, float | None, float | None, float | None, float | None, float | None] | None
+    ) = Field(default=(0.15, 0.14, 0.13, 0.12, 0.11, 0.10), strict=False)
+    """Largest share of characters in 5- to 10-grams of words that came before. Gopher: 0.15, 0.14, … 0.10."""
+    min_line_punctuation_ratio: float | None = None
+    """Smallest share of lines that end a sentence. FineWeb: 0.12; FineWeb-2: 0 or off in 1,613 of 1,929 languages."""
+    max_short_line_ratio: float | None = None
+    """Largest share of short lines. FineWeb: 0.67; FineWeb-2: off."""
+    max_newline_ratio: float | None = 0.3
+    """Most line breaks per word. FineWeb: 0.3; FineWeb-2: by language."""
+
+
+class QualityConfig(Thresholds):
+    """Thresholds for all languages, exceptions by language, and the two parameters of the scores themselves."""
+
+    languages: dict[str, Thresholds] = Field(default_factory=dict)
+    """Thresholds by language, e.g. `deu: {max_duplicate_line_ratio: 0.263}`. What an entry does not name is as above.
+    The key is a value of the language column; for a label with a script ("srp_Cyrl") the bare language serves too."""
+    short_line_length: int = Field(default=30, ge=0)
+    """Code points that a line has at most to be short. FineWeb: 30."""
+    stop_words: FilePath | None = None
+    """A YAML file of stop-word lists in place of the built-in one. An entry: `{codes: [deu, de], words: der die das}`."""
+
+
+PUBLISHED = QualityConfig(
+    min_mean_word_length=3.0,
+    max_mean_word_length=10.0,
+    min_alphabetic_word_ratio=0.8,
+    max_duplicate_paragraph_ratio=0.3,
+    max_duplicate_paragraph_char_ratio=0.2,
+    max_duplicate_line_char_ratio=0.01,
+    min_line_punctuation_ratio=0.12,
+    max_short_line_ratio=0.67,
+)
+"""The values of Gopher and FineWeb, as both papers give them for English."""

@@ -1,0 +1,115 @@
+"""Rows of `schema.RECORD`, gathered into batches of about 16 MB."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from lauter.pipeline import identity, schema
+from lauter.pipeline.contract import ReadBatch, Reason, Verdict
+
+BATCH_BYTES = 16 << 20
+"""Payload and text bytes at which a batch is cut; a record larger than that is alone in its batch."""
+
+BATCH_ROWS = 8192
+
+_DATE = re.compile(
+    r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})(?:[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,][0-9]+)?)?"
+    r"(?:[Zz]|([+-])([0-9]{2}):?([0-9]{2})| ?UTC)?)?)?)?"
+)
+
+
+class Row(NamedTuple):
+    """One row of `schema.RECORD`, with the name of a reason if it ends in the reader."""
+
+    doc_id: bytes
+    offset: int
+    length: int
+    url: str | None = None
+    fetched_at: int | None = None
+    http_status: int | None = None
+    http_headers: bytes | None = None
+    media_type: str | None = None
+    charset: str | None = None
+    payload: bytes | memoryview | None = None
+    text: str | bytes | None = None
+    reason: str | None = None
+
+
+def corrupt_row(source: str, file: str, start: int, end: int, reason: str) -> Row:
+    """The row of a byte range [start, end) that is no record."""
+    return Row(identity.range_id(source, file, start, end), start, end - start, reason=reason)
+
+
+class Rows:
+    """Gathers rows; `add` returns the batches that are full, in order, and `rest` what is left."""
+
+    def __init__(self, file: str, reasons: tuple[Reason, ...]) -> None:
+        self._file = file
+        self._codes = {reason.name: code for code, reason in enumerate(reasons, 1)}
+        self._rows: list[Row] = []
+        self._bytes = 0
+        self._others: Counter[str] = Counter()
+
+    def other(self, kind: str, count: int = 1) -> None:
+        """Note an entry that is no record."""
+        self._others[kind] += count
+
+    def add(self, row: Row) -> Iterator[ReadBatch]:
+        """Take a row."""
+        size = len(row.payload or b"") + len(row.text or "") + len(row.http_headers or b"")
+        if self._rows and (self._bytes + size > BATCH_BYTES or len(self._rows) >= BATCH_ROWS):
+            yield self._cut()
+        self._rows.append(row)
+        self._bytes += size
+
+    def rest(self) -> Iterator[ReadBatch]:
+        """The last batch, unless there is nothing in it."""
+        if self._rows or self._others:
+            yield self._cut()
+
+    def _cut(self) -> ReadBatch:
+        columns = list(zip(*self._rows, strict=True)) or [()] * len(Row._fields)
+        by_name = dict(zip(Row._fields, columns, strict=True))
+        by_name["file"] = (self._file,) * len(self._rows)
+        arrays = [pa.array(by_name[field.name], field.type) for field in schema.RECORD]
+        reason = np.array([self._codes[row.reason] if row.reason else 0 for row in self._rows], dtype=np.uint8)
+        batch = ReadBatch(pa.RecordBatch.from_arrays(arrays, schema=schema.RECORD), Verdict(reason), dict(sorted(self._others.items())))
+        self._rows, self._bytes, self._others = [], 0, Counter()
+        return batch
+
+
+def seconds(date: str) -> int | None:
+    """Seconds since 1970 UTC of an ISO 8601 date of any precision (W3C-DTF; a fraction is cut); None if it is none.
+
+    A date without a zone is UTC.
+
+    >>> seconds("2024-05-18T01:58:10Z")
+    1715997490
+    >>> seconds("2024") == seconds("2024-01-01T00:00:00Z")
+    True
+    """
+    found = _DATE.fullmatch(date.strip())
+    if found is None:
+        return None
+    year, month, day, hour, minute, second, sign, zone_hour, zone_minute = found.groups()
+    try:
+        moment = datetime(
+            int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), min(int(second or 0), 59), tzinfo=UTC
+        )
+    except ValueError:
+        return None
+    shift = 60 * (60 * int(zone_hour) + int(zone_minute)) if sign else 0
+    return int(moment.timestamp()) - (-shift if sign == "-" else shift)
+
+
+def escaped(value: bytes) -> str:
+    """Bytes of a URL as text: each byte that is not UTF-8 is percent-encoded, and so is NUL."""
+    text = value.decode("utf-8", "surrogateescape")
+    return re.sub("[\udc80-\udcff\x00]", lambda found: f"%{ord(found[0]) & 0xFF:02X}", text)

@@ -1,0 +1,120 @@
+"""The script of a text: the table against other copies of Unicode, the kernel against plain Python."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from lauter.stages.language.script import UNDETERMINED, count_scripts, scripts
+
+
+def count(texts: list[str], max_chars: int = 2000) -> tuple[list[dict[str, int]], list[int]]:
+    encoded = [text.encode() for text in texts]
+    offsets = np.cumsum([0, *map(len, encoded)]).astype(np.int64)
+    data: NDArray[np.uint8] = np.frombuffer(b"".join(encoded), np.uint8)
+    counts, ends = count_scripts(data, offsets, max_chars)
+    codes = scripts().codes
+    found = [{codes[i]: int(row[i]) for i in np.nonzero(row)[0]} for row in counts]
+    return found, [int(end - start) for start, end in zip(offsets, ends, strict=False)]
+
+
+def count_plainly(text: str) -> dict[str, int]:
+    codes, of = scripts()
+    found = Counter(codes[of[ord(char)]] for char in text if of[ord(char)])
+    kana = found["Hira"] + found["Kana"]
+    if kana and kana * 10 >= kana + found["Hani"]:
+        found["Jpan"] = kana + found["Hani"]
+        found["Hira"] = found["Kana"] = found["Hani"] = 0
+    return {code: number for code, number in found.items() if number}
+
+
+@settings(deadline=None)  # the first call compiles
+@given(st.lists(st.text(), max_size=8), st.integers(1, 50))
+def test_kernel_equals_plain_python(texts: list[str], max_chars: int) -> None:
+    counts, ends = count(texts, max_chars)
+    assert counts == [count_plainly(text[:max_chars]) for text in texts]
+    assert ends == [len(text[:max_chars].encode()) for text in texts]
+
+
+@settings(deadline=None)
+@given(st.lists(st.binary(max_size=40), max_size=6))
+def test_bytes_that_are_no_utf8_are_never_read_past(texts: list[bytes]) -> None:
+    offsets = np.cumsum([0, *map(len, texts)]).astype(np.int64)
+    _, ends = count_scripts(np.frombuffer(b"".join(texts), np.uint8), offsets, 2000)
+    assert (ends == offsets[1:]).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("Größe 123 456 789!", "Latn"),
+        ("Привет, world", "Cyrl"),
+        ("日本語のテキストです", "Jpan"),
+        ("カタカナ", "Jpan"),
+        ("中文文本", "Hani"),
+        ("他在東京買了一本叫做の的書然後回家去了沒有再出來過", "Hani"),
+        ("한국어 텍스트 漢字", "Hang"),
+        ("العربية", "Arab"),
+        ("हिन्दी में", "Deva"),
+        ("ⵜⴰⵎⴰⵣⵉⵖⵜ", "Tfng"),
+        ("𞤀𞤣𞤤𞤢𞤥", "Adlm"),
+    ],
+)
+def test_dominant_script(text: str, script: str) -> None:
+    (counts,), _ = count([text])
+    assert max(counts, key=lambda code: counts[code]) == script
+
+
+def test_a_text_without_letters_has_no_script() -> None:
+    assert count(["12 + 3 — ☃ \n", ""])[0] == [{}, {}]
+    assert scripts().codes[0] == UNDETERMINED
+
+
+def test_the_table_agrees_with_the_names_of_characters() -> None:
+    codes, of = scripts()
+    names = {
+        "Latn": "LATIN", "Grek": "GREEK", "Cyrl": "CYRILLIC", "Armn": "ARMENIAN", "Hebr": "HEBREW", "Arab": "ARABIC",
+        "Syrc": "SYRIAC", "Thaa": "THAANA", "Deva": "DEVANAGARI", "Beng": "BENGALI", "Guru": "GURMUKHI",
+        "Gujr": "GUJARATI", "Orya": "ORIYA", "Taml": "TAMIL", "Telu": "TELUGU", "Knda": "KANNADA", "Mlym": "MALAYALAM",
+        "Sinh": "SINHALA", "Thai": "THAI", "Laoo": "LAO", "Tibt": "TIBETAN", "Mymr": "MYANMAR", "Geor": "GEORGIAN",
+        "Hang": "HANGUL", "Ethi": "ETHIOPIC", "Cher": "CHEROKEE", "Cans": "CANADIAN", "Khmr": "KHMER",
+        "Hira": "HIRAGANA", "Kana": "KATAKANA", "Hani": "CJK", "Nkoo": "NKO", "Java": "JAVANESE",
+        "Tfng": "TIFINAGH",
+    }  # fmt: skip
+    by_name = {name: code for code, name in names.items()}
+    checked = 0
+    for point in map(int, np.nonzero(of)[0]):
+        script = by_name.get(unicodedata.name(chr(point), "").partition(" ")[0])
+        if script is not None:
+            assert codes[of[point]] == script, chr(point)
+            checked += 1
+    assert checked > 100_000
+
+
+def test_the_table_agrees_with_another_implementation_of_unicode() -> None:
+    regex = pytest.importorskip("regex", reason="the regex package, an independent copy of Unicode, is not installed")
+    codes, of = scripts()
+    text = "".join(chr(point) for point in range(0x110000) if not 0xD800 <= point < 0xE000)
+    compared = 0
+    for index, code in enumerate(codes):
+        if code in (UNDETERMINED, "Jpan"):
+            continue
+        # Unicode 17 and 18 brought scripts and letters that older copies do not know.
+        try:
+            pattern = regex.compile(rf"[\p{{Script={code}}}&&\p{{L}}]", regex.V1)
+        except regex.error:
+            continue
+        theirs = {ord(char) for char in pattern.findall(text)}
+        ours = {int(point) for point in np.nonzero(of == index)[0]}
+        if not theirs:
+            continue
+        assert theirs <= ours, code
+        assert all(unicodedata.category(chr(point)) == "Cn" for point in ours - theirs), code
+        compared += len(theirs)
+    assert compared > 100_000
