@@ -10,6 +10,7 @@ runs of lower-case white space words, joined in Python. Seconds are CPU seconds 
 from __future__ import annotations
 
 import gzip
+import importlib
 import importlib.util
 import json
 import os
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -74,12 +76,12 @@ def datatrove_signatures(texts: list[str], folder: str) -> Callable[[], object]:
 
 
 def rensa_signatures(texts: list[str]) -> Callable[[], object]:
-    from rensa import RMinHash
+    rensa = importlib.import_module("rensa")
 
     def sign() -> None:
         for text in texts:
             words = text.lower().split()
-            minhash = RMinHash(num_perm=HASHES, seed=0)
+            minhash = rensa.RMinHash(num_perm=HASHES, seed=0)
             minhash.update([" ".join(words[start : start + NGRAM]) for start in range(len(words) - NGRAM + 1)])
             minhash.digest()
 
@@ -110,12 +112,10 @@ def main() -> int:
             ("lauter, signatures", lauter_signatures(texts)),
             ("lauter, stage (exact and band keys)", lauter_stage(texts)),
         ]
-        for name, sign in (
-            ("datatrove", lambda: datatrove_signatures(texts, folder)),
-            ("rensa", lambda: rensa_signatures(texts)),
-        ):
+        peers = {"datatrove": partial(datatrove_signatures, texts, folder), "rensa": partial(rensa_signatures, texts)}
+        for name, peer in peers.items():
             if importlib.util.find_spec(name):
-                tools.append((name, sign()))
+                tools.append((name, peer()))
             else:
                 print(f"{name} is not installed: left out")
         rates = {name: size / cpu_seconds(work) for name, work in tools}

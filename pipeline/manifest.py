@@ -193,7 +193,9 @@ def _validate(
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        for detail in error.errors():
+        # A misspelt key comes before the key that is missing because of it, and before what follows from both.
+        order = {"extra_forbidden": 0, "missing": 2, "too_short": 3}
+        for detail in sorted(error.errors(), key=lambda detail: order.get(detail["type"], 1)):
             where = (*location, *detail["loc"])
             problems.append(document.problem(where, _explain(model, detail["loc"], detail["type"], detail["msg"])))
         return None

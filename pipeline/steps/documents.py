@@ -111,6 +111,7 @@ class _Pass:
         self.task, self.storage, self.reader, self.stages = task, storage, reader, stages
         self.part: str = task.args["part"]
         self.tally = Tally()
+        self.failure = ""
         self.document_schema, self.score_schema = schemas(stages)
         self.beat = _Heartbeat(storage, task)
 
@@ -166,7 +167,10 @@ class _Pass:
             self.tally.stage_seconds[stage.name] += time.perf_counter() - started
             self.tally.stage_rows[stage.name] += batch.num_rows
             self.tally.stage_dropped[stage.name] += int((verdict.reason != 0).sum())
-            self.tally.failed += int((verdict.reason == isolate.FAILED).sum())
+            failed = np.flatnonzero(verdict.reason == isolate.FAILED)
+            if len(failed) and verdict.rule is not None:
+                self.tally.failed += len(failed)
+                self.failure = str(verdict.rule[int(failed[0])]["text"])
             end.drop(stage.name, stage.reasons, alive, verdict)
             for name in CARRIED:
                 if name in verdict.columns:
@@ -224,7 +228,7 @@ class _Pass:
     def _check_failures(self) -> None:
         if self.tally.failed > max(FAILED_ROWS, FAILED_SHARE * self.tally.records):
             raise isolate.StageError(
-                f"{self.task.args['file']['uri']}: a stage raised on {self.tally.failed} of {self.tally.records} "
+                f"{self.task.args['file']['uri']}: {self.failure}, on {self.tally.failed} of {self.tally.records} "
                 "records; this is a fault of the stage or its set-up, not of the pages"
             )
 

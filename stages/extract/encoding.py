@@ -15,7 +15,13 @@ from typing import NamedTuple
 
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 
 _SUPERSETS = {
     "gbk": "gb18030",
@@ -85,18 +91,20 @@ def decode(payload: bytes, *, charset: str | None, markup: bool) -> Decoded | No
     wide = _wide(payload, header)
     if wide:
         return _checked(_lossy(payload, wide), wide)
+    escapes = b"\x1b" in payload
+    if not escapes:
+        try:
+            payload.decode("utf-8")
+            return _checked(payload, "utf-8")
+        except UnicodeDecodeError:
+            pass
     in_page = declared_in_page(payload) if markup else None
     candidates = [name for name in (header, in_page) if name and not name.startswith("utf-16")]
-    if b"\x1b" in payload and "iso2022_jp" in candidates:
+    if escapes and "iso2022_jp" in candidates:  # the one encoding of the web whose text is all ASCII bytes
         return _checked(_lossy(payload, "iso2022_jp"), "iso2022_jp")
-    try:
-        payload.decode("utf-8")
-        return _checked(payload, "utf-8")
-    except UnicodeDecodeError:
-        pass
     damaged = payload.decode("utf-8", "replace")
     failed, others = _count(damaged)
-    if others > failed:
+    if others > failed or not failed:
         # Text of other encodings decodes to almost nothing but U+FFFD here, so a majority of sound characters means
         # UTF-8 that was cut off or mixed.
         return _checked(damaged.encode(), "utf-8")
@@ -105,7 +113,7 @@ def decode(payload: bytes, *, charset: str | None, markup: bool) -> Decoded | No
 
 def _legacy(payload: bytes, candidates: list[str], damaged: str) -> Decoded | None:
     best, best_name, fewest = damaged, "utf-8", _count(damaged)[0]
-    detected = codec_of(detect_encoding(payload))
+    detected = _detected(payload)
     for name in dict.fromkeys([*candidates, *([detected] if detected else []), "cp1252"]):
         if name.startswith("utf"):
             continue
@@ -116,6 +124,15 @@ def _legacy(payload: bytes, candidates: list[str], damaged: str) -> Decoded | No
         if failed < fewest:
             best, best_name, fewest = text, name, failed
     return _checked(best.encode("utf-8", "replace"), best_name)
+
+
+def _detected(payload: bytes) -> str | None:
+    # The detector's own names, since it maps those that the WHATWG does not list (cp949) to UTF-8.
+    label = detect_encoding(payload, html5_compatible=False)
+    try:
+        return codec_of(label) or (codecs.lookup(label).name if label else None)
+    except LookupError:
+        return None
 
 
 def _wide(payload: bytes, header: str | None) -> str | None:
@@ -146,5 +163,6 @@ def _count(text: str) -> tuple[int, int]:
 def _checked(utf8: bytes, name: str) -> Decoded | None:
     sample = utf8[:_SAMPLE_BYTES]
     odd = len(sample) - len(sample.translate(None, _CONTROLS)) + sample.count(_REPLACEMENT.encode())
-    characters = len(sample.decode("utf-8", "ignore"))
-    return None if odd * _BINARY > characters else Decoded(utf8, name)
+    if odd and odd * _BINARY > len(sample.decode("utf-8", "ignore")):
+        return None
+    return Decoded(utf8, name)

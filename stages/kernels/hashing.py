@@ -1,10 +1,10 @@
 """64-bit keys of texts: the exact hash of a document, and how hashes are folded into one key.
 
-A key is 64 bits because the exchange moves and sorts it a few hundred billion times. Two different inputs share a key
-with probability 2**-64: among n keys about n**2 / 2**65 pairs meet by chance, which is 24 for 3e10 exact keys and
-5,500 for the 15 keys each of 3e10 documents (one document in five million). A second, independent key would bring that
-to nought and double the bytes of the exact half; it is not emitted, because the banded keys join more unlike pairs than
-that by design.
+A key is 64 bits, because the exchange moves and sorts it a few hundred billion times. Two different inputs share a key
+with probability 2**-64, so among n keys about n**2 / 2**65 pairs meet by chance: 24 for the exact keys of 3e10
+documents, 5,500 for 15 keys of each, one document in five million. A second exact key would help only if a pair had to
+share both, that is with 128-bit keys all through the exchange; it is left out, because the banded keys join far more
+unlike pairs than that by design. XXH3 is no cryptographic hash: a pair that is made to collide will collide.
 """
 
 from __future__ import annotations

@@ -11,8 +11,9 @@ The scheme is fully specified, so that signatures of different years and machine
 A multiplication by an odd number and an addition are a bijection of the 32-bit numbers, so no two different x ever tie.
 Because x is itself a random function of the shingle, each row agrees between two sets with probability equal to their
 Jaccard similarity. What the linear form could harm is the independence of rows: measured over sets of 10 to 300,000
-shingles, the error of the estimate is 0.94 to 1.03 of sqrt(J * (1 - J) / K), as for 64-bit multiply-shift at twice the
-cost. Two shingles of a text share x with probability 2**-32, which shifts an estimate by 1e-5 for 100,000 shingles.
+shingles, the error of the estimate is 0.94 to 1.02 of sqrt(J * (1 - J) / K), against 0.99 to 1.03 for 64-bit
+multiply-shift at twice the cost. Two shingles share x by chance with probability 2**-32, which shifts an estimate by
+2e-5 at 100,000 shingles.
 """
 
 from __future__ import annotations

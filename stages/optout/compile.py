@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lauter.stages.optout.index import INDEX, OUTCOMES, rules_array
+from lauter.stages.optout.index import INDEX, OUTCOMES, find_rows, rules_array
 from lauter.stages.optout.origin import locate, origin_id
 from lauter.stages.optout.rules import Reading, RuleSet, parse, rule_sets
 from lauter.stages.optout.snapshot import Fetched, read_snapshot
@@ -34,8 +34,8 @@ class Compiled(NamedTuple):
 
     outcome: str
     """One of OUTCOMES, or `redirect`."""
-    truncated: bool
-    sets: tuple[RuleSet, ...]
+    truncated: bool = False
+    sets: tuple[RuleSet, ...] = ()
 
 
 def compile_snapshots(
@@ -67,39 +67,42 @@ def compile_snapshots(
 def compile_answer(answer: Fetched, agents: Sequence[str], reading: Reading = "rfc9309") -> Compiled:
     """Class one answer by its status (RFC 9309 section 2.3.1) and read its rules.
 
-    2xx (or a body without a status): its rules. 3xx: `redirect`. 4xx: the file does not exist, `allow`. Everything else:
-    `unreachable`. Bytes that the snapshot has lost, and a body in which nothing is a robots record (most are HTML pages
-    of an error or a challenge), are `unparsable`: that the owner said nothing cannot be known. An empty file is `allow`.
+    2xx (or a body without a status): its rules. 3xx: `redirect`. 4xx: the file does not exist, `allow`. All else:
+    `unreachable`. Bytes that the snapshot has lost, and a body in which nothing is a robots record (most are HTML
+    pages of an error or a challenge), are `unparsable`: that the owner said nothing cannot be known. An empty file is
+    `allow`.
     """
     status = answer.status
     if answer.broken:
-        return Compiled("unparsable", False, ())
+        return Compiled("unparsable")
     if answer.body is None and (status is None or 200 <= status < 300):
-        return Compiled("unreachable", False, ())
+        return Compiled("unreachable")
     if status is None or 200 <= status < 300:
         robots = parse(answer.body or b"")
         truncated = robots.truncated or answer.truncated
         if not robots.parsable:
-            return Compiled("unparsable", truncated, ())
+            return Compiled("unparsable", truncated)
         sets = rule_sets(robots, agents, reading)
         return Compiled("rules" if sets else "allow", truncated, sets)
     if 300 <= status < 400:
-        return Compiled("redirect", False, ())
-    return Compiled("allow" if 400 <= status < 500 else "unreachable", False, ())
+        return Compiled("redirect")
+    return Compiled("allow" if 400 <= status < 500 else "unreachable")
 
 
 def _blocks(
     answers: Iterable[Fetched], agents: Sequence[str], reading: Reading, as_of: int | None, counts: Counter[str]
 ) -> Iterator[pa.Table]:
     """Answers as tables of some thousand rows, so that only compact columns are held in memory."""
-    memo: dict[tuple[bytes, int | None, bool, bool], Compiled] = {}
+    memo: dict[tuple[bytes, Fetched], Compiled] = {}
     rows: list[tuple[Fetched, bytes, Compiled]] = []
     for answer in answers:
         if as_of is not None and answer.fetched_at is not None and answer.fetched_at > as_of:
             counts["after_as_of"] += 1
             continue
         digest = hashlib.sha256(answer.body or b"").digest()
-        key = (digest, answer.status if answer.body is not None else -1, answer.truncated, answer.broken)
+        # Without its bytes, its origin and its time, an answer is what its class depends on besides the digest.
+        head = answer._replace(origin="", fetched_at=None, body=None if answer.body is None else b"", location=None)
+        key = (digest, head)
         compiled = memo.get(key)
         if compiled is None:
             if len(memo) >= _MEMO_FILES:
@@ -168,11 +171,10 @@ def _follow_redirects(table: pa.Table) -> tuple[pa.Table, int]:
         row = start
         for _ in range(HOPS):
             target = _redirect_origin(origin[row].as_py(), location[row].as_py())
-            found = _row_of(ids, origin, target) if target else None
-            if found is None or outcome[found] != "redirect":
-                row = start if found is None else found
+            found = int(find_rows(ids, origin, [target])[0]) if target else -1
+            row = found if found >= 0 else start
+            if found < 0 or outcome[found] != "redirect":
                 break
-            row = found
         lost[start] = outcome[row] == "redirect"
         if not lost[start]:
             source[start] = row
@@ -197,22 +199,8 @@ def _redirect_origin(origin: str, location: str | None) -> str | None:
     return place.origin if place and place.target.partition("?")[0] == "/robots.txt" else None
 
 
-def _row_of(ids: np.ndarray, origin: pa.ChunkedArray, target: str) -> int | None:
-    wanted = origin_id(target)
-    row = int(np.searchsorted(ids, np.uint64(wanted)))
-    while row < len(ids) and ids[row] == wanted:
-        if origin[row].as_py() == target:
-            return row
-        row += 1
-    return None
-
-
 def _write(table: pa.Table, out: Path) -> None:
     batch = pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=INDEX)
     with pa.OSFile(str(out / INDEX_FILE), "wb") as sink, pa.ipc.new_file(sink, INDEX) as writer:
         writer.write_batch(batch)
-    pq.write_table(
-        table.select(["origin_id", "origin", "sha256", "status", "fetched_at", "outcome", "truncated", "redirected_to"]),
-        out / ORIGINS_FILE,
-        compression="zstd",
-    )
+    pq.write_table(table.drop_columns(["sets"]), out / ORIGINS_FILE, compression="zstd")

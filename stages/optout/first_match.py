@@ -20,10 +20,10 @@ _CONTROL = re.compile(r"[\x00-\x1f]")
 def first_match_sets(text: str, agents: Sequence[str]) -> list[RuleSet]:
     """The rules that robotexclusionrulesparser would ask for each agent, one set a distinct group.
 
-    That library chooses the group: a blank line ends one, the first whose name is a substring of the agent's is taken,
-    `*` groups come last, a second group of the same agent is never seen. It is given line numbers in place of paths, and
-    the paths are matched by our kernel, so that its regular expressions (seconds on `/*a*a*a…$`) never run. One fault is
-    mended: an empty `Allow:` is no rule (the library denies everything).
+    That library chooses the group: a blank line ends one, the first whose name is a substring of the agent's is
+    taken, `*` groups come last, a second group of the same agent is never seen. It is given line numbers in place of
+    paths, and the paths are matched by our kernel, so that its regular expressions (seconds on `/*a*a*a…$`) never run.
+    One fault is mended: an empty `Allow:` is no rule (the library denies everything).
     """
     lines = _LINE_END.split(text)
     skeleton: list[str] = []
@@ -52,7 +52,7 @@ def first_match_sets(text: str, agents: Sequence[str]) -> list[RuleSet]:
             _rule(int(number), lines, allow=kind == groups[index].ALLOW) for kind, number in groups[index].rules
         )
         if any(not rule.allow for rule in rules):
-            sets[index] = RuleSet(agent, True, rules)
+            sets[index] = RuleSet(agent, rules, first_match=True)
     return [sets[index] for index in sorted(sets)]
 
 

@@ -58,7 +58,7 @@ INDEX = pa.schema(
     ]
 )
 """Columns of robots.arrow, one row per origin, ascending by (origin_id, origin). `status` and `sha256` are those of the
-answer that counts (behind `redirected_to` where there is one); `truncated` where the file was longer than what was read."""
+answer that counts (behind `redirected_to` where there is one); `truncated`: the file was longer than what was read."""
 
 
 class Denial(NamedTuple):
@@ -154,20 +154,25 @@ class OriginIndex:
         self.rules = RuleTable.of(self._table.column("sets"))
 
     def find(self, origins: Sequence[str]) -> NDArray[np.int64]:
-        """The row of each normalised origin, -1 where the snapshot has none. Equal ids are told apart by the string."""
-        ids = np.fromiter((origin_id(o) for o in origins), np.uint64, len(origins))
-        rows = np.searchsorted(self.origin_id, ids).astype(np.int64)
-        for i, origin in enumerate(origins):
-            row = int(rows[i])
-            while row < len(self.origin_id) and self.origin_id[row] == ids[i] and self.origin[row].as_py() != origin:
-                row += 1
-            rows[i] = row if row < len(self.origin_id) and self.origin_id[row] == ids[i] else -1
-        return rows
+        """The row of each normalised origin, -1 where the snapshot has none."""
+        return find_rows(self.origin_id, self.origin, origins)
 
     def status(self, row: int) -> int | None:
         """The HTTP status that counts for a row; None where nothing answered."""
         value: int | None = self._table.column("status")[row].as_py()
         return value
+
+
+def find_rows(ids: NDArray[np.uint64], origin: pa.LargeStringArray, wanted: Sequence[str]) -> NDArray[np.int64]:
+    """The row of each wanted origin, -1 where there is none. `ids` ascend; equal ids are told apart by the string."""
+    wanted_ids = np.fromiter((origin_id(o) for o in wanted), np.uint64, len(wanted))
+    rows = np.searchsorted(ids, wanted_ids).astype(np.int64)
+    for i, name in enumerate(wanted):
+        row = int(rows[i])
+        while row < len(ids) and ids[row] == wanted_ids[i] and origin[row].as_py() != name:
+            row += 1
+        rows[i] = row if row < len(ids) and ids[row] == wanted_ids[i] else -1
+    return rows
 
 
 def read_index(path: str) -> pa.RecordBatch:

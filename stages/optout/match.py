@@ -24,7 +24,7 @@ def _literal() -> NDArray[np.uint8]:
     return table
 
 
-# RFC 3986 section 2.2 and 2.3: unreserved and reserved octets, save `*` (a wildcard in rules) and `#` (ends the target).
+# RFC 3986 sections 2.2, 2.3: unreserved and reserved octets, save `*` (a wildcard in rules) and `#` (ends the target).
 _LITERAL = _literal()
 _HEX = np.frombuffer(b"0123456789ABCDEF", np.uint8)
 
@@ -54,11 +54,11 @@ def canonicalise(
 ) -> int:
     """Write data[start:end] in the one form in which rules and targets are compared; return the end in `out`.
 
-    RFC 9309 section 2.2.2: an octet has the same meaning escaped or not, so unreserved and reserved octets are written
-    plain and all others as `%XX` in upper case. `%2F` and `%3F` stay escaped before the first `?`, where `/` and `?` are
-    delimiters (RFC 3986 section 3.3), and are plain in the query, as the RFC's own table has it. `%2A` stays escaped, and
-    a `*` is escaped unless `pattern` is 1. `after_star` 1 says that text after a `*` of a pattern is in the query.
-    `out` needs room for three times the input.
+    RFC 9309 section 2.2.2: an octet has the same meaning escaped or not, so unreserved and reserved octets are
+    written plain and all others as `%XX` in upper case. `%2F` and `%3F` stay escaped before the first `?`, where `/`
+    and `?` are delimiters (RFC 3986 section 3.3), and are plain in the query, as the RFC's own table has it. `%2A`
+    stays escaped, and a `*` is escaped unless `pattern` is 1. `after_star` 1 says that text after a `*` of a pattern
+    is in the query. `out` needs room for three times the input.
     """
     query = 0
     i = start
@@ -89,7 +89,7 @@ def canonicalise(
 
 @kernel
 def unescape(data: NDArray[np.uint8], start: int, end: int, out: NDArray[np.uint8], at: int) -> int:
-    """Write data[start:end] with every escape but `%2F` resolved, as the draft of 1996 (section 3.2.2) compares paths."""
+    """Write data[start:end] with every escape but `%2F` resolved, as the draft of 1996 (3.2.2) compares paths."""
     i = start
     while i < end:
         c = data[i]

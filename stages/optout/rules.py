@@ -25,8 +25,18 @@ _DISALLOW = frozenset({"disallow", "dissallow", "dissalow", "disalow", "diasllow
 _RULE = _DISALLOW | {"allow"}
 # Records of others that occur in robots.txt: they say nothing here, but who writes them has written a robots.txt.
 _OTHER = frozenset(
-    "sitemap sitemaps site-map crawl-delay host clean-param request-rate visit-time noindex nofollow indexpage "
-    "content-signal content-usage license comment robot-version llms llms-txt".split()
+    {
+        "sitemap",
+        "sitemaps",
+        "site-map",
+        "crawl-delay",
+        "crawl delay",
+        "host",
+        "clean-param",
+        "request-rate",
+        "visit-time",
+    }
+    | {"noindex", "nofollow", "content-signal", "content-usage", "license", "comment", "robot-version", "llms-txt"}
 )
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _MARKUP = re.compile(rb"\s*(?:<!doctype|<html|<\?xml|<head|<body|<[a-z]+[\s>])", re.IGNORECASE).match
@@ -61,7 +71,7 @@ class Robots(NamedTuple):
 
     groups: list[Group]
     parsable: bool
-    """False where something is in the file but no line of it is a record or a comment: HTML, an error message, bytes."""
+    """False where there is something in the file, but no line is a record or a comment: HTML, a message, bytes."""
     truncated: bool
     """True where the file goes on after SIZE_LIMIT."""
     text: str
@@ -80,17 +90,19 @@ class Rule(NamedTuple):
 
 
 class RuleSet(NamedTuple):
-    """Rules that one agent obeys under one reading, in the order in which they count: the first that matches decides."""
+    """Rules that one agent obeys under one reading, in the order in which they count: the first match decides."""
 
     agent: str
-    first_match: bool
-    """True for the older reading, which compares unescaped paths."""
     rules: tuple[Rule, ...]
+    first_match: bool = False
+    """True for the older reading, which compares unescaped paths."""
 
 
 def read_text(body: bytes) -> str:
-    """The part of a file that counts, without a byte order mark (whole or cut, as Google skips it) and without a last
-    line that SIZE_LIMIT cuts through."""
+    """The part of a file that counts.
+
+    Left out are a byte order mark (whole or cut, as Google skips it) and a last line that SIZE_LIMIT cuts through.
+    """
     head = body[:SIZE_LIMIT]
     if len(body) > SIZE_LIMIT and body[SIZE_LIMIT - 1 : SIZE_LIMIT] not in (b"\n", b"\r"):
         # Half a rule may say more than the whole one: `Disallow: /a` cut to `Disallow: /`.
@@ -105,8 +117,8 @@ def read_text(body: bytes) -> str:
 def parse(body: bytes) -> Robots:
     """Parse the bytes of a robots.txt; never raises.
 
-    Lines end with CR, LF or CRLF. A group starts at a `User-agent` line that follows a rule; other records neither start
-    nor end one (RFC 9309 section 2.2.4). A field and its value may be parted by white space where the colon is missing.
+    Lines end with CR, LF or CRLF. A group starts at a `User-agent` line that follows a rule; other records neither
+    start nor end one (RFC 9309 section 2.2.4). White space may part a field from its value where the colon is missing.
     """
     text = read_text(body)
     groups: list[Group] = []
@@ -144,12 +156,12 @@ def parse(body: bytes) -> Robots:
 def rule_sets(robots: Robots, agents: Sequence[str], reading: Reading = "rfc9309") -> tuple[RuleSet, ...]:
     """All that a file says to the agents, without sets that cannot deny anything.
 
-    A target is denied if any set denies it. An agent obeys all groups that name it, else all `*` groups. A group names an
-    agent if the declared token, up to `/` or white space and without `*`, is the agent's. Two narrower readers are asked
-    too, and either may only add a denial: one that cuts the declared token to RFC 9309's `[A-Za-z_-]+` (`GPTBot2` names
-    GPTBot), and one that so cuts the agent's own name (a group `AI` names AI2Bot). Under `strict` the first-match
-    reading is added. Sets of groups that name an agent come first, in the order of `agents`; an agent `*` stands for all
-    that are only met by a `*` group.
+    A target is denied if any set denies it. An agent obeys all groups that name it, else all `*` groups. A group names
+    an agent if the declared token, up to `/` or white space and without `*`, is the agent's. Two narrower readers are
+    asked too, and either may only add a denial: one that cuts the declared token to RFC 9309's `[A-Za-z_-]+`
+    (`GPTBot2` names GPTBot), and one that so cuts the agent's own name (a group `AI` names AI2Bot). Under `strict` the
+    first-match reading is added. Sets of groups that name an agent come first, in the order of `agents`; an agent `*`
+    stands for all that are only met by a `*` group.
     """
     if not any(not line.allow for group in robots.groups for line in group.lines):
         return ()
@@ -179,7 +191,7 @@ def rule_sets(robots: Robots, agents: Sequence[str], reading: Reading = "rfc9309
     for indices, agent in named.items():
         rules = _deciding_order([line for i in indices for line in robots.groups[i].lines])
         if any(not rule.allow for rule in rules):
-            found.append(RuleSet(agent, False, rules))
+            found.append(RuleSet(agent, rules))
     if reading == "strict":
         from lauter.stages.optout.first_match import first_match_sets
 
@@ -188,8 +200,9 @@ def rule_sets(robots: Robots, agents: Sequence[str], reading: Reading = "rfc9309
 
 
 def agent_token(agent: str) -> str:
-    """The product token of an agent's name: up to `/` or white space, lower case; of a browser-like name the one after
-    `compatible;`.
+    """The product token of an agent's name: up to `/` or white space, in lower case.
+
+    Of a browser-like name it is the one after `compatible;`.
 
     >>> agent_token("CCBot/2.0"), agent_token("Mozilla/5.0 (compatible; GPTBot/1.1)")
     ('ccbot', 'gptbot')
@@ -247,22 +260,14 @@ def _deciding_order(lines: list[Line]) -> tuple[Rule, ...]:
         if "*" in path and "%" in path:
             # Whether an escaped `/` behind a star is met in the path or in the query, the target decides.
             forms.add(canonical_pattern(path, after_star=1))
-        text = _evidence(line.text)
         for form in forms:
-            ranked.append(
-                (
-                    -len(form) - anchored,
-                    not line.allow,
-                    line.number,
-                    Rule(line.allow, form, anchored, line.number, text),
-                )
-            )
+            rule = Rule(line.allow, form, anchored, line.number, _evidence(line.text))
+            ranked.append((-len(form) - anchored, not line.allow, line.number, rule))
             index = _INDEX(form) if line.allow and not anchored else None
             if index and index.end() == len(form):
                 # Google and Protego: who allows /a/index.html allows /a/, the same document.
-                folder = form[: index.start() + 1]
-                rule = Rule(line.allow, folder, True, line.number, text)
-                ranked.append((-len(folder) - 1, False, line.number, rule))
+                folder = rule._replace(path=form[: index.start() + 1], anchored=True)
+                ranked.append((-len(folder.path) - 1, False, line.number, folder))
     ranked.sort(key=lambda item: (item[0], item[1], item[2], item[3].path))
     return tuple(item[3] for item in ranked)
 

@@ -11,6 +11,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -24,9 +25,8 @@ _SUFFIX = re.compile(r"\.(warc|parquet|jsonl|ndjson)(?:\.(gz|zst|lz4|open))*$", 
 _MAGIC = {b"\x1f\x8b": b"\x1f\x8b\x08", b"\x28\xb5": b"\x28\xb5\x2f\xfd", b"\x04\x22": b"\x04\x22\x4d\x18"}
 _STATUS = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})(?![0-9])").match
 _HEAD_END = re.compile(rb"\r?\n\r?\n").search
-_COLUMNS = (
-    "origin robots_url url domain status http_status fetched_at fetched body body_b64 content location error".split()
-)
+_ORIGIN = ("origin", "robots_url", "url", "domain")
+_OTHER = ("status", "http_status", "fetched_at", "fetched", "body", "body_b64", "content", "location")
 
 
 class Fetched(NamedTuple):
@@ -196,20 +196,16 @@ def _decoded(body: bytes | None, encoding: str) -> bytes | None:
     if not body or encoding in ("", "identity"):
         return body
     if encoding in ("gzip", "x-gzip", "deflate"):
-        for bits in (47, -15):
-            try:
-                inflate = zlib.decompressobj(bits)
+        for bits in (47, -15):  # zlib or gzip by its header, or bare deflate, which some servers mean.
+            inflate = zlib.decompressobj(bits)
+            with suppress(zlib.error):
                 data = inflate.decompress(body)
                 return data if inflate.eof else None
-            except zlib.error:
-                continue
     elif encoding == "br":
         from fastwarc.stream_io import BrotliReader
 
-        try:
+        with suppress(OSError):
             return BrotliReader(io.BytesIO(body)).read()
-        except OSError:
-            pass
     # Crawlers often store the decoded body and leave the header: text is taken as it is.
     return body if body.isascii() else None
 
@@ -252,7 +248,7 @@ def _rows(rows: Iterator[Mapping[str, object] | None], counts: Counter[str]) -> 
 
 
 def _row_origin(row: Mapping[str, object]) -> str | None:
-    value = _first(row, "origin", "robots_url", "url", "domain")
+    value = _first(row, *_ORIGIN)
     if not isinstance(value, str):
         return None
     place = locate(value if "://" in value else f"https://{value}")
@@ -285,11 +281,13 @@ def _lines(path: str, counts: Counter[str]) -> Iterator[Mapping[str, object] | N
 
 def _parquet(path: str) -> Iterator[Mapping[str, object]]:
     file = pq.ParquetFile(path)
-    columns = [name for name in _COLUMNS if name in file.schema_arrow.names]
-    if not {"origin", "robots_url", "url", "domain"} & set(columns):
+    columns = [name for name in _ORIGIN + _OTHER if name in file.schema_arrow.names]
+    if not set(_ORIGIN) & set(columns):
         raise ValueError(f"{path}: none of the columns origin, robots_url, url, domain")
     for batch in file.iter_batches(1024, columns=columns):
         for i, field in enumerate(batch.schema):
             if pa.types.is_timestamp(field.type):
-                batch = batch.set_column(i, field.name, batch.column(i).cast(pa.timestamp("s", field.type.tz), safe=False))
+                # Nanoseconds have no Python type.
+                seconds = batch.column(i).cast(pa.timestamp("s", field.type.tz), safe=False)
+                batch = batch.set_column(i, field.name, seconds)
         yield from batch.to_pylist()

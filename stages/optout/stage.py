@@ -33,7 +33,7 @@ class OptOutConfig(StageConfig):
     """Which robots.txt files count, for whom, and what happens where there is none."""
 
     snapshot: tuple[SnapshotPath, ...] = Field(default=(), strict=False)
-    """Archived robots.txt answers (`snapshot.read_snapshot`); several are read as one. Empty: every origin is missing."""
+    """Archived robots.txt answers (`snapshot.read_snapshot`), read as one. Empty: every origin is missing."""
 
     agents: str = "apertus-2025-01"
     """Name of a list of agents that comes with Lauter."""
@@ -133,7 +133,8 @@ class OptOut:
         ids = np.fromiter((origin_id(o) for o in origins), np.uint64, len(origins))
         column = np.zeros(len(places), np.uint64)
         column[known] = ids[which[known]]
-        return Verdict(reason, {"origin_id": pa.array(column, pa.uint64(), mask=~known)}, self._evidence(reason, rule, where))
+        columns = {"origin_id": pa.array(column, pa.uint64(), mask=~known)}
+        return Verdict(reason, columns, self._evidence(reason, rule, where))
 
     def _decide(
         self,
@@ -166,24 +167,21 @@ class OptOut:
         rule: NDArray[np.int64],
         where: NDArray[np.int64],
     ) -> None:
-        """Ask the relatives of origins that the snapshot lacks, one after the other until one denies."""
+        """Ask the relatives of origins that the snapshot lacks: the first that it has may deny."""
         missing = np.flatnonzero(rows < 0)
         if not len(missing):
             return
-        lacking = np.isin(which, missing)
-        others = {int(i): self._relatives(origins[i]) for i in missing}
+        kinds = {"scheme": self.config.scheme_fallback, "www": self.config.www_fallback}
+        others = {int(i): relatives(origins[i], **kinds) for i in missing}
+        found = np.full(len(origins) + 1, -1, np.int64)  # The last entry is for pages without an origin.
         for turn in range(max(map(len, others.values()))):
-            asked = [i for i, names in others.items() if len(names) > turn]
-            found = np.full(len(origins) + 1, -1, np.int64)
+            asked = [i for i, names in others.items() if len(names) > turn and found[i] < 0]
             found[asked] = self._index.find([others[i][turn] for i in asked])
-            row = found[which]
-            pages = np.flatnonzero(lacking & (reason == 0) & (row >= 0))
-            self._decide(places, pages, row, reason, rule)
-            where[pages] = row[pages]
-        reason[lacking & (reason == 0)] = self._missing
-
-    def _relatives(self, origin: str) -> tuple[str, ...]:
-        return relatives(origin, scheme=self.config.scheme_fallback, www=self.config.www_fallback)
+        row = found[which]
+        pages = np.flatnonzero(row >= 0)
+        self._decide(places, pages, row, reason, rule)
+        where[pages] = row[pages]
+        reason[np.isin(which, missing) & (reason == 0)] = self._missing
 
     def _evidence(
         self, reason: NDArray[np.uint8], rule: NDArray[np.int64], where: NDArray[np.int64]

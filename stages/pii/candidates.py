@@ -173,7 +173,13 @@ def _scan(data: NDArray[np.uint8], offsets: NDArray[np.int64], wanted: int) -> t
                     left -= 2
                 elif left > begin and (data[left - 1] == 32 or data[left - 1] == 45 or data[left - 1] == 46):
                     left -= 1
-                if left > begin + 1 and _CLASS[data[left - 1]] & _UPPER and _CLASS[data[left - 2]] & _UPPER:
+                capital = left > begin + 1 and _CLASS[data[left - 1]] & _UPPER and _CLASS[data[left - 2]] & _UPPER
+                if capital or (
+                    left == i and i > begin + 1 and _CLASS[data[i - 1]] & _LOWER and _CLASS[data[i - 2]] & _LOWER
+                ):
+                    left -= 2
+                    while left > begin and i - left < 8 and _CLASS[data[left - 1]] & _UPPER:  # "IBANDE89…"
+                        left -= 1
                     right = i
                     characters = 2
                     last = i
@@ -183,14 +189,14 @@ def _scan(data: NDArray[np.uint8], offsets: NDArray[np.int64], wanted: int) -> t
                             characters += 1
                             last = right + 1
                             right += 1
-                        elif right - last == 0 and (c == 32 or c == 45 or c == 46):
+                        elif capital and right == last and (c == 32 or c == 45 or c == 46):
                             right += 1
-                        elif right - last == 0 and c == 194 and right + 1 < end and data[right + 1] == 160:
+                        elif capital and right == last and c == 194 and right + 1 < end and data[right + 1] == 160:
                             right += 2
                         else:
                             break
                     if characters >= 15:
-                        out[count] = (IBAN, row, left - 2, last)
+                        out[count] = (IBAN, row, left, last)
                         count += 1
             if wanted & (1 << CRYPTO) and (byte == 49 or byte == 51):
                 left = i

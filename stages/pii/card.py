@@ -9,7 +9,7 @@ _EDGE = r"(?<![0-9A-Za-z_])(?<![0-9][.,])"
 _END = r"(?![0-9A-Za-z_])(?![.,][0-9])"
 
 PATTERNS = (
-    rf"{_EDGE}[2-6][0-9]{{11,18}}{_END}",
+    rf"{_EDGE}[1-6][0-9]{{11,18}}{_END}",
     rf"{_EDGE}[2-6][0-9]{{3}}({_SEPARATOR})[0-9]{{4}}\1[0-9]{{4}}\1[0-9]{{4}}(?:\1[0-9]{{1,3}})?{_END}",
     rf"{_EDGE}3[0-9]{{3}}({_SEPARATOR})[0-9]{{6}}\1[0-9]{{4,5}}{_END}",
 )
@@ -17,10 +17,12 @@ PATTERNS = (
 separator stand anywhere, which makes half of all number tables into candidates."""
 
 _ISSUERS: tuple[tuple[int, int, frozenset[int]], ...] = (
+    (100, 199, frozenset({15})),
+    (213, 213, frozenset({15})),
     (300, 305, frozenset({14, 16, 19})),
     (309, 309, frozenset({14, 16, 19})),
     (340, 349, frozenset({15})),
-    (352, 358, frozenset({16, 17, 18, 19})),
+    (350, 359, frozenset({16, 17, 18, 19})),
     (360, 369, frozenset({14, 16, 19})),
     (370, 379, frozenset({15})),
     (380, 399, frozenset({14, 16, 19})),
@@ -36,8 +38,8 @@ _ISSUERS: tuple[tuple[int, int, frozenset[int]], ...] = (
     (220, 220, frozenset({16})),
     (222, 272, frozenset({16})),
 )
-"""First three digits (from, to) and lengths that Amex, Dankort, Diners, Discover, JCB, Maestro, Mastercard, Mir,
-UnionPay and Visa issue (ISO/IEC 7812 issuer ranges as the networks publish them)."""
+"""First three digits (from, to) and lengths that UATP, JCB (15 digits), Diners, Amex, JCB, Visa, Dankort, Mastercard,
+Maestro, Discover, UnionPay and Mir issue (ISO/IEC 7812 issuer ranges as the networks publish them)."""
 
 _IN_URL = re.compile(r"(?:://|\bwww\.)\S*\Z|[/=#&]\Z")
 

@@ -77,8 +77,8 @@ _CLASSES = {"n": "[0-9]", "a": "[A-Z]", "c": "[0-9A-Z]"}
 def patterns() -> tuple[str, ...]:
     """Regular expressions for IBANs of exactly their country's length.
 
-    In one run, or with one separator between any two characters. A country with two lengths in use has its longer one
-    in the first expression.
+    In one run, or with one separator between any two characters; in small letters in one run only. A country with two
+    lengths in use has its longer one in an expression before the shorter one.
     """
     by_country: dict[str, list[str]] = {}
     for structure, countries in _STRUCTURES.items():
@@ -86,9 +86,13 @@ def patterns() -> tuple[str, ...]:
             by_country.setdefault(country, []).append(structure)
     for structures in by_country.values():
         structures.sort(key=_length, reverse=True)
-    return tuple(
-        _pattern({country: structures[place] for country, structures in by_country.items() if len(structures) > place})
+    formats = [
+        {country: structures[place] for country, structures in by_country.items() if len(structures) > place}
         for place in range(max(map(len, by_country.values())))
+    ]
+    return (
+        *(_pattern(structures, _SEPARATOR) for structures in formats),
+        *(_pattern(structures, "") for structures in formats),
     )
 
 
@@ -96,21 +100,23 @@ def _length(structure: str) -> int:
     return sum(map(int, re.findall("[0-9]+", structure)))
 
 
-def _pattern(structures: dict[str, str]) -> str:
+def _pattern(structures: dict[str, str], separator: str) -> str:
     branches = []
     for structure in sorted(set(structures.values())):
         countries = "|".join(sorted(country for country in structures if structures[country] == structure))
         body = "".join(
-            f"(?:{_SEPARATOR}{_CLASSES[letter]}){{{count}}}"
+            f"(?:{separator}{_CLASSES[letter]}){{{count}}}"
             for count, letter in re.findall("([0-9]+)([nac])", structure)
         )
-        branches.append(f"(?:{countries}){_SEPARATOR}[0-9]{_SEPARATOR}[0-9]{body}")
-    return rf"(?:(?<![0-9A-Za-z])|(?<=IBAN))(?:{'|'.join(branches)})(?![0-9A-Za-z])"
+        branches.append(f"(?:{countries}){separator}[0-9]{separator}[0-9]{body}")
+    body = "|".join(branches) if separator else "|".join(branches).lower()
+    return rf"(?<![0-9A-Za-z])(?:IBAN)?(?:{body})(?![0-9A-Za-z])"
 
 
 def refine(_before: str, match: str, _after: str) -> tuple[int, int] | None:
-    """Take a number whose check digits hold."""
-    return (0, len(match)) if is_iban("".join(re.findall("[0-9A-Z]", match))) else None
+    """Take a number whose check digits hold, without the word IBAN that may be written onto it."""
+    start = 4 if match.startswith("IBAN") else 0
+    return (start, len(match)) if is_iban("".join(re.findall("[0-9A-Za-z]", match[start:]))) else None
 
 
 def is_iban(number: str) -> bool:

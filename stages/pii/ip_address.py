@@ -39,15 +39,16 @@ _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _EMBEDDED_IPV4 = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("64:ff9b::/96"))
 """IPv4-mapped addresses and the NAT64 prefix (RFC 6052): the last 32 bits decide."""
 
-SMALL_OCTET = 32
-"""Four numbers below this are taken for a version unless a cue says address: (32 / 256) ** 4 = 0.02 % of all addresses
-look like that, and nearly all four-part versions do."""
+SMALL = (32, 32, 100, 100)
+"""Four numbers below these are taken for a version unless a cue says address: 32 * 32 * 100 * 100 / 2 ** 32 = 0.24 % of
+all addresses look like that, and nearly all four-part versions do."""
 
 _VERSION_CUE = re.compile(
     r"(?:\b(?:versions?|ver|v|releases?|rel|revision|rev|builds?|firmware|driver|standards?|sections?|sec|sect|chapter|"
     r"clause|article|paragraph|para|appendix|annex|item|table|figure|fig|step|exercise|theorem|lemma|definition|"
     r"example|versi[oó]n|versione|vers[aã]o|versie|wersja|wersji|verze|verzió|sürüm|версия|версии|версію|abschnitt|"
-    r"kapitel|artikel|cap[ií]tulo|chapitre|раздел|глава|пункт)\b|版本|バージョン|버전|版|§)[\s.:#=(\"'v-]*\Z",
+    r"kapitel|artikel|cap[ií]tulo|chapitre|раздел|глава|пункт)\b|版本|バージョン|버전|版|§)[\s.:#=(\"'v-]*\Z|"
+    r"\b(?:bump|upgrad|updat|downgrad)(?:es?|ed|ing)?(?: [\w.+-]+)? (?:to|from) \Z",
     re.IGNORECASE,
 )
 _ADDRESS_CUE = re.compile(
@@ -117,7 +118,9 @@ def is_version(before: str, match: str, after: str) -> bool:
         return True
     if _DEBIAN.match(after) and _PACKAGE.search(before):
         return True
-    small = all(int(octet) < SMALL_OCTET for octet in quad.split("."))
+    octets = [int(octet) for octet in quad.split(".")]
+    reserved = not any(octets) or (octets[0] and not is_public(ipaddress.IPv4Address(quad)))
+    small = not reserved and all(octet < bound for octet, bound in zip(octets, SMALL, strict=True))
     if _REVISION.match(after) and (small or after[1:2].isalpha()):
         return True
     if prefix or _ADDRESS_CUE.search(before) or _PORT_OR_PREFIX.match(after):

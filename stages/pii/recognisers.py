@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import cast
 
 from lauter.stages.pii import candidates, card, email_address, iban, ip_address, national_id, phone
-from lauter.stages.pii.recogniser import Recogniser, accept, matches
-
-if TYPE_CHECKING:
-    from presidio_analyzer import PatternRecognizer
+from lauter.stages.pii.recogniser import PatternSource, Recogniser, accept, matches
 
 ENTITIES = ("iban", "card", "crypto", "email", "ip", "phone", *national_id.FORMATS)
 """What can be looked for, in the order that decides between two matches of one range."""
@@ -36,7 +33,7 @@ def recognisers(
     unknown = sorted(set(entities) - set(ENTITIES))
     if unknown:
         raise ValueError(f"unknown entities {', '.join(unknown)}; known are {', '.join(ENTITIES)}")
-    build = {
+    build: dict[str, Callable[[], list[Recogniser]]] = {
         "iban": _iban,
         "card": _card,
         "crypto": _crypto,
@@ -51,14 +48,15 @@ def recognisers(
     return found
 
 
-def _pattern_recogniser(entity: str, patterns: tuple[str, ...]) -> PatternRecognizer:
+def _pattern_recogniser(entity: str, patterns: tuple[str, ...]) -> PatternSource:
     from presidio_analyzer import Pattern, PatternRecognizer
 
-    return PatternRecognizer(
+    recogniser = PatternRecognizer(
         supported_entity=entity,
         patterns=[Pattern(f"{entity} {place}", text, 1.0) for place, text in enumerate(patterns)],
         supported_language="xx",
     )
+    return cast(PatternSource, recogniser)
 
 
 def _iban() -> list[Recogniser]:
@@ -76,7 +74,7 @@ def _crypto() -> list[Recogniser]:
     from presidio_analyzer.predefined_recognizers import CryptoRecognizer
 
     recogniser = CryptoRecognizer(patterns=[Pattern("crypto", CRYPTO_PATTERN, 1.0)], supported_language="xx")
-    return [Recogniser("crypto", candidates.CRYPTO, matches(recogniser), accept)]
+    return [Recogniser("crypto", candidates.CRYPTO, matches(cast(PatternSource, recogniser)), accept)]
 
 
 def _email() -> list[Recogniser]:
@@ -102,7 +100,7 @@ def _phone(regions: tuple[str, ...]) -> list[Recogniser]:
         raise ValueError(f"no numbering plan for {', '.join(unknown)}")
     found = [Recogniser("phone", candidates.PLUS, phone.matches((phone.INTERNATIONAL,)), accept)]
     if regions:
-        found.append(Recogniser("phone", candidates.NUMBER, phone.matches(regions), accept))
+        found.append(Recogniser("phone", candidates.NUMBER, phone.matches(regions), phone.refine))
     return found
 
 

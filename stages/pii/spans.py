@@ -73,7 +73,7 @@ def rewrite(
     lengths = np.diff(offsets)
     counts = np.zeros(documents, np.int64)
     starts, ends, types = [], [], []
-    view = memoryview(data)
+    view = data.data
     done = int(offsets[0])
     document, column = -1, 0
     for match in matches:

@@ -125,4 +125,5 @@ def _buffers(column: pa.LargeStringArray) -> tuple[NDArray[np.uint8], NDArray[np
 
 
 def _int64(column: pa.Array) -> NDArray[np.int64]:
-    return pc.fill_null(column.cast(pa.int64()), 0).to_numpy(zero_copy_only=False)
+    numbers: NDArray[np.int64] = pc.fill_null(column.cast(pa.int64()), 0).to_numpy(zero_copy_only=False)
+    return numbers

@@ -15,7 +15,7 @@ from lauter.stages.kernels.quality import measure
 from lauter.stages.kernels.words import text_buffers
 from lauter.stages.quality.rules import RULES, broken
 from lauter.stages.quality.scores import SCORES, score_columns
-from lauter.stages.quality.stop_words import StopWords, language_keys, load_stop_words
+from lauter.stages.quality.stop_words import StopWords, load_stop_words
 from lauter.stages.quality.thresholds import QualityConfig, Thresholds
 
 LANGUAGE = "language"
@@ -60,9 +60,8 @@ class Quality:
         languages = batch.column(LANGUAGE)
         spans = np.zeros((batch.num_rows, 2), np.int64)
         for language in languages.unique().to_pylist():
-            span = next((spans_of[key] for key in language_keys(language) if key in spans_of), None)
-            if span is not None:
-                spans[_rows(languages, language)] = span
+            if language in spans_of:
+                spans[_rows(languages, language)] = spans_of[language]
         offsets, data = text_buffers(batch.column("text"))
         counts = measure(offsets, data, self.config.short_line_length, hashes, spans)
         return Verdict(np.zeros(batch.num_rows, np.uint8), score_columns(counts, spans[:, 1] > spans[:, 0]))
@@ -98,8 +97,8 @@ class Quality:
         if LANGUAGE not in scores.schema.names:
             raise ValueError("quality thresholds by language need the column `language` beside the scores")
         languages = scores.column(LANGUAGE)
-        for language in languages.unique().to_pylist():
-            own = next((by_language[key] for key in language_keys(language) if key in by_language), None)
+        for language in languages.unique().drop_null().to_pylist():
+            own = by_language.get(language) or by_language.get(language.partition("_")[0])
             if own is not None:
                 setting[_rows(languages, language)] = len(settings)
                 settings.append(self.config.model_copy(update=own.model_dump(include=own.model_fields_set)))

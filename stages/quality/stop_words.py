@@ -20,13 +20,15 @@ class StopWordList(StageConfig):
     """The stop words of one language."""
 
     codes: tuple[str, ...] = Field(strict=False, min_length=1)
-    """Values of the language column that the list is for."""
+    """Languages that the list is for."""
+    scripts: tuple[str, ...] = Field(strict=False, min_length=1)
+    """Scripts that the words are written in. The list is for the labels `code` and `code_script`."""
     words: str
     """The words, separated by white space."""
 
 
 class StopWords(NamedTuple):
-    """All lists in one array: those of a language are `hashes[slice(*spans[language])]`."""
+    """All lists in one array: the words of a label are `hashes[slice(*spans[label])]`."""
 
     hashes: NDArray[np.uint64]
     """Shape (words,)."""
@@ -48,22 +50,11 @@ def load_stop_words(path: str | None = None) -> StopWords:
         words = np.unique(word_hashes(data, 0, len(data), FOLD_CASE | DROP_PUNCTUATION))
         if len(words) > MAX_STOP_WORDS:
             raise ValueError(f"{entry.codes[0]}: {len(words)} stop words, at most {MAX_STOP_WORDS} can be told apart")
-        for code in entry.codes:
-            if code in spans:
-                raise ValueError(f"{code}: two lists of stop words")
-            spans[code] = total, total + len(words)
+        labels = [f"{code}_{script}" for code in entry.codes for script in entry.scripts]
+        for label in (*entry.codes, *labels):
+            if label in spans:
+                raise ValueError(f"{label}: two lists of stop words")
+            spans[label] = total, total + len(words)
         hashes.append(words)
         total += len(words)
     return StopWords(np.concatenate(hashes) if hashes else np.empty(0, np.uint64), spans)
-
-
-def language_keys(language: str | None) -> tuple[str, ...]:
-    """Where to look for what is set by language: the label itself, then without its script.
-
-    >>> language_keys("srp_Cyrl")
-    ('srp_Cyrl', 'srp')
-    """
-    if language is None:
-        return ()
-    bare = language.partition("_")[0]
-    return (language,) if bare == language else (language, bare)

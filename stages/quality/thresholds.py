@@ -73,7 +73,7 @@ class QualityConfig(Thresholds):
     short_line_length: int = Field(default=30, ge=0)
     """Code points that a line has at most to be short. FineWeb: 30."""
     stop_words: FilePath | None = None
-    """A YAML file of stop-word lists in place of the built-in one. An entry: `{codes: [deu, de], words: der die das}`."""
+    """A YAML file of stop-word lists in place of the built-in one. An entry is a `StopWordList`."""
 
 
 PUBLISHED = QualityConfig(

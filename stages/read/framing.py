@@ -25,8 +25,9 @@ is garbage up to the next *header start* or the stretch's end; a header start is
 the header block is read: lines up to LF, each without one trailing CR, up to and with the first empty line, in at most
 `MAX_HEADER` bytes. It is well formed if the first line is `WARC/<digits>.<digits>`, no other line starts with `WARC/`,
 it does not run over an anchor, and it has `Content-Length` fields that all hold the same number of at most 18 ASCII
-digits (spaces, tabs and CRs around it are passed over). Field names match in any letter case and may have spaces and
-tabs before the colon; of equal names the first counts; lines without a colon are passed over. After the content, of
+digits (spaces, tabs, CRs and LFs around it are passed over). Field names match in any letter case and may have spaces
+and tabs before the colon; a line that starts with a space or tab continues the field before it; of equal names the first
+counts; other lines without a colon are passed over. After the content, of
 that length, the *tail* must follow: CR LF CR LF; or at most `MAX_TAIL` CRs and LFs and then `WARC/` or the end of the
 stretch. Then the record is good and ends after at most four CRs and LFs of its tail. If the header is malformed, the
 stretch ends in the content, an anchor lies in the content, or the tail does not follow, then [item start, next header

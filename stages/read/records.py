@@ -15,11 +15,12 @@ OTHER_TYPES = frozenset({b"warcinfo", b"request", b"metadata", b"revisit", b"con
 _PADDING = re.compile(rb"[\r\n]*")
 _HEADER_END = re.compile(rb"\n\r?\n")
 _VERSION = re.compile(rb"WARC/[0-9]+\.[0-9]+\r?\n")
-_LENGTH = re.compile(rb"^content-length[ \t]*:(.*)$", re.IGNORECASE | re.MULTILINE)
-_TYPE = re.compile(rb"^warc-type[ \t]*:(.*)$", re.IGNORECASE | re.MULTILINE)
+_LENGTH = re.compile(rb"^content-length[ \t]*:(.*(?:\n[ \t].*)*)$", re.IGNORECASE | re.MULTILINE)
+_TYPE = re.compile(rb"^warc-type[ \t]*:(.*(?:\n[ \t].*)*)$", re.IGNORECASE | re.MULTILINE)
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 
-LINE_BLANKS = b" \t\r"
+BLANKS = b" \t\r\n"
+"""Bytes around a field's value that are no part of it."""
 
 
 class Frame(NamedTuple):
@@ -262,7 +263,7 @@ def _content_length(head: bytes) -> int:
     """The content's declared length, or -1 if the header block is malformed."""
     if _VERSION.match(head) is None or b"\nWARC/" in head:
         return -1
-    values = {value.strip(LINE_BLANKS) for value in _LENGTH.findall(head)}
+    values = {value.strip(BLANKS) for value in _LENGTH.findall(head)}
     if not values or not all(_DIGITS.fullmatch(value) for value in values):
         return -1
     numbers = {int(value) for value in values}
@@ -271,7 +272,7 @@ def _content_length(head: bytes) -> int:
 
 def _kind(head: bytes) -> bytes:
     found = _TYPE.search(head)
-    kind = found[1].strip(LINE_BLANKS).lower() if found is not None else b""
+    kind = found[1].strip(BLANKS).lower() if found is not None else b""
     return kind if kind in RECORD_TYPES or kind in OTHER_TYPES else b"unknown"
 
 

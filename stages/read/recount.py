@@ -313,8 +313,7 @@ def _header(text: _Text, position: int) -> tuple[int, int, bytes]:
     block = text.at(position, 1024)
     if b"\n\n" not in block and b"\n\r\n" not in block:
         block = text.at(position, framing.MAX_HEADER)
-    lengths: set[bytes] = set()
-    kind: bytes | None = None
+    fields: list[bytes] = []
     at = 0
     while True:
         end = block.find(b"\n", at)
@@ -322,27 +321,31 @@ def _header(text: _Text, position: int) -> tuple[int, int, bytes]:
             return none
         line = block[at:end]
         start, at = at, end + 1
-        if line.endswith(b"\r"):
-            line = line[:-1]
+        if line in (b"", b"\r"):
+            break
         if start == 0:
-            major, dot, minor = line[5:].partition(b".")
+            major, dot, minor = line.removesuffix(b"\r")[5:].partition(b".")
             if not (dot and major.isdigit() and minor.isdigit()):
                 return none
         elif line[:5] == b"WARC/":
             return none
-        elif not line:
-            break
-        name, colon, value = line.partition(b":")
-        name = name.rstrip(b" \t").lower()
-        if colon and name == b"content-length":
-            lengths.add(value.strip(b" \t\r"))
-        elif colon and name == b"warc-type" and kind is None:
-            kind = value.strip(b" \t\r").lower()
-    if not lengths or not all(length.isdigit() and len(length) <= 18 for length in lengths):
+        elif line[:1] in (b" ", b"\t") and fields:
+            fields[-1] += b"\n" + line
+        else:
+            fields.append(line)
+    if any(position < anchor < position + at for anchor in text.anchors):
         return none
-    if len({int(length) for length in lengths}) != 1 or any(position < anchor < position + at for anchor in text.anchors):
-        return none
-    return at, int(lengths.pop()), kind or b"unknown"
+    lengths: set[int] = set()
+    kind = b""
+    for name, _, value in (field.partition(b":") for field in fields if b":" in field):
+        name, value = name.rstrip(b" \t").lower(), value.strip(b" \t\r\n")
+        if name == b"content-length":
+            if not value.isdigit() or len(value) > 18:
+                return none
+            lengths.add(int(value))
+        elif name == b"warc-type" and not kind:
+            kind = value.lower() or b"unknown"
+    return (at, lengths.pop(), kind or b"unknown") if len(lengths) == 1 else none
 
 
 def _newlines(text: _Text, position: int) -> int:

@@ -11,7 +11,7 @@ from pydantic import Field
 from lauter.pipeline import identity
 from lauter.pipeline.contract import FileCount, ReadBatch, Reason, StageConfig
 from lauter.stages.read import http
-from lauter.stages.read.records import LINE_BLANKS, RECORD_TYPES, Frame, frames
+from lauter.stages.read.records import BLANKS, RECORD_TYPES, Frame, frames
 from lauter.stages.read.recount import count_warc
 from lauter.stages.read.rows import Row, Rows, corrupt_row, escaped, seconds
 
@@ -52,7 +52,7 @@ def header_value(head: bytes, name: bytes) -> bytes | None:
     found = re.search(rb"^" + name + rb"[ \t]*:(.*(?:\n[ \t].*)*)$", head, re.IGNORECASE | re.MULTILINE)
     if found is None:
         return None
-    value = found[1].strip(LINE_BLANKS)
+    value = found[1].strip(BLANKS)
     return re.sub(rb"\r?\n[ \t]+", b" ", value) if b"\n" in value else value
 
 

@@ -126,7 +126,7 @@ def open_engine(wanted: EngineName, tokenizer: str, *, byte_level: bool, tested:
                 reason = "its ids differ from those of tokenizers"
             except ValueError as error:
                 reason = f"it can't load it: {error}"
-        _LOG.warning("fastokens is not used for this tokenizer, tokenizers is (about 20 times slower): %s", reason)
+        _LOG.warning("fastokens is not used for this tokenizer, tokenizers is (10 to 20 times slower): %s", reason)
     try:
         return HuggingFaceEngine(tokenizer)
     except Exception as error:  # the library raises no narrower class

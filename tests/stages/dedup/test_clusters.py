@@ -60,7 +60,7 @@ def test_memory_stays_within_what_is_documented() -> None:
 def test_ten_million_edges_take_seconds() -> None:
     start = time.thread_time()
     node, cluster = connected_components(random_edges(10_000_000, 10_000_000, 2))
-    # Measured: 6 s. The bound leaves room for a slower machine, and none for an interpreted loop (100 s).
+    # Measured: 3 s with the making of the edges. An interpreted loop takes more than 60.
     assert time.thread_time() - start < 30
     assert (cluster <= node).all()
-    assert np.isin(cluster, node, assume_unique=False).all()
+    assert (cluster[np.searchsorted(node, cluster)] == cluster).all()

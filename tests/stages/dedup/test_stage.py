@@ -73,12 +73,12 @@ def test_an_empty_batch_has_no_keys() -> None:
         st.one_of(st.none(), st.text(max_size=30), st.sampled_from([POEM, POEM + " x", POEM.upper()])), max_size=8
     ),
     st.lists(st.integers(0, 8), max_size=3),
-    st.booleans(),
+    st.sampled_from([DedupConfig(), DedupConfig(per_language=True)]),
 )
 def test_keys_do_not_depend_on_how_batches_are_cut(
-    texts: list[str | None], cuts: list[int], per_language: bool
+    texts: list[str | None], cuts: list[int], config: DedupConfig
 ) -> None:
-    stage = Dedup(DedupConfig(per_language=per_language))
+    stage = Dedup(config)
     batch = batch_of(texts, [None if text is None else text[:1] for text in texts])
     whole_rows, whole_keys = stage.emit(batch)
     bounds = sorted({0, len(texts), *(cut for cut in cuts if cut < len(texts))})
@@ -132,6 +132,11 @@ def test_keys_of_today_are_keys_of_tomorrow() -> None:
     rows, keys = Dedup(DedupConfig()).emit(batch_of([POEM]))
     assert rows.size == 15
     assert [f"{key:016x}" for key in keys[:3].tolist()] == ["112aec7008c090dc", "27084834eb30c6c5", "68a05a91056f1520"]
+
+
+def test_parameters_are_read_as_a_manifest_gives_them() -> None:
+    config = DedupConfig.model_validate({"minhash": {"bands": 20, "rows": 5}, "per_language": True})
+    assert len(emitted(config, [POEM], ["eng_Latn"])[0]) == 21
 
 
 @pytest.mark.parametrize(

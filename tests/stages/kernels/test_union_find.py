@@ -30,7 +30,7 @@ def components_plainly(edges: list[tuple[int, int]]) -> dict[int, int]:
 
 
 def united(edges: list[tuple[int, int]], size: int, dtype: type[np.uint32] | type[np.int64]) -> Index:
-    parent: Index = np.arange(size, dtype=dtype)
+    parent: Index = np.arange(size, dtype=np.uint32) if dtype is np.uint32 else np.arange(size, dtype=np.int64)
     pairs = np.array(edges, np.int64).reshape(-1, 2)
     unite(parent, pairs[:, 0], pairs[:, 1])
     return parent

@@ -1,0 +1,132 @@
+"""How toxic a document is: the share of its words that a word list of its language holds, or a Detoxify checkpoint.
+
+Writes `toxicity` in ten-thousandths; null where the model cannot judge the language: not judged is not clean, and a
+document that was not judged is kept.
+
+`lexicon`, the default, counts swear words, slurs and insults in 29 languages (`lexicon.py` has the formula). It knows
+words, not meaning: hatred in polite words passes, and a page about slurs is hit. Measured, at the default `max_score`:
+
+@@
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self, cast
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from lauter.pipeline import schema
+from lauter.pipeline.contract import ModelPath, Reason, StageConfig, StageContext, Verdict
+from lauter.stages.toxicity.detoxify import Detoxify
+from lauter.stages.toxicity.lexicon import Lexicon
+
+_TOXIC = 1  # place in `reasons`, from 1
+
+
+class ToxicityConfig(StageConfig):
+    """Parameters of the toxicity stage."""
+
+    model: Literal["lexicon", "detoxify"] = "lexicon"
+    """Word lists, or a checkpoint (needs the extra `toxicity`)."""
+    checkpoint: ModelPath | None = None
+    """For `detoxify`: the checkpoint file."""
+    encoder: ModelPath | None = None
+    """For `detoxify`: folder with the encoder's config.json, tokenizer.json and tokenizer_config.json."""
+    label: str = "toxicity"
+    """For `detoxify`: the class whose probability is the score."""
+    languages: tuple[str, ...] = Field(
+        default=("eng_Latn", "fra_Latn", "ita_Latn", "por_Latn", "rus_Cyrl", "spa_Latn", "tur_Latn"), strict=False
+    )
+    """For `detoxify`: labels of the languages it judges; the default are those of its multilingual training data."""
+    threads: int = Field(default=1, ge=1)
+    """For `detoxify`: CPU threads of one worker."""
+    max_score: float = Field(default=0.5, ge=0, le=1)
+    """Score above which a document is dropped. For `lexicon`, 0.5 is one word in 50; for `detoxify`, a probability."""
+
+    @model_validator(mode="after")
+    def _check_files(self) -> Self:
+        if self.model == "detoxify" and (self.checkpoint is None or self.encoder is None):
+            raise ValueError("the detoxify model needs `checkpoint` and `encoder`")
+        if self.model == "lexicon" and (self.checkpoint is not None or self.encoder is not None):
+            raise ValueError("`checkpoint` and `encoder` are for the detoxify model; set `model: detoxify`")
+        return self
+
+
+class Toxicity:
+    """Scores toxicity, and drops documents above a threshold."""
+
+    name: ClassVar[str] = "toxicity"
+    version: ClassVar[int] = 1
+    Config: ClassVar[type[StageConfig]] = ToxicityConfig
+    reads: ClassVar[tuple[str, ...]] = ("text", "language")
+    documents: ClassVar[pa.Schema] = pa.schema([])
+    scores: ClassVar[pa.Schema] = schema.fields(schema.SCORE, "toxicity")
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason("toxic"),)
+    decision_fields: ClassVar[frozenset[str]] = frozenset({"max_score"})
+
+    def __init__(self, config: ToxicityConfig, context: StageContext) -> None:
+        self._config = config
+        self._model: Lexicon | Detoxify | None = None
+
+    def open(self) -> None:
+        """Load the lists or the checkpoint.
+
+        Raises:
+            MissingExtraError: torch or transformers is not installed (`pip install lauter[toxicity]`).
+            ValueError: The checkpoint is none of Detoxify, or has no class `label`.
+        """
+        config = self._config
+        if config.model == "lexicon":
+            self._model = Lexicon()
+            return
+        if config.checkpoint is None or config.encoder is None:
+            raise ValueError("the detoxify model needs `checkpoint` and `encoder`")
+        model = Detoxify(config.checkpoint, config.encoder, config.threads)
+        model.probability("", config.label)
+        self._model = model
+
+    def apply(self, batch: pa.RecordBatch) -> Verdict:
+        """Score each text; drops nothing.
+
+        Raises:
+            RuntimeError: `open` was not called.
+        """
+        text = cast(pa.LargeStringArray, batch.column("text").cast(pa.large_string()).fill_null(""))
+        language = cast(pa.StringArray, batch.column("language").cast(pa.string()))
+        match self._model:
+            case Lexicon():
+                score: pa.Array = self._model.score(text, language)
+            case Detoxify():
+                score = self._probabilities(self._model, text, language)
+            case None:
+                raise RuntimeError("open() comes before apply()")
+        return Verdict(reason=np.zeros(batch.num_rows, np.uint8), columns={"toxicity": score})
+
+    def decide(self, scores: pa.RecordBatch) -> Verdict:
+        """Drop what is above `max_score`; the rule names score and threshold, never a word."""
+        most = round(self._config.max_score * schema.RATIO_SCALE)
+        column = scores.column("toxicity").to_pylist()
+        toxic = [score is not None and score > most for score in column]
+        rules = [
+            {"signal": "toxicity", "text": f"{_decimal(score)} > {_decimal(most)}"} if drop else None
+            for score, drop in zip(column, toxic, strict=True)
+        ]
+        return Verdict(
+            reason=np.where(toxic, _TOXIC, 0).astype(np.uint8),
+            rule=cast(pa.StructArray, pa.array(rules, schema.RULE)),
+        )
+
+    def _probabilities(self, model: Detoxify, text: pa.LargeStringArray, language: pa.StringArray) -> pa.Array:
+        wanted = frozenset(self._config.languages)
+        values = [
+            round(model.probability(body, self._config.label) * schema.RATIO_SCALE) if label in wanted else None
+            for body, label in zip(text.to_pylist(), language.to_pylist(), strict=True)
+        ]
+        return pa.array(values, pa.uint16())
+
+
+def _decimal(score: int) -> str:
+    """0.8215 for 8215."""
+    return f"{score / schema.RATIO_SCALE:.4f}"
