@@ -281,7 +281,8 @@ def schemas(stages: list[MapStage]) -> tuple[pa.Schema, pa.Schema]:
     """The columns of documents/ and scores/ under these stages."""
     row = pa.field("row", pa.uint32(), nullable=False)
     identity = list(schema.fields(schema.RECORD, *schema.IDENTITY))
-    documents = {field.name: field for stage in stages for field in stage.documents}
+    documents = {"text": schema.DOCUMENT.field("text")}
+    documents |= {field.name: field for stage in stages for field in stage.documents}
     scores = {field.name: field for stage in stages for field in stage.scores}
     digest = pa.field("text_sha256", pa.binary(32), nullable=False)
     return (

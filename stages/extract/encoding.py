@@ -127,12 +127,10 @@ def _legacy(payload: bytes, candidates: list[str], damaged: str) -> Decoded | No
 
 
 def _detected(payload: bytes) -> str | None:
-    # The detector's own names, since it maps those that the WHATWG does not list (cp949) to UTF-8.
+    # Asked for its own names: "cp949", its word for Korean, is no label of the WHATWG and would come back as UTF-8.
+    # Encodings that no browser reads (IBM852 and the like) are guesses from a few bytes and stay out.
     label = detect_encoding(payload, html5_compatible=False)
-    try:
-        return codec_of(label) or (codecs.lookup(label).name if label else None)
-    except LookupError:
-        return None
+    return "cp949" if label == "cp949" else codec_of(label)
 
 
 def _wide(payload: bytes, header: str | None) -> str | None:

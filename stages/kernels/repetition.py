@@ -94,6 +94,10 @@ def ngram_repetition(
     for index in range(len(keys)):
         before[index + 1] = before[index] + sizes[index]
     unit = np.empty(units, np.uint64)
+    # An n-gram's hash is the polynomial of its words in _CHAIN, so a step moves what stands before by _CHAIN**stride.
+    chain = np.uint64(1)
+    for _ in range(stride):
+        chain *= _CHAIN
     for index in range(units):
         state = keys[index]
         for step in range(1, stride):
@@ -114,7 +118,7 @@ def ngram_repetition(
                 last = places[index] + reach - stride
                 if last < units:
                     places[kept] = places[index]
-                    state_of[kept] = state_of[index] * _CHAIN + unit[last]
+                    state_of[kept] = state_of[index] * chain + unit[last]
                     kept += 1
             live = kept
         group(state_of[:live], groups, counts)

@@ -80,7 +80,7 @@ class RuleTable:
     rules: NDArray[np.int64]
     allow: NDArray[np.uint8]
     anchored: NDArray[np.uint8]
-    line: NDArray[np.int32]
+    line: pa.Int32Array
     paths: NDArray[np.int64]
     path_data: NDArray[np.uint8]
     text: pa.LargeStringArray
@@ -99,7 +99,7 @@ class RuleTable:
             rules=sets.field("rules").offsets.to_numpy(),
             allow=rules.field("allow").to_numpy(),
             anchored=rules.field("anchored").to_numpy(),
-            line=rules.field("line").to_numpy(),
+            line=rules.field("line"),
             paths=offsets,
             path_data=data,
             text=rules.field("text"),
@@ -136,10 +136,15 @@ class RuleTable:
                 out[i] = -1
         return out
 
-    def evidence(self, rule: int) -> Denial:
-        """What a rule index of `denials` stands for."""
-        owner = int(np.searchsorted(self.rules, rule, side="right")) - 1
-        return Denial(self.agent[owner].as_py(), int(self.line[rule]), self.text[rule].as_py())
+    def evidence(self, rules: pa.Int64Array) -> tuple[pa.StringArray, pa.Int32Array, pa.StringArray]:
+        """Agents, 1-based lines and texts of rule indices of `denials`; null for null."""
+        valid = rules.is_valid().to_numpy(zero_copy_only=False)
+        owner = np.searchsorted(self.rules, rules.fill_null(0).to_numpy(), side="right") - 1
+        return (
+            self.agent.take(pa.array(owner, mask=~valid)),
+            self.line.take(rules),
+            self.text.take(rules).cast(pa.string()),
+        )
 
 
 class OriginIndex:
@@ -157,10 +162,9 @@ class OriginIndex:
         """The row of each normalised origin, -1 where the snapshot has none."""
         return find_rows(self.origin_id, self.origin, origins)
 
-    def status(self, row: int) -> int | None:
-        """The HTTP status that counts for a row; None where nothing answered."""
-        value: int | None = self._table.column("status")[row].as_py()
-        return value
+    def status(self, rows: pa.Int64Array) -> pa.Int32Array:
+        """The HTTP status that counts for each row; null where nothing answered, and for null."""
+        return self._table.column("status").take(rows)
 
 
 def find_rows(ids: NDArray[np.uint64], origin: pa.LargeStringArray, wanted: Sequence[str]) -> NDArray[np.int64]:
@@ -218,7 +222,10 @@ def decide(sets: Sequence[RuleSet], target: str) -> Denial | None:
     rule = int(table.denials(np.zeros(1, np.int64), [target])[0])
     if rule == OVER_LIMIT:
         raise TimeoutError(f"rules need more than {STEP_LIMIT} comparisons for {target[:80]!r}")
-    return table.evidence(rule) if rule >= 0 else None
+    if rule < 0:
+        return None
+    agent, line, text = table.evidence(pa.array([rule], pa.int64()))
+    return Denial(agent[0].as_py(), line[0].as_py(), text[0].as_py())
 
 
 def _binary_views(array: pa.LargeBinaryArray) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:

@@ -124,7 +124,6 @@ def parse(body: bytes) -> Robots:
     groups: list[Group] = []
     naming = False
     record = False
-    other = False
     blank = True
     for number, raw in enumerate(_LINE_END.split(text), 1):
         line = raw.partition("#")[0].strip()
@@ -144,12 +143,10 @@ def parse(body: bytes) -> Robots:
             naming = False
             if groups and value:
                 groups[-1].lines.append(Line(field == "allow", value, number, line))
-        elif field in _OTHER:
+        elif field in _OTHER or (":" in line and _RECORD(field)):
             record = True
-        elif ":" in line and _RECORD(field):
-            other = True
-    # Style sheets and scripts in a page are full of `name: value`.
-    parsable = blank or record or (other and not _MARKUP(body))
+    # Style sheets and scripts in a page are full of `name: value` and `#`, but name no user agent.
+    parsable = blank or bool(groups) or (record and not _MARKUP(body))
     return Robots(groups, parsable, len(body) > SIZE_LIMIT, text)
 
 
@@ -165,28 +162,30 @@ def rule_sets(robots: Robots, agents: Sequence[str], reading: Reading = "rfc9309
     """
     if not any(not line.allow for group in robots.groups for line in group.lines):
         return ()
-    declared = [[_declared(name) for name in group.agents] for group in robots.groups]
-    star = tuple(i for i, names in enumerate(declared) if any(full == "*" for full, _ in names))
+    by_full: dict[str, tuple[int, ...]] = {}
+    by_short: dict[str, tuple[int, ...]] = {}
+    for i, group in enumerate(robots.groups):
+        names = [_declared(name) for name in group.agents]
+        for full in dict.fromkeys(full for full, _ in names):
+            by_full[full] = (*by_full.get(full, ()), i)
+        for short in dict.fromkeys(short for _, short in names):
+            by_short[short] = (*by_short.get(short, ()), i)
     named: dict[tuple[int, ...], str] = {}
     unnamed: list[str] = []
     for agent in agents:
         token = agent_token(agent)
-        by_token = tuple(i for i, names in enumerate(declared) if any(full == token for full, _ in names))
-        if token != "*" and by_token:
-            named.setdefault(by_token, agent)
+        if token != "*" and token in by_full:
+            named.setdefault(by_full[token], agent)
         else:
             unnamed.append(agent)
         cut = _RFC_TOKEN(token)
         if cut is None:
             continue
-        if cut[0] == token:
-            others = tuple(i for i, names in enumerate(declared) if any(short == token for _, short in names))
-        else:
-            others = tuple(i for i, names in enumerate(declared) if any(full == cut[0] for full, _ in names))
+        others = by_short.get(token) if cut[0] == token else by_full.get(cut[0])
         if others:
             named.setdefault(others, agent)
-    if unnamed and star:
-        named.setdefault(star, "*" if "*" in unnamed else unnamed[0])
+    if unnamed and "*" in by_full:
+        named.setdefault(by_full["*"], "*" if "*" in unnamed else unnamed[0])
     found = []
     for indices, agent in named.items():
         rules = _deciding_order([line for i in indices for line in robots.groups[i].lines])
@@ -199,6 +198,7 @@ def rule_sets(robots: Robots, agents: Sequence[str], reading: Reading = "rfc9309
     return tuple(found)
 
 
+@lru_cache(4096)
 def agent_token(agent: str) -> str:
     """The product token of an agent's name: up to `/` or white space, in lower case.
 

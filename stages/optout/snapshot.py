@@ -25,7 +25,7 @@ _SUFFIX = re.compile(r"\.(warc|parquet|jsonl|ndjson)(?:\.(gz|zst|lz4|open))*$", 
 _MAGIC = {b"\x1f\x8b": b"\x1f\x8b\x08", b"\x28\xb5": b"\x28\xb5\x2f\xfd", b"\x04\x22": b"\x04\x22\x4d\x18"}
 _STATUS = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})(?![0-9])").match
 _HEAD_END = re.compile(rb"\r?\n\r?\n").search
-_ORIGIN = ("origin", "robots_url", "url", "domain")
+_ORIGIN = ("robots_url", "origin", "url", "domain")
 _OTHER = ("status", "http_status", "fetched_at", "fetched", "body", "body_b64", "content", "location")
 
 
@@ -51,7 +51,7 @@ def read_snapshot(path: str, counts: Counter[str]) -> Iterator[Fetched]:
     """Yield every answer in a snapshot file, in file order.
 
     Formats, by suffix: `.warc[.gz|.zst|.lz4]` (response records of a URL with the path /robots.txt); `.parquet` and
-    `.jsonl[.gz]` with an origin (`origin`, `robots_url`, `url` or `domain`; a bare host is https), `status` or
+    `.jsonl[.gz]` with an origin (`robots_url`, `origin`, `url` or `domain`; a bare host is https), `status` or
     `http_status`, `fetched_at` or `fetched` (ISO 8601, timestamp, or seconds), `body` (`content`) as text or bytes or
     `body_b64`, and optionally `location`. Counted into `counts`: `records`, `not_robots` (other WARC responses),
     `no_origin` (rows that name none), `broken` (corrupt ranges, lines that are no JSON objects, bodies cut short),
@@ -113,10 +113,9 @@ def _warc(path: str, counts: Counter[str]) -> Iterator[Fetched]:
             try:
                 for record in ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=False):
                     last = record.stream_pos
-                    where = locate(record.headers.get("WARC-Target-URI") or "")
-                    if where is None:
-                        counts["no_origin"] += 1
-                    elif where.target.partition("?")[0] != "/robots.txt":
+                    # WARC 1.0 has the URL in angle brackets in its grammar, and some writers took it at its word.
+                    where = locate((record.headers.get("WARC-Target-URI") or "").strip("<>"))
+                    if where is None or where.target.partition("?")[0] != "/robots.txt":
                         counts["not_robots"] += 1
                     else:
                         declared = record.headers.get("Content-Length") or ""
@@ -248,11 +247,13 @@ def _rows(rows: Iterator[Mapping[str, object] | None], counts: Counter[str]) -> 
 
 
 def _row_origin(row: Mapping[str, object]) -> str | None:
-    value = _first(row, *_ORIGIN)
-    if not isinstance(value, str):
-        return None
-    place = locate(value if "://" in value else f"https://{value}")
-    return place.origin if place else None
+    for name in _ORIGIN:
+        value = row.get(name)
+        if isinstance(value, str) and ("://" in value or not set(value) & set("/?#@")):
+            place = locate(value if "://" in value else f"https://{value}")
+            if place:
+                return place.origin
+    return None
 
 
 def _first(row: Mapping[str, object], *names: str) -> object:

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
@@ -186,17 +187,25 @@ class OptOut:
     def _evidence(
         self, reason: NDArray[np.uint8], rule: NDArray[np.int64], where: NDArray[np.int64]
     ) -> pa.StructArray | None:
-        if not np.isin(reason, (_DISALLOW, _UNREACHABLE, _UNPARSABLE)).any():
+        disallowed = reason == _DISALLOW
+        unread = np.isin(reason, (_UNREACHABLE, _UNPARSABLE))
+        proven = disallowed | unread
+        if not proven.any():
             return None
-        values: list[dict[str, str | int | None] | None] = []
-        for code, index, row in zip(reason.tolist(), rule.tolist(), where.tolist(), strict=True):
-            if code == _DISALLOW:
-                denial = self._index.rules.evidence(index)
-                values.append({"agent": denial.agent, "signal": SIGNAL, "line": denial.line, "text": denial.text})
-            elif code in (_UNREACHABLE, _UNPARSABLE):
-                status = self._index.status(row)
-                text = "no HTTP status" if status is None else f"HTTP status {status}"
-                values.append({"agent": None, "signal": SIGNAL, "line": None, "text": text})
-            else:
-                values.append(None)
-        return pa.array(values, schema.RULE)
+        # A row is taken from the rules or from the statuses; what it has in neither is null.
+        agent, line, text = self._index.rules.evidence(pa.array(rule, mask=~disallowed))
+        status = pc.binary_join_element_wise(
+            "HTTP status",
+            pc.fill_null(self._index.status(pa.array(where, mask=~unread)).cast(pa.string()), "unknown"),
+            " ",
+        )
+        return pa.StructArray.from_arrays(
+            [
+                agent,
+                pa.array(np.where(proven, SIGNAL, ""), pa.string(), mask=~proven),
+                line,
+                pc.if_else(pa.array(unread), status, text),
+            ],
+            fields=list(schema.RULE),
+            mask=pa.array(~proven),
+        )

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lauter.stages.kernels.compile import kernel
+from lauter.stages.pii import phone
 
 EMAIL, IPV4, IPV6, IBAN, CARD, CRYPTO, PLUS, NUMBER, IDENTIFIER = range(9)
 """Kinds of window. PLUS is a telephone number with its country code, NUMBER one without, IDENTIFIER a national id."""
@@ -43,12 +44,15 @@ _CLASS = _byte_classes()
 
 IBAN_LENGTH = 34
 """The longest IBAN, in characters without separators (ISO 13616-1)."""
-PHONE_DIGITS = 7
+PHONE_DIGITS = phone.DIGITS
+PHONE_GAP = 12
+"""Bytes between two digits of a telephone number: four signs of punctuation of three bytes each."""
 PHONE_BYTES = 96
-"""A telephone number has at most 15 digits (ITU-T E.164); 96 bytes leave room for a four-byte gap after each digit."""
+"""A telephone number has at most 15 digits (ITU-T E.164); the rest is room for punctuation."""
 CARD_DIGITS = 12
 """Primary account numbers have 12 to 19 digits here (ISO/IEC 7812-1 allows 8 to 19)."""
-IDENTIFIER_DIGITS = 7
+IDENTIFIER_DIGITS = 4
+"""The fewest in a format of `national_id` (an Italian code with letters for its last digits)."""
 CRYPTO_LENGTH = 26
 
 
@@ -133,7 +137,7 @@ def _scan(data: NDArray[np.uint8], offsets: NDArray[np.int64], wanted: int) -> t
                     right = i + 1
                     digits = gap = 0
                     last = right
-                    while right < end and right - i < PHONE_BYTES and gap <= 4 and _CLASS[data[right]] & _DIAL:
+                    while right < end and right - i < PHONE_BYTES and gap <= PHONE_GAP and _CLASS[data[right]] & _DIAL:
                         if _CLASS[data[right]] & _DIGIT:
                             digits += 1
                             gap = 0
@@ -142,7 +146,8 @@ def _scan(data: NDArray[np.uint8], offsets: NDArray[np.int64], wanted: int) -> t
                             gap += 1
                         right += 1
                     if digits >= PHONE_DIGITS:
-                        out[count] = (PLUS, row, i, last)
+                        left = i - 1 if i > begin and data[i - 1] == 40 else i  # "(+41) …"
+                        out[count] = (PLUS, row, left, last)
                         count += 1
                 i += 1
                 continue
@@ -233,7 +238,7 @@ def _scan(data: NDArray[np.uint8], offsets: NDArray[np.int64], wanted: int) -> t
                 right = i
                 digits = gap = 0
                 last = i
-                while right < end and gap <= 4 and _CLASS[data[right]] & _DIAL:
+                while right < end and gap <= PHONE_GAP and _CLASS[data[right]] & _DIAL:
                     if _CLASS[data[right]] & _DIGIT:
                         digits += 1
                         gap = 0

@@ -28,7 +28,7 @@ FORMATS: dict[str, tuple[str, str]] = {
     "in-aadhaar": ("in_.aadhaar", r"[2-9][0-9]{3}([ -])[0-9]{4}\1[0-9]{4}"),
     "it-codicefiscale": (
         "it.codicefiscale",
-        r"[A-Z]{6}[0-9LMNPQRSTUV]{2}[A-EHLMPRST][0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]",
+        r"[A-Z]{6}[0-9]{2}[A-EHLMPRST][0-9]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]",
     ),
     "kr-rrn": ("kr.rrn", _DATE + r"-[1-8][0-9]{6}"),
     "lt-asmens": ("lt.asmens", r"[1-6]" + _DATE + r"[0-9]{4}"),

@@ -98,9 +98,9 @@ def _phone(regions: tuple[str, ...]) -> list[Recogniser]:
     unknown = sorted(set(regions) - SUPPORTED_REGIONS)
     if unknown:
         raise ValueError(f"no numbering plan for {', '.join(unknown)}")
-    found = [Recogniser("phone", candidates.PLUS, phone.matches((phone.INTERNATIONAL,)), accept)]
+    found = [Recogniser("phone", candidates.PLUS, phone.matches((phone.INTERNATIONAL,)), phone.refine_international)]
     if regions:
-        found.append(Recogniser("phone", candidates.NUMBER, phone.matches(regions), phone.refine))
+        found.append(Recogniser("phone", candidates.NUMBER, phone.matches(regions), phone.refine_national))
     return found
 
 

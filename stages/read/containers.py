@@ -1,7 +1,8 @@
-"""Containers of WARC bytes as the reader sees them: pieces of inflated text that know where in the file they came from.
+"""Containers as the readers see them: pieces of inflated text that know where in the file they came from.
 
-The definition is in `framing`. A gzip member of ordinary size is inflated at one go by fastwarc's decoder, which was measured
-at twice the speed of zlib (788 against 476 MB/s); zlib judges everything else, so that both agree on what is broken.
+The definition is in `framing`. A gzip member of ordinary size is inflated at one go by fastwarc's decoder, which was
+measured at twice the speed of zlib (788 against 476 MB/s); zlib judges everything else, so that both agree on what is
+broken.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Generator, Iterator
 from typing import BinaryIO, NamedTuple
 
 from lauter.stages.read import framing
+from lauter.stages.read.watched import Watched
 
 BLOCK = 4 << 20
 """Bytes per read from the file: large, since it may lie in an object store."""
@@ -41,7 +43,7 @@ class Piece(NamedTuple):
 
 
 class Break(NamedTuple):
-    """File bytes [start, end) that cannot be inflated; `member` is the one that broke, `cut` if it merely ended early."""
+    """File bytes [start, end) that cannot be inflated; `member` is the one that broke, `cut` if it ended early."""
 
     start: int
     end: int
@@ -107,17 +109,43 @@ class Plain:
         return Piece(text, start, self.position, start)
 
 
+class Container(NamedTuple):
+    """An opened file: its first bytes, its size in bytes, its text, and `plain` if the text is the file itself."""
+
+    first: bytes
+    size: int
+    pieces: Iterator[Piece | Break]
+    plain: Plain | None
+
+
+def opened(stream: BinaryIO) -> Container:
+    """The container that the first bytes name; nothing is inflated yet."""
+    stream.seek(0, 2)
+    size = stream.tell()
+    blocks = Blocks(stream, size)
+    first = blocks.take(0, framing.MAGIC_BYTES)
+    if first.startswith(framing.GZIP):
+        return Container(first, size, gzip_pieces(blocks), None)
+    if first.startswith((framing.LZ4, *framing.ZSTD)):
+        return Container(first, size, codec_pieces(stream, size, first), None)
+    plain = Plain(blocks)
+    return Container(first, size, plain, plain)
+
+
 def codec_pieces(stream: BinaryIO, size: int, first: bytes) -> Iterator[Piece | Break]:
     """The text of an LZ4 or Zstandard file (dictionary in a skippable frame included), up to where its codec fails."""
     from fastwarc.stream_io import Lz4Reader, ZstdReader
 
     stream.seek(0)
-    codec = Lz4Reader(stream) if first.startswith(framing.LZ4) else ZstdReader(stream)
+    watched = Watched(stream)
+    codec = Lz4Reader(watched) if first.startswith(framing.LZ4) else ZstdReader(watched)
     start = reached = 0
     while True:
         try:
             text = codec.read(framing.CODEC_READ)
         except (OSError, ValueError, EOFError):
+            if watched.failure is not None:
+                raise
             yield Break(reached, size, 0, cut=False)
             return
         if not text:
@@ -148,8 +176,9 @@ def gzip_pieces(blocks: Blocks) -> Iterator[Piece | Break]:
 def _whole_member(blocks: Blocks, start: int) -> Piece | None:
     """The member at `start`, if it is short and sound; None leaves it to zlib.
 
-    The next member's magic, or the end of the file, is taken for the member's end; the size that stands before it says how much
-    to inflate; that the decoder then starts its next member exactly there proves both, and it has checked the CRC.
+    The next member's magic, or the end of the file, is taken for the member's end; the size that stands before it says
+    how much to inflate; that the decoder then starts its next member exactly there proves both, and it has checked the
+    CRC.
     """
     from fastwarc.stream_io import GzipReader
 

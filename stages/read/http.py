@@ -1,8 +1,9 @@
 """HTTP/1 messages as crawlers stored them: status, header block, and the body after de-chunking and decompression.
 
-Sources: RFC 9112 (messages, chunked coding), RFC 9110 8.4 (content codings), RFC 7932 (br), RFC 8878 (zstd); the WHATWG MIME
-Sniffing Standard for bodies without a media type. Crawlers often keep a coding's header over a body that they have decoded already:
-a body that does not look coded at its first bytes is taken as it is. A body that ends early is taken as far as it goes.
+Sources: RFC 9112 (messages, chunked coding), RFC 9110 8.4 (content codings), RFC 7932 (br), RFC 8878 (zstd); the
+WHATWG MIME Sniffing Standard for bodies without a media type. Crawlers often keep a coding's header over a body that
+they have decoded already: a body that does not look coded at its first bytes is taken as it is. A body that ends early
+is taken as far as it goes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import io
 import re
 import zlib
-from typing import BinaryIO, NamedTuple
+from functools import cache
+from typing import NamedTuple, Protocol
 
 MAX_HEADERS = 262_144
 """Bytes of an HTTP header block; browsers and servers stop at 8-256 KiB."""
@@ -23,11 +25,19 @@ _CHUNK = re.compile(rb"[ \t]*([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]{0,1024})?\r?\n
 _CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^\s"';,]+)""", re.IGNORECASE)
 _MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+")
 _HTML = re.compile(
-    rb"[\t\n\x0c\r ]*<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p|meta|link|!--)[\s>!-]",
+    rb"[\t\n\x0c\r ]*<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p|meta|link)"
+    rb"[\s>]|[\t\n\x0c\r ]*<!--",
     re.IGNORECASE,
 )
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+_NO_CODINGS = frozenset({"", "identity", "none", "utf-8", "binary", "8bit"})
+"""Content codings that stand for none; the last three are no codings, but servers send them."""
+
 _UNSURE = frozenset({"", "unknown/unknown", "application/unknown", "*/*"})
+
+
+class _Decoder(Protocol):
+    def read(self, size: int = ..., /) -> bytes: ...
 
 
 class BodyError(Exception):
@@ -57,10 +67,16 @@ def split(content: bytes) -> Message | None:
     return Message(int(found[1]), content[: end.end()], memoryview(content)[end.end() :])
 
 
+@cache
+def field(name: bytes) -> re.Pattern[bytes]:
+    """Finds the fields of a name in a header block; group 1 is the value with its continuation lines."""
+    flags = re.IGNORECASE | re.MULTILINE
+    return re.compile(rb"^" + re.escape(name) + rb"[ \t]*:(.*(?:\n[ \t].*)*)$", flags)
+
+
 def values(block: bytes, name: bytes) -> list[str]:
     """Values of a header field, in order, continuation lines joined; bytes that are not UTF-8 read as Latin-1."""
-    found = re.findall(rb"^" + re.escape(name) + rb"[ \t]*:(.*(?:\n[ \t].*)*)$", block, re.IGNORECASE | re.MULTILINE)
-    return [decoded(b" ".join(value.split())) for value in found]
+    return [decoded(b" ".join(value.split())) for value in field(name).findall(block)]
 
 
 def decoded(value: bytes) -> str:
@@ -75,7 +91,9 @@ def media_type(content_type: str) -> tuple[str, str | None]:
     """Media type in lower case without parameters ("" if there is none that is one), and the charset parameter."""
     name = content_type.partition(";")[0].partition(",")[0].strip().lower()
     charset = _CHARSET.search(content_type)
-    return (name if _MEDIA_TYPE.fullmatch(name) and name not in _UNSURE else ""), charset[1].lower() if charset else None
+    return (name if _MEDIA_TYPE.fullmatch(name) and name not in _UNSURE else ""), charset[
+        1
+    ].lower() if charset else None
 
 
 def sniff(body: bytes | memoryview) -> str:
@@ -115,11 +133,15 @@ def body(message: Message, limit: int) -> bytes | memoryview:
 
 def _codings(block: bytes, name: bytes) -> list[str]:
     names = [coding.strip().lower() for value in values(block, name) for coding in value.split(",")]
-    return [coding.removeprefix("x-") for coding in names if coding not in ("", "identity", "none", "utf-8", "binary", "8bit")]
+    return [coding.removeprefix("x-") for coding in names if coding not in _NO_CODINGS]
 
 
 def dechunk(content: bytes | memoryview) -> bytes | memoryview:
-    """The data of a chunked body. One that does not start with a chunk was de-chunked by the crawler and is returned as it is."""
+    """The data of a chunked body, as far as it goes if it was cut; as it is if the crawler had de-chunked it already.
+
+    De-chunked is a body without a chunk at its start: no hexadecimal size on a line of its own, or no line end where
+    the first chunk should end. Raises `BodyError` (`bad-transfer-encoding`) if a later chunk is none.
+    """
     data = bytes(content)
     parts: list[bytes] = []
     position = 0
@@ -128,31 +150,25 @@ def dechunk(content: bytes | memoryview) -> bytes | memoryview:
         if size is None:
             if not parts:
                 return content
-            if data[position:].strip(b"\r\n") == b"" or len(data) - position < 20 and b"\n" not in data[position:]:
-                break
-            raise BodyError("bad-transfer-encoding")
+            if b"\n" in data[position:].strip(b"\r\n"):
+                raise BodyError("bad-transfer-encoding")
+            break
         length = int(size[1], 16)
         if length == 0:
             break
-        start = size.end()
-        if not parts and length > len(data) - start and not _plausible(data, start, length):
-            return content
-        parts.append(data[start : start + length])
-        position = start + length
-        if position >= len(data):
+        start, end = size.end(), size.end() + length
+        parts.append(data[start:end])
+        if end >= len(data):
             break
-        end = 2 if data.startswith(b"\r\n", position) else 1 if data.startswith(b"\n", position) else 0
-        if not end:
-            if len(parts) == 1:
-                return content
+        if data.startswith(b"\r\n", end):
+            position = end + 2
+        elif data.startswith(b"\n", end):
+            position = end + 1
+        elif len(parts) == 1:
+            return content
+        else:
             raise BodyError("bad-transfer-encoding")
-        position += end
     return b"".join(parts)
-
-
-def _plausible(data: bytes, start: int, length: int) -> bool:
-    """Whether a first chunk longer than the body is a chunk that was cut, not text that starts with a number."""
-    return length <= 1 << 31 and data[:start].endswith(b"\r\n")
 
 
 def _decompressed(content: bytes | memoryview, coding: str, limit: int) -> bytes | memoryview:
@@ -221,7 +237,7 @@ def _undecoded(content: bytes | memoryview) -> bytes | memoryview:
     raise BodyError("bad-content-encoding")
 
 
-def _drained(reader: BinaryIO, limit: int) -> bytes:
+def _drained(reader: _Decoder, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:

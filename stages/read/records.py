@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from lauter.stages.read import framing
-from lauter.stages.read.containers import Blocks, Break, Piece, Plain, codec_pieces, gzip_pieces
+from lauter.stages.read.containers import Break, Piece, Plain, opened
 
 RECORD_TYPES = frozenset({b"response", b"resource", b"conversion"})
 OTHER_TYPES = frozenset({b"warcinfo", b"request", b"metadata", b"revisit", b"continuation"})
@@ -26,8 +26,9 @@ BLANKS = b" \t\r\n"
 class Frame(NamedTuple):
     """One item of a file: a record of file bytes [start, end), or with a `reason` something that is not one.
 
-    `kind` is the record's type, one of the eight of the standard or `unknown`, and empty for a corrupt range. `head` is the
-    header block; `block` the content, empty if there is a reason. `member` is where the container's member starts that holds the last byte.
+    `kind` is the record's type, one of the eight of the standard or `unknown`, and empty for a corrupt range. `head`
+    is the header block; `block` the content, empty if there is a reason. `member` is where the container's member
+    starts that holds the last byte.
     """
 
     kind: bytes
@@ -139,24 +140,13 @@ class _Window:
 
 def frames(stream: BinaryIO, max_record_bytes: int) -> Iterator[Frame]:
     """Every item of a WARC file in order, whatever its bytes are; memory stays near `max_record_bytes`."""
-    stream.seek(0, 2)
-    size = stream.tell()
-    blocks = Blocks(stream, size)
-    first = blocks.take(0, framing.MAGIC_BYTES)
+    first, size, pieces, plain = opened(stream)
     if not first:
         return
     whole = Frame(b"", b"", b"", 0, size, -1, "unsupported-format")
     if first.startswith(framing.FOREIGN):
         yield whole
         return
-    plain: Plain | None = None
-    pieces: Iterator[Piece | Break]
-    if first.startswith(framing.GZIP):
-        pieces = gzip_pieces(blocks)
-    elif first.startswith((framing.LZ4, *framing.ZSTD)):
-        pieces = codec_pieces(stream, size, first)
-    else:
-        pieces = plain = Plain(blocks)
     opening = _Window(pieces, None, plain)
     opening.fill(len(framing.ARC))
     if opening.slice(0, len(framing.ARC)) == framing.ARC:

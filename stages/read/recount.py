@@ -1,97 +1,19 @@
-"""The second count of a WARC file: plain code over zlib and byte searches, independent of the reader.
+"""The second count of WARC and JSONL files: plain code, independent of the readers.
 
-It follows the definition in `framing`, shares no code with `records` or `containers`, and decodes no HTTP. LZ4 and Zstandard are the
-exception: their codec is the one that the reader uses, since the standard library has none.
+It follows the definition in `framing`, shares no code with `records` or `containers`, and decodes no HTTP.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Generator, Iterator
-from typing import BinaryIO, Protocol
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from lauter.pipeline.contract import FileCount
 from lauter.stages.read import framing
+from lauter.stages.read.recount_text import STEP, Codec, FedText, FileText, Gzip, Text, read
 
 _COUNTED = (b"response", b"resource", b"conversion")
 _ENDS = b"\r\n"
-_STEP = 1 << 18
-
-
-class _Text(Protocol):
-    """The text of a stretch by position."""
-
-    seekable: bool
-    anchors: list[int]
-
-    def at(self, position: int, count: int) -> bytes:
-        """Up to `count` bytes from `position` on, fewer only at the stretch's end."""
-        ...
-
-    def free(self, position: int) -> None:
-        """Nothing before `position` will be asked for again."""
-
-
-class _FileText:
-    """A plain file."""
-
-    seekable = True
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self.anchors: list[int] = []
-        self._stream = stream
-        self._start = 0
-        self._block = b""
-
-    def at(self, position: int, count: int) -> bytes:
-        skip = position - self._start
-        if skip < 0 or skip + count > len(self._block):
-            self._stream.seek(position)
-            self._block = _read(self._stream, max(count, 4 * _STEP))
-            self._start, skip = position, 0
-        return self._block[skip : skip + count]
-
-    def free(self, position: int) -> None:
-        """The file keeps everything."""
-
-
-class _FedText:
-    """Text that comes in order, of which the part from `free`'s position on is kept."""
-
-    seekable = False
-
-    def __init__(self, feed: Iterator[tuple[bytes, bool]]) -> None:
-        self.anchors: list[int] = []
-        self.mark = 0
-        """Where the text of the last member starts."""
-        self._feed = feed
-        self._kept = bytearray()
-        self._start = 0
-
-    def at(self, position: int, count: int) -> bytes:
-        while self._start + len(self._kept) < position + count:
-            try:
-                text, opens = next(self._feed)
-            except StopIteration:
-                break
-            if opens:
-                self.mark = self._start + len(self._kept)
-                if text[:5] == b"WARC/":
-                    self.anchors.append(self.mark)
-            if position > self._start + len(self._kept):
-                self._start += len(self._kept)
-                self._kept.clear()
-            self._kept += text
-        skip = max(position - self._start, 0)
-        return bytes(memoryview(self._kept)[skip : skip + count])
-
-    def free(self, position: int) -> None:
-        done = min(position - self._start, len(self._kept))
-        if done > _STEP:
-            del self._kept[:done]
-            self._start += done
-        while len(self.anchors) > 1 and self.anchors[0] < position:
-            del self.anchors[0]
 
 
 class _Tally:
@@ -124,135 +46,63 @@ def count_warc(stream: BinaryIO, max_record_bytes: int) -> FileCount:
     """Records and corrupt ranges of a WARC file, or of any other bytes."""
     tally = _Tally()
     stream.seek(0)
-    magic = _read(stream, framing.MAGIC_BYTES)
+    magic = read(stream, framing.MAGIC_BYTES)
     if any(magic[: len(foreign)] == foreign for foreign in framing.FOREIGN):
         return FileCount(0, 1)
     if magic[:3] == framing.GZIP:
         return _count_gzip(stream, max_record_bytes, tally)
     if magic[:4] == framing.LZ4 or magic[:4] in framing.ZSTD:
-        state = {"failed": False}
-        text = _FedText(_codec_feed(stream, magic, state))
+        codec = Codec(stream, magic)
+        text = FedText(codec.feed())
         if text.at(0, len(framing.ARC)) == framing.ARC:
             return FileCount(0, 1)
         _count_stretch(text, max_record_bytes, tally)
-        if state["failed"]:
+        if codec.failed:
             tally.take_back(0)
     else:
-        _count_stretch(_FileText(stream), max_record_bytes, tally)
+        _count_stretch(FileText(stream), max_record_bytes, tally)
     return FileCount(tally.records, tally.corrupt)
 
 
-def _read(stream: BinaryIO, count: int) -> bytes:
-    """Exactly `count` bytes, or all that are left."""
-    data = stream.read(count)
-    while len(data) < count:
-        more = stream.read(count - len(data))
-        if not more:
-            break
-        data += more
-    return data
+def count_lines(stream: BinaryIO) -> FileCount:
+    """Lines of a text file that hold more than spaces, tabs and CRs; a break of its compression is one corrupt range.
 
-
-def _codec_feed(stream: BinaryIO, magic: bytes, state: dict[str, bool]) -> Iterator[tuple[bytes, bool]]:
-    from fastwarc.stream_io import Lz4Reader, ZstdReader
-
+    An unfinished line before a break is part of it. Foreign formats (`framing.FOREIGN`) are one corrupt range.
+    """
     stream.seek(0)
-    codec = (Lz4Reader if magic[:4] == framing.LZ4 else ZstdReader)(stream)
-    while True:
-        try:
-            text = codec.read(framing.CODEC_READ)
-        except (OSError, ValueError, EOFError):
-            state["failed"] = True
-            return
-        if not text:
-            return
-        yield text, False
-
-
-class _Gzip:
-    """A walk over the members of a gzip file; `failed` is the offset of the member that ended the last feed, or -1."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._file = _FileText(stream)
-        self.position = 0
-        self.failed = -1
-
-    def feed(self) -> Iterator[tuple[bytes, bool]]:
-        """Text from `position` on, up to the first member that is not whole; each text with whether it opens a member."""
-        self.failed = -1
-        while self._file.at(self.position, 1):
-            begin = self.position
-            end = yield from self._member(begin)
-            if end < 0:
-                self.failed = begin
-                return
-            self.position = end
-
-    def _member(self, begin: int) -> Generator[tuple[bytes, bool], None, int]:
-        if self._file.at(begin, 3) != framing.GZIP:
-            yield b"", True
-            return -1
-        inflater = zlib.decompressobj(31)
-        at = begin
-        text = b""
-        opens = True
-        good = True
-        while good and not inflater.eof:
-            raw = self._file.at(at, 8192)
-            if not raw:
-                good = False
-                break
-            before = inflater.copy()
-            try:
-                text += inflater.decompress(raw)
-            except zlib.error:
-                text += _byte_by_byte(before, raw)
-                good = False
-            at += len(raw)
-            if len(text) >= 5 or not opens:
-                yield text, opens
-                text, opens = b"", False
-        if text or opens:
-            yield text, opens
-        return at - len(inflater.unused_data) if good else -1
-
-    def resume(self) -> None:
-        """Move to the next member behind the failed one whose text starts as a record does, or to the end."""
-        at = self.failed + 1
-        while True:
-            raw = self._file.at(at, _STEP)
-            hit = raw.find(framing.GZIP)
-            if hit < 0:
-                if len(raw) < _STEP:
-                    self.position = at + len(raw)
-                    return
-                at += len(raw) - 2
-                continue
-            at += hit
-            try:
-                if zlib.decompressobj(wbits=31).decompress(self._file.at(at, framing.PROBE), 5) == b"WARC/":
-                    self.position = at
-                    return
-            except zlib.error:
-                pass
-            at += 1
-
-
-def _byte_by_byte(inflater: zlib._Decompress, raw: bytes) -> bytes:
-    text = b""
-    try:
-        for index in range(len(raw)):
-            text += inflater.decompress(raw[index : index + 1])
-    except zlib.error:
-        pass
-    return text
+    magic = read(stream, framing.MAGIC_BYTES)
+    if any(magic[: len(foreign)] == foreign for foreign in framing.FOREIGN):
+        return FileCount(0, 1)
+    codec: Codec | None = None
+    walk: Gzip | None = None
+    texts: Iterator[bytes]
+    if magic[:3] == framing.GZIP:
+        walk = Gzip(stream)
+        texts = (text for text, _ in walk.feed())
+    elif magic[:4] == framing.LZ4 or magic[:4] in framing.ZSTD:
+        codec = Codec(stream, magic)
+        texts = (text for text, _ in codec.feed())
+    else:
+        stream.seek(0)
+        texts = iter(lambda: stream.read(STEP), b"")
+    lines = 0
+    pending = False
+    for text in texts:
+        *done, rest = text.split(b"\n")
+        for line in done:
+            lines += pending or bool(line.strip(b" \t\r"))
+            pending = False
+        pending = pending or bool(rest.strip(b" \t\r"))
+    if (codec is not None and codec.failed) or (walk is not None and walk.failed >= 0):
+        return FileCount(lines, 1)
+    return FileCount(lines + pending)
 
 
 def _count_gzip(stream: BinaryIO, limit: int, tally: _Tally) -> FileCount:
-    walk = _Gzip(stream)
+    walk = Gzip(stream)
     first = True
     while True:
-        text = _FedText(walk.feed())
+        text = FedText(walk.feed())
         if first and text.at(0, len(framing.ARC)) == framing.ARC:
             return FileCount(0, 1)
         first = False
@@ -263,7 +113,7 @@ def _count_gzip(stream: BinaryIO, limit: int, tally: _Tally) -> FileCount:
         walk.resume()
 
 
-def _count_stretch(text: _Text, limit: int, tally: _Tally) -> None:
+def _count_stretch(text: Text, limit: int, tally: _Tally) -> None:
     position = 0
     tally.last_end = 0
     while True:
@@ -285,7 +135,7 @@ def _count_stretch(text: _Text, limit: int, tally: _Tally) -> None:
         if length > limit and not text.seekable:
             position = _pass_over(text, position, content + length, kind, tally)
             continue
-        missing = length > 0 and not _reaches(text, content, length, limit)
+        missing = length > 0 and not _reaches(text, content, length)
         if missing or any(position < anchor < content + length for anchor in text.anchors):
             tail = -1
         else:
@@ -298,14 +148,14 @@ def _count_stretch(text: _Text, limit: int, tally: _Tally) -> None:
             tally.record(kind, position)
 
 
-def _reaches(text: _Text, content: int, length: int, limit: int) -> bool:
+def _reaches(text: Text, content: int, length: int) -> bool:
     """Whether the stretch has the whole content; looked at whole only where it will be wanted again."""
     if text.seekable:
         return len(text.at(content + length - 1, 1)) == 1
     return len(text.at(content, length)) == length
 
 
-def _header(text: _Text, position: int) -> tuple[int, int, bytes]:
+def _header(text: Text, position: int) -> tuple[int, int, bytes]:
     """Size of the header block, content length and type; size -1 if it is no well-formed header."""
     none = (-1, 0, b"")
     if text.at(position, 5) != b"WARC/":
@@ -348,7 +198,7 @@ def _header(text: _Text, position: int) -> tuple[int, int, bytes]:
     return (at, lengths.pop(), kind or b"unknown") if len(lengths) == 1 else none
 
 
-def _newlines(text: _Text, position: int) -> int:
+def _newlines(text: Text, position: int) -> int:
     """How many bytes of a record's tail belong to it, or -1 if what follows is no tail."""
     if text.at(position, 4) == b"\r\n\r\n":
         return 4
@@ -364,27 +214,27 @@ def _newlines(text: _Text, position: int) -> int:
     return -1
 
 
-def _next_start(text: _Text, position: int) -> int:
+def _next_start(text: Text, position: int) -> int:
     """Position of the next header start behind `position`, or of the stretch's end."""
     at = position
     while True:
-        raw = text.at(at, _STEP)
+        raw = text.at(at, STEP)
         hit = raw.find(b"\nWARC/")
         starts = [at + hit + 1] if hit >= 0 else []
         starts += [anchor for anchor in text.anchors if position < anchor and anchor < at + len(raw)]
         if starts:
             return min(starts)
-        if len(raw) < _STEP:
+        if len(raw) < STEP:
             return at + len(raw)
         at += len(raw) - 5
         text.free(at)
 
 
-def _pass_over(text: _Text, begin: int, end: int, kind: bytes, tally: _Tally) -> int:
+def _pass_over(text: Text, begin: int, end: int, kind: bytes, tally: _Tally) -> int:
     """Pass over a large record in a compressed file; return where framing goes on."""
     at = begin
     while at < end:
-        raw = text.at(at, min(_STEP, end - at))
+        raw = text.at(at, min(STEP, end - at))
         anchors = [anchor for anchor in text.anchors if begin < anchor < min(end, at + len(raw))]
         if anchors:
             tally.damage(anchors[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import NamedTuple
 
 import numpy as np
@@ -80,7 +80,8 @@ class Rows:
         by_name["file"] = (self._file,) * len(self._rows)
         arrays = [pa.array(by_name[field.name], field.type) for field in schema.RECORD]
         reason = np.array([self._codes[row.reason] if row.reason else 0 for row in self._rows], dtype=np.uint8)
-        batch = ReadBatch(pa.RecordBatch.from_arrays(arrays, schema=schema.RECORD), Verdict(reason), dict(sorted(self._others.items())))
+        records = pa.RecordBatch.from_arrays(arrays, schema=schema.RECORD)
+        batch = ReadBatch(records, Verdict(reason), dict(sorted(self._others.items())))
         self._rows, self._bytes, self._others = [], 0, Counter()
         return batch
 
@@ -100,13 +101,13 @@ def seconds(date: str) -> int | None:
         return None
     year, month, day, hour, minute, second, sign, zone_hour, zone_minute = found.groups()
     try:
-        moment = datetime(
-            int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), min(int(second or 0), 59), tzinfo=UTC
-        )
+        day_start = datetime(int(year), int(month or 1), int(day or 1), tzinfo=UTC)
+        clock = time(int(hour or 0), int(minute or 0), min(int(second or 0), 59))
     except ValueError:
         return None
     shift = 60 * (60 * int(zone_hour) + int(zone_minute)) if sign else 0
-    return int(moment.timestamp()) - (-shift if sign == "-" else shift)
+    seconds_of_day = 3600 * clock.hour + 60 * clock.minute + clock.second
+    return int(day_start.timestamp()) + seconds_of_day - (-shift if sign == "-" else shift)
 
 
 def escaped(value: bytes) -> str:

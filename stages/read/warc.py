@@ -49,7 +49,7 @@ class WarcConfig(StageConfig):
 
 def header_value(head: bytes, name: bytes) -> bytes | None:
     """The first value of a field in a WARC header block, continuation lines joined; None if it is not there."""
-    found = re.search(rb"^" + name + rb"[ \t]*:(.*(?:\n[ \t].*)*)$", head, re.IGNORECASE | re.MULTILINE)
+    found = http.field(name).search(head)
     if found is None:
         return None
     value = found[1].strip(BLANKS)
@@ -60,8 +60,8 @@ class WarcReader:
     """Reads responses, resources and conversions out of WARC files. The framing is defined in `framing`.
 
     `offset` and `length` are bytes of the file as stored: a record's own in a plain file; in gzip those of its member
-    or members, so that records of one member share a range; in a member of more than 16 MB inflated they end where the record
-    ends; in LZ4 and Zstandard they are the blocks that hold the record.
+    or members, so that records of one member share a range; in a member of more than 16 MB inflated they end where the
+    record ends; in LZ4 and Zstandard they are the blocks that hold the record.
     """
 
     name: ClassVar[str] = "warc"
@@ -83,7 +83,9 @@ class WarcReader:
         rows = Rows(file, self.reasons)
         for frame in frames(stream, self._config.max_record_bytes):
             if not frame.kind:
-                yield from rows.add(corrupt_row(self._source, file, frame.start, frame.end, frame.reason or "corrupt-range"))
+                yield from rows.add(
+                    corrupt_row(self._source, file, frame.start, frame.end, frame.reason or "corrupt-range")
+                )
             elif frame.kind not in RECORD_TYPES:
                 rows.other(frame.kind.decode())
             else:
@@ -121,7 +123,9 @@ class WarcReader:
         if message is None:
             return row._replace(reason="bad-http")
         stated, charset = http.media_type(next(iter(http.values(message.block, b"content-type")), ""))
-        row = row._replace(http_status=message.status, http_headers=message.block, media_type=stated or None, charset=charset)
+        row = row._replace(
+            http_status=message.status, http_headers=message.block, media_type=stated or None, charset=charset
+        )
         if message.status not in self._statuses:
             return row._replace(reason="http-status")
         if stated and stated not in self._media_types:

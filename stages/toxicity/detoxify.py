@@ -95,8 +95,11 @@ class Detoxify:
         return float(1 / (1 + np.exp(-np.float64(max(logits)))))
 
     def _chunks(self, text: str) -> list[list[int]]:
-        # A page that holds "</s>" has these four characters, not the mark.
-        ids = self._tokenizer(text, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
+        # A page that holds "</s>" or "<pad>" would put that mark into the middle of a chunk. The tokeniser cannot be
+        # told otherwise: in a unigram vocabulary the marks are pieces like any other.
+        for mark in self._tokenizer.all_special_tokens:
+            text = text.replace(mark, " ")
+        ids = self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         room = _MAX_TOKENS - self._tokenizer.num_special_tokens_to_add(pair=False)
         parts: Sequence[list[int]] = [ids[at : at + room] for at in range(0, max(len(ids), 1), room)]
         return [self._with_marks(part) for part in parts]

@@ -4,8 +4,8 @@ score = h / (h + w / 50), where h of the text's w words are part of a hit: 0 wit
 is one, and toward 1 the denser it gets. In Chinese, Japanese, Korean and Thai, letters take the place of words, since a
 term there stands inside longer strings. The form and the constant are this project's own.
 
-Lists: 25 of badwords-py 3.0 (MIT and CC-BY-4.0), and Arabic, Chinese, Filipino and Persian from LDNOOBW (CC-BY-4.0), less
-the words in `lists/ordinary.txt`.
+Lists: 25 of badwords-py 3.0 (MIT and CC-BY-4.0), and Arabic, Chinese, Filipino and Persian from LDNOOBW (CC-BY-4.0),
+less the words in `lists/ordinary.txt`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ HALF_SHARE = 50
 
 # Languages whose terms stand inside longer strings: no spaces, or (Korean) particles written onto the noun.
 _BY_LETTER = frozenset({"cmn", "jpn", "kor", "tha"})
+_OWN_FOLDER = f"{__package__}.lists"
 _OWN = ("arb", "cmn", "fas", "fil")
 _BADWORDS: Mapping[str, tuple[str, ...]] = {
     "ces": ("cs",), "dan": ("da",), "deu": ("de",), "ell": ("el",), "eng": ("en",), "fin": ("fi",), "fra": ("fr",),
@@ -49,28 +50,38 @@ def _read(folder: str, file: str) -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
+def source_lists() -> Mapping[str, tuple[str, ...]]:
+    """ISO 639-3 code -> terms as they stand in the files, for languages with a list of their own."""
+    lists = {language: tuple(_read(_OWN_FOLDER, f"{language}.txt")) for language in _OWN}
+    for language, files in _BADWORDS.items():
+        lists[language] = tuple(term for file in files for term in _read("badwords.resource.words", f"{file}.txt"))
+    return dict(sorted(lists.items()))
+
+
+def ordinary_words() -> Mapping[str, frozenset[str]]:
+    """ISO 639-3 code -> terms of its list that are left out."""
+    rows = map(str.split, _read(_OWN_FOLDER, "ordinary.txt"))
+    return {language: frozenset(words) for language, *words in rows}
+
+
 @cache
 def word_lists() -> Mapping[str, tuple[str, ...]]:
-    """ISO 639-3 code -> terms, normalised and sorted; for languages with a list of their own."""
-    own = f"{__package__}.lists"
-    ordinary = {language: set(words) for language, *words in map(str.split, _read(own, "ordinary.txt"))}
-    lists = {language: _read(own, f"{language}.txt") for language in _OWN}
-    for language, files in _BADWORDS.items():
-        lists[language] = [term for file in files for term in _read("badwords.resource.words", f"{file}.txt")]
+    """ISO 639-3 code -> terms that are matched, normalised and sorted."""
+    ordinary = ordinary_words()
     return {
-        language: tuple(sorted(_usable(terms, ordinary.get(language, set()), by_letter=language in _BY_LETTER)))
-        for language, terms in sorted(lists.items())
+        language: tuple(sorted(_usable(terms, ordinary.get(language, frozenset()), by_letter=language in _BY_LETTER)))
+        for language, terms in source_lists().items()
     }
 
 
-def _usable(terms: Iterable[str], ordinary: set[str], *, by_letter: bool) -> set[str]:
+def _usable(terms: Iterable[str], ordinary: frozenset[str], *, by_letter: bool) -> set[str]:
     normalised = cast(list[str], normalise(pa.array(terms, pa.large_string())).to_pylist())
     left_out = cast(list[str], normalise(pa.array(sorted(ordinary), pa.large_string())).to_pylist())
     kept = set(normalised) - set(left_out)
+    if not by_letter:
+        return kept
     # One letter alone, or Latin letters inside a longer string ("titt" in "title"), hit by chance.
-    return {
-        term for term in kept if not by_letter or (len(term) > 1 and not term.isascii() and len(split_words(term)) == 1)
-    }
+    return {term for term in kept if len(term) > 1 and not term.isascii() and len(split_words(term)) == 1}
 
 
 def normalise(text: pa.LargeStringArray) -> pa.LargeStringArray:
@@ -109,7 +120,7 @@ def _saturate(hits: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.u
     denominator = np.maximum(HALF_SHARE * hits + units, 1)
     whole, rest = np.divmod(numerator, denominator)
     up = (2 * rest > denominator) | ((2 * rest == denominator) & (whole % 2 == 1))
-    return (whole + up).astype(np.uint16)
+    return cast(NDArray[np.uint16], (whole + up).astype(np.uint16))
 
 
 def _buffers(text: pa.LargeStringArray) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -1,8 +1,8 @@
 """Counting what a word list hits in a text, straight from its UTF-8 bytes.
 
-A text is a row of units, and so is a term of a list: words (longest runs of letters, marks and digits) in languages that
-put spaces between words, single letters in those that do not. A term hits where its units follow one another. Words are
-compared as 64-bit hashes: with 7,000 terms a false hit is expected once in 2.6e15 words.
+A text is a row of units, and so is a term of a list: words (longest runs of letters, marks and digits) in languages
+that put spaces between words, single letters in those that do not. A term hits where its units follow one another.
+Words are compared as 64-bit hashes: with 7,000 terms a false hit is expected once in 2.6e15 words.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -59,7 +60,7 @@ def _mix(value: np.uint64, unit: np.uint64) -> np.uint64:
 
 
 @kernel
-def _slot(table: NDArray[np.uint64], start: int, size: int, value: np.uint64) -> int:
+def _slot(table: NDArray[np.uint64], start: int, size: int, value: np.uint64) -> np.int64:
     """Where a hash is in a table, or the empty slot where it belongs."""
     # The low bits of FNV are weak for short inputs: fold the high ones in.
     at = np.int64((value ^ (value >> np.uint64(32))) & np.uint64(size - 1))
@@ -69,7 +70,7 @@ def _slot(table: NDArray[np.uint64], start: int, size: int, value: np.uint64) ->
 
 
 @kernel
-def _hash_word(points: NDArray[np.int64]) -> int:
+def _hash_word(points: NDArray[np.int64]) -> np.uint64:
     value = _BASIS
     for point in points:
         value = _mix(value, np.uint64(point))
@@ -98,7 +99,7 @@ def _count(
     lasts: NDArray[np.uint64],
     start: int,
     size: int,
-    by_letter: bool,
+    by_letter: np.bool_,
     ring: NDArray[np.uint64],
 ) -> tuple[int, int]:
     """Units that are part of a hit, and all units, of one text."""
@@ -130,7 +131,7 @@ def _count(
                 if at + step < end:
                     point = (point << 6) | np.int64(data[at + step] & 0x3F)
             at += width
-            part_of_word = point < len(is_word) and is_word[point]
+            part_of_word = bool(point < len(is_word) and is_word[point])
         else:
             at += 1
         closed = False
@@ -187,7 +188,11 @@ def count_hits(
         offsets: Shape (n + 1,): text i is `data[offsets[i]:offsets[i + 1]]`.
         lists: Shape (n,): which list judges a text, -1 for none.
         is_word: `word_characters()`.
-        terms: See `Tables`; so are `lasts`, `starts`, `sizes` and `by_letter`.
+        terms: The fields of `Tables`, in their order.
+        lasts: As above.
+        starts: As above.
+        sizes: As above.
+        by_letter: As above.
         hits: Shape (n,): filled with the units that are part of a hit. A unit counts once.
         units: Shape (n,): filled with the units of the text.
     """
@@ -225,25 +230,24 @@ def build_tables(lists: Sequence[tuple[bool, Sequence[str]]]) -> Tables:
     """Hash tables of word lists.
 
     Args:
-        lists: For each list, whether units are letters, and its terms, lower-cased and normalised. A term with more than
-            `MAX_UNITS` units, or of letters with something else between them, can not be matched and is left out.
+        lists: For each list, whether units are letters, and its terms, lower-cased and normalised. A term with more
+            than `MAX_UNITS` units, or of letters with something else between them, cannot be matched and is left out.
     """
     sizes = [1 << max(4, (3 * len(terms)).bit_length()) for _, terms in lists]
-    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    hashes, lasts = np.zeros(int(starts[-1]), np.uint64), np.zeros(int(starts[-1]), np.uint64)
-    for index, (letters, terms) in enumerate(lists):
+    starts = [0, *accumulate(sizes)]
+    hashes, lasts = np.zeros(starts[-1], np.uint64), np.zeros(starts[-1], np.uint64)
+    for start, size, (letters, terms) in zip(starts, sizes, lists, strict=False):
         for term in terms:
-            runs = split_words(term)
+            words = split_words(term)
             if letters:
-                runs = [[point] for point in runs[0]] if len(runs) == 1 else []
-            if 0 < len(runs) <= MAX_UNITS:
-                _add_term(
-                    np.array([_hash_word(np.array(run, np.int64)) for run in runs], np.uint64),
-                    hashes,
-                    lasts,
-                    int(starts[index]),
-                    sizes[index],
-                )
+                words = [[point] for point in words[0]] if len(words) == 1 else []
+            if 0 < len(words) <= MAX_UNITS:
+                units = np.array([_hash_word(np.array(word, np.int64)) for word in words], np.uint64)
+                _add_term(units, hashes, lasts, start, size)
     return Tables(
-        hashes, lasts, starts[:-1], np.array(sizes, np.int64), np.array([letters for letters, _ in lists], np.bool_)
+        hashes,
+        lasts,
+        np.array(starts[:-1], np.int64),
+        np.array(sizes, np.int64),
+        np.array([letters for letters, _ in lists], np.bool_),
     )

@@ -4,9 +4,18 @@ Writes `toxicity` in ten-thousandths; null where the model cannot judge the lang
 document that was not judged is kept.
 
 `lexicon`, the default, counts swear words, slurs and insults in 29 languages (`lexicon.py` has the formula). It knows
-words, not meaning: hatred in polite words passes, and a page about slurs is hit. Measured, at the default `max_score`:
+words, not meaning: hatred in polite words passes, and a page that quotes slurs is hit. It is meant to take out what is
+dense in abuse, and at the default `max_score` it drops none of 1,995 ordinary web pages (1.9 % hold any term). Share of
+posts above `max_score` in public sets, toxic / not toxic; HateCheck is made to be hard, and its posts that are not
+hateful quote slurs and swear on purpose:
 
-@@
+* English: Davidson 81 % / 2 %, Surge 27 % / 2 %, OLID 27 % / 2 %, Toxic Spans 9 %, HateCheck 14 % / 26 %.
+* German: GermEval 2018 7 % / 0 %. French: MLMA 7 % / 1 %. Portuguese: 12 % / 3 %. Russian: 13 % / 3 %.
+  Indonesian: 20 % / 1 %. Japanese: 12 % / 0 %. Korean: 3 % / 0 %. Chinese: COLD 2 % / 0 %. Arabic: 0 to 2 % / 0 to 2 %.
+* Multilingual HateCheck: de 7 / 12 %, es 10 / 13 %, fr 7 / 11 %, it 10 / 16 %, nl 6 / 7 %, pl 8 / 9 %, pt 7 / 10 %,
+  zh 5 / 6 %.
+
+`detoxify` runs a trained classifier from local files (`detoxify.py`): about one 512-token chunk a second on one core.
 """
 
 from __future__ import annotations

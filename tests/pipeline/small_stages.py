@@ -1,4 +1,4 @@
-"""A tiny pipeline that keeps the whole contract: lines in, bytes out. It lets the engine be tested without a web page."""
+"""A tiny pipeline that keeps the whole contract: lines in, bytes out. The engine is tested without a web page."""
 
 from __future__ import annotations
 

@@ -65,13 +65,21 @@ def test_a_good_manifest(tmp_path: Path) -> None:
         ("stream: main", "streem: main", "m.yaml:14: sharding.streem: unknown key; did you mean 'stream'?"),
         ("name: small", "name: Small Corpus", "m.yaml:1: name: string should match pattern"),
         ("  - words\n", "", "m.yaml:10: stages.1: reads column 'words', which no earlier stage writes"),
-        ("  - length: {min_words: 3}\n  - same-text", "  - same-text\n  - length", "m.yaml:12: stages.3: no stage may follow"),
+        (
+            "  - length: {min_words: 3}\n  - same-text",
+            "  - same-text\n  - length",
+            "m.yaml:12: stages.3: no stage may follow",
+        ),
         ("  - words", "  - words\n  - words", "m.yaml:11: stages.2: the stage 'words' stands twice"),
         ("seed: 3", "seed: 3\nseed: 4", "m.yaml:3: seed: this key stands twice"),
         ("seed: 3", "seed: [3", "m.yaml:3: no valid YAML"),
         ("- words", "- words: {a: 1}", "m.yaml:10: stages.1.words.a: unknown key"),
         ("- words", "- use: nowhere.at_all:stage", "m.yaml:10: stages.1.use: cannot import nowhere.at_all:stage"),
-        ("*.txt", "${LAUTER_NOT_SET}/*.txt", "m.yaml:6: sources.0.paths.0: environment variable LAUTER_NOT_SET is not set"),
+        (
+            "*.txt",
+            "${LAUTER_NOT_SET}/*.txt",
+            "m.yaml:6: sources.0.paths.0: environment variable LAUTER_NOT_SET is not set",
+        ),
     ],
 )
 def test_each_fault_is_named_with_line_and_nearest_name(tmp_path: Path, old: str, new: str, expected: str) -> None:

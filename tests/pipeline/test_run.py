@@ -49,11 +49,15 @@ def test_every_record_ends_as_exactly_one_row(files: dict[str, str]) -> None:
 
 def test_verdicts_say_why(tmp_path: Path) -> None:
     files = {
-        "a.txt": "one\tAlpha beta\ntwo\tforbidden fruit\nthree\tsingle\nfour\talpha BETA\nbroken\none\tanything at all\nfive\t",
+        "a.txt": "one\tAlpha beta\ntwo\tforbidden fruit\nthree\tsingle\nfour\talpha BETA\nbroken\n"
+        "one\tanything at all\nfive\t",
         "b.txt": "one\talpha beta\nsix\tgamma delta",
     }
     build(write_manifest(tmp_path, files), tmp_path / "out")
-    found = {(row["source"], row["offset"]): (row["verdict"], row["stage"], row["reason"]) for row in ledger(tmp_path / "out")}
+    found = {
+        (row["source"], row["offset"]): (row["verdict"], row["stage"], row["reason"])
+        for row in ledger(tmp_path / "out")
+    }
     ends = list(found.values())
     assert ends == [
         ("kept", None, None),

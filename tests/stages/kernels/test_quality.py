@@ -32,12 +32,16 @@ STOP_WORDS = ("the", "und", "é", "的", "die")
 SHORT = 5
 
 word = st.one_of(
-    st.sampled_from(["the", "The,", "UND", "É", "的", "a", "b", "漢", "ไ", "กิ", "#", "...", "....", "…", "-", "• x", "."]),
+    st.sampled_from(
+        ["the", "The,", "UND", "É", "的", "a", "b", "漢", "ไ", "กิ", "#", "...", "....", "…", "-", "• x", "."]
+    ),
     st.text(st.characters(codec="utf-8"), min_size=1, max_size=4),
 )
 line = st.lists(word, max_size=12).map(" ".join)
 texts = st.one_of(
-    st.lists(st.one_of(line, st.sampled_from(["", "a b c d e.", "漢字漢字漢字", "ไทยไทยไทย"])), max_size=12).map("\n".join),
+    st.lists(st.one_of(line, st.sampled_from(["", "a b c d e.", "漢字漢字漢字", "ไทยไทยไทย"])), max_size=12).map(
+        "\n".join
+    ),
     st.lists(st.sampled_from("ab漢ไ \n"), max_size=120).map("".join),
 )
 
@@ -48,7 +52,8 @@ def kind(char: str) -> int:
 
 def cut(text: str) -> list[str]:
     spaced = "".join(" " if kind(char) & SEPARATOR else char for char in text)
-    pattern = "".join(f"{'u' if kind(c) & UNSPACED else 'm' if kind(c) & MARK else ' ' if c == ' ' else 'x'}" for c in spaced)
+    letter = {True: "u", False: "x"}
+    pattern = "".join(" " if c == " " else "m" if kind(c) & MARK else letter[bool(kind(c) & UNSPACED)] for c in spaced)
     return [spaced[found.start() : found.end()] for found in re.finditer(r"um*|[xm][xm]*", pattern)]
 
 
@@ -66,7 +71,8 @@ def twin(text: str) -> list[int]:
     row = [0] * counted.COLUMNS
     words = cut(text)
     alone = [found for found in words if kind(found[0]) & UNSPACED]
-    syllables = [found for found in alone if ord(found[0]) < 0x2E80 or 0xA980 <= ord(found[0]) < 0xAAE0 or 0x11700 <= ord(found[0]) < 0x11750]
+    heads = [ord(found[0]) for found in alone]
+    syllables = [code for code in heads if code < 0x2E80 or 0xA980 <= code < 0xAAE0 or 0x11700 <= code < 0x11750]
     plain = ["".join(chr(ord(c) + LOWER[ord(c)]) for c in found if not kind(c) & PUNCTUATION) for found in words]
     row[counted.CHARACTERS] = len(text) - text.count("\n")
     row[counted.NEWLINES] = text.count("\n")
@@ -81,9 +87,8 @@ def twin(text: str) -> list[int]:
     row[counted.HASHES] = text.count("#")
     row[counted.ELLIPSES] = text.count("…") + text.count("...")
     lines = [stripped for each in text.split("\n") if (stripped := each.strip(SPACES))]
-    paragraphs = [
-        [each.strip(SPACES) for each in run] for full, run in groupby(text.split("\n"), lambda each: each.strip(SPACES) != "") if full
-    ]
+    runs = groupby((each.strip(SPACES) for each in text.split("\n")), bool)
+    paragraphs = [list(run) for full, run in runs if full]
     row[counted.LINES] = len(lines)
     row[counted.BULLET_LINES] = sum(each[0] in "-*·•‣◦▪●" for each in lines)
     row[counted.ELLIPSIS_LINES] = sum(each.endswith(("...", "…")) for each in lines)
@@ -97,17 +102,42 @@ def twin(text: str) -> list[int]:
     stride, space = 1, 1
     if 2 * len(alone) > len(words):
         stride, space = 2 if 2 * len(syllables) <= len(alone) else 3, 0
-    for order in range(2, 11):
+
+    def ngrams(order: int) -> list[tuple[str, ...]]:
         reach = order * stride
-        found = [tuple(words[place : place + reach]) for place in range(len(words) - reach + 1)]
-        if found and order < 5:
-            best, times = Counter(found).most_common(1)[0]
+        return [tuple(words[place : place + reach]) for place in range(len(words) - reach + 1)]
+
+    for order in range(2, 5):
+        if grams := ngrams(order):
+            best, times = Counter(grams).most_common(1)[0]
             row[counted.TOP_NGRAMS + order - 2] = times * (sum(map(len, best)) + space * (order - 1))
-        seen, place = set(), 0
-        while order >= 5 and place < len(found):
-            if found[place] in seen:
-                row[counted.DUPLICATE_NGRAMS + order - 5] += sum(map(len, found[place]))
-                place += reach - 1
-            seen.add(found[place]) if place < len(found) and found[place] not in seen else None
-            place += 1
+    for order in range(5, 11):
+        grams, place = ngrams(order), 0
+        seen: set[tuple[str, ...]] = set()
+        while place < len(grams):
+            if grams[place] in seen:
+                row[counted.DUPLICATE_NGRAMS + order - 5] += sum(map(len, grams[place]))
+                place += order * stride
+            else:
+                seen.add(grams[place])
+                place += 1
     return row
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(texts, min_size=1, max_size=3))
+def test_counts_are_those_of_the_twin(batch: list[str]) -> None:
+    offsets, data = text_buffers(pa.array(["skipped", *batch], pa.large_string())[1:])
+    listed = np.frombuffer(" ".join(STOP_WORDS).encode(), np.uint8)
+    stop_words = word_hashes(listed, 0, len(listed), FOLD_CASE | DROP_PUNCTUATION)
+    spans = np.tile([0, len(stop_words)], (len(batch), 1))
+    counts = counted.measure(offsets, data, SHORT, stop_words, spans)
+    assert counts.tolist() == [twin(text) for text in batch]
+
+
+def test_a_text_has_only_its_own_stop_words() -> None:
+    offsets, data = text_buffers(pa.array(["the die", "the die"], pa.large_string()))
+    listed = np.frombuffer(b"the die", np.uint8)
+    stop_words = word_hashes(listed, 0, len(listed), FOLD_CASE | DROP_PUNCTUATION)
+    counts = counted.measure(offsets, data, SHORT, stop_words, np.array([[0, 1], [0, 0]]))
+    assert counts[:, counted.STOP_WORDS].tolist() == [1, 0]

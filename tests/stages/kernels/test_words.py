@@ -181,7 +181,11 @@ def test_decode_inverts_utf_8(char: str) -> None:
 
 
 @unhurried
-@given(st.lists(st.one_of(st.none(), anything), max_size=6), st.integers(0, 6), st.sampled_from([pa.string(), pa.large_string()]))
+@given(
+    st.lists(st.one_of(st.none(), anything), max_size=6),
+    st.integers(0, 6),
+    st.sampled_from([pa.string(), pa.large_string()]),
+)
 def test_buffers_are_the_rows_of_any_slice(texts: list[str | None], start: int, type_: pa.DataType) -> None:
     array = pa.array(texts, type_)[start:]
     offsets, data = words.text_buffers(array)

@@ -35,7 +35,13 @@ def record(
     tail: bytes = b"\r\n\r\n",
 ) -> bytes:
     """One WARC record; `length` is the declared length if it shall be a lie."""
-    head = b"WARC/1.1\r\nWARC-Type: " + kind.encode() + b"\r\nWARC-Target-URI: " + url + b"\r\nWARC-Date: 2024-05-18T01:58:10Z\r\n"
+    head = (
+        b"WARC/1.1\r\nWARC-Type: "
+        + kind.encode()
+        + b"\r\nWARC-Target-URI: "
+        + url
+        + b"\r\nWARC-Date: 2024-05-18T01:58:10Z\r\n"
+    )
     if identifier is not None:
         head += b"WARC-Record-ID: " + identifier.encode() + b"\r\n"
     if content_type is not None:
@@ -124,7 +130,9 @@ def layouts(records: list[bytes], draw: random.Random) -> Iterator[bytes]:
     yield members([text])
     yield members([text], 0)
     cuts = sorted(draw.sample(range(len(text)), min(len(text), 5)))
-    yield members([text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)], draw.choice((0, 1, 9)))
+    yield members(
+        [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)], draw.choice((0, 1, 9))
+    )
     for writer in (Lz4Writer, ZstdWriter):
         out = io.BytesIO()
         codec = writer(out)

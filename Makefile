@@ -1,0 +1,53 @@
+# Every target sets itself up in .venv; all it needs is Python 3.11 or newer with pip.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= out/quickstart
+CACHE := .cache/quickstart
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+SETUP := pyproject.toml constraints.txt
+# Two processes: the suite is written for two cores and 4 GB.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2
+
+.PHONY: demo test check soak bench clean
+.DEFAULT_GOAL := demo
+
+$(VENV)/installed: $(SETUP)
+	@$(PYTHON) -c 'import sys; sys.exit("Lauter needs Python 3.11 or newer: make PYTHON=python3.11 ...") if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing Lauter into $(VENV)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(SETUP) $(VENV)/installed
+	@echo "installing what the tests need into $(VENV)"
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/installed-bench: $(SETUP) $(VENV)/installed-dev
+	@echo "installing the peers that the benchmarks run beside us"
+	@$(PIP) --editable '.[dev,bench]'
+	@touch $@
+
+demo: $(VENV)/installed  ## a small real corpus in out/quickstart
+	@$(BIN)/python -m quickstart.build_web $(CACHE)
+	@$(BIN)/python -m quickstart.fetch $(CACHE)
+	@$(BIN)/lauter build manifests/quickstart.yaml --out $(OUT)
+
+test: $(VENV)/installed-dev  ## the whole suite but the soak runs
+	@$(PYTEST) -m "not soak"
+
+check: $(VENV)/installed-dev  ## lint, types and the fast tests, under a minute
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(PYTEST) -m "not slow and not soak"
+
+soak: $(VENV)/installed-dev  ## the long fuzz, kill and scale runs
+	@$(PYTEST) -m soak
+
+bench: $(VENV)/installed-bench  ## every benchmark, ours beside the peer
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+clean:  ## remove what make made, never what you built elsewhere
+	rm -rf $(VENV) .cache out

@@ -1,0 +1,154 @@
+"""The JSONL reader: one JSON object a line, plain or compressed with gzip, Zstandard or LZ4.
+
+A line ends at LF or at the end of the file. One of spaces, tabs and CRs only is no record (counted as `blank-line`).
+`offset` and `length` are bytes of the decompressed text, without the LF. Where the compression breaks, what is left of
+the file, with the unfinished line before it, is one corrupt range.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import BinaryIO, ClassVar, NamedTuple
+
+from lauter.pipeline import identity
+from lauter.pipeline.contract import FileCount, ReadBatch, Reason, StageConfig
+from lauter.stages.read import framing
+from lauter.stages.read.columns import REASONS, TableConfig, check_columns, document_id
+from lauter.stages.read.containers import Break, opened
+from lauter.stages.read.recount import count_lines
+from lauter.stages.read.rows import Row, Rows, corrupt_row, escaped, seconds
+
+BLANKS = b" \t\r"
+CHECKED_LINES = 100
+"""Lines that `check` looks at for column names."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class _Line(NamedTuple):
+    """Bytes [start, end) of the text. `content` is None for a line over the limit; `broken` ends the file."""
+
+    start: int
+    end: int
+    content: bytes | None
+    broken: bool = False
+
+
+class JsonlReader:
+    """Reads documents out of JSONL files."""
+
+    name: ClassVar[str] = "jsonl"
+    version: ClassVar[int] = 1
+    Config: ClassVar[type[StageConfig]] = TableConfig
+    reasons: ClassVar[tuple[Reason, ...]] = REASONS
+
+    def __init__(self, config: TableConfig, source_name: str) -> None:
+        self._config = config
+        self._columns = config.columns
+        self._source = source_name
+
+    def check(self, stream: BinaryIO) -> None:
+        """Raise `ValueError` if no object of the first hundred lines has the configured columns."""
+        found: dict[str, None] = {}
+        for line in islice(_lines(stream, self._config.max_record_bytes), CHECKED_LINES):
+            value = _object(line.content or b"", line.start == 0)
+            found.update(dict.fromkeys(value or ()))
+        check_columns(self._columns, found)
+
+    def read(self, stream: BinaryIO, file: str) -> Iterator[ReadBatch]:
+        """Every line that is not blank once, in file order."""
+        rows = Rows(file, self.reasons)
+        first = opened(stream).first
+        if first.startswith(framing.FOREIGN):
+            stream.seek(0, 2)
+            yield from rows.add(corrupt_row(self._source, file, 0, stream.tell(), "unsupported-format"))
+        else:
+            for line in _lines(stream, self._config.max_record_bytes):
+                if line.broken:
+                    yield from rows.add(corrupt_row(self._source, file, line.start, line.end, "corrupt-range"))
+                elif line.content is None:
+                    yield from rows.add(corrupt_row(self._source, file, line.start, line.end, "record-too-large"))
+                elif not line.content.strip(BLANKS):
+                    rows.other("blank-line")
+                else:
+                    yield from rows.add(self._row(line, line.content, file))
+        yield from rows.rest()
+
+    def count(self, stream: BinaryIO) -> FileCount:
+        """Lines that are not blank, by other code than `read`."""
+        return count_lines(stream)
+
+    def _row(self, line: _Line, content: bytes, file: str) -> Row:
+        names = self._columns
+        value = _object(content, line.start == 0)
+        if value is None:
+            return corrupt_row(self._source, file, line.start, line.end, "invalid-json")
+        text = value.get(names.text)
+        url = _string(value.get(names.url)) if names.url else None
+        date = _string(value.get(names.date)) if names.date else None
+        own = value.get(names.id) if names.id else None
+        identifier = own if isinstance(own, (str, int)) and not isinstance(own, bool) else None
+        address = escaped(url.encode("utf-8", "surrogatepass")) if url else None
+        length = line.end - line.start
+        if not isinstance(text, str) or not text or text.isspace():
+            if identifier is None:
+                doc_id = identity.range_id(self._source, file, line.start, line.end)
+            else:
+                doc_id = document_id(self._source, identifier, None, None, b"")
+            return Row(doc_id, line.start, length, address, seconds(date or ""), reason="no-text")
+        encoded = _SURROGATE.sub("\ufffd", _joined_pairs(text)).encode()
+        doc_id = document_id(
+            self._source, identifier, address, _SURROGATE.sub("\ufffd", date) if date else None, encoded
+        )
+        return Row(doc_id, line.start, length, address, seconds(date or ""), text=encoded)
+
+
+def _string(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _joined_pairs(text: str) -> str:
+    """Surrogate pairs that stand apart (escaped as two code points) joined; lone ones are left."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace") if _SURROGATE.search(text) else text
+
+
+def _object(line: bytes, first: bool) -> dict[str, object] | None:  # noqa: FBT001
+    """The JSON object of a line; None if it is none. A byte order mark may stand before the first."""
+    try:
+        value = json.loads(line.decode("utf-8-sig" if first else "utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _lines(stream: BinaryIO, limit: int) -> Iterator[_Line]:
+    """The lines of a text file of any compression; holds at most `limit` bytes of a line and one piece."""
+    start = 0
+    parts: list[bytes] = []
+    size = 0
+    large = blank = False
+    for piece in opened(stream).pieces:
+        if isinstance(piece, Break):
+            yield _Line(start, start + size, b"", broken=True)
+            return
+        text = piece.text
+        at = 0
+        while at < len(text):
+            end = text.find(b"\n", at)
+            stop = len(text) if end < 0 else end
+            size += stop - at
+            if large or size > limit:
+                # Too long to keep; only whether it is blank still matters.
+                blank = (blank if large else not b"".join(parts).strip(BLANKS)) and not text[at:stop].strip(BLANKS)
+                large, parts = True, []
+            else:
+                parts.append(text[at:stop])
+            at = stop + 1
+            if end >= 0:
+                yield _Line(start, start + size, None if large and not blank else b"".join(parts))
+                start, size, parts, large, blank = start + size + 1, 0, [], False, False
+    if size:
+        yield _Line(start, start + size, None if large and not blank else b"".join(parts))

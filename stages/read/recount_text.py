@@ -1,0 +1,213 @@
+"""The text of WARC files as the second count takes it: by position, through zlib alone.
+
+It follows the definition in `framing` and shares no code with `containers`. LZ4 and Zstandard are the exception: their
+codec is the one that the reader uses, since the standard library has none.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Generator, Iterator
+from typing import BinaryIO, Protocol
+
+from lauter.stages.read import framing
+from lauter.stages.read.watched import Watched
+
+STEP = 1 << 18
+"""Bytes looked at in one go."""
+
+
+class Text(Protocol):
+    """The text of a stretch by position."""
+
+    seekable: bool
+    anchors: list[int]
+
+    def at(self, position: int, count: int) -> bytes:
+        """Up to `count` bytes from `position` on, fewer only at the stretch's end."""
+        ...
+
+    def free(self, position: int) -> None:
+        """Nothing before `position` will be asked for again."""
+
+
+class FileText:
+    """A plain file."""
+
+    seekable = True
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.anchors: list[int] = []
+        self._stream = stream
+        self._start = 0
+        self._block = b""
+
+    def at(self, position: int, count: int) -> bytes:
+        """Up to `count` bytes from `position` on."""
+        skip = position - self._start
+        if skip < 0 or skip + count > len(self._block):
+            self._stream.seek(position)
+            self._block = read(self._stream, max(count, 4 * STEP))
+            self._start, skip = position, 0
+        return self._block[skip : skip + count]
+
+    def free(self, position: int) -> None:
+        """The file keeps everything."""
+
+
+class FedText:
+    """Text that comes in order, of which the part from `free`'s position on is kept."""
+
+    seekable = False
+
+    def __init__(self, feed: Iterator[tuple[bytes, bool]]) -> None:
+        self.anchors: list[int] = []
+        self.mark = 0
+        """Where the text of the last member starts."""
+        self._feed = feed
+        self._kept = bytearray()
+        self._start = 0
+
+    def at(self, position: int, count: int) -> bytes:
+        """Up to `count` bytes from `position` on; those before the last `free` are gone."""
+        while self._start + len(self._kept) < position + count:
+            try:
+                text, opens = next(self._feed)
+            except StopIteration:
+                break
+            if opens:
+                self.mark = self._start + len(self._kept)
+                if text[:5] == b"WARC/":
+                    self.anchors.append(self.mark)
+            if position > self._start + len(self._kept):
+                self._start += len(self._kept)
+                self._kept.clear()
+            self._kept += text
+        skip = max(position - self._start, 0)
+        return bytes(memoryview(self._kept)[skip : skip + count])
+
+    def free(self, position: int) -> None:
+        """Forget what lies before `position`, once it is worth the trouble."""
+        done = min(position - self._start, len(self._kept))
+        if done > STEP:
+            del self._kept[:done]
+            self._start += done
+        while len(self.anchors) > 1 and self.anchors[0] < position:
+            del self.anchors[0]
+
+
+def read(stream: BinaryIO, count: int) -> bytes:
+    """Exactly `count` bytes, or all that are left."""
+    data = stream.read(count)
+    while len(data) < count:
+        more = stream.read(count - len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+class Codec:
+    """The text of an LZ4 or Zstandard file up to where its codec fails."""
+
+    def __init__(self, stream: BinaryIO, magic: bytes) -> None:
+        self._source = Watched(stream)
+        self._lz4 = magic[:4] == framing.LZ4
+        self.failed = False
+
+    def feed(self) -> Iterator[tuple[bytes, bool]]:
+        """Text in reads of the size that the definition names."""
+        from fastwarc.stream_io import Lz4Reader, ZstdReader
+
+        self._source.seek(0)
+        codec = (Lz4Reader if self._lz4 else ZstdReader)(self._source)
+        while True:
+            try:
+                text = codec.read(framing.CODEC_READ)
+            except (OSError, ValueError, EOFError):
+                if self._source.failure is not None:
+                    raise
+                self.failed = True
+                return
+            if not text:
+                return
+            yield text, False
+
+
+class Gzip:
+    """A walk over the members of a gzip file; `failed` is the offset of the member that ended the last feed, or -1."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._file = FileText(stream)
+        self.position = 0
+        self.failed = -1
+
+    def feed(self) -> Iterator[tuple[bytes, bool]]:
+        """Text up to the first member that is not whole; each text with whether it opens a member."""
+        self.failed = -1
+        while self._file.at(self.position, 1):
+            begin = self.position
+            end = yield from self._member(begin)
+            if end < 0:
+                self.failed = begin
+                return
+            self.position = end
+
+    def _member(self, begin: int) -> Generator[tuple[bytes, bool], None, int]:
+        if self._file.at(begin, 3) != framing.GZIP:
+            yield b"", True
+            return -1
+        inflater = zlib.decompressobj(31)
+        at = begin
+        text = b""
+        opens = True
+        good = True
+        while good and not inflater.eof:
+            raw = self._file.at(at, 8192)
+            if not raw:
+                good = False
+                break
+            before = inflater.copy()
+            try:
+                text += inflater.decompress(raw)
+            except zlib.error:
+                text += _byte_by_byte(before, raw)
+                good = False
+            at += len(raw)
+            if len(text) >= 5 or not opens:
+                yield text, opens
+                text, opens = b"", False
+        if text or opens:
+            yield text, opens
+        return at - len(inflater.unused_data) if good else -1
+
+    def resume(self) -> None:
+        """Move to the next member behind the failed one whose text starts as a record does, or to the end."""
+        at = self.failed + 1
+        while True:
+            raw = self._file.at(at, STEP)
+            hit = raw.find(framing.GZIP)
+            if hit < 0:
+                if len(raw) < STEP:
+                    self.position = at + len(raw)
+                    return
+                at += len(raw) - 2
+                continue
+            at += hit
+            try:
+                if zlib.decompressobj(wbits=31).decompress(self._file.at(at, framing.PROBE), 5) == b"WARC/":
+                    self.position = at
+                    return
+            except zlib.error:
+                pass
+            at += 1
+
+
+def _byte_by_byte(inflater: zlib._Decompress, raw: bytes) -> bytes:
+    text = b""
+    try:
+        for index in range(len(raw)):
+            text += inflater.decompress(raw[index : index + 1])
+    except zlib.error:
+        pass
+    return text

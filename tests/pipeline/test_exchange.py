@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import tempfile
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lauter.pipeline import exchange
+from lauter.pipeline.storage import Storage
+
+SCHEMA = pa.schema([pa.field("key", pa.uint64()), pa.field("row", pa.uint32()), pa.field("text", pa.string())])
+KEYS = st.lists(st.integers(0, 2**64 - 1), max_size=50)
+
+
+@settings(max_examples=50, deadline=None)
+@given(parts=st.lists(KEYS, max_size=4), partitions=st.integers(1, 9))
+def test_every_row_arrives_once_in_its_partition(parts: list[list[int]], partitions: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        storage = Storage(folder)
+        paths = []
+        for number, keys in enumerate(parts):
+            key = np.array(keys, np.uint64)
+            table = pa.table([key, np.arange(len(keys), dtype=np.uint32), [f"{k}" for k in keys]], schema=SCHEMA)
+            output = exchange.write(
+                storage, f"{number}.arrow", table, exchange.partition_of(key, partitions), partitions
+            )
+            assert output.rows == len(keys)
+            paths.append(output.path)
+        seen = []
+        for partition in range(partitions):
+            table, part = exchange.read_parts(storage, paths, partition, SCHEMA)
+            key = table.column("key").to_numpy()
+            assert set(exchange.partition_of(key, partitions)) <= {partition}
+            assert np.all(np.diff(part.astype(np.int64)) >= 0)
+            seen += list(zip(part.tolist(), table.column("row").to_pylist(), key.tolist(), strict=True))
+        assert sorted(seen) == [(p, row, key) for p, keys in enumerate(parts) for row, key in enumerate(keys)]
+
+
+@given(keys=KEYS, partitions=st.integers(1, 1000))
+def test_partitions_are_equal_ranges(keys: list[int], partitions: int) -> None:
+    found = exchange.partition_of(np.array(keys, np.uint64), partitions).tolist()
+    assert found == [(key >> 32) * partitions >> 32 for key in keys]
+    assert all(0 <= partition < partitions for partition in found)
+
+
+@given(part=st.integers(0, 2**31 - 1), rows=st.lists(st.integers(0, 2**32 - 1), min_size=1))
+def test_nodes_split_into_what_they_were_made_of(part: int, rows: list[int]) -> None:
+    nodes = exchange.node(part, np.array(rows, np.uint64))
+    parts, back = exchange.split_node(nodes)
+    assert parts.tolist() == [part] * len(rows)
+    assert back.tolist() == rows

@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lauter.pipeline.contract import MapStage, StageContext, Verdict
+from lauter.stages.extract import Extract, ExtractConfig
+from lauter.stages.extract.backends import Backend
+from tests.stages.extract.pages import records, truths, warc
+
+HOSTILE = "tests.stages.extract.hostile:load"
+ARTICLE = (
+    b"<html><head><title>Tea &amp; bread</title></head><body><article>" + b"<p>%s</p>" % (b"Water boils. " * 40) * 3
+)
+BACKENDS: tuple[Backend, ...] = ("trafilatura", "resiliparse")
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def stage(request: pytest.FixtureRequest) -> Iterator[Extract]:
+    running = Extract(ExtractConfig(backend=request.param), StageContext())
+    running.open()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Iterator[Extract]:
+    context = StageContext(quarantine=str(tmp_path / "quarantine"))
+    running = Extract(ExtractConfig(wall_clock_s=1.0), context, loader=HOSTILE)
+    yield running
+    running.close()
+
+
+def reasons(verdict: Verdict) -> list[str]:
+    return [Extract.reasons[code - 1].name if code else "" for code in verdict.reason]
+
+
+def texts(verdict: Verdict) -> list[Any]:
+    found: list[Any] = verdict.columns["text"].to_pylist()
+    return found
+
+
+def test_is_a_map_stage(stage: Extract) -> None:
+    checked: MapStage = stage
+    verdict = checked.apply(records([ARTICLE]))
+    for schema in (Extract.documents, Extract.scores):
+        for field in schema:
+            assert verdict.columns[field.name].type == field.type
+            verdict.columns[field.name].validate(full=True)
+
+
+def test_an_article(stage: Extract) -> None:
+    verdict = stage.apply(records([ARTICLE]))
+    (text,) = texts(verdict)
+    assert reasons(verdict) == [""]
+    assert text.count("Water boils.") == 120
+    assert verdict.columns["title"].to_pylist() == ["Tea & bread"]
+    assert verdict.columns["chars"].to_pylist() == [len(text)]
+
+
+def test_text_that_is_there_passes_untouched(stage: Extract) -> None:
+    given_texts = ["  as it is\r\n\0", "<p>no markup</p>", None, " \n", ""]
+    batch = records([None, b"\xff", ARTICLE, None, None], text=given_texts)
+    verdict = stage.apply(batch)
+    assert texts(verdict)[:2] == given_texts[:2]
+    assert "Water boils." in texts(verdict)[2]
+    assert reasons(verdict) == ["", "", "", "no-text", "no-text"]
+    alone = records([None] * 2, text=["one", "two"])
+    assert stage.apply(alone).columns["text"].buffers()[2].address == alone.column("text").buffers()[2].address
+
+
+def test_plain_text_is_only_decoded(stage: Extract) -> None:
+    payload = "<p>Grüße</p>\r\n".encode("latin-1")
+    verdict = stage.apply(records([payload], media_type="text/plain", charset="iso-8859-1"))
+    assert texts(verdict) == ["<p>Grüße</p>\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("media_type", "payload", "reason"),
+    [
+        ("image/png", ARTICLE, "unsupported-media-type"),
+        (None, b"%PDF-1.7", "unsupported-media-type"),
+        (None, b"\n <!DOCTYPE html >" + ARTICLE, ""),
+        ("application/octet-stream", ARTICLE, ""),
+        ("Text/HTML ;charset=x", ARTICLE, ""),
+        ("text/html", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9, "undecodable"),
+        ("text/html", b"", "no-text"),
+        ("text/html", None, "no-text"),
+        ("text/html", b"<html><body>" + b"<iframe src=x></iframe>" * 50, "no-text"),
+        ("text/html", b"<html>" + b"<frameset><frame src=x>" * 50 + b"</frameset>" * 50 + b"</html>", "no-text"),
+        ("text/html", b"<html><body>" + b"<div>" * 300 + b"text", "html-too-deep"),
+        ("text/html", b"<html><body>" + b"<div>" * 1_000_000, "html-too-deep"),
+        ("text/html", b"<html><body>" + b"<br>" * 250_001, "html-too-many-nodes"),
+        ("text/html", b" " * ((16 << 20) + 1), "html-too-large"),
+    ],
+)
+def test_reasons(stage: Extract, media_type: str | None, payload: bytes | None, reason: str) -> None:
+    assert reasons(stage.apply(records([payload, ARTICLE], media_type=media_type)))[0] == reason
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.binary(max_size=80) | st.sampled_from([b"&#xD800;", b"&#0;\0\x0b\xff", b"\xed\xa0\x80"]), max_size=4)
+)
+def test_output_is_always_valid_unicode(stage: Extract, parts: list[bytes]) -> None:
+    verdict = stage.apply(records([ARTICLE + b"<p>words around " + b" ".join(parts) + b" and after</p>", *parts]))
+    for column in verdict.columns.values():
+        column.validate(full=True)
+
+
+def direct(backend: Backend, pages: Sequence[str]) -> list[str]:
+    # The libraries called here, in this process, with the options that the stage promises.
+    if backend == "resiliparse":
+        from resiliparse.extract.html2text import extract_plain_text
+
+        return [extract_plain_text(page, main_content=True) for page in pages]
+    from trafilatura import extract
+
+    found = []
+    for page in pages:
+        text = extract(page, fast=True, favor_precision=True, include_comments=False, deduplicate=False)
+        found.append(text or "")
+    return found
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_equals_a_direct_call_in_any_order_and_batch(backend: Backend) -> None:
+    pages = warc("mini.warc.gz")[::3]
+    payloads = [page.payload for page in pages]
+    running = Extract(ExtractConfig(backend=backend), StageContext())
+    whole = texts(running.apply(records(payloads)))
+    backwards = [
+        text
+        for at in range(len(payloads), 0, -7)
+        for text in texts(running.apply(records(payloads[max(0, at - 7) : at])))[::-1]
+    ]
+    running.close()
+    assert whole == backwards[::-1]
+    assert [text or "" for text in whole] == direct(backend, [payload.decode("utf-8") for payload in payloads])
+
+
+def token_f1(found: str, truth: str) -> float:
+    ours, theirs = Counter(found.lower().split()), Counter(truth.lower().split())
+    shared = sum((ours & theirs).values())
+    return 2 * shared / max(1, sum(ours.values()) + sum(theirs.values()))
+
+
+@pytest.mark.parametrize(("backend", "floor"), [("trafilatura", 0.93), ("resiliparse", 0.85)])
+def test_quality_on_pages_with_truth(backend: Backend, floor: float) -> None:
+    # Mean bag-of-words F1 on news pages of many sites; the floors are what was measured, less 0.02.
+    pages = [page for page in warc("warc/aeb.warc.gz") if page.record_id in truths()][:40]
+    running = Extract(ExtractConfig(backend=backend), StageContext())
+    found = texts(running.apply(records([page.payload for page in pages])))
+    running.close()
+    scores = [token_f1(text or "", truths()[page.record_id]) for page, text in zip(pages, found, strict=True)]
+    assert sum(scores) / len(scores) >= floor
+
+
+def test_a_guarded_page_is_remembered(hostile: Extract, tmp_path: Path) -> None:
+    batch = records([b"fine", b"HANG", b"EXIT", b"RAISE", b"fine too"])
+    first = hostile.apply(batch)
+    assert reasons(first) == ["", "extract-timeout", "extract-crash", "extract-failed", ""]
+    folder = tmp_path / "quarantine"
+    assert sorted(path.name[:32] for path in folder.iterdir()) == [bytes(15).hex() + "01", bytes(15).hex() + "02"]
+
+    # A rerun decides the same without trying: with other payloads under the same ids nothing evil is left to run.
+    again = Extract(ExtractConfig(wall_clock_s=1.0), StageContext(quarantine=str(folder)), loader=HOSTILE)
+    tame = again.apply(records([b"fine", b"tame", b"tame", b"RAISE", b"fine too"]))
+    assert reasons(tame) == reasons(first)
+    # Under another limit the page gets another try.
+    slower = Extract(ExtractConfig(wall_clock_s=2.0), StageContext(quarantine=str(folder)), loader=HOSTILE)
+    assert reasons(slower.apply(records([b"fine", b"tame", b"tame"]))) == ["", "", ""]
+    for running in (again, slower):
+        running.close()
+
+
+def test_without_quarantine_nothing_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    running = Extract(ExtractConfig(wall_clock_s=1.0), StageContext(), loader=HOSTILE)
+    assert reasons(running.apply(records([b"EXIT"]))) == ["extract-crash"]
+    assert reasons(running.apply(records([b"tame"]))) == [""]
+    running.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_broken_quarantine_file_is_no_verdict(hostile: Extract, tmp_path: Path) -> None:
+    hostile.apply(records([b"EXIT"]))
+    (path,) = (tmp_path / "quarantine").iterdir()
+    path.write_bytes(b'{"reason": "anything"}')
+    assert reasons(hostile.apply(records([b"tame"]))) == [""]
+
+
+def test_a_stopped_child_times_out_and_the_batch_goes_on(hostile: Extract) -> None:
+    hostile.open()
+    assert hostile.child_pid
+    os.kill(hostile.child_pid, signal.SIGSTOP)
+    assert reasons(hostile.apply(records([b"one", b"two"]))) == ["extract-timeout", ""]
+
+
+@pytest.mark.slow
+def test_memory_and_time_on_stress_pages() -> None:
+    # In a fresh process, since the peak of this one counts every test before; pages that time out other extractors.
+    pages = warc("warc/llm-webkit-stress.warc.gz")
+    assert pages
+    code = (
+        "import resource\n"
+        "from pathlib import Path\n"
+        "from lauter.pipeline.contract import StageContext\n"
+        "from lauter.stages.extract import Extract, ExtractConfig\n"
+        "from tests.stages.extract.pages import records, warc\n"
+        "pages = [page.payload for page in warc('warc/llm-webkit-stress.warc.gz')]\n"
+        "stage = Extract(ExtractConfig(), StageContext())\n"
+        "verdict = stage.apply(records(pages))\n"
+        "child = Path(f'/proc/{stage.child_pid}/status').read_text().split('VmHWM:')[1].split()[0]\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + int(child), max(verdict.reason))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry or "." for entry in sys.path)}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    kilobytes, worst = map(int, run.stdout.split())
+    assert kilobytes * 1024 < 1.5e9
+    assert worst < [reason.name for reason in Extract.reasons].index("extract-failed") + 1
+
+
+@pytest.mark.slow
+def test_in_a_ray_worker() -> None:
+    ray = pytest.importorskip("ray")
+    path = os.pathsep.join(entry or "." for entry in sys.path)
+    ray.init(num_cpus=1, include_dashboard=False, runtime_env={"env_vars": {"PYTHONPATH": path}}, log_to_driver=False)
+
+    def work(payloads: list[bytes]) -> tuple[list[str], list[Any]]:
+        running = Extract(ExtractConfig(wall_clock_s=2.0), StageContext(), loader=HOSTILE)
+        verdict = running.apply(records(payloads))
+        return reasons(verdict), texts(verdict)
+
+    try:
+        found = ray.get(ray.remote(work).remote([b"page", b"EXIT", b"HANG", b"next"]))
+    finally:
+        ray.shutdown()
+    assert found == (["", "extract-crash", "extract-timeout", ""], ["PAGE", None, None, "NEXT"])
+
+
+def test_a_batch_without_rows(stage: Extract) -> None:
+    verdict = stage.apply(records([]))
+    assert verdict.reason.shape == (0,)
+    assert isinstance(verdict.columns["text"], pa.LargeStringArray)

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lauter.pipeline import schema
+from lauter.pipeline.contract import MapStage, SoftStage, StageContext, Verdict
+from lauter.stages.quality import PUBLISHED, Quality, QualityConfig, Thresholds
+from lauter.stages.quality.rules import RULES
+
+PROSE = """The harbour was quiet that morning, and the fishermen had not yet come back with their boats.
+A dog slept beside the nets. Somebody had left a lamp burning in the window of the office above it.
+Later the ferry came, full of people who wanted to be in the mountains before noon, with rucksacks and maps."""
+
+
+def opened(config: QualityConfig = QualityConfig()) -> Quality:  # noqa: B008 - frozen
+    stage = Quality(config, StageContext())
+    stage.open()
+    return stage
+
+
+def batch_of(texts: list[str | None], languages: list[str | None] | None = None) -> pa.RecordBatch:
+    labels = ["eng_Latn"] * len(texts) if languages is None else languages
+    return pa.RecordBatch.from_pydict(
+        {"text": pa.array(texts, pa.large_string()), "language": pa.array(labels, pa.string())}
+    )
+
+
+def scores_of(texts: list[str | None], languages: list[str | None] | None = None) -> pa.RecordBatch:
+    stage = opened()
+    return pa.RecordBatch.from_pydict(dict(stage.apply(batch_of(texts, languages)).columns), schema=stage.scores)
+
+
+def decided(text: str, config: QualityConfig = PUBLISHED, language: str = "eng_Latn") -> tuple[str, str] | None:
+    """Reason and evidence of one document."""
+    verdict = opened(config).decide(scores_of([text], [language]))
+    if verdict.keep[0]:
+        assert verdict.rule is not None
+        assert verdict.rule[0].as_py() is None
+        return None
+    return Quality.reasons[verdict.reason[0] - 1].name, evidence(verdict, 0)["text"]
+
+
+def evidence(verdict: Verdict, row: int) -> dict[str, str]:
+    assert verdict.rule is not None
+    found: dict[str, str] = verdict.rule[row].as_py()
+    return found
+
+
+def test_it_is_a_soft_map_stage() -> None:
+    stage: MapStage = opened()
+    assert isinstance(stage, SoftStage)
+    assert stage.decision_fields <= set(QualityConfig.model_fields)
+    assert len({reason.name for reason in stage.reasons}) == len(RULES) < 256
+    assert all(field.equals(schema.SCORE.field(field.name)) for field in stage.scores)
+
+
+def test_apply_annotates_and_drops_nothing() -> None:
+    stage = opened()
+    verdict = stage.apply(batch_of([PROSE, "", None]))
+    assert verdict.reason.tolist() == [0, 0, 0]
+    assert {name: column.type for name, column in verdict.columns.items()} == {f.name: f.type for f in stage.scores}
+    assert all(len(column) == 3 for column in verdict.columns.values())
+    assert verdict.columns["words"].to_pylist() == [57, 0, 0]
+
+
+def test_prose_is_kept_in_many_scripts() -> None:
+    chinese = (
+        "清晨的港口很安静，渔民还没有回来。一条狗睡在渔网旁边，有人忘了关灯。\n"
+        * 1
+        + "后来渡船来了，船上坐满了要在中午以前进山的人，他们背着包，手里拿着地图，一路说笑。"
+        "天气不错，风从海上吹来，带着盐的味道。我在码头上等了一个小时，想看看是谁先回到岸上。"
+    )
+    thai = (
+        "เช้าวันนั้นท่าเรือเงียบมาก ชาวประมงยังไม่กลับมาพร้อมเรือของพวกเขา สุนัขตัวหนึ่งนอนอยู่ข้างแห มีคนลืมปิดไฟที่หน้าต่าง "
+        "ต่อมาเรือข้ามฟากก็มาถึง เต็มไปด้วยผู้คนที่อยากขึ้นเขาก่อนเที่ยง พร้อมเป้และแผนที่ อากาศดี ลมพัดมาจากทะเลและมีกลิ่นเกลือ ฉันรออยู่ที่ท่าเรือหนึ่งชั่วโมง"
+    )
+    assert decided(PROSE) is None
+    assert decided(chinese, QualityConfig(), "cmn_Hani") is None
+    assert decided(thai, QualityConfig(), "tha_Thai") is None
+
+
+def test_scores_without_meaning_are_null_in_scripts_without_spaces() -> None:
+    scores = scores_of(["清晨的港口很安静。" * 20, "a b c d 漢"], ["cmn_Hani", None])
+    assert scores["mean_word_length"].to_pylist() == [None, 100]
+    assert scores["line_punctuation_ratio"].to_pylist() == [None, 0]
+    assert scores["stop_words"].to_pylist() == [1, None]
+    # 20 * 8 letters are 80 words; the 20 full stops are words of punctuation only.
+    assert scores["words"].to_pylist() == [80, 4]
+
+
+SENTENCES = [
+    f"The {noun} of number {n} is with the {noun}s and that is it, they have to say."
+    for n, noun in enumerate(
+        ["cat", "dog", "tree", "house", "road", "river", "hill", "boat", "lamp", "map", "stone", "cloud"]
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "text_of_rule"),
+    [
+        ("The cat of the house.", "few-words", "words 5 < 50"),
+        ("word of the " * 33_400, "many-words", "words 100200 > 100000"),
+        ("a b " * 30, "short-words", "mean_word_length 1.00 < 3.00"),
+        ("supercalifragilistic " * 60, "long-words", "mean_word_length 20.00 > 10.00"),
+        (PROSE + " #" * 8, "symbols", "symbol_ratio 0.1231 > 0.1000"),
+        (PROSE + " ..." * 8, "symbols", "symbol_ratio 0.1231 > 0.1000"),
+        ("\n".join("- " + line for line in SENTENCES), "bullet-lines", "bullet_line_ratio 1.0000 > 0.9000"),
+        ("\n".join(line + ".." for line in SENTENCES), "ellipsis-lines", "ellipsis_line_ratio 1.0000 > 0.3000"),
+        (PROSE + " 2024" * 20, "few-alphabetic-words", "alphabetic_word_ratio 0.7403 < 0.8000"),
+        ("lorem ipsum dolor sit amet " * 20, "few-stop-words", "stop_words 0 < 2"),
+        ("\n\n".join(SENTENCES[:4] * 2), "duplicate-paragraphs", "duplicate_paragraph_ratio 0.5000 > 0.3000"),
+        ("\n".join(SENTENCES[:4] * 2), "duplicate-lines", "duplicate_line_ratio 0.5000 > 0.3000"),
+        ("\n".join([*SENTENCES, SENTENCES[0]]), "duplicate-line-characters", "duplicate_line_char_ratio 0.0732 > 0.0100"),
+        (PROSE + " night and day" * 12, "top-2-gram", "top_2gram_ratio 0.2083 > 0.2000"),
+        (PROSE.replace("\n", " ") + " And " + PROSE[5:200].replace("\n", " "), "duplicate-5-gram", None),
+        ("\n".join(PROSE.replace(".", ",").split(", ")), "few-ended-lines", "line_punctuation_ratio 0.0000 < 0.1200"),
+        (PROSE + ".\n" + ".\n".join(["one", "two", "of", "the", "red", "six", "all", "is"]), "short-lines", None),
+    ],
+)  # fmt: skip
+def test_each_rule_drops_with_its_evidence(text: str, reason: str, text_of_rule: str | None) -> None:
+    found = decided(text)
+    assert found is not None
+    assert found[0] == reason
+    assert text_of_rule is None or found[1] == text_of_rule
+
+
+def test_evidence_names_the_family() -> None:
+    stage = opened(PUBLISHED)
+    verdict = stage.decide(scores_of(["\n".join(SENTENCES[:4] * 2), PROSE]))
+    assert evidence(verdict, 0) == {
+        "agent": None,
+        "signal": "gopher-repetition",
+        "line": None,
+        "text": "duplicate_line_ratio 0.5000 > 0.3000",
+    }
+    assert verdict.rule is not None
+    assert verdict.rule.type == schema.RULE
+    assert verdict.columns == {}
+
+
+def test_a_score_equal_to_its_threshold_is_fine_and_none_switches_off() -> None:
+    stage = opened(QualityConfig(min_words=5, min_stop_words=None))
+    scores = scores_of(["The cat of the house.", "The cat of the"])
+    assert stage.decide(scores).reason.tolist() == [0, 1]
+    off = dict.fromkeys(Thresholds.model_fields)
+    assert decided("a a a a a", QualityConfig.model_validate(off)) is None
+
+
+def test_the_first_broken_rule_wins() -> None:
+    scores = scores_of(["x\n" * 40])
+    names = []
+    off: dict[str, None] = {}
+    while (
+        reason := opened(QualityConfig.model_validate({**PUBLISHED.model_dump(exclude=set(off)), **off}))
+        .decide(scores)
+        .reason[0]
+    ):
+        names.append(reason)
+        off[RULES[reason - 1].threshold] = None
+    assert names == sorted(names)
+    assert len(names) >= 6
+
+
+def test_thresholds_by_language_change_only_what_they_name() -> None:
+    config = QualityConfig(
+        languages={"deu": Thresholds(min_words=3), "deu_Hebr": Thresholds(min_words=None)}, min_stop_words=None
+    )
+    text = "Vier Worte sind hier"
+    scores = scores_of([text] * 4, ["deu_Latn", "eng_Latn", "deu_Hebr", None])
+    with_language = scores.append_column("language", pa.array(["deu_Latn", "eng_Latn", "deu_Hebr", None]))
+    verdict = opened(config).decide(with_language)
+    assert verdict.reason.tolist() == [0, 1, 0, 1]
+    shout = scores_of(["# # # # # # " + text]).append_column("language", pa.array(["deu_Latn"]))
+    assert evidence(opened(config).decide(shout), 0)["text"] == "symbol_ratio 0.6000 > 0.1000"
+    with pytest.raises(ValueError, match="language"):
+        opened(config).decide(scores)
+
+
+def test_the_config_reads_from_yaml_and_refuses_what_it_does_not_know() -> None:
+    text = (
+        "{max_top_ngram_ratios: [0.2, null, 0.1], languages: {deu: {max_duplicate_ngram_ratios: [1, 1, 1, 1, 1, 1]}}}"
+    )
+    config = QualityConfig.model_validate(yaml.safe_load(text))
+    assert config.max_top_ngram_ratios == (0.2, None, 0.1)
+    assert [rule.limit(config) for rule in RULES if rule.score == "top_ngram_ratios"] == [2000, None, 1000]
+    with pytest.raises(ValueError, match="max_top_ngram_ratios"):
+        QualityConfig.model_validate({"max_top_ngram_ratios": [0.2]})
+    with pytest.raises(ValueError, match="min_wordz"):
+        QualityConfig.model_validate({"min_wordz": 1})
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(
+        st.tuples(st.one_of(st.none(), st.text()), st.sampled_from([None, "eng_Latn", "deu_Latn", "x"])), max_size=8
+    ),
+    st.integers(0, 8),
+)
+def test_scores_do_not_depend_on_how_batches_are_cut(rows: list[tuple[str | None, str | None]], cut: int) -> None:
+    texts, languages = [text for text, _ in rows], [language for _, language in rows]
+    whole = scores_of(texts, languages)
+    parts = [scores_of(texts[:cut], languages[:cut]), scores_of(texts[cut:], languages[cut:])]
+    assert pa.Table.from_batches(parts).combine_chunks().equals(pa.Table.from_batches([whole]).combine_chunks())
