@@ -109,7 +109,10 @@ def main() -> None:
             peer_seconds, found = measure(make, cut)
             ids = [list(row) for batch in found for row in batch]  # type: ignore[attr-defined]
             equal = all(row[1:-1] == other for row, other in zip(expected, ids, strict=True))
-            print(f"  {peer:36}{megabytes / peer_seconds:8.1f} MB/s   Lauter is {peer_seconds / seconds:.1f} x as fast", end="")
+            print(
+                f"  {peer:36}{megabytes / peer_seconds:8.1f} MB/s   Lauter is {peer_seconds / seconds:.1f} x as fast",
+                end="",
+            )
             print(", equal ids" if equal else ", OTHER IDS")
 
 

@@ -56,6 +56,7 @@ def build_corpus(manifest: Manifest, options: BuildOptions, console: Console) ->
         if not source.files:
             console.print(f"[yellow]source {source.name}: no file found; the build goes on without it[/]")
     with build_lock(storage):
+        storage.clear_staging()
         plan = Plan(manifest, storage)
         nodes = Counter(node.name.split("/", 1)[0] for node in plan.first_half())
         storage.write_json(PLAN, dict(nodes) | {"ledger": len(plan.parts)})

@@ -35,17 +35,18 @@ def finished_lineage(storage: Storage) -> str | None:
     return lineage
 
 
-def finish(plan: Plan, results: Mapping[str, Result], tokenizer: Mapping[str, bytes], tokenizer_digest: str) -> None:
-    """Write index, tokenizer, lock file, report and, last, corpus.json."""
+def finish(plan: Plan, results: Mapping[str, Result]) -> None:
+    """Write index, lock file, report and, last, corpus.json."""
     storage = plan.storage
     cells = plan.shard_cells(results)
     layout = plan.layout_id(cells)
     stream = plan.manifest.sharding.stream
     shards = [results[f"pack/{shard:05d}"] for shard in range(len(cells))]
-    extra = [storage.write(f"tokens/tokenizer/{name}", tokenizer[name]) for name in sorted(tokenizer)]
+    tokenizer = results["tokenizer/all"]
+    extra = list(tokenizer.outputs)
     index = {
         "layout_id": layout,
-        "tokenizer": {"sha256": tokenizer_digest, "files": [output.to_json() for output in extra]},
+        "tokenizer": {**tokenizer.info, "files": [output.to_json() for output in extra]},
         "streams": {
             stream: {
                 "rows": sum(shard.info["documents"] for shard in shards),
@@ -185,7 +186,7 @@ def remove_stale(plan: Plan, results: Mapping[str, Result]) -> None:
     storage = plan.storage
     wanted = {output.path for result in results.values() for output in result.outputs}
     wanted |= {f"state/{name}.json" for name in results}
-    wanted |= {"tokens/index.json", "state/digests.json"} | set(storage.list("tokens/tokenizer"))
+    wanted |= {"tokens/index.json", "state/digests.json", "state/plan.json"}
     keep = ("state/listings/", "state/quarantine/", "state/lock")
     for folder in OWNED:
         for path in storage.list(folder):

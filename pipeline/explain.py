@@ -30,7 +30,8 @@ def explain(storage: Storage, wanted: str) -> list[dict[str, Any]]:
                 else pc.equal(batch.column("url"), wanted)
             )
             for row in batch.filter(mask).to_pylist():
-                found.append(_readable(row) | _scores(storage, part["part"], row["doc_id"]))
+                scores = _scores(storage, part["part"], row["doc_id"])
+                found.append(_readable(row) | scores)
     return found
 
 

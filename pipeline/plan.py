@@ -1,8 +1,7 @@
 """The plan: a manifest as a graph of tasks, each with what it waits for.
 
-    prepare ──┐
-    file ─> documents ─┬─> same ───────────────┬─> decide ─> choose ─> encode ─> pack ─> ledger
-                       └─> emit ─> reduce ─> cluster ┘
+    prepare ─> documents ─┬─> same ────────────────────┬─> decide ─> choose ─> encode ─> pack ─> ledger
+                          └─> emit ─> reduce ─> cluster ┘
 
 A node builds its task when all it waits for is done, since a task's key contains the digests of its inputs. The
 number of shards is known only when everything is encoded: the second half of the graph is built then.
@@ -19,12 +18,10 @@ from typing import Any
 
 import xxhash
 
-from lauter.pipeline.contract import StageContext
 from lauter.pipeline.digests import DigestCache
 from lauter.pipeline.manifest import Manifest, StageSpec
 from lauter.pipeline.storage import FileStat, Output, Storage
 from lauter.pipeline.task import Result, Task
-from lauter.pipeline.worker import made
 
 PARTITIONS = 16
 """Key ranges of every exchange. Fixed, so that outputs do not depend on the machine."""
@@ -127,6 +124,7 @@ class Plan:
         """Everything up to the encoded documents."""
         names = [part.name for part in self.parts]
         nodes = [self._prepare(spec) for spec in self.stages if spec["name"] in self.prepared]
+        nodes.append(self._tokenizer())
         nodes += [self._documents(part) for part in self.parts]
         nodes += [self._same(partition, names) for partition in range(PARTITIONS)]
         if self.barrier:
@@ -146,6 +144,12 @@ class Plan:
             return self._task(name, "prepare:run", {"stage": self._map_spec(spec), "seed": self.manifest.seed})
 
         return Node(name, (), build)
+
+    def _tokenizer(self) -> Node:
+        def build(results: Results) -> Task:
+            return self._task("tokenizer/all", "tokenizer:run", {"encoder": self.encoder, "seed": self.manifest.seed})
+
+        return Node("tokenizer/all", (), build)
 
     def _documents(self, part: Part) -> Node:
         after = tuple(f"prepare/{name}" for name in self.prepared)
@@ -313,13 +317,7 @@ class Plan:
         content = json.dumps([self.manifest.seed, sharding.stream, sharding.cells, list(cells)])
         return hashlib.sha256(content.encode()).hexdigest()[:32]
 
-    def tokenizer_files(self) -> dict[str, bytes]:
-        """What a reader of the shards needs to decode them."""
-        encoder = made(self.encoder, StageContext(seed=self.manifest.seed))
-        encoder.open()
-        return dict(encoder.files())
-
-    def second_half(self, first: Results, tokenizer_digest: str) -> list[Node]:
+    def second_half(self, first: Results) -> list[Node]:
         """Shards and ledger, now that the shard borders are known."""
         cells = self.shard_cells(first)
         layout = self.layout_id(cells)
@@ -339,7 +337,7 @@ class Plan:
                 "sources": sources,
                 "part_source": [part.priority for part in self.parts],
                 "layout_id": layout,
-                "tokenizer_digest": tokenizer_digest,
+                "tokenizer_digest": first["tokenizer/all"].info["sha256"],
             }
             task = self._task(f"pack/{shard:05d}", "pack:run", args)
             nodes.append(Node(task.name, (), lambda _, task=task: task))  # type: ignore[misc]

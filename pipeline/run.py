@@ -6,7 +6,6 @@ finishes the corpus when nothing failed.
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -79,25 +78,15 @@ def build(plan: Plan, executor: LazyExecutor, observer: Observer) -> RunReport:
         run_nodes(storage, plan.first_half(), results, executor, observer, report)
         if report.failures:
             return report
-        files = plan.tokenizer_files()
-        digest = tokenizer_digest(files)
-        run_nodes(storage, plan.second_half(results, digest), results, executor, observer, report)
+        run_nodes(storage, plan.second_half(results), results, executor, observer, report)
         if report.failures:
             return report
         if report.executed or finished_lineage(storage) is None:
-            finish(plan, results, files, digest)
+            finish(plan, results)
             remove_stale(plan, results)
     finally:
         executor.close()
     return report
-
-
-def tokenizer_digest(files: dict[str, bytes]) -> str:
-    """One SHA-256 over the tokenizer and its sidecar: names and bytes, in order of name."""
-    digest = hashlib.sha256()
-    for name in sorted(files):
-        digest.update(name.encode() + b"\0" + hashlib.sha256(files[name]).digest())
-    return digest.hexdigest()
 
 
 def run_nodes(

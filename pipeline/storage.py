@@ -23,7 +23,7 @@ from pyarrow import fs
 
 UPLOAD_TRIES = 4
 COPY_BYTES = 8 << 20
-STAGING_SUFFIX = ".staging"
+STAGING = "state/staging"
 
 
 class StorageError(Exception):
@@ -154,7 +154,7 @@ class Storage:
         return {
             info.path[start:]: info.size
             for info in self.filesystem.get_file_info(selector)
-            if info.type == fs.FileType.File and not info.path.endswith(STAGING_SUFFIX)
+            if info.type == fs.FileType.File and not info.path[start:].startswith(STAGING + "/")
         }
 
     def delete(self, path: str) -> None:
@@ -173,13 +173,20 @@ class Storage:
         text = json.dumps(data, sort_keys=True, indent=1, ensure_ascii=False)
         return self.write(path, text.encode() + b"\n")
 
+    def clear_staging(self) -> None:
+        """Remove what killed writers left. Only for the one who holds the run folder's lock."""
+        if self.is_local:
+            shutil.rmtree(self.absolute(STAGING), ignore_errors=True)
+
     @contextmanager
     def staging(self, path: str) -> Iterator[Path]:
         """A local file to write; published as `path` when the block ends well, removed when it does not."""
         if self.is_local:
             target = Path(self.absolute(path))
             target.parent.mkdir(parents=True, exist_ok=True)
-            staged = target.with_name(f"{target.name}.{os.getpid()}{STAGING_SUFFIX}")
+            scratch = Path(self.absolute(STAGING))
+            scratch.mkdir(parents=True, exist_ok=True)
+            staged = scratch / f"{os.getpid()}-{path.replace('/', '+')}"
             try:
                 yield staged
                 _sync(staged)

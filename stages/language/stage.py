@@ -129,7 +129,7 @@ class Language:
             if label is None or is_unidentified(label):
                 if wanted is None or label not in wanted:
                     reason[row] = _UNIDENTIFIED
-                    rules[row] = {"signal": "language", "text": str(label)}
+                    rules[row] = {"signal": "language", "text": label or "unknown"}
             elif wanted is not None and label not in wanted:
                 reason[row] = _NOT_WANTED
                 rules[row] = {"signal": "language", "text": label}

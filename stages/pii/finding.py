@@ -19,7 +19,7 @@ WINDOWS_PER_TEXT = 64
 _SEPARATOR = "\n\x00\n"
 """No pattern matches a line feed or a NUL, so nothing is found across two windows."""
 _MARGIN = 4
-"""Code points after a window that a recogniser may look at (one before it)."""
+"""Code points on either side of a window that a recogniser may look at."""
 
 
 class Found(NamedTuple):
@@ -125,10 +125,10 @@ def _size(text: str, start: int, end: int) -> int:
 
 
 def _back(data: NDArray[np.uint8], position: int, limit: int) -> int:
-    """Where the code point before a position starts."""
-    if position == limit:
-        return position
-    position -= 1
-    while position > limit and data[position] & 0xC0 == 0x80:
-        position -= 1
+    """Where the margin before a position starts."""
+    for _ in range(_MARGIN):
+        if position > limit:
+            position -= 1
+            while position > limit and data[position] & 0xC0 == 0x80:
+                position -= 1
     return position

@@ -11,8 +11,9 @@ DIGITS = 7
 """Shorter numbers are not looked for: the plans of Germany and Austria allow four digits, which is a year."""
 
 _DIGITS = re.compile("[0-9]")
+_YEAR = "(?:19|20)[0-9]{2}"
 _DATE = re.compile(
-    r"[0-9]{1,2}([./-] ?)[0-9]{1,2}\1(?:19|20)[0-9]{2}(?![0-9])|(?:19|20)[0-9]{2}([./-] ?)[0-9]{1,2}\2[0-9]{1,2}(?![0-9])"
+    rf"[0-9]{{1,2}}([./-] ?)[0-9]{{1,2}}\1{_YEAR}(?![0-9])|{_YEAR}([./-] ?)[0-9]{{1,2}}\2[0-9]{{1,2}}(?![0-9])"
 )
 _DECIMAL = re.compile(r"\(?[0-9]\.[0-9]{4,}\Z")
 

@@ -37,9 +37,25 @@ def resolve(matches: list[Match]) -> list[Match]:
 
     The longest (in bytes) wins, then the leftmost, then the entity's place.
     """
+    kept: list[Match] = []
+    group: list[Match] = []
+    reach = -1
+    # Chains of overlapping matches are short; a whole batch at once would cost the square of its matches.
+    for match in sorted(matches):
+        if match.start >= reach:
+            kept += _strongest(group)
+            group = []
+        group.append(match)
+        reach = max(reach, match.end)
+    return kept + _strongest(group)
+
+
+def _strongest(group: list[Match]) -> list[Match]:
+    if len(group) < 2:
+        return group
     starts: list[int] = []
     kept: list[Match] = []
-    for match in sorted(matches, key=lambda m: (m.start - m.end, m.start, m.priority, m.type)):
+    for match in sorted(group, key=lambda m: (m.start - m.end, m.start, m.priority, m.type)):
         place = bisect_left(starts, match.start)
         if place and kept[place - 1].end > match.start:
             continue
@@ -75,19 +91,19 @@ def rewrite(
     starts, ends, types = [], [], []
     view = data.data
     done = int(offsets[0])
-    document, column = -1, 0
+    document, place = -1, 0
     for match in matches:
         if match.document != document:
-            document, column = match.document, 0
+            document, place = match.document, 0
             seen = int(offsets[document])
         else:
             seen = done
         mark = placeholder(match.type).encode()
         pieces += (view[done : match.start], mark)
-        column += code_points(data[seen : match.start])
-        starts.append(column)
-        column += len(mark)
-        ends.append(column)
+        place += code_points(data[seen : match.start])
+        starts.append(place)
+        place += len(mark)
+        ends.append(place)
         types.append(match.type)
         counts[document] += 1
         lengths[document] += len(mark) - (match.end - match.start)

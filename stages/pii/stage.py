@@ -21,19 +21,19 @@ from lauter.stages.pii.spans import code_points, rewrite
 class PiiConfig(StageConfig):
     """What is taken for personal data."""
 
-    entities: tuple[str, ...] = Field(("email", "ip", "iban", "card", "crypto", "phone"), strict=False)
+    entities: tuple[str, ...] = Field(default=("email", "ip", "iban", "card", "crypto", "phone"), strict=False)
     """What is looked for: these six, and the national ids of `national_id.FORMATS` (all become `<id-pii>`). Without
     national ids by default: most are bare digits that one number in ten or eleven passes by chance."""
     public_ips_only: bool = True
     """Leave private, loopback, documentation and reserved addresses: they are the same in every network and name no
     one, and tutorials are full of them."""
-    phone_regions: tuple[str, ...] = Field((), strict=False)
+    phone_regions: tuple[str, ...] = Field(default=(), strict=False)
     """Regions (ISO 3166-1 alpha-2) whose national telephone numbers are looked for. Numbers with a country code (+41 …)
     are always found where `phone` is among the entities."""
-    max_candidates_per_document: int = Field(100_000, ge=1)
+    max_candidates_per_document: int = Field(default=100_000, ge=1)
     """Places to look at in one document. A document with more of them is dropped (`pii-unchecked`): it cannot be
     cleaned in bounded time, and an unclean one must not pass."""
-    max_spans_per_1000_chars: int | None = Field(None, ge=0)
+    max_spans_per_1000_chars: int | None = Field(default=None, ge=0)
     """Drop a document with more placeholders than this per 1,000 code points (`pii-too-dense`); off by default."""
 
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lauter.pipeline import schema
-from lauter.pipeline.contract import Reason, StageContext, Verdict
+from lauter.pipeline.contract import Reason, StageConfig, StageContext, Verdict
 from lauter.stages.kernels.quality import measure
 from lauter.stages.kernels.words import text_buffers
 from lauter.stages.quality.rules import RULES, broken
@@ -36,7 +36,7 @@ class Quality:
 
     name: ClassVar[str] = "quality"
     version: ClassVar[int] = 1
-    Config: ClassVar[type[QualityConfig]] = QualityConfig
+    Config: ClassVar[type[StageConfig]] = QualityConfig
     reads: ClassVar[tuple[str, ...]] = ("text", LANGUAGE)
     documents: ClassVar[pa.Schema] = pa.schema([])
     scores: ClassVar[pa.Schema] = SCORES

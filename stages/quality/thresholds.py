@@ -47,7 +47,8 @@ class Thresholds(StageConfig):
     max_duplicate_line_ratio: float | None = 0.3
     """Largest share of lines that came before. Gopher: 0.3; FineWeb-2: 0.428 in the median language."""
     max_duplicate_line_char_ratio: float | None = 0.1
-    """Largest share of characters in such lines. Gopher: 0.2; FineWeb: 0.01; FineWeb-2: 0.1."""
+    """Largest share of characters in such lines. Gopher: 0.2; FineWeb: 0.1 in the paper, 0.01 as
+    it was run; FineWeb-2: 0.1."""
     max_top_ngram_ratios: tuple[float | None, float | None, float | None] | None = Field(
         default=(0.20, 0.18, 0.16), strict=False
     )
@@ -57,11 +58,12 @@ class Thresholds(StageConfig):
     ) = Field(default=(0.15, 0.14, 0.13, 0.12, 0.11, 0.10), strict=False)
     """Largest share of characters in 5- to 10-grams of words that came before. Gopher: 0.15, 0.14, … 0.10."""
     min_line_punctuation_ratio: float | None = None
-    """Smallest share of lines that end a sentence. FineWeb: 0.12; FineWeb-2: 0 or off in 1,613 of 1,929 languages."""
+    """Smallest share of lines that end a sentence. FineWeb: 0.12; FineWeb-2: set in 316 of 1,929
+    languages."""
     max_short_line_ratio: float | None = None
     """Largest share of short lines. FineWeb: 0.67; FineWeb-2: off."""
     max_newline_ratio: float | None = 0.3
-    """Most line breaks per word. FineWeb: 0.3; FineWeb-2: by language."""
+    """Most line breaks per word. FineWeb, as it was run: 0.3; FineWeb-2: by language."""
 
 
 class QualityConfig(Thresholds):
@@ -86,4 +88,4 @@ PUBLISHED = QualityConfig(
     min_line_punctuation_ratio=0.12,
     max_short_line_ratio=0.67,
 )
-"""The values of Gopher and FineWeb, as both papers give them for English."""
+"""The values of Gopher and FineWeb, for English, as they were run."""

@@ -56,7 +56,7 @@ class Message(NamedTuple):
     body: memoryview
 
 
-def split(content: bytes) -> Message | None:
+def split(content: bytes | memoryview) -> Message | None:
     """Header block and body of an HTTP response, or None if there is no status line or no end of the header block."""
     found = _STATUS.match(content)
     if found is None:
@@ -64,7 +64,7 @@ def split(content: bytes) -> Message | None:
     end = _BLOCK_END.search(content, max(found.end() - 2, 0), MAX_HEADERS)
     if end is None:
         return None
-    return Message(int(found[1]), content[: end.end()], memoryview(content)[end.end() :])
+    return Message(int(found[1]), bytes(content[: end.end()]), memoryview(content)[end.end() :])
 
 
 @cache

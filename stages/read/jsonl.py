@@ -42,6 +42,7 @@ class JsonlReader:
 
     name: ClassVar[str] = "jsonl"
     version: ClassVar[int] = 1
+    provides_text: ClassVar[bool] = True
     Config: ClassVar[type[StageConfig]] = TableConfig
     reasons: ClassVar[tuple[Reason, ...]] = REASONS
 

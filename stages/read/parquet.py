@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from lauter.pipeline import identity
 from lauter.pipeline.contract import FileCount, ReadBatch, Reason, StageConfig
 from lauter.stages.read.columns import REASONS, TableConfig, check_columns, document_id
-from lauter.stages.read.rows import BATCH_BYTES, BATCH_ROWS, Row, Rows, corrupt_row, escaped, seconds
+from lauter.stages.read.rows import BATCH_BYTES, BATCH_ROWS, Row, Rows, corrupt_row, escaped, seconds, utf8
 from lauter.stages.read.watched import Watched
 
 MAX_ROWS_PER_BYTE = 4096
@@ -30,6 +30,7 @@ class ParquetReader:
 
     name: ClassVar[str] = "parquet"
     version: ClassVar[int] = 1
+    provides_text: ClassVar[bool] = True
     Config: ClassVar[type[StageConfig]] = TableConfig
     reasons: ClassVar[tuple[Reason, ...]] = REASONS
 
@@ -169,15 +170,7 @@ def _texts(column: pa.Array | None, count: int) -> list[bytes | None]:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     values: list[bytes | None] = column.cast(pa.large_binary()).to_pylist()
-    return [None if value is None else _utf8(value) for value in values]
-
-
-def _utf8(value: bytes) -> bytes:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return value.decode("utf-8", "replace").encode()
-    return value
+    return [None if value is None else utf8(value) for value in values]
 
 
 def _values(batch: pa.RecordBatch, name: str | None) -> list[object]:

@@ -33,7 +33,7 @@ class Frame(NamedTuple):
 
     kind: bytes
     head: bytes
-    block: bytes
+    block: bytes | memoryview
     start: int
     end: int
     member: int
@@ -105,6 +105,12 @@ class _Window:
     def slice(self, start: int, end: int) -> bytes:
         """Text [start, end), as far as it is at hand."""
         return bytes(memoryview(self.text)[start - self.base : max(end - self.base, 0)])
+
+    def view(self, start: int, end: int) -> bytes | memoryview:
+        """Text [start, end), without a copy where it is most of what would be kept alive by it."""
+        if isinstance(self.text, bytes) and 2 * (end - start) > len(self.text):
+            return memoryview(self.text)[start - self.base : end - self.base]
+        return self.slice(start, end)
 
     def anchor(self, after: int) -> int:
         """The first anchor at hand behind position `after`, or -1."""
@@ -221,7 +227,7 @@ def _stretch(window: _Window, limit: int) -> Iterator[Frame]:
         if tail < 0:
             yield _corrupt(window, begin)
             continue
-        block = window.slice(header_end, content_end) if kind in RECORD_TYPES else b""
+        block = window.view(header_end, content_end) if kind in RECORD_TYPES else b""
         end, member = window.ends_at(content_end + tail)
         start = window.starts_at(begin)
         window.position = content_end + tail

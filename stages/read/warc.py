@@ -66,6 +66,7 @@ class WarcReader:
 
     name: ClassVar[str] = "warc"
     version: ClassVar[int] = 1
+    provides_text: ClassVar[bool] = False
     Config: ClassVar[type[StageConfig]] = WarcConfig
     reasons: ClassVar[tuple[Reason, ...]] = REASONS
 
@@ -108,7 +109,7 @@ class WarcReader:
         elif frame.reason:
             doc_id = identity.range_id(self._source, file, frame.start, frame.end)
         else:
-            doc_id = identity.content_id(self._source, address, date, frame.block)
+            doc_id = identity.content_id(self._source, address, date, bytes(frame.block))
         row = Row(doc_id, frame.start, frame.end - frame.start, address, seconds(date), reason=frame.reason)
         return row if frame.reason else self._content(row, frame, content_type)
 
@@ -117,7 +118,7 @@ class WarcReader:
         stated, charset = http.media_type(content_type)
         if frame.kind != b"response" or stated not in ("", "application/http"):
             return self._payload(row._replace(charset=charset), frame.block, stated)
-        if not stated and not frame.block.startswith(b"HTTP/"):
+        if not stated and frame.block[:5] != b"HTTP/":
             return self._payload(row, frame.block, "")
         message = http.split(frame.block)
         if message is None:

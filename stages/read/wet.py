@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from lauter.stages.read.records import Frame
-from lauter.stages.read.rows import Row
+from lauter.stages.read.rows import Row, utf8
 from lauter.stages.read.warc import WarcReader
 
 
@@ -16,10 +16,12 @@ class WetReader(WarcReader):
     """
 
     name: ClassVar[str] = "wet"
+    provides_text: ClassVar[bool] = True
 
     def _content(self, row: Row, frame: Frame, content_type: str) -> Row:
-        if frame.kind != b"conversion" or not frame.block.strip():
+        text = utf8(bytes(frame.block))
+        if frame.kind != b"conversion" or not text.strip():
             return row._replace(reason="no-text")
-        if len(frame.block) > self._config.max_payload_bytes:
+        if len(text) > self._config.max_payload_bytes:
             return row._replace(reason="payload-too-large")
-        return row._replace(media_type="text/plain", charset="utf-8", text=frame.block.decode("utf-8", "replace"))
+        return row._replace(media_type="text/plain", charset="utf-8", text=text)

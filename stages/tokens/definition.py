@@ -62,7 +62,7 @@ def load_definition(tokenizer: Path, sidecar: Path | None, *, bos: str | None, e
     try:
         document = json.loads(tokenizer.read_bytes())
         entries = vocabulary(document)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{tokenizer}: not a Hugging Face tokenizer.json: {error!r}") from error
     names = _added(document)
     given = _read_sidecar(sidecar) if sidecar else _made_sidecar({**entries, **names}, tokenizer, bos, eos)

@@ -79,7 +79,10 @@ class HuggingFaceEncoder:
         return self._opened().name
 
     def open(self) -> None:
-        """Load the vocabulary (about 140 MB with the embedded one, and 60 MB more as the word cache warms).
+        """Load the vocabulary: one second and 120 MB for the embedded one.
+
+        fastokens then caches words: 105 MB more after 21 MB of real text in 400 languages, and no more than 315 MB
+        after 68 MB of random letters.
 
         Raises:
             ValueError: see `load_definition` and `open_engine`.

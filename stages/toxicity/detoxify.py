@@ -1,8 +1,8 @@
 """Scores from a checkpoint of Detoxify (Hanu and Unitary team, 2020), read from local files.
 
 The package of that name fetches files by name and unpickles them. Here the checkpoint is read with `weights_only=True`,
-which refuses anything but tensors and plain containers, and the encoder's configuration and tokenizer come from a local
-folder; nothing is fetched. A checkpoint is a dict of `state_dict` and `config`, where `config.arch.args` holds
+which refuses anything but tensors and plain containers, and the encoder's config.json and tokenizer.json are files too;
+nothing is fetched. A checkpoint is a dict of `state_dict` and `config`, where `config.arch.args` holds
 `num_classes` and `model_name`, and `config.dataset.args.classes` names the first logits; each is a probability of its
 own, by a sigmoid.
 
@@ -12,13 +12,12 @@ with random weights.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedModel
 
 # Names that the older checkpoints give the same classes.
 _RENAMED = {"toxic": "toxicity", "severe_toxic": "severe_toxicity", "identity_hate": "identity_attack"}
@@ -39,8 +38,8 @@ class MissingExtraError(ImportError):
 class Detoxify:
     """A checkpoint, ready to judge one text at a time."""
 
-    def __init__(self, checkpoint: str, encoder: str, threads: int) -> None:
-        """Load the checkpoint file and the encoder's folder (config.json, tokenizer.json, tokenizer_config.json).
+    def __init__(self, checkpoint: str, encoder_config: str, tokenizer: str, threads: int) -> None:
+        """Load the checkpoint and the encoder's config.json and tokenizer.json.
 
         Raises:
             MissingExtraError: torch or transformers is not installed.
@@ -49,6 +48,7 @@ class Detoxify:
         try:
             import torch
             import transformers
+            from tokenizers import Tokenizer
         except ImportError as error:
             raise MissingExtraError(
                 f"the detoxify model needs {error.name}, which is not installed: pip install lauter[toxicity]"
@@ -64,18 +64,22 @@ class Detoxify:
             raise ValueError(f"{checkpoint} is no checkpoint of Detoxify: {error} is missing") from error
         if name not in _MODELS:
             raise ValueError(f"{checkpoint} has a model that is not known here: {name}")
-        config = transformers.AutoConfig.from_pretrained(encoder, num_labels=labels, local_files_only=True)
-        self._tokenizer: PreTrainedTokenizerFast = transformers.AutoTokenizer.from_pretrained(
-            encoder, local_files_only=True
-        )
-        self._model: PreTrainedModel = getattr(transformers, name)(config)
+        model_class = getattr(transformers, name)
+        config = model_class.config_class.from_json_file(encoder_config)
+        config.num_labels = labels
+        self._model: PreTrainedModel = model_class(config)
         try:
             self._model.load_state_dict(_without_position_ids(state))
         except RuntimeError as error:
-            raise ValueError(
-                f"the weights of {checkpoint} do not fit the configuration in {encoder}: {error}"
-            ) from error
+            raise ValueError(f"the weights of {checkpoint} do not fit {encoder_config}: {error}") from error
         self._model.eval()
+        self._tokenizer = Tokenizer.from_file(tokenizer)
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        # What the tokenizer puts around a text: the marks of its beginning and end.
+        self._begin, self._end = self._tokenizer.encode("").ids
+        added = self._tokenizer.get_added_tokens_decoder().values()
+        self._marks = [token.content for token in added if token.special]
         self.classes: tuple[str, ...] = tuple(_RENAMED.get(each, each) for each in classes)
 
     def probability(self, text: str, label: str) -> float:
@@ -97,15 +101,11 @@ class Detoxify:
     def _chunks(self, text: str) -> list[list[int]]:
         # A page that holds "</s>" or "<pad>" would put that mark into the middle of a chunk. The tokeniser cannot be
         # told otherwise: in a unigram vocabulary the marks are pieces like any other.
-        for mark in self._tokenizer.all_special_tokens:
+        for mark in self._marks:
             text = text.replace(mark, " ")
-        ids = self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-        room = _MAX_TOKENS - self._tokenizer.num_special_tokens_to_add(pair=False)
-        parts: Sequence[list[int]] = [ids[at : at + room] for at in range(0, max(len(ids), 1), room)]
-        return [self._with_marks(part) for part in parts]
-
-    def _with_marks(self, ids: list[int]) -> list[int]:
-        return [self._tokenizer.cls_token_id, *ids, self._tokenizer.sep_token_id]
+        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        room = _MAX_TOKENS - 2
+        return [[self._begin, *ids[at : at + room], self._end] for at in range(0, max(len(ids), 1), room)]
 
     def _logits(self, ids: list[int]) -> Any:  # noqa: ANN401 - a torch tensor; torch has no types without the extra
         return self._model(input_ids=self._torch.tensor([ids])).logits[0]

@@ -28,7 +28,7 @@ HALF_SHARE = 50
 
 # Languages whose terms stand inside longer strings: no spaces, or (Korean) particles written onto the noun.
 _BY_LETTER = frozenset({"cmn", "jpn", "kor", "tha"})
-_OWN_FOLDER = f"{__package__}.lists"
+_PACKAGE = "lauter.stages.toxicity"
 _OWN = ("arb", "cmn", "fas", "fil")
 _BADWORDS: Mapping[str, tuple[str, ...]] = {
     "ces": ("cs",), "dan": ("da",), "deu": ("de",), "ell": ("el",), "eng": ("en",), "fin": ("fi",), "fra": ("fr",),
@@ -45,22 +45,24 @@ _SCRIPTS: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def _read(folder: str, file: str) -> list[str]:
-    lines = resources.files(folder).joinpath(file).read_text("utf-8").splitlines()
+def _read(package: str, *path: str) -> list[str]:
+    lines = resources.files(package).joinpath(*path).read_text("utf-8").splitlines()
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
 def source_lists() -> Mapping[str, tuple[str, ...]]:
     """ISO 639-3 code -> terms as they stand in the files, for languages with a list of their own."""
-    lists = {language: tuple(_read(_OWN_FOLDER, f"{language}.txt")) for language in _OWN}
+    lists = {language: tuple(_read(_PACKAGE, "lists", f"{language}.txt")) for language in _OWN}
     for language, files in _BADWORDS.items():
-        lists[language] = tuple(term for file in files for term in _read("badwords.resource.words", f"{file}.txt"))
+        lists[language] = tuple(
+            term for file in files for term in _read("badwords", "resource", "words", f"{file}.txt")
+        )
     return dict(sorted(lists.items()))
 
 
 def ordinary_words() -> Mapping[str, frozenset[str]]:
     """ISO 639-3 code -> terms of its list that are left out."""
-    rows = map(str.split, _read(_OWN_FOLDER, "ordinary.txt"))
+    rows = map(str.split, _read(_PACKAGE, "lists", "ordinary.txt"))
     return {language: frozenset(words) for language, *words in rows}
 
 

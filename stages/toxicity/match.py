@@ -101,12 +101,16 @@ def _count(
     size: int,
     by_letter: np.bool_,
     ring: NDArray[np.uint64],
+    covered: NDArray[np.bool_],
 ) -> tuple[int, int]:
-    """Units that are part of a hit, and all units, of one text."""
+    """Units that are part of a hit, and all units, of one text.
+
+    `ring` holds the last `_RING` units, and `covered` which of them are part of a hit: a longer term that ends later
+    may reach back over units between shorter ones.
+    """
     units = 0
     run = 0  # units that a term may reach back over
     hit = 0
-    hit_until = 0
     word = _BASIS
     in_word = False
     at = begin
@@ -149,6 +153,7 @@ def _count(
             in_word = False
         if closed:
             ring[units % _RING] = word
+            covered[units % _RING] = False
             units += 1
             run += 1
             value = _mix(_BASIS, word)
@@ -160,9 +165,10 @@ def _count(
                         longest = back
                     if back < reach:
                         value = _mix(value, ring[(units - 1 - back) % _RING])
-                if longest:
-                    hit += min(longest, units - hit_until)
-                    hit_until = units
+                for back in range(longest):
+                    if not covered[(units - 1 - back) % _RING]:
+                        covered[(units - 1 - back) % _RING] = True
+                        hit += 1
             word = _BASIS
     return hit, units
 
@@ -197,6 +203,7 @@ def count_hits(
         units: Shape (n,): filled with the units of the text.
     """
     ring = np.zeros(_RING, np.uint64)
+    covered = np.zeros(_RING, np.bool_)
     for row in range(len(lists)):
         which = lists[row]
         if which >= 0:
@@ -211,6 +218,7 @@ def count_hits(
                 sizes[which],
                 by_letter[which],
                 ring,
+                covered,
             )
 
 

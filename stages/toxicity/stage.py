@@ -41,8 +41,10 @@ class ToxicityConfig(StageConfig):
     """Word lists, or a checkpoint (needs the extra `toxicity`)."""
     checkpoint: ModelPath | None = None
     """For `detoxify`: the checkpoint file."""
-    encoder: ModelPath | None = None
-    """For `detoxify`: folder with the encoder's config.json, tokenizer.json and tokenizer_config.json."""
+    encoder_config: ModelPath | None = None
+    """For `detoxify`: the config.json of the encoder (XLM-R base for the multilingual checkpoint)."""
+    tokenizer: ModelPath | None = None
+    """For `detoxify`: the tokenizer.json of the encoder."""
     label: str = "toxicity"
     """For `detoxify`: the class whose probability is the score."""
     languages: tuple[str, ...] = Field(
@@ -56,10 +58,11 @@ class ToxicityConfig(StageConfig):
 
     @model_validator(mode="after")
     def _check_files(self) -> Self:
-        if self.model == "detoxify" and (self.checkpoint is None or self.encoder is None):
-            raise ValueError("the detoxify model needs `checkpoint` and `encoder`")
-        if self.model == "lexicon" and (self.checkpoint is not None or self.encoder is not None):
-            raise ValueError("`checkpoint` and `encoder` are for the detoxify model; set `model: detoxify`")
+        files = (self.checkpoint, self.encoder_config, self.tokenizer)
+        if self.model == "detoxify" and None in files:
+            raise ValueError("the detoxify model needs `checkpoint`, `encoder_config` and `tokenizer`")
+        if self.model == "lexicon" and any(files):
+            raise ValueError("model files are for the detoxify model; set `model: detoxify`")
         return self
 
 
@@ -90,9 +93,9 @@ class Toxicity:
         if config.model == "lexicon":
             self._model = Lexicon()
             return
-        if config.checkpoint is None or config.encoder is None:
-            raise ValueError("the detoxify model needs `checkpoint` and `encoder`")
-        model = Detoxify(config.checkpoint, config.encoder, config.threads)
+        if config.checkpoint is None or config.encoder_config is None or config.tokenizer is None:
+            raise ValueError("the detoxify model needs `checkpoint`, `encoder_config` and `tokenizer`")
+        model = Detoxify(config.checkpoint, config.encoder_config, config.tokenizer, config.threads)
         model.probability("", config.label)
         self._model = model
 

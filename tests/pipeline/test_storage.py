@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lauter.pipeline.storage import STAGING_SUFFIX, Output, Storage, StorageError, filesystem, open_input, stat
+from lauter.pipeline.storage import STAGING, Output, Storage, StorageError, filesystem, open_input, stat
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -24,8 +24,11 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_a_killed_writer_leaves_only_what_no_reader_sees(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path))
-    (tmp_path / f"x.parquet.123{STAGING_SUFFIX}").write_bytes(b"half")
+    (tmp_path / STAGING).mkdir(parents=True)
+    (tmp_path / STAGING / "123-x.parquet").write_bytes(b"half")
     assert storage.list("") == {}
+    storage.clear_staging()
+    assert not (tmp_path / STAGING).exists()
 
 
 def test_an_old_file_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:

@@ -32,7 +32,9 @@ def warc(name: str) -> tuple[Page, ...]:
     with path.open("rb") as stream:
         for record in ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=True):
             if "html" in (record.http_headers.get("Content-Type") or ""):
-                pages.append(Page(record.record_id, record.headers.get("WARC-Target-URI"), record.reader.read()))
+                pages.append(
+                    Page(record.record_id or "", record.headers.get("WARC-Target-URI") or "", record.reader.read())
+                )
     return tuple(pages)
 
 

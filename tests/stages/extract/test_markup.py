@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree
+from resiliparse.parse.html.node import Node
 
 from lauter.stages.extract.markup import _FLAGS, _GROUPS, Markup, scan
 from tests.stages.extract.pages import warc
@@ -218,7 +219,8 @@ def test_real_titles_and_depths_agree_with_a_parser() -> None:
 
 
 def parsed_depth(tree: HTMLTree) -> int:
-    deepest, waiting = 0, [(tree.document, -1)]
+    deepest = 0
+    waiting: list[tuple[Node | None, int]] = [(tree.document, -1)]
     while waiting:
         node, depth = waiting.pop()
         if node is None or node.tag in ("#text", "#comment"):

@@ -18,7 +18,7 @@ HOSTILE = "tests.stages.extract.hostile:load"
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    running = Sandbox(HOSTILE, wall_clock_s=1.0, memory_bytes=1 << 30)
+    running = Sandbox(HOSTILE, wall_clock_s=0.5, memory_bytes=1 << 30)
     yield running
     running.close()
 
@@ -70,7 +70,12 @@ def test_an_evil_page_costs_only_itself(sandbox: Sandbox, evil: str, status: str
 
 
 def test_a_page_that_dies_of_its_forerunners_is_asked_again_alone(sandbox: Sandbox) -> None:
-    assert statuses(sandbox, "a", "ONCE", "b") == ["ok", "ok", "ok"]
+    assert statuses(sandbox, "a", "ONCE", "b", "ONCE") == ["ok", "ok", "ok", "ok"]
+
+
+def test_several_evil_pages_in_one_chunk(sandbox: Sandbox) -> None:
+    pages = ["a", "EXIT", "b", "HANG", "SEGV", "c", "RAISE"]
+    assert statuses(sandbox, *pages) == ["ok", "crash", "ok", "timeout", "crash", "ok", "failed"]
 
 
 def test_a_child_killed_from_outside_costs_no_page(sandbox: Sandbox) -> None:
@@ -81,10 +86,14 @@ def test_a_child_killed_from_outside_costs_no_page(sandbox: Sandbox) -> None:
     assert sandbox.pid != before
 
 
-def test_a_stopped_child_is_a_timeout(sandbox: Sandbox) -> None:
-    assert sandbox.pid
-    os.kill(sandbox.pid, signal.SIGSTOP)
-    assert statuses(sandbox, "x" * (3 << 20), "b") == ["timeout", "ok"]
+@pytest.mark.parametrize("page", ["a", "x" * (3 << 20)])
+def test_a_child_stopped_from_outside_costs_no_page(sandbox: Sandbox, page: str) -> None:
+    # It takes neither a small chunk, which fits into the pipe, nor a large one.
+    before = sandbox.pid
+    assert before
+    os.kill(before, signal.SIGSTOP)
+    assert statuses(sandbox, page, "b") == ["ok", "ok"]
+    assert gone(before, within_s=1)
 
 
 def test_output_of_a_library_does_not_mix_with_answers(sandbox: Sandbox) -> None:
@@ -107,7 +116,7 @@ def test_a_child_that_has_grown_is_replaced() -> None:
 
 def test_a_backend_that_cannot_be_loaded() -> None:
     with pytest.raises(RuntimeError, match="load_nothing"):
-        Sandbox("tests.stages.extract.hostile:load_nothing", wall_clock_s=1.0, memory_bytes=0)
+        Sandbox("tests.stages.extract.hostile:load_nothing", wall_clock_s=0.5, memory_bytes=0)
 
 
 @pytest.mark.parametrize("page", ["", "HANG"])
@@ -115,7 +124,7 @@ def test_the_child_dies_with_its_parent(page: str) -> None:
     # The parent is killed while its child is idle, and while its child hangs on a page.
     code = (
         "from lauter.stages.extract.sandbox import Sandbox\n"
-        f"sandbox = Sandbox({HOSTILE!r}, wall_clock_s=1.0, memory_bytes=0)\n"
+        f"sandbox = Sandbox({HOSTILE!r}, wall_clock_s=0.5, memory_bytes=0)\n"
         "print(sandbox.pid, flush=True)\n"
         f"sandbox.extract([b'{page}'])\n"
         "import time; time.sleep(60)\n"

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -20,8 +19,8 @@ from lauter.stages.extract.backends import Backend
 from tests.stages.extract.pages import records, truths, warc
 
 HOSTILE = "tests.stages.extract.hostile:load"
-ARTICLE = (
-    b"<html><head><title>Tea &amp; bread</title></head><body><article>" + b"<p>%s</p>" % (b"Water boils. " * 40) * 3
+ARTICLE = b"<html><head><title>Tea &amp; bread</title></head><body><article>" + b"".join(
+    b"<p>%s</p>" % (b"Water boils in pot %d. " % number * 10) for number in range(12)
 )
 BACKENDS: tuple[Backend, ...] = ("trafilatura", "resiliparse")
 
@@ -37,7 +36,7 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Extract]:
 @pytest.fixture
 def hostile(tmp_path: Path) -> Iterator[Extract]:
     context = StageContext(quarantine=str(tmp_path / "quarantine"))
-    running = Extract(ExtractConfig(wall_clock_s=1.0), context, loader=HOSTILE)
+    running = Extract(ExtractConfig(wall_clock_s=0.5), context, loader=HOSTILE)
     yield running
     running.close()
 
@@ -64,7 +63,7 @@ def test_an_article(stage: Extract) -> None:
     verdict = stage.apply(records([ARTICLE]))
     (text,) = texts(verdict)
     assert reasons(verdict) == [""]
-    assert text.count("Water boils.") == 120
+    assert text.count("Water boils") == 120
     assert verdict.columns["title"].to_pylist() == ["Tea & bread"]
     assert verdict.columns["chars"].to_pylist() == [len(text)]
 
@@ -74,7 +73,7 @@ def test_text_that_is_there_passes_untouched(stage: Extract) -> None:
     batch = records([None, b"\xff", ARTICLE, None, None], text=given_texts)
     verdict = stage.apply(batch)
     assert texts(verdict)[:2] == given_texts[:2]
-    assert "Water boils." in texts(verdict)[2]
+    assert "Water boils" in texts(verdict)[2]
     assert reasons(verdict) == ["", "", "", "no-text", "no-text"]
     alone = records([None] * 2, text=["one", "two"])
     assert stage.apply(alone).columns["text"].buffers()[2].address == alone.column("text").buffers()[2].address
@@ -156,7 +155,7 @@ def token_f1(found: str, truth: str) -> float:
     return 2 * shared / max(1, sum(ours.values()) + sum(theirs.values()))
 
 
-@pytest.mark.parametrize(("backend", "floor"), [("trafilatura", 0.93), ("resiliparse", 0.85)])
+@pytest.mark.parametrize(("backend", "floor"), [("trafilatura", 0.92), ("resiliparse", 0.87)])
 def test_quality_on_pages_with_truth(backend: Backend, floor: float) -> None:
     # Mean bag-of-words F1 on news pages of many sites; the floors are what was measured, less 0.02.
     pages = [page for page in warc("warc/aeb.warc.gz") if page.record_id in truths()][:40]
@@ -175,7 +174,7 @@ def test_a_guarded_page_is_remembered(hostile: Extract, tmp_path: Path) -> None:
     assert sorted(path.name[:32] for path in folder.iterdir()) == [bytes(15).hex() + "01", bytes(15).hex() + "02"]
 
     # A rerun decides the same without trying: with other payloads under the same ids nothing evil is left to run.
-    again = Extract(ExtractConfig(wall_clock_s=1.0), StageContext(quarantine=str(folder)), loader=HOSTILE)
+    again = Extract(ExtractConfig(wall_clock_s=0.5), StageContext(quarantine=str(folder)), loader=HOSTILE)
     tame = again.apply(records([b"fine", b"tame", b"tame", b"RAISE", b"fine too"]))
     assert reasons(tame) == reasons(first)
     # Under another limit the page gets another try.
@@ -187,7 +186,7 @@ def test_a_guarded_page_is_remembered(hostile: Extract, tmp_path: Path) -> None:
 
 def test_without_quarantine_nothing_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    running = Extract(ExtractConfig(wall_clock_s=1.0), StageContext(), loader=HOSTILE)
+    running = Extract(ExtractConfig(wall_clock_s=0.5), StageContext(), loader=HOSTILE)
     assert reasons(running.apply(records([b"EXIT"]))) == ["extract-crash"]
     assert reasons(running.apply(records([b"tame"]))) == [""]
     running.close()
@@ -199,13 +198,6 @@ def test_a_broken_quarantine_file_is_no_verdict(hostile: Extract, tmp_path: Path
     (path,) = (tmp_path / "quarantine").iterdir()
     path.write_bytes(b'{"reason": "anything"}')
     assert reasons(hostile.apply(records([b"tame"]))) == [""]
-
-
-def test_a_stopped_child_times_out_and_the_batch_goes_on(hostile: Extract) -> None:
-    hostile.open()
-    assert hostile.child_pid
-    os.kill(hostile.child_pid, signal.SIGSTOP)
-    assert reasons(hostile.apply(records([b"one", b"two"]))) == ["extract-timeout", ""]
 
 
 @pytest.mark.slow

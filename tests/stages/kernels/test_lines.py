@@ -61,7 +61,16 @@ def test_bytes_that_are_no_text_are_read_within_bounds(text: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("line", "ends"),
-    [("Yes.", True), ("是。", True), ("क्या?", True), ("हाँ।", True), ("نعم؟", True), ("Yes,", False), ("Yes", False)],
+    [
+        ("Yes.", True),
+        ("是。", True),
+        ("क्या?", True),
+        ("हाँ।", True),
+        ("نعم؟", True),
+        ("“Yes.”", False),
+        ("Yes,", False),
+        ("Yes", False),
+    ],
 )
 def test_sentence_ends_of_many_scripts(line: str, ends: bool) -> None:  # noqa: FBT001
     data = np.frombuffer(line.encode(), np.uint8)

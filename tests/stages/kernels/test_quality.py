@@ -124,7 +124,7 @@ def twin(text: str) -> list[int]:
     return row
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(st.lists(texts, min_size=1, max_size=3))
 def test_counts_are_those_of_the_twin(batch: list[str]) -> None:
     offsets, data = text_buffers(pa.array(["skipped", *batch], pa.large_string())[1:])

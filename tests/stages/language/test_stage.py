@@ -229,7 +229,7 @@ def test_decisions_with_the_defaults() -> None:
         (None, None),
         ("language-score", "deu_Latn 0.2999 < 0.3000"),
         ("language-unidentified", "und_Cher"),
-        ("language-unidentified", "None"),
+        ("language-unidentified", "unknown"),
     ]
 
 

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from lauter.stages.pii import candidates as c
 
 KINDS = tuple(range(9))
-PIECES = st.sampled_from(
-    ["1", "23", "456", "4111", "1.2.3.4", ".", "..", "@", "a@b.c", "é", "中", " ", "\u00a0", "-", "+", "(", ")", "/"]
-    + [":", "::", "fe80", "DE89", "de89", "IBAN", "AB 12", "bc1", "q" * 30, "1" * 25, "x", "%", "\n", "X-", "😀"]
-)
+MARKS = (".", "..", "@", " ", "\u00a0", "-", "+", "(", ")", "/", ":", "::", "%", "\n", "x", "é", "中", "😀")
+PARTS = ("1", "23", "456", "4111", "1.2.3.4", "a@b.c", "fe80", "DE89", "de89", "IBAN", "AB 12", "bc1", "X-")
+PIECES = st.sampled_from([*MARKS, *PARTS, "q" * 30, "1" * 25])
 TEXTS = st.lists(st.lists(PIECES, max_size=30).map("".join), max_size=4)
 
 
-def twin(text: bytes, kind: int) -> list[tuple[int, int]]:  # noqa: C901
+def twin(text: bytes, kind: int) -> list[tuple[int, int]]:
     """The windows of one document, by definition instead of by state machine."""
     out: list[tuple[int, int]] = []
     if kind == c.EMAIL:
@@ -69,7 +68,7 @@ def twin(text: bytes, kind: int) -> list[tuple[int, int]]:  # noqa: C901
     if kind == c.PLUS:
         for m in re.finditer(rb"(?=(\(?)\+(" + dial + rb"+))", text):
             plus = m.start(2) - 1
-            digits = [p for p in re.finditer(rb"[0-9]", text[plus + 1 : min(m.end(2), plus + 96)])]
+            digits = list(re.finditer(rb"[0-9]", text[plus + 1 : min(m.end(2), plus + 96)]))
             if len(digits) >= 7:
                 out.append((m.start(), plus + 1 + digits[-1].end()))
         out = [w for w in out if text[w[0] : w[0] + 1] == b"(" or text[w[0] - 1 : w[0]] != b"(" or w[0] == 0]
@@ -124,7 +123,7 @@ def windows(texts: list[str], kind: int) -> list[list[tuple[int, int]]]:
     return out
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(TEXTS)
 @example(["DE 89 3704 0044 0532 0130 00 and (+41) 44 668 18 00"])
 @example(["1.2.3.4.5/24", "::1%eth0/128", "a@b.c@d.e", "bc1" + "q" * 40])

@@ -14,13 +14,14 @@ DATA = Path(os.environ.get("LAUTER_TEST_DATA") or Path(__file__).parents[4] / "s
 
 
 def english_texts() -> list[str]:
-    """Hand-made extractions of real pages that are labelled English or not labelled."""
+    """Hand-made extractions of real pages that are labelled English, or not labelled and at least 90 % ASCII."""
     path = DATA / "ground_truth.jsonl.gz"
     if not path.exists():
         pytest.skip("ground_truth.jsonl.gz is not under LAUTER_TEST_DATA")
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         truths = [json.loads(line)["gt"] for line in lines]
-    return [truth["text"] for truth in truths if truth.get("text") and truth.get("lang", "en").startswith("en")]
+    texts = [truth["text"] for truth in truths if truth.get("text") and truth.get("lang", "en").startswith("en")]
+    return [text for text in texts if sum(map(str.isascii, text)) > 0.9 * len(text)]
 
 
 def datatrove_filters() -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """The published thresholds decide on real English texts as datatrove's filters do.
 
-What is left differs by intent. Ours counts no blank lines (datatrove: they halve the share of lines that end with an
-ellipsis), compares lines without the white space at their ends, matches stop words without case and punctuation
-("of," is one), and has one score for characters in repeated lines, with FineWeb's stricter threshold.
+What is left (8 of 927 texts) differs by intent. Ours leaves out blank lines (in datatrove's count they halve the share
+of lines that end with an ellipsis), compares lines and looks at their ends without white space, matches stop words
+without case and punctuation ("Of," is one), and has one score for characters in repeated lines. Repetition: none.
 """
 
 from __future__ import annotations
 
 import pyarrow as pa
+import pytest
 
 from lauter.pipeline.contract import StageContext
 from lauter.stages.quality import PUBLISHED, Quality, QualityConfig, Thresholds
@@ -34,6 +35,7 @@ def only(family: Family) -> QualityConfig:
     return PUBLISHED.model_copy(update={**others, "max_duplicate_line_char_ratio": shared})
 
 
+@pytest.mark.slow
 def test_the_published_thresholds_decide_as_datatrove() -> None:
     filters = datatrove_filters()
     from datatrove.data import Document
@@ -45,7 +47,7 @@ def test_the_published_thresholds_decide_as_datatrove() -> None:
     }
     together = [all(verdicts) for verdicts in zip(*theirs.values(), strict=True)]
     assert 0.2 < sum(together) / len(texts) < 0.8  # both verdicts are common, so agreement says something
-    agreed = {family: agreement(kept(texts, only(family)), theirs[family]) for family in FAMILIES}
+    agreed: dict[str, float] = {family: agreement(kept(texts, only(family)), theirs[family]) for family in FAMILIES}
     agreed["together"] = agreement(kept(texts, PUBLISHED), together)
     assert min(agreed.values()) >= 0.99, agreed
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import pickle
 from pathlib import Path
@@ -46,9 +45,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
     tokenizer.save(str(path / "tokenizer.json"))
-    roles = {"bos_token": "<s>", "cls_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "unk_token": "<unk>"}
-    settings = {"tokenizer_class": "XLMRobertaTokenizer", "model_max_length": 512, "pad_token": "<pad>", **roles}
-    (path / "tokenizer_config.json").write_text(json.dumps({**settings, "mask_token": "<mask>"}))
     config = XLMRobertaConfig(
         vocab_size=tokenizer.get_vocab_size(), hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
         intermediate_size=64, max_position_embeddings=514, type_vocab_size=1, num_labels=16, initializer_range=0.5,
@@ -68,7 +64,8 @@ def save(path: Path, state: dict[str, Any], **changes: object) -> None:
 
 
 def opened(folder: Path, checkpoint: str = "model.ckpt", **values: object) -> Toxicity:
-    files = {"checkpoint": str(folder / checkpoint), "encoder": str(folder)}
+    names = {"checkpoint": checkpoint, "encoder_config": "config.json", "tokenizer": "tokenizer.json"}
+    files = {field: str(folder / name) for field, name in names.items()}
     config = ToxicityConfig.model_validate({"model": "detoxify", **files, **values})
     made = Toxicity(config, StageContext())
     made.open()
@@ -193,6 +190,8 @@ def test_checkpoints_that_do_not_fit_are_errors(folder: Path) -> None:
 
 @pytest.mark.skipif(HAS_TORCH, reason="torch is installed, so the extra is not missing")
 def test_without_the_extra_the_error_says_what_to_install() -> None:
-    made = Toxicity(ToxicityConfig(model="detoxify", checkpoint="a.ckpt", encoder="b"), StageContext())
+    made = Toxicity(
+        ToxicityConfig(model="detoxify", checkpoint="a.ckpt", encoder_config="b", tokenizer="c"), StageContext()
+    )
     with pytest.raises(MissingExtraError, match=r"pip install lauter\[toxicity\]"):
         made.open()

@@ -46,7 +46,7 @@ def count_plainly(text: str, terms: list[str], *, by_letter: bool) -> tuple[int,
 
 
 @given(st.lists(TEXT, max_size=5), TERMS, TERMS, st.data())
-@settings(deadline=None)  # the first call compiles
+@settings(deadline=None, max_examples=300)  # the first call compiles
 def test_kernel_equals_plain_python(
     texts: list[str], words: list[str], letters: list[str], data: st.DataObject
 ) -> None:
@@ -73,6 +73,11 @@ def test_letters_match_inside_a_longer_string_but_not_across_punctuation() -> No
 
 def test_a_word_in_two_terms_counts_once() -> None:
     assert count(["a b c"], [(False, ["a b", "b c", "b"])], [0]) == [(3, 3)]
+
+
+def test_a_longer_term_reaches_back_over_a_shorter_one() -> None:
+    assert count(["a b c"], [(False, ["b", "a b c"])], [0]) == [(3, 3)]
+    assert count(["éaa"], [(True, ["a", "éaa"])], [0]) == [(3, 3)]
 
 
 def test_a_term_that_is_too_long_is_left_out() -> None:

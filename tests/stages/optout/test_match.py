@@ -1,0 +1,130 @@
+"""The kernels against plain Python and against regular expressions."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote_to_bytes
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lauter.stages.optout.index import RuleTable, rules_array
+from lauter.stages.optout.match import NO_DENIAL, OVER_LIMIT, canonicalise, match, rewrite_targets, unescape
+from lauter.stages.optout.rules import Rule, RuleSet
+
+# Few letters, so that patterns do match; and everything that percent-encoding treats in its own way.
+patterns = st.text("ab*/", max_size=12).map(str.encode)
+texts = st.text("ab/", max_size=16).map(str.encode)
+spellings = st.lists(
+    st.one_of(st.sampled_from(["%2F", "%3f", "%2a", "%C3%A9", "%7E", "%zz", "%", "%4", "*", "?", "/", "é", " ", "$", "[", "\x00"])),
+    max_size=12,
+).map("".join)
+
+
+def array(data: bytes) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    return np.frombuffer(data, np.uint8)
+
+
+def match_plainly(pattern: bytes, anchored: bool, text: bytes) -> bool:
+    expression = b".*".join(re.escape(piece) for piece in re.sub(rb"\*+", b"*", pattern).split(b"*"))
+    return re.match(expression + (rb"\Z" if anchored else b""), text, re.DOTALL) is not None
+
+
+@given(patterns, st.booleans(), texts)
+def test_match_is_the_regular_expression(pattern: bytes, anchored: bool, text: bytes) -> None:
+    hit, steps = match(array(pattern), 0, len(pattern), int(anchored), array(text), 0, len(text))
+    assert bool(hit) == match_plainly(pattern, anchored, text)
+    assert 0 < steps <= (len(pattern) + 2) * (len(text) + 2)
+
+
+def canonicalise_plainly(data: bytes, pattern: bool, after_star: bool) -> bytes:
+    literal = rb"A-Za-z0-9\-._~!$&'()+,;=:@/?\[\]"
+    out = b""
+    query = False
+    for found in re.finditer(rb"%([0-9A-Fa-f]{2})|(.)", data, re.DOTALL):
+        value = bytes.fromhex(found[1].decode()) if found[1] else found[2]
+        plain = re.match(b"[" + literal + b"]", value) is not None
+        if found[1] and value in b"/?" and not query:
+            plain = False
+        if found[2]:
+            if value == b"*" and pattern:
+                plain, query = True, query or after_star
+            plain = plain or value == b"%"
+            query = query or value == b"?"
+        out += value if plain else b"%%%02X" % value[0]
+    return out
+
+
+@given(spellings, st.booleans(), st.booleans())
+def test_canonical_form(text: str, pattern: bool, after_star: bool) -> None:
+    data = text.encode()
+    out = np.empty(3 * len(data), np.uint8)
+    size = canonicalise(array(data), 0, len(data), int(pattern), int(after_star), out, 0)
+    assert out[:size].tobytes() == canonicalise_plainly(data, pattern, after_star)
+
+
+@given(spellings)
+def test_canonical_form_is_stable(text: str) -> None:
+    once = canonicalise_plainly(text.encode(), False, False)
+    # A `%` that escapes nothing may come to stand before two digits that another escape gave.
+    if "%" not in re.sub("%[0-9A-Fa-f]{2}", "", text):
+        out = np.empty(3 * len(once), np.uint8)
+        assert out[: canonicalise(array(once), 0, len(once), 0, 0, out, 0)].tobytes() == once
+
+
+@given(spellings)
+def test_unescape(text: str) -> None:
+    data = text.encode()
+    out = np.empty(3 * len(data), np.uint8)
+    got = out[: unescape(array(data), 0, len(data), out, 0)].tobytes()
+    assert got == b"%2F".join(unquote_to_bytes(piece) for piece in re.split(b"(?i)%2f", data))
+
+
+@given(st.lists(spellings, max_size=5), st.booleans())
+def test_targets_are_rewritten_one_by_one(targets: list[str], legacy: bool) -> None:
+    parts = [target.encode() for target in targets]
+    data = array(b"".join(parts))
+    offsets = np.cumsum([0, *map(len, parts)]).astype(np.int64)
+    out = np.empty(3 * len(data), np.uint8)
+    ends = np.empty(len(offsets), np.int64)
+    rewrite_targets(data, offsets, int(legacy), out, ends)
+    for i, part in enumerate(parts):
+        alone = np.empty(3 * len(part), np.uint8)
+        size = unescape(array(part), 0, len(part), alone, 0) if legacy else canonicalise(array(part), 0, len(part), 0, 0, alone, 0)
+        assert out[ends[i] : ends[i + 1]].tobytes() == alone[:size].tobytes()
+
+
+rules = st.lists(st.tuples(st.booleans(), patterns, st.booleans()), max_size=5)
+
+
+@given(st.lists(st.lists(st.tuples(rules, st.booleans()), max_size=3), min_size=1, max_size=4), st.lists(texts, min_size=1, max_size=4))
+def test_first_denial_of_any_table(origins: list[list[tuple[list[tuple[bool, bytes, bool]], bool]]], paths: list[bytes]) -> None:
+    numbered = iter(range(10_000))
+    table = [
+        [
+            RuleSet(f"agent{i}", tuple(Rule(a, p, e, next(numbered), "") for a, p, e in listed), legacy)
+            for i, (listed, legacy) in enumerate(sets)
+        ]
+        for sets in origins
+    ]
+    flat = [rule for sets in table for one in sets for rule in one.rules]
+    targets = [path.decode() for path in paths for _ in origins]
+    rows = np.array([i for _ in paths for i in range(len(origins))], np.int64)
+    found = RuleTable.of(rules_array(table)).denials(rows, targets)
+    for row, target, got in zip(rows, targets, found, strict=True):
+        deciding = [
+            next((r for r in one.rules if match_plainly(r.path, r.anchored, target.encode())), None) for one in table[row]
+        ]
+        expected = next((rule for rule in deciding if rule and not rule.allow), None)
+        assert (got == NO_DENIAL) if expected is None else flat[got].line == expected.line
+
+
+def test_hostile_patterns_end_by_count() -> None:
+    path = "/" + "a" * 8000
+    slow = Rule(False, b"/*" + b"a" * 100 + b"b", False, 1, "")  # 800,000 comparisons on this path.
+    table = RuleTable.of(rules_array([[RuleSet("*", (slow,) * 50)], [RuleSet("*", (slow,) * 70)]]))
+    assert table.denials(np.arange(2), [path] * 2).tolist() == [NO_DENIAL, OVER_LIMIT]
+    # On these stars regular expressions hang for longer than anyone waited.
+    stars = Rule(False, b"/" + b"*a" * 200 + b"*b", True, 1, "")
+    assert RuleTable.of(rules_array([[RuleSet("*", (stars,))]])).denials(np.zeros(1, np.int64), [path])[0] == NO_DENIAL
