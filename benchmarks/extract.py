@@ -1,7 +1,9 @@
 """Extraction: our stage beside bare calls of the same libraries, on the same real pages in one run.
 
-CPU seconds of all processes involved. Ours does all that a run needs (encoding, limits, a child process that may die); the bare call does nothing but extract
-from a string that is decoded already. Usage: `python benchmarks/extract.py [WARC...] [--rounds N] [--pages N]`.
+Ours does all that a run needs (encoding, limits, a child process that may die); the bare call does nothing but extract
+from a string that is decoded already. Times are CPU seconds, parent and child together.
+
+    python benchmarks/extract.py [WARC...] [--rounds N] [--pages N]
 """
 
 from __future__ import annotations

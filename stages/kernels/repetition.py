@@ -83,7 +83,7 @@ def ngram_repetition(
     each repeated n-gram it counts. Zero where there are fewer than n steps.
 
     An n-gram can occur twice only if the (n-1)-gram at the same place does, so each order looks at the places that the
-    order before has left: one place in six at n = 5 and one in seven at n = 6 on real pages, so that all nine orders cost about as much as three.
+    order before has left: on real pages one in three for n = 3, one in six for n = 5.
     """
     top = np.zeros(TOP_ORDERS, np.int64)
     duplicate = np.zeros(DUPLICATE_ORDERS, np.int64)

@@ -17,7 +17,11 @@ from lauter.stages.optout.rules import Rule, RuleSet
 patterns = st.text("ab*/", max_size=12).map(str.encode)
 texts = st.text("ab/", max_size=16).map(str.encode)
 spellings = st.lists(
-    st.one_of(st.sampled_from(["%2F", "%3f", "%2a", "%C3%A9", "%7E", "%zz", "%", "%4", "*", "?", "/", "é", " ", "$", "[", "\x00"])),
+    st.one_of(
+        st.sampled_from(
+            ["%2F", "%3f", "%2a", "%C3%A9", "%7E", "%zz", "%", "%4", "*", "?", "/", "é", " ", "$", "[", "\x00"]
+        )
+    ),
     max_size=12,
 ).map("".join)
 
@@ -26,19 +30,19 @@ def array(data: bytes) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
     return np.frombuffer(data, np.uint8)
 
 
-def match_plainly(pattern: bytes, anchored: bool, text: bytes) -> bool:
+def match_plainly(pattern: bytes, text: bytes, *, anchored: bool) -> bool:
     expression = b".*".join(re.escape(piece) for piece in re.sub(rb"\*+", b"*", pattern).split(b"*"))
     return re.match(expression + (rb"\Z" if anchored else b""), text, re.DOTALL) is not None
 
 
-@given(patterns, st.booleans(), texts)
-def test_match_is_the_regular_expression(pattern: bytes, anchored: bool, text: bytes) -> None:
+@given(pattern=patterns, anchored=st.booleans(), text=texts)
+def test_match_is_the_regular_expression(*, pattern: bytes, anchored: bool, text: bytes) -> None:
     hit, steps = match(array(pattern), 0, len(pattern), int(anchored), array(text), 0, len(text))
-    assert bool(hit) == match_plainly(pattern, anchored, text)
+    assert bool(hit) == match_plainly(pattern, text, anchored=anchored)
     assert 0 < steps <= (len(pattern) + 2) * (len(text) + 2)
 
 
-def canonicalise_plainly(data: bytes, pattern: bool, after_star: bool) -> bytes:
+def canonicalise_plainly(data: bytes, *, pattern: bool = False, after_star: bool = False) -> bytes:
     literal = rb"A-Za-z0-9\-._~!$&'()+,;=:@/?\[\]"
     out = b""
     query = False
@@ -56,17 +60,17 @@ def canonicalise_plainly(data: bytes, pattern: bool, after_star: bool) -> bytes:
     return out
 
 
-@given(spellings, st.booleans(), st.booleans())
-def test_canonical_form(text: str, pattern: bool, after_star: bool) -> None:
+@given(text=spellings, pattern=st.booleans(), after_star=st.booleans())
+def test_canonical_form(*, text: str, pattern: bool, after_star: bool) -> None:
     data = text.encode()
     out = np.empty(3 * len(data), np.uint8)
     size = canonicalise(array(data), 0, len(data), int(pattern), int(after_star), out, 0)
-    assert out[:size].tobytes() == canonicalise_plainly(data, pattern, after_star)
+    assert out[:size].tobytes() == canonicalise_plainly(data, pattern=pattern, after_star=after_star)
 
 
 @given(spellings)
 def test_canonical_form_is_stable(text: str) -> None:
-    once = canonicalise_plainly(text.encode(), False, False)
+    once = canonicalise_plainly(text.encode())
     # A `%` that escapes nothing may come to stand before two digits that another escape gave.
     if "%" not in re.sub("%[0-9A-Fa-f]{2}", "", text):
         out = np.empty(3 * len(once), np.uint8)
@@ -81,8 +85,8 @@ def test_unescape(text: str) -> None:
     assert got == b"%2F".join(unquote_to_bytes(piece) for piece in re.split(b"(?i)%2f", data))
 
 
-@given(st.lists(spellings, max_size=5), st.booleans())
-def test_targets_are_rewritten_one_by_one(targets: list[str], legacy: bool) -> None:
+@given(targets=st.lists(spellings, max_size=5), legacy=st.booleans())
+def test_targets_are_rewritten_one_by_one(*, targets: list[str], legacy: bool) -> None:
     parts = [target.encode() for target in targets]
     data = array(b"".join(parts))
     offsets = np.cumsum([0, *map(len, parts)]).astype(np.int64)
@@ -91,15 +95,24 @@ def test_targets_are_rewritten_one_by_one(targets: list[str], legacy: bool) -> N
     rewrite_targets(data, offsets, int(legacy), out, ends)
     for i, part in enumerate(parts):
         alone = np.empty(3 * len(part), np.uint8)
-        size = unescape(array(part), 0, len(part), alone, 0) if legacy else canonicalise(array(part), 0, len(part), 0, 0, alone, 0)
+        size = (
+            unescape(array(part), 0, len(part), alone, 0)
+            if legacy
+            else canonicalise(array(part), 0, len(part), 0, 0, alone, 0)
+        )
         assert out[ends[i] : ends[i + 1]].tobytes() == alone[:size].tobytes()
 
 
 rules = st.lists(st.tuples(st.booleans(), patterns, st.booleans()), max_size=5)
 
 
-@given(st.lists(st.lists(st.tuples(rules, st.booleans()), max_size=3), min_size=1, max_size=4), st.lists(texts, min_size=1, max_size=4))
-def test_first_denial_of_any_table(origins: list[list[tuple[list[tuple[bool, bytes, bool]], bool]]], paths: list[bytes]) -> None:
+@given(
+    st.lists(st.lists(st.tuples(rules, st.booleans()), max_size=3), min_size=1, max_size=4),
+    st.lists(texts, min_size=1, max_size=4),
+)
+def test_first_denial_of_any_table(
+    origins: list[list[tuple[list[tuple[bool, bytes, bool]], bool]]], paths: list[bytes]
+) -> None:
     numbered = iter(range(10_000))
     table = [
         [
@@ -114,7 +127,8 @@ def test_first_denial_of_any_table(origins: list[list[tuple[list[tuple[bool, byt
     found = RuleTable.of(rules_array(table)).denials(rows, targets)
     for row, target, got in zip(rows, targets, found, strict=True):
         deciding = [
-            next((r for r in one.rules if match_plainly(r.path, r.anchored, target.encode())), None) for one in table[row]
+            next((r for r in one.rules if match_plainly(r.path, target.encode(), anchored=r.anchored)), None)
+            for one in table[row]
         ]
         expected = next((rule for rule in deciding if rule and not rule.allow), None)
         assert (got == NO_DENIAL) if expected is None else flat[got].line == expected.line

@@ -43,9 +43,29 @@ def test_spellings(url: str, origin: str, target: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "example.org", "ftp://example.org/", "mailto:a@b.c", "javascript:0", "http:///x", "http://", "https://:80/", "/a"]
-    + ["http://a..b/", "http://.a/", "http://a b/", "http://exa%/mple/", "http://[::1/", "http://[x]/", "http://a:99999/"]
-    + ["http://a:x/", "http://evil.example\\@good.example/", "http://a<b/", "http:/example.org", "http://%ff.example/"],
+    [
+        "",
+        "example.org",
+        "ftp://example.org/",
+        "mailto:a@b.c",
+        "javascript:0",
+        "http:///x",
+        "http://",
+        "https://:80/",
+        "/a",
+        "http://a..b/",
+        "http://.a/",
+        "http://a b/",
+        "http://exa%/mple/",
+        "http://[::1/",
+        "http://[x]/",
+        "http://a:99999/",
+        "http://a:x/",
+        "http://evil.example\\@good.example/",
+        "http://a<b/",
+        "http:/example.org",
+        "http://%ff.example/",
+    ],
 )
 def test_no_origin(url: str) -> None:
     assert locate(url) is None
@@ -62,9 +82,11 @@ def test_any_text_is_answered(text: str) -> None:
 
 
 @given(
-    st.from_regex(r"[a-z0-9]{1,8}(\.[a-z0-9]{1,8}){1,3}", fullmatch=True), st.sampled_from(["http", "https"]), st.booleans()
+    host=st.from_regex(r"[a-z0-9]{1,8}(\.[a-z0-9]{1,8}){1,3}", fullmatch=True),
+    scheme=st.sampled_from(["http", "https"]),
+    upper=st.booleans(),
 )
-def test_dressing_up_changes_nothing(host: str, scheme: str, upper: bool) -> None:
+def test_dressing_up_changes_nothing(*, host: str, scheme: str, upper: bool) -> None:
     plain = locate(f"{scheme}://{host}/p")
     port = {"http": 80, "https": 443}[scheme]
     dressed = f"{scheme}://u:p@{host.upper() if upper else host}.:{port}/p"
@@ -76,7 +98,11 @@ def test_id_is_the_published_hash() -> None:
 
 
 def test_relatives() -> None:
-    assert relatives("http://www.a.org", scheme=True, www=True) == ("https://www.a.org", "http://a.org", "https://a.org")
+    assert relatives("http://www.a.org", scheme=True, www=True) == (
+        "https://www.a.org",
+        "http://a.org",
+        "https://a.org",
+    )
     assert relatives("http://a.org", scheme=False, www=True) == ("http://www.a.org",)
     assert relatives("http://a.org:8080", scheme=True, www=True) == ("http://www.a.org:8080",)
     assert relatives("http://192.0.2.1", scheme=True, www=True) == ("https://192.0.2.1",)

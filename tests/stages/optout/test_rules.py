@@ -24,7 +24,9 @@ def ask(body: str | bytes, agent: str, path: str, *more: str) -> Denial | None:
 NAMED = "User-agent: {}\nDisallow: /\n"
 
 
-@pytest.mark.parametrize("declared", ["GPTBot", "gptbot", "GPTBot/1.1", "GPTBot 1.1", "GPTBot*", "*GPTBot*", " GPTBot # comment"])
+@pytest.mark.parametrize(
+    "declared", ["GPTBot", "gptbot", "GPTBot/1.1", "GPTBot 1.1", "GPTBot*", "*GPTBot*", " GPTBot # comment"]
+)
 def test_group_names_the_agent(declared: str) -> None:
     assert ask(NAMED.format(declared), "GPTBot", "/") == Denial("GPTBot", 2, "Disallow: /")
 
@@ -63,19 +65,32 @@ def test_evidence_names_the_group_that_was_met() -> None:
 
 
 def test_other_records_do_not_part_a_group() -> None:
-    body = "User-agent: a\nCrawl-delay: 3\nSitemap: https://example.org/s.xml\nfoo: bar\nUser-agent: GPTBot\nDisallow: /\n"
+    body = (
+        "User-agent: a\nCrawl-delay: 3\nSitemap: https://example.org/s.xml\nfoo: bar\nUser-agent: GPTBot\nDisallow: /\n"
+    )
     assert ask(body, "a", "/") is not None
     assert ask(body, "GPTBot", "/") is not None
 
 
 @pytest.mark.parametrize(
-    "line", ["Disallow:/x", "disallow : /x", "\tDISALLOW: /x # why", "Dissallow: /x", "Disallow /x", "Disallow: x", "Disallow: */x"]
+    "line",
+    [
+        "Disallow:/x",
+        "disallow : /x",
+        "\tDISALLOW: /x # why",
+        "Dissallow: /x",
+        "Disallow /x",
+        "Disallow: x",
+        "Disallow: */x",
+    ],
 )
 def test_spellings_of_a_disallow(line: str) -> None:
     assert ask(f"User-agent: *\n{line}\n", "GPTBot", "/x") is not None
 
 
-@pytest.mark.parametrize("line", ["Disallow:", "Allow: /x", "Disallow", "Noindex: /x", "# Disallow: /x", "Disallow: /X"])
+@pytest.mark.parametrize(
+    "line", ["Disallow:", "Allow: /x", "Disallow", "Noindex: /x", "# Disallow: /x", "Disallow: /X"]
+)
 def test_not_a_disallow(line: str) -> None:
     assert ask(f"User-agent: *\n{line}\n", "GPTBot", "/x") is None
 
@@ -91,7 +106,9 @@ def test_rules_before_any_agent_are_nobodys() -> None:
 @pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b"\xef\xbb", b"\xef"])
 @pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n"])
 def test_byte_order_marks_and_line_ends(mark: bytes, end: bytes) -> None:
-    assert ask(mark + end.join([b"User-agent: GPTBot", b"Disallow: /x", b""]), "GPTBot", "/x") == Denial("GPTBot", 2, "Disallow: /x")
+    assert ask(mark + end.join([b"User-agent: GPTBot", b"Disallow: /x", b""]), "GPTBot", "/x") == Denial(
+        "GPTBot", 2, "Disallow: /x"
+    )
 
 
 def test_longest_path_wins_and_allow_on_a_tie() -> None:
@@ -126,7 +143,7 @@ def test_longest_path_wins_and_allow_on_a_tie() -> None:
         ("/", "/robots.txt?x", False),
     ],
 )
-def test_percent_encoding(rule: str, path: str, denied: bool) -> None:
+def test_percent_encoding(rule: str, path: str, *, denied: bool) -> None:
     body = f"User-agent: *\nDisallow: {rule}\n".encode("utf-8", "surrogateescape")
     assert (ask(body, "GPTBot", path) is not None) == denied
 
@@ -148,7 +165,7 @@ def test_percent_encoding(rule: str, path: str, denied: bool) -> None:
         ("User-agent: *\nDisallow: /".encode("utf-16"), False),
     ],
 )
-def test_what_is_a_robots_file_at_all(body: bytes, parsable: bool) -> None:
+def test_what_is_a_robots_file_at_all(body: bytes, *, parsable: bool) -> None:
     assert parse(body).parsable is parsable
 
 
@@ -188,13 +205,25 @@ def test_order_of_groups_is_no_matter(groups: list[str]) -> None:
 
 
 def test_agent_tokens() -> None:
-    assert [agent_token(name) for name in ("CCBot/2.0", "*", "Kangaroo Bot", " GPTBot ")] == ["ccbot", "*", "kangaroo", "gptbot"]
+    assert [agent_token(name) for name in ("CCBot/2.0", "*", "Kangaroo Bot", " GPTBot ")] == [
+        "ccbot",
+        "*",
+        "kangaroo",
+        "gptbot",
+    ]
     assert agent_token("Mozilla/5.0 (compatible; GPTBot/1.1; +https://openai.com/gptbot)") == "gptbot"
 
 
 # Vectors in which the suite asks for what RFC 9309 does not say, or says otherwise.
 DISAGREE = {
-    "rfc9309: an escaped octet equals the plain one (2.2.2), Google's parser knows one direction": (63, 65, 66, 1786, 1788, 1789),
+    "rfc9309: an escaped octet equals the plain one (2.2.2), Google's parser knows one direction": (
+        63,
+        65,
+        66,
+        1786,
+        1788,
+        1789,
+    ),
     "an agent with a space in its name is a group of its own for Google": (40, 182, 1809),
     "rfc9309: /robots.txt is always allowed (2.2.2)": (1869, 1875, 1879, 2020),
     "a declared token is matched in full too: AB42bot": (1876, 1877),
@@ -214,7 +243,11 @@ def test_conformance(data: Path) -> None:
     with (data / "robots" / "conformance_public.jsonl").open() as lines:
         for line in lines:
             row = json.loads(line)
-            body = base64.b64decode(row["robots_b64"]) if "robots_b64" in row else row["robots"].encode("utf-8", "surrogatepass")
+            body = (
+                base64.b64decode(row["robots_b64"])
+                if "robots_b64" in row
+                else row["robots"].encode("utf-8", "surrogatepass")
+            )
             good = (ask(body, row["agent"], target_of(row["full_url"])) is None) == row["allowed"]
             if not good:
                 wrong.add(int(row["id"].removeprefix("rb")))

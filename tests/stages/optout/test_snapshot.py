@@ -1,0 +1,203 @@
+"""Snapshots: every format yields the same answers, and broken bytes are counted."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import json
+import zlib
+from collections import Counter
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from fastwarc.stream_io import BrotliWriter
+
+from lauter.stages.optout.snapshot import Fetched, parse_time, read_snapshot
+
+BODY = b"User-agent: *\nDisallow: /\n"
+TIME = int(datetime(2025, 1, 31, 12, tzinfo=UTC).timestamp())
+HEAD = "WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:{}>\r\nWARC-Date: 2025-01-31T12:00:00Z\r\n"
+
+
+def record(url: str, http: bytes, extra: str = "") -> bytes:
+    head = HEAD.format("00000000-0000-0000-0000-000000000000") + f"WARC-Target-URI: {url}\r\n{extra}"
+    head += f"Content-Type: application/http; msgtype=response\r\nContent-Length: {len(http)}\r\n\r\n"
+    return head.encode() + http + b"\r\n\r\n"
+
+
+def http(body: bytes = BODY, status: str = "200 OK", *headers: str) -> bytes:
+    return "\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode() + body
+
+
+def brotli(body: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with BrotliWriter(buffer) as writer:
+        writer.write(body)
+    return buffer.getvalue()
+
+
+def read(path: Path) -> tuple[list[Fetched], Counter[str]]:
+    counts: Counter[str] = Counter()
+    return list(read_snapshot(str(path), counts)), +counts
+
+
+@pytest.mark.parametrize("suffix", ["warc", "warc.gz"])
+def test_warc(tmp_path: Path, suffix: str) -> None:
+    records = [
+        record("https://a.example/robots.txt", http()),
+        record("https://a.example/robots.txt?x", http(b"", "404 Not Found")),
+        record("<https://b.example/robots.txt>", http(b"", "301 Moved", "Location: https://a.example/robots.txt")),
+        record("https://a.example/index.html", http(b"page")),
+        record("dns:a.example", http(b"")),
+        record("https://c.example/robots.txt", http(), "WARC-Truncated: length\r\n"),
+    ]
+    path = tmp_path / f"robots.{suffix}"
+    path.write_bytes(b"".join(gzip.compress(r) if suffix.endswith("gz") else r for r in records))
+    answers, counts = read(path)
+    assert answers == [
+        Fetched("https://a.example", 200, TIME, BODY),
+        Fetched("https://a.example", 404, TIME, b""),
+        Fetched("https://b.example", 301, TIME, b"", "https://a.example/robots.txt"),
+        Fetched("https://c.example", 200, TIME, BODY, truncated=True),
+    ]
+    assert counts == {"records": 4, "not_robots": 2}
+
+
+@pytest.mark.parametrize(
+    ("block", "body"),
+    [
+        (http(gzip.compress(BODY), "200 OK", "Content-Encoding: gzip"), BODY),
+        (http(zlib.compress(BODY), "200 OK", "content-encoding: deflate"), BODY),
+        (http(zlib.compress(BODY, wbits=-15), "200 OK", "Content-Encoding: deflate"), BODY),
+        (
+            http(base64.b64decode("ixKAVXNlci1hZ2VudDogKgpEaXNhbGxvdzogLwoD")[0:0], "200 OK", "Content-Encoding: br"),
+            b"",
+        ),
+        (http(BODY, "200 OK", "Content-Encoding: gzip"), BODY),
+        (
+            http(b"5\r\nUser-\r\n15\r\nagent: *\nDisallow: /\n\r\n0\r\n\r\n", "200 OK", "Transfer-Encoding: chunked"),
+            BODY,
+        ),
+        (http(BODY, "200 OK", "Transfer-Encoding: chunked"), BODY),
+        (http(gzip.compress(BODY)[:-9], "200 OK", "Content-Encoding: gzip"), None),
+        (http(b"\xff\xfe\x00", "200 OK", "Content-Encoding: gzip"), None),
+        (http(b"ff\r\nUser-", "200 OK", "Transfer-Encoding: chunked"), None),
+        (b"no HTTP at all", None),
+        (b"HTTP/1.1 200 OK\r\nno end", None),
+    ],
+)
+def test_codings_and_damage(tmp_path: Path, block: bytes, body: bytes | None) -> None:
+    path = tmp_path / "robots.warc.gz"
+    path.write_bytes(gzip.compress(record("https://a.example/robots.txt", block)))
+    (answer,), counts = read(path)
+    assert answer.broken == (body is None)
+    assert counts["broken"] == (body is None)
+    assert answer.body == (body or b"")
+
+
+def test_a_corrupt_member_costs_itself_alone(tmp_path: Path) -> None:
+    members = [bytearray(gzip.compress(record(f"https://h{i}.example/robots.txt", http()))) for i in range(9)]
+    for i in range(len(members[4])):
+        members[4][i] ^= 0x55
+    path = tmp_path / "robots.warc.gz"
+    path.write_bytes(b"".join(members))
+    answers, counts = read(path)
+    assert [a.origin for a in answers] == [f"https://h{i}.example" for i in range(9) if i != 4]
+    assert counts["broken"] >= 1
+
+
+def test_a_file_that_ends_early_is_broken(tmp_path: Path) -> None:
+    whole = record("https://a.example/robots.txt", http(b"User-agent: *\n" + b"Allow: /x\n" * 500 + b"Disallow: /\n"))
+    path = tmp_path / "robots.warc"
+    path.write_bytes(whole[:-2000])
+    (answer,), counts = read(path)
+    assert answer.broken
+    assert counts["broken"] == 1
+
+
+def test_rows(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"origin": "https://a.example", "status": 200, "fetched_at": "2025-01-31T12:00:00Z", "body": BODY.decode()},
+        {
+            "robots_url": "http://b.example:8080/robots.txt",
+            "origin": "mirror@1:path",
+            "http_status": "404",
+            "fetched": TIME,
+        },
+        {
+            "domain": "C.example",
+            "status": None,
+            "fetched_at": "2025-01-31",
+            "body_b64": base64.b64encode(b"\xff").decode(),
+        },
+        {"domain": "d.example", "error": "timed out"},
+        {"domain": "e.example", "body_b64": "%%%"},
+        {"domain": "f.example", "status": 301, "location": "https://a.example/robots.txt"},
+        {"domain": "not a host"},
+        {"status": 200},
+    ]
+    path = tmp_path / "robots.jsonl.gz"
+    path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode() + b"\n{broken\n[]\n"))
+    answers, counts = read(path)
+    assert answers == [
+        Fetched("https://a.example", 200, TIME, BODY),
+        Fetched("http://b.example:8080", 404, TIME, None),
+        Fetched("https://c.example", None, TIME - 12 * 3600, b"\xff"),
+        Fetched("https://d.example", None, None, None),
+        Fetched("https://e.example", None, None, b"", broken=True),
+        Fetched("https://f.example", 301, None, None, "https://a.example/robots.txt"),
+    ]
+    assert counts == {"records": 6, "no_origin": 2, "broken": 3, "undated": 3}
+
+
+def test_a_cut_gzip_keeps_what_can_be_read(tmp_path: Path) -> None:
+    lines = b"".join(
+        json.dumps({"domain": f"h{i}.example", "body": str(hash(i))}).encode() + b"\n" for i in range(2000)
+    )
+    path = tmp_path / "robots.jsonl.gz"
+    path.write_bytes(gzip.compress(lines)[:-500])
+    answers, counts = read(path)
+    assert 0 < len(answers) < 2000
+    assert counts["broken"] >= 1
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_parquet(tmp_path: Path, unit: str) -> None:
+    path = tmp_path / "robots.parquet"
+    table = pa.table(
+        {
+            "domain": pa.array(["a.example", "b.example"]),
+            "content": pa.array([BODY, None], pa.binary()),
+            "fetched_at": pa.array([TIME, None], pa.timestamp("s")).cast(pa.timestamp(unit)),
+            "unrelated": pa.array([1, 2]),
+        }
+    )
+    pq.write_table(table, path, version="2.6")
+    answers, _ = read(path)
+    assert answers == [Fetched("https://a.example", None, TIME, BODY), Fetched("https://b.example", None, None, None)]
+
+
+def test_unreadable_inputs(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"\.warc"):
+        read(tmp_path / "robots.txt")
+    pq.write_table(pa.table({"text": ["x"]}), tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match="domain"):
+        read(tmp_path / "a.parquet")
+    with pytest.raises(FileNotFoundError):
+        read(tmp_path / "none.warc.gz")
+
+
+def test_times() -> None:
+    day = int(datetime(2025, 1, 31, tzinfo=UTC).timestamp())
+    assert parse_time("2025-01-31") == day
+    assert parse_time("2025-01-31", end_of_day=True) == day + 86399
+    assert parse_time(date(2025, 1, 31), end_of_day=True) == day + 86399
+    assert parse_time("2025-01-31T01:00:00+01:00", end_of_day=True) == day
+    assert parse_time(datetime(2025, 1, 31)) == day
+    assert parse_time(float(day)) == day
+    nothing: list[object] = ["soon", None, True, [], 1e30, "9999-99-99"]
+    assert [parse_time(value) for value in nothing] == [None] * 6
