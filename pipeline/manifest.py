@@ -13,9 +13,11 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
+from pyarrow import fs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lauter.pipeline import schema
@@ -38,6 +40,8 @@ class SourceSection(_Section):
     kind: str
     paths: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     """Paths or globs, local (relative to the manifest) or s3://. `**` crosses folders."""
+    exclude: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Globs of file names (without folder) that are left out."""
     optional: bool = False
     """Whether the build goes on, and says so, where no file is found."""
     options: dict[str, Any] = {}
@@ -250,7 +254,13 @@ def _source(
             continue
         if not found and not section.optional:
             problems.append(document.problem((*location, "paths", index), f"no file matches {pattern!r}"))
-        files.update({file.uri: file for file in found})
+        files.update(
+            {
+                file.uri: file
+                for file in found
+                if not any(fnmatchcase(file.uri.rsplit("/", 1)[-1], pattern) for pattern in section.exclude)
+            }
+        )
     source = Source(
         name=section.name,
         kind=section.kind,
@@ -284,10 +294,6 @@ def expand_paths(pattern: str, folder: Path) -> list[FileStat]:
 
 
 def _expand_s3(pattern: str) -> list[FileStat]:
-    from fnmatch import fnmatchcase
-
-    from pyarrow import fs
-
     system, path = filesystem(pattern)
     fixed = path.split("*", 1)[0].split("?", 1)[0].split("[", 1)[0]
     if fixed == path:

@@ -82,7 +82,8 @@ class BuildProgress(Observer):
         if task.step == "documents":
             self._running[task.name] = task
         if not self._console.is_terminal and task.step == "documents":
-            self._console.print(f"{task.name} ({self._input_bytes.get(task.name, 0) / 1e6:.1f} MB)", highlight=False)
+            size = self._input_bytes.get(task.name, 0) / 1e6
+            self._console.print(f"{task.name} ({size:.1f} MB)", highlight=False, soft_wrap=True)
 
     def ended(self, name: str, result: Result | None, *, cached: bool) -> None:
         """Advance the step's bar and the sums."""

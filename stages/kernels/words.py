@@ -68,16 +68,18 @@ def text_buffers(array: pa.Array[Any]) -> TextBuffers:
     if array.null_count:
         array = array.fill_null(b"" if pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type) else "")
     _, offset_buffer, data_buffer = array.buffers()
-    if len(array) == 0 or offset_buffer is None:
-        return TextBuffers(np.zeros(len(array) + 1, np.int64), np.zeros(0, np.uint8))
-    offsets = _view(offset_buffer, width)[array.offset : array.offset + len(array) + 1]
-    data = _view(data_buffer, np.dtype(np.uint8)) if data_buffer is not None else np.zeros(0, np.uint8)
-    return TextBuffers(offsets.astype(np.int64, copy=False), data)
+    data = _view(data_buffer, np.dtype(np.uint8))
+    offsets = np.zeros(1, np.int64)
+    if len(array):
+        offsets = _view(offset_buffer, width)[array.offset : array.offset + len(array) + 1].astype(np.int64, copy=False)
+    # Always read-only: numba compiles anew for an array that is not, and an empty batch would cost seconds.
+    offsets.flags.writeable = data.flags.writeable = False
+    return TextBuffers(offsets, data)
 
 
-def _view(buffer: pa.Buffer, dtype: np.dtype[Any]) -> NDArray[Any]:
+def _view(buffer: pa.Buffer | None, dtype: np.dtype[Any]) -> NDArray[Any]:
     # Arrow's buffers speak the buffer protocol; before Python 3.12 no type can say so.
-    return np.frombuffer(cast(bytes, buffer), dtype)
+    return np.frombuffer(b"" if buffer is None else cast(bytes, buffer), dtype)
 
 
 @kernel

@@ -214,14 +214,14 @@ def rules_array(rows: Sequence[Sequence[RuleSet]]) -> pa.LargeListArray:
 def decide(sets: Sequence[RuleSet], target: str) -> Denial | None:
     """The first denial of a target (path and query) by the sets of one file; None where none denies it.
 
-    Raises `TimeoutError` if the rules cannot be matched within STEP_LIMIT comparisons.
+    Raises `ValueError` if the rules cannot be matched within STEP_LIMIT comparisons.
     """
     if not sets:
         return None
     table = RuleTable.of(rules_array([sets]))
     rule = int(table.denials(np.zeros(1, np.int64), [target])[0])
     if rule == OVER_LIMIT:
-        raise TimeoutError(f"rules need more than {STEP_LIMIT} comparisons for {target[:80]!r}")
+        raise ValueError(f"rules need more than {STEP_LIMIT} comparisons for {target[:80]!r}")
     if rule < 0:
         return None
     agent, line, text = table.evidence(pa.array([rule], pa.int64()))

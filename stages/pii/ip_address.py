@@ -21,15 +21,15 @@ IPV6_PATTERN = (
 """Text in the form of RFC 4291, section 2.2; the parser decides."""
 
 _SPECIAL_IPV4 = tuple(
-    ipaddress.IPv4Network(network)
+    (int(ipaddress.IPv4Network(network).network_address), int(ipaddress.IPv4Network(network).netmask))
     for network in (
         *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
         *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24"),
         *("203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
     )
 )
-"""IANA IPv4 Special-Purpose Address Registry (RFC 6890) and multicast (RFC 5771). Written out because the answer of
-`ipaddress.is_global` changed between releases of Python 3.11."""
+"""IANA IPv4 Special-Purpose Address Registry (RFC 6890) and multicast (RFC 5771), as (network, mask). Written out
+because the answer of `ipaddress.is_global` changed between releases of Python 3.11."""
 
 _SPECIAL_IPV6_PREFIXES = ("2001:db8::/32", "2001:10::/28", "2001:20::/28", "3fff::/20")
 _SPECIAL_IPV6 = tuple(ipaddress.IPv6Network(network) for network in _SPECIAL_IPV6_PREFIXES)
@@ -43,20 +43,20 @@ SMALL = (32, 32, 100, 100)
 """Four numbers below these are taken for a version unless a cue says address: 32 * 32 * 100 * 100 / 2 ** 32 = 0.24 % of
 all addresses look like that, and nearly all four-part versions do."""
 
+_CUE_LENGTH = 40
+"""Cues are looked for in this many code points before a quad."""
 _VERSION_CUE = re.compile(
     r"(?:\b(?:versions?|ver|v|releases?|rel|revision|rev|builds?|firmware|driver|standards?|sections?|sec|sect|chapter|"
     r"clause|article|paragraph|para|appendix|annex|item|table|figure|fig|step|exercise|theorem|lemma|definition|"
     r"example|versi[oó]n|versione|vers[aã]o|versie|wersja|wersji|verze|verzió|sürüm|версия|версии|версію|abschnitt|"
-    r"kapitel|artikel|cap[ií]tulo|chapitre|раздел|глава|пункт)\b|版本|バージョン|버전|版|§)[\s.:#=(\"'v-]*\Z|"
+    r"kapitel|artikel|cap[ií]tulo|chapitre|раздел|глава|пункт)\b|版本|バージョン|버전|版|§)[\s.:#=(\"'v-]{0,8}\Z|"
     r"\b(?:bump|upgrad|updat|downgrad)(?:es?|ed|ing)?(?: [\w.+-]+)? (?:to|from) \Z",
-    re.IGNORECASE,
 )
 _ADDRESS_CUE = re.compile(
     r"(?:(?<![A-Za-z])(?:ips?|ipv4|ip4|inet|ip-?addr|addr|address(?:es)?|adresse|indirizzo|direcci[oó]n|hosts?|hostname|"
     r"servers?|gateway|dns|nameservers?|netmask|subnet|proxy|clients?|remote|peers?|ping|traceroute|ssh|telnet|"
     r"connect(?:ed|ing)?|whois|endpoint|banned|blocked|user|visitor)(?![A-Za-z])|адрес|地址|アドレス)[^\n]{0,24}\Z|"
     r"(?:://|@|\[|\bfrom )\Z",
-    re.IGNORECASE,
 )
 _COMPARISON = re.compile(r"[<>=!~]=\s*\Z|(?:\A|[\s(\"'])[A-Za-z][\w.+-]*[/-]\Z")
 """`package>=`, and the product token before a slash (RFC 9110, section 10.1.5) or a dash."""
@@ -101,7 +101,8 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     (True, False)
     """
     if isinstance(address, ipaddress.IPv4Address):
-        return not any(address in network for network in _SPECIAL_IPV4)
+        number = int(address)
+        return not any(number & mask == network for network, mask in _SPECIAL_IPV4)
     if any(address in network for network in _EMBEDDED_IPV4):
         return is_public(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
     return address in _GLOBAL_UNICAST and not any(address in network for network in _SPECIAL_IPV6)
@@ -114,7 +115,8 @@ def is_version(before: str, match: str, after: str) -> bool:
     (True, False)
     """
     quad, _, prefix = match.partition("/")
-    if _VERSION_CUE.search(before) or _COMPARISON.search(before):
+    words = before[-_CUE_LENGTH:].lower()
+    if _VERSION_CUE.search(words) or _COMPARISON.search(before):
         return True
     if _DEBIAN.match(after) and _PACKAGE.search(before):
         return True
@@ -123,6 +125,6 @@ def is_version(before: str, match: str, after: str) -> bool:
     small = not reserved and all(octet < bound for octet, bound in zip(octets, SMALL, strict=True))
     if _REVISION.match(after) and (small or after[1:2].isalpha()):
         return True
-    if prefix or _ADDRESS_CUE.search(before) or _PORT_OR_PREFIX.match(after):
+    if prefix or _ADDRESS_CUE.search(words) or _PORT_OR_PREFIX.match(after):
         return False
     return small

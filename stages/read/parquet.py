@@ -72,7 +72,7 @@ class ParquetReader:
                 for batch in self._batches(table, group):
                     for row in self._rows(batch.slice(0, last - index), index, file):
                         yield from rows.add(row)
-                    index = min(index + batch.num_rows, last)
+                        index += 1
             except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError):
                 if watched.failure is not None:
                     raise
@@ -108,12 +108,13 @@ class ParquetReader:
 
     def _rows(self, batch: pa.RecordBatch, first: int, file: str) -> Iterator[Row]:
         names = self._columns
-        texts = _texts(_column(batch, names.text), batch.num_rows)
+        texts = _bytes(_column(batch, names.text), batch.num_rows)
         identifiers = _values(batch, names.id)
         urls = _values(batch, names.url)
         dates = _values(batch, names.date)
-        for index, text in enumerate(texts, first):
+        for index, raw in enumerate(texts, first):
             at = index - first
+            text = None if raw is None else utf8(raw)
             url, date = urls[at], dates[at]
             address = _address(url)
             moment = date if isinstance(date, int) else seconds(_plain(date))
@@ -163,14 +164,13 @@ def _column(batch: pa.RecordBatch, name: str | None) -> pa.Array | None:
     return batch.column(index) if index >= 0 else None
 
 
-def _texts(column: pa.Array | None, count: int) -> list[bytes | None]:
-    """Texts as UTF-8; bytes that are not UTF-8 become U+FFFD."""
+def _bytes(column: pa.Array | None, count: int) -> list[bytes | None]:
+    """Values of a column of text or bytes; nulls if it is neither or not there."""
     if column is None or not _is_text(column.type):
         return [None] * count
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    values: list[bytes | None] = column.cast(pa.large_binary()).to_pylist()
-    return [None if value is None else utf8(value) for value in values]
+    return list(column.cast(pa.large_binary()).to_pylist())
 
 
 def _values(batch: pa.RecordBatch, name: str | None) -> list[object]:
@@ -179,7 +179,7 @@ def _values(batch: pa.RecordBatch, name: str | None) -> list[object]:
     if column is None:
         return [None] * batch.num_rows
     if _is_text(column.type):
-        return list(_texts(column, batch.num_rows))
+        return list(_bytes(column, batch.num_rows))
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         moments = pc.cast(column, pa.timestamp("s", tz=getattr(column.type, "tz", None)), safe=False)
         return list(moments.cast(pa.int64()).to_pylist())

@@ -191,6 +191,8 @@ def test_buffers_are_the_rows_of_any_slice(texts: list[str | None], start: int, 
     offsets, data = words.text_buffers(array)
     assert offsets.dtype == np.int64
     assert len(offsets) == len(array) + 1
+    assert not offsets.flags.writeable
+    assert not data.flags.writeable
     rows = [bytes(data[first:last]).decode() for first, last in pairwise(offsets)]
     assert rows == [text or "" for text in texts[start:]]
 

@@ -156,3 +156,35 @@ def test_international_telephone_numbers(pii: Pii, rows: Callable[[str], Rows]) 
         text = f"call +{row['cc']} {row['example']} now"
         found += (5, len(text) - 4, "phone") in pii.spans(text)
     assert found / len(examples) >= 0.98
+
+
+STOCK = {
+    "EmailRecognizer": "email",
+    "CryptoRecognizer": "crypto",
+    "IbanRecognizer": "iban",
+    "CreditCardRecognizer": "card",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(STOCK))
+def test_what_stock_presidio_finds_is_found(name: str, pii: Pii, rows: Callable[[str], Rows]) -> None:
+    import tldextract
+    from presidio_analyzer import predefined_recognizers
+
+    stock = getattr(predefined_recognizers, name)(supported_language="xx")
+    if name == "EmailRecognizer":
+        offline = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
+        stock.validate_result = lambda text: offline(text).fqdn != ""
+    texts = [row["text"] for file in ("pii/meddocan-test", "pii/presidio-research-synth") for row in rows(file)]
+    texts += [row["gt"].get("text") or "" for row in rows("ground_truth")[::40]]
+    found = missed = 0
+    for text in texts:
+        expected = stock.analyze(text, stock.supported_entities)
+        got = pii.spans(text) if expected else []
+        for result in expected:
+            hit = any(s < result.end and result.start < e and kind == STOCK[name] for s, e, kind in got)
+            found += hit
+            missed += not hit
+    assert found >= {"email": 160, "iban": 11, "card": 44, "crypto": 0}[STOCK[name]]
+    assert missed == 0

@@ -153,7 +153,9 @@ def test_check_names_what_is_missing_and_what_is_there() -> None:
     jsonl().check(io.BytesIO(line))
     parquet().check(io.BytesIO(file))
     for reader, data in ((jsonl(columns=Columns(text="body")), line), (parquet(columns=Columns(text="body")), file)):
-        with pytest.raises(ValueError, match=r"no column 'body' \(columns.text\); the file has 'text', 'id', 'url', 'date'"):
+        with pytest.raises(
+            ValueError, match=r"no column 'body' \(columns.text\); the file has 'text', 'id', 'url', 'date'"
+        ):
             reader.check(io.BytesIO(data))
     jsonl().check(io.BytesIO(b'{"text": "no url, and none was asked for"}'))
     with pytest.raises(ValueError, match=r"'uri' \(columns.url\)"):
@@ -261,6 +263,8 @@ def test_seconds(text: str, expected: str) -> None:
     assert seconds(text) == int(datetime.fromisoformat(expected).replace(tzinfo=UTC).timestamp())
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2024-13-01", "2009-03-65T08:43:19-0800", "20240518", "2024-05-18T25:00"])
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "2024-13-01", "2009-03-65T08:43:19-0800", "20240518", "2024-05-18T25:00"]
+)
 def test_dates_that_are_none(text: str) -> None:
     assert seconds(text) is None
