@@ -76,7 +76,8 @@ def _body(record: Record, site: Site) -> bytes:
     text = template.render(
         site=site, charset=record.charset, title=heading[1] if heading else site.name, main=main.rstrip()
     )
-    return text.encode(record.charset)
+    # What the encoding lacks (the © of the footer) is written as a character reference, as web servers' authors do.
+    return text.encode(record.charset, "xmlcharrefreplace")
 
 
 def _message(status: int, headers: dict[str, str], body: bytes) -> bytes:

@@ -21,8 +21,8 @@ from typing import BinaryIO
 from lauter.stages.extract import wire
 
 _HOLD_S = 0.02
-"""Answers are held back this long, since each write wakes the parent (about 40 us, a tenth of resiliparse's work on a
-small page). What is lost when a page kills the child is asked again."""
+"""Answers are held back this long, since each write wakes the parent: some 40 us, a tenth of resiliparse's work on a
+small page. What is lost when a page kills the child is asked again."""
 _PARENT_CHECK_S = 5.0
 """How often an idle child looks whether its parent lives. End of input says so at once, unless another process
 inherited the pipe."""

@@ -9,8 +9,8 @@ from lauter.stages.kernels.compile import kernel
 
 STEP_LIMIT = 50_000_000
 """Byte comparisons spent on one URL (about 40 ms) after which the file counts as unparsable. Of 1.5 million pairs of
-2,834 real files and URLs of up to 2,000 bytes three needed over 1,000,000 and none 5,000,000. It bounds hostile patterns
-(`/*a*a*a…$`) by a count, not by a clock, so that a rerun decides the same."""
+2,834 real files and URLs of up to 2,000 bytes three needed over 1,000,000 and none 5,000,000. It bounds hostile
+patterns (`/*a*a*a…$`) by a count, not by a clock, so that a rerun decides the same."""
 
 NO_DENIAL = -1
 """No set of rules denies the target."""

@@ -189,7 +189,7 @@ def rule_sets(robots: Robots, agents: Sequence[str], reading: Reading = "rfc9309
     found = []
     for indices, agent in named.items():
         rules = _deciding_order([line for i in indices for line in robots.groups[i].lines])
-        if any(not rule.allow for rule in rules):
+        if rules:
             found.append(RuleSet(agent, rules))
     if reading == "strict":
         from lauter.stages.optout.first_match import first_match_sets
@@ -269,6 +269,8 @@ def _deciding_order(lines: list[Line]) -> tuple[Rule, ...]:
                 folder = rule._replace(path=form[: index.start() + 1], anchored=True)
                 ranked.append((-len(folder.path) - 1, False, line.number, folder))
     ranked.sort(key=lambda item: (item[0], item[1], item[2], item[3].path))
+    while ranked and ranked[-1][3].allow:
+        ranked.pop()  # What no rule denies is allowed anyway.
     return tuple(item[3] for item in ranked)
 
 

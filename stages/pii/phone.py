@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from lauter.stages.pii.candidates import PHONE_DIGITS
+
 INTERNATIONAL = "ZZ"
 """The region of a number that names its own country (CLDR: unknown region)."""
-DIGITS = 7
-"""Shorter numbers are not looked for: the plans of Germany and Austria allow four digits, which is a year."""
-
 _DIGITS = re.compile("[0-9]")
 _YEAR = "(?:19|20)[0-9]{2}"
 _DATE = re.compile(
@@ -19,8 +18,8 @@ _DECIMAL = re.compile(r"\(?[0-9]\.[0-9]{4,}\Z")
 
 
 def refine_international(_before: str, match: str, _after: str) -> tuple[int, int] | None:
-    """Take a number with a country code and at least `DIGITS` digits."""
-    return (0, len(match)) if len(_DIGITS.findall(match)) >= DIGITS and "+" in match else None
+    """Take a number with a country code and at least `PHONE_DIGITS` digits."""
+    return (0, len(match)) if len(_DIGITS.findall(match)) >= PHONE_DIGITS and "+" in match else None
 
 
 def refine_national(before: str, match: str, after: str) -> tuple[int, int] | None:
@@ -29,7 +28,7 @@ def refine_national(before: str, match: str, after: str) -> tuple[int, int] | No
     On 52 MB of real pages these were half of what the German, Austrian, Swiss, British, French, Spanish, Italian and US
     plans took for numbers ("05.11.2014 18" is valid in Germany).
     """
-    if len(_DIGITS.findall(match)) < DIGITS or _DATE.search(match) or _DECIMAL.match(match):
+    if len(_DIGITS.findall(match)) < PHONE_DIGITS or _DATE.search(match) or _DECIMAL.match(match):
         return None
     if re.search(r"[0-9][.,:/-]\Z|[/=]\Z", before) or re.match(r"[.,:/-]?[0-9]|[/.]\w", after):
         return None

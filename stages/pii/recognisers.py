@@ -30,9 +30,7 @@ def recognisers(
     Raises:
         ValueError: an entity or a region is unknown.
     """
-    unknown = sorted(set(entities) - set(ENTITIES))
-    if unknown:
-        raise ValueError(f"unknown entities {', '.join(unknown)}; known are {', '.join(ENTITIES)}")
+    check(entities)
     build: dict[str, Callable[[], list[Recogniser]]] = {
         "iban": _iban,
         "card": _card,
@@ -46,6 +44,17 @@ def recognisers(
         if entity in entities:
             found += build[entity]() if entity in build else _national_id(entity)
     return found
+
+
+def check(entities: tuple[str, ...]) -> None:
+    """Refuse names that are not in `ENTITIES`.
+
+    Raises:
+        ValueError: there are such names.
+    """
+    unknown = sorted(set(entities) - set(ENTITIES))
+    if unknown:
+        raise ValueError(f"unknown entities {', '.join(unknown)}; known are {', '.join(ENTITIES)}")
 
 
 def _pattern_recogniser(entity: str, patterns: tuple[str, ...]) -> PatternSource:

@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from lauter.pipeline import schema
 from lauter.pipeline.contract import Reason, StageConfig, StageContext, Verdict
 from lauter.stages.pii.finding import find
 from lauter.stages.pii.recogniser import Recogniser
-from lauter.stages.pii.recognisers import recognisers
+from lauter.stages.pii.recognisers import check, recognisers
 from lauter.stages.pii.spans import code_points, rewrite
 
 
@@ -29,12 +29,19 @@ class PiiConfig(StageConfig):
     one, and tutorials are full of them."""
     phone_regions: tuple[str, ...] = Field(default=(), strict=False)
     """Regions (ISO 3166-1 alpha-2) whose national telephone numbers are looked for. Numbers with a country code (+41 …)
-    are always found where `phone` is among the entities."""
+    are always found where `phone` is among the entities. None by default: read by eye, 171 of 171 numbers with country
+    code in 52 MB of real pages were telephone numbers, but only about nine in ten of those without."""
     max_candidates_per_document: int = Field(default=100_000, ge=1)
     """Places to look at in one document. A document with more of them is dropped (`pii-unchecked`): it cannot be
     cleaned in bounded time, and an unclean one must not pass."""
     max_spans_per_1000_chars: int | None = Field(default=None, ge=0)
     """Drop a document with more placeholders than this per 1,000 code points (`pii-too-dense`); off by default."""
+
+    @field_validator("entities")
+    @classmethod
+    def _known(cls, entities: tuple[str, ...]) -> tuple[str, ...]:
+        check(entities)
+        return entities
 
 
 class Pii:
@@ -57,7 +64,7 @@ class Pii:
         """Build the recognisers; imports Presidio and with it spaCy (seconds).
 
         Raises:
-            ValueError: an entity or a region is unknown.
+            ValueError: a region has no numbering plan.
         """
         self._recognisers = recognisers(
             self._config.entities,

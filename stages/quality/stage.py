@@ -57,7 +57,7 @@ class Quality:
         if self._stop_words is None:
             raise RuntimeError("open() comes before apply()")
         hashes, spans_of = self._stop_words
-        languages = batch.column(LANGUAGE)
+        languages = batch.column(LANGUAGE).cast(pa.string())
         spans = np.zeros((batch.num_rows, 2), np.int64)
         for language in languages.unique().to_pylist():
             if language in spans_of:
@@ -96,7 +96,7 @@ class Quality:
             return settings, setting
         if LANGUAGE not in scores.schema.names:
             raise ValueError("quality thresholds by language need the column `language` beside the scores")
-        languages = scores.column(LANGUAGE)
+        languages = scores.column(LANGUAGE).cast(pa.string())
         for language in languages.unique().drop_null().to_pylist():
             own = by_language.get(language) or by_language.get(language.partition("_")[0])
             if own is not None:

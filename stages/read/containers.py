@@ -19,8 +19,8 @@ BLOCK = 4 << 20
 """Bytes per read from the file: large, since it may lie in an object store."""
 
 PLAIN_PIECE = 1 << 20
-FEED = 16 << 10
-"""Compressed bytes given to zlib at a time; deflate expands at most 1032-fold, so a bomb's piece stays under 17 MB."""
+FEED = 4 << 10
+"""Compressed bytes given to zlib at a time; deflate expands at most 1032-fold, so a bomb's piece stays near 4 MB."""
 
 WHOLE_TEXT = 16 << 20
 """Inflated bytes up to which a member is inflated at one go."""

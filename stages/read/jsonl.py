@@ -17,7 +17,7 @@ from lauter.pipeline import identity
 from lauter.pipeline.contract import FileCount, ReadBatch, Reason, StageConfig
 from lauter.stages.read import framing
 from lauter.stages.read.columns import REASONS, TableConfig, check_columns, document_id
-from lauter.stages.read.containers import Break, opened
+from lauter.stages.read.containers import Break, Container, opened
 from lauter.stages.read.recount import count_lines
 from lauter.stages.read.rows import Row, Rows, corrupt_row, escaped, seconds
 
@@ -54,7 +54,7 @@ class JsonlReader:
     def check(self, stream: BinaryIO) -> None:
         """Raise `ValueError` if no object of the first hundred lines has the configured columns."""
         found: dict[str, None] = {}
-        for line in islice(_lines(stream, self._config.max_record_bytes), CHECKED_LINES):
+        for line in islice(_lines(opened(stream), self._config.max_record_bytes), CHECKED_LINES):
             value = _object(line.content or b"", line.start == 0)
             found.update(dict.fromkeys(value or ()))
         check_columns(self._columns, found)
@@ -62,12 +62,11 @@ class JsonlReader:
     def read(self, stream: BinaryIO, file: str) -> Iterator[ReadBatch]:
         """Every line that is not blank once, in file order."""
         rows = Rows(file, self.reasons)
-        first = opened(stream).first
-        if first.startswith(framing.FOREIGN):
-            stream.seek(0, 2)
-            yield from rows.add(corrupt_row(self._source, file, 0, stream.tell(), "unsupported-format"))
+        container = opened(stream)
+        if container.first.startswith(framing.FOREIGN):
+            yield from rows.add(corrupt_row(self._source, file, 0, container.size, "unsupported-format"))
         else:
-            for line in _lines(stream, self._config.max_record_bytes):
+            for line in _lines(container, self._config.max_record_bytes):
                 if line.broken:
                     yield from rows.add(corrupt_row(self._source, file, line.start, line.end, "corrupt-range"))
                 elif line.content is None:
@@ -125,13 +124,13 @@ def _object(line: bytes, first: bool) -> dict[str, object] | None:  # noqa: FBT0
     return value if isinstance(value, dict) else None
 
 
-def _lines(stream: BinaryIO, limit: int) -> Iterator[_Line]:
+def _lines(container: Container, limit: int) -> Iterator[_Line]:
     """The lines of a text file of any compression; holds at most `limit` bytes of a line and one piece."""
     start = 0
     parts: list[bytes] = []
     size = 0
     large = blank = False
-    for piece in opened(stream).pieces:
+    for piece in container.pieces:
         if isinstance(piece, Break):
             yield _Line(start, start + size, b"", broken=True)
             return

@@ -185,6 +185,8 @@ def test_thresholds_by_language_change_only_what_they_name() -> None:
     with_language = scores.append_column("language", pa.array(["deu_Latn", "eng_Latn", "deu_Hebr", None]))
     verdict = opened(config).decide(with_language)
     assert verdict.reason.tolist() == [0, 1, 0, 1]
+    encoded = pa.array(["deu_Latn", "eng_Latn", "deu_Hebr", None]).dictionary_encode()
+    assert opened(config).decide(scores.append_column("language", encoded)).reason.tolist() == [0, 1, 0, 1]
     shout = scores_of(["# # # # # # " + text]).append_column("language", pa.array(["deu_Latn"]))
     assert evidence(opened(config).decide(shout), 0)["text"] == "symbol_ratio 0.6000 > 0.1000"
     with pytest.raises(ValueError, match="language"):

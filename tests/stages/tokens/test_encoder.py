@@ -236,7 +236,15 @@ def test_any_tokenizer_with_special_tokens(kind: str, engine: str, tmp_path: Pat
     names = {token["content"]: token["id"] for token in json.loads(path.read_bytes())["added_tokens"]}
     encoder = opened(tokenizer=str(path), bos="<s>", eos="</s>")
     assert encoder.engine == engine
-    texts: list[str | None] = [*CORPUS[:2], "<s>", "a </s> b", "<tool> <s></s>", "x<s>y", "[UNK]", "the fox " * 20 + "dog"]
+    texts: list[str | None] = [
+        *CORPUS[:2],
+        "<s>",
+        "a </s> b",
+        "<tool> <s></s>",
+        "x<s>y",
+        "[UNK]",
+        "the fox " * 20 + "dog",
+    ]
     rows = encode(encoder, texts)
     for row in rows:
         assert [row[0], row[-1]] == [names["<s>"], names["</s>"]]
