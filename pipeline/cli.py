@@ -120,7 +120,7 @@ def build(
 
 
 def _manifest(path: str) -> Any:  # noqa: ANN401 - a Manifest; its import is left to the commands that need it
-    from lauter.pipeline.manifest import load
+    from lauter.pipeline.resolve import load
     from lauter.stages.catalogue import CATALOGUE
 
     return load(path, CATALOGUE)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from lauter import __version__
-from lauter.pipeline.manifest import StageSpec, input_fields
+from lauter.pipeline.manifest import StageSpec
 from lauter.pipeline.report.page import write_report
 from lauter.pipeline.report.summary import summarise
+from lauter.pipeline.resolve import input_fields
 from lauter.pipeline.storage import Output, Storage, StorageError
 from lauter.pipeline.task import Result
 

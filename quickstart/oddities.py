@@ -45,12 +45,12 @@ def _frames() -> bytes:
 
 
 def garbage() -> bytes:
-    """Bytes that are no record and hold none: a chain of SHA-256 digests."""
+    """Bytes that are no record and hold none: a chain of SHA-256 digests, and an empty line as after a record."""
     data = digest = b""
     while len(data) < GARBAGE:
         digest = hashlib.sha256(digest).digest()
         data += digest
-    return data.replace(b"\n", b"\0")[:GARBAGE]
+    return data.replace(b"\n", b"\0")[:GARBAGE] + b"\r\n\r\n"
 
 
 def brotli(data: bytes) -> bytes:

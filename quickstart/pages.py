@@ -51,6 +51,8 @@ class Expected(_Entry):
     reason: str | None = None
     duplicate_of: str | None = None
     """The page (as in `Record.page`) that stays in its place."""
+    language: str | None = None
+    """What the default model takes a kept page for, where that is not the language it is written in."""
     spans: tuple[str, ...] = ()
     """Kinds of personal data that are replaced in a kept page, in order."""
 
@@ -63,7 +65,7 @@ class Record(_Entry):
     scheme: Literal["https", "http"] = "https"
     date: str = "2024-11-05T08:00:00Z"
     language: str | None = None
-    """ISO 639-3 and ISO 15924, for a page that is kept."""
+    """The language it is written in: ISO 639-3 and ISO 15924."""
     status: int = 200
     content_type: str | None = "text/html; charset=utf-8"
     """The HTTP header; None leaves it out."""

@@ -31,7 +31,7 @@ class ExtractConfig(StageConfig):
     """How text is taken from pages."""
 
     backend: Backend = "trafilatura"
-    """`trafilatura` (better text; precision before recall), `trafilatura-balanced` (without that preference), or
+    """`trafilatura` (better text), `trafilatura-precision` (precision before recall, as FineWeb-2 has it), or
     `resiliparse` (about ten times as fast, more boilerplate)."""
     max_html_bytes: int = Field(default=16 << 20, gt=0)
     """Larger HTML payloads end as `html-too-large`."""

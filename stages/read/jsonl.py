@@ -8,7 +8,6 @@ the file, with the unfinished line before it, is one corrupt range.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO, ClassVar, NamedTuple
@@ -24,8 +23,6 @@ from lauter.stages.read.rows import Row, Rows, corrupt_row, escaped, seconds
 BLANKS = b" \t\r"
 CHECKED_LINES = 100
 """Lines that `check` looks at for column names."""
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class _Line(NamedTuple):
@@ -99,10 +96,9 @@ class JsonlReader:
             else:
                 doc_id = document_id(self._source, identifier, None, None, b"")
             return Row(doc_id, line.start, length, address, seconds(date or ""), reason="no-text")
-        encoded = _SURROGATE.sub("\ufffd", _joined_pairs(text)).encode()
-        doc_id = document_id(
-            self._source, identifier, address, _SURROGATE.sub("\ufffd", date) if date else None, encoded
-        )
+        encoded = _utf8(text)
+        dated = _utf8(date).decode() if date else None
+        doc_id = document_id(self._source, identifier, address, dated, encoded)
         return Row(doc_id, line.start, length, address, seconds(date or ""), text=encoded)
 
 
@@ -110,9 +106,12 @@ def _string(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _joined_pairs(text: str) -> str:
-    """Surrogate pairs that stand apart (escaped as two code points) joined; lone ones are left."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace") if _SURROGATE.search(text) else text
+def _utf8(text: str) -> bytes:
+    """The text as UTF-8; surrogates that JSON spells apart are joined, lone ones become U+FFFD."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 def _object(line: bytes, first: bool) -> dict[str, object] | None:  # noqa: FBT001

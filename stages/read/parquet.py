@@ -120,7 +120,7 @@ class ParquetReader:
             moment = date if isinstance(date, int) else seconds(_plain(date))
             row = Row(b"", index, 1, address, moment)
             reason = None
-            if text is None or not text.strip():
+            if not text or text.isspace():
                 reason = "no-text"
             elif len(text) > self._config.max_record_bytes:
                 reason = "record-too-large"

@@ -98,7 +98,7 @@ def _read_sidecar(path: Path) -> Sidecar:
 
 def _made_sidecar(known: Mapping[str, int], tokenizer: Path, bos: str | None, eos: str | None) -> Sidecar:
     if bos is None or eos is None:
-        raise ValueError(f"{tokenizer} has no sidecar.json beside it: name the tokens `bos` and `eos`, or a `sidecar`")
+        raise ValueError(f"{tokenizer}: name its tokens `bos` and `eos`, or a `sidecar`")
     for name in (bos, eos):
         if name not in known:
             raise ValueError(f"{tokenizer} has no token {name!r}")

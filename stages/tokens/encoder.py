@@ -36,7 +36,7 @@ class TokenizerConfig(StageConfig):
     tokenizer: ModelPath | Literal["tekken"] = "tekken"
     """A Hugging Face `tokenizer.json`, or `tekken`: the embedded vocabulary of Mistral-Nemo, 131,072 entries."""
     sidecar: FilePath | None = None
-    """Names of the control tokens; none: `sidecar.json` beside the tokenizer, if it is there."""
+    """Names of the control tokens; `tekken` has its own. It must be named here, so that a changed one is noticed."""
     bos: str | None = None
     """Token before every document, for a tokenizer without a sidecar."""
     eos: str | None = None
@@ -65,9 +65,8 @@ class HuggingFaceEncoder:
         """
         config = self._config
         path = TEKKEN / "tokenizer.json" if config.tokenizer == "tekken" else Path(config.tokenizer)
-        beside = path.with_name("sidecar.json")
-        named = Path(config.sidecar) if config.sidecar else None
-        return load_definition(path, named or (beside if beside.is_file() else None), bos=config.bos, eos=config.eos)
+        own = TEKKEN / "sidecar.json" if config.tokenizer == "tekken" else None
+        return load_definition(path, Path(config.sidecar) if config.sidecar else own, bos=config.bos, eos=config.eos)
 
     @property
     def engine(self) -> EngineName:

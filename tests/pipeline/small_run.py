@@ -13,7 +13,7 @@ import yaml
 from rich.console import Console
 
 from lauter.pipeline.build import BuildOptions, BuildOutcome, build_corpus
-from lauter.pipeline.manifest import load
+from lauter.pipeline.resolve import load
 from tests.pipeline.small_stages import CATALOGUE
 
 COMPARED = ("documents", "scores", "decisions", "ledger", "tokens")

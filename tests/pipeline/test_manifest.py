@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lauter.pipeline.manifest import Manifest, load
+from lauter.pipeline.manifest import Manifest
+from lauter.pipeline.resolve import load
 from lauter.pipeline.yaml_lines import ManifestError
 from tests.pipeline.small_stages import CATALOGUE
 

@@ -176,8 +176,8 @@ def test_a_task_that_fails_is_named_and_the_rest_is_done(tmp_path: Path) -> None
 def test_resume_after_any_number_of_tasks(files: dict[str, str], cut: int, workers: int) -> None:
     """A driver that stops after any task, then starts again, ends where an undisturbed one does."""
     from lauter.pipeline.executors.inline import InlineExecutor
-    from lauter.pipeline.manifest import load
     from lauter.pipeline.plan import Plan
+    from lauter.pipeline.resolve import load
     from lauter.pipeline.run import LazyExecutor, Observer
     from lauter.pipeline.run import build as run_plan
     from lauter.pipeline.task import Task

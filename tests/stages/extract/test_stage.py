@@ -129,7 +129,7 @@ def direct(backend: Backend, pages: Sequence[str]) -> list[str]:
 
     found = []
     for page in pages:
-        text = extract(page, fast=True, favor_precision=True, include_comments=False, deduplicate=False)
+        text = extract(page, fast=True, favor_precision=False, include_comments=False, deduplicate=False)
         found.append(text or "")
     return found
 

@@ -9,10 +9,15 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lauter.pipeline.contract import Reader
+from lauter.stages.read.columns import TableConfig
+from lauter.stages.read.jsonl import JsonlReader
+from lauter.stages.read.parquet import ParquetReader
 from lauter.stages.read.warc import WarcConfig, WarcReader
 from lauter.stages.read.wet import WetReader
 from tests.stages.read.archives import DATA, damaged, folder, http, layouts, record
@@ -171,3 +176,22 @@ def test_law_survives_a_long_fuzz(tmp_path: Path) -> None:
             (tmp_path / f"seed-{seed}-limit-{limit}").write_bytes(data)
             raise
         seed += 1
+
+
+def test_readers_keep_the_contract_and_take_arrow_streams() -> None:
+    config, tables = WarcConfig(), TableConfig()
+    readers: tuple[Reader, ...] = (
+        WarcReader(config, "s"),
+        WetReader(config, "s"),
+        JsonlReader(tables, "s"),
+        ParquetReader(tables, "s"),
+    )
+    assert [reader.name for reader in readers] == ["warc", "wet", "jsonl", "parquet"]
+    draw = random.Random(9)
+    for data in (*draw.sample(SEEDS, 20), *synthetic(draw)):
+        for reader in readers:
+            stream = pa.BufferReader(data)
+            found = [batch.records for batch in reader.read(stream, "file")]
+            assert sum(len(records) for records in found) == reader.count(stream).rows
+            assert found == [batch.records for batch in reader.read(io.BytesIO(data), "file")]
+            assert not stream.closed

@@ -258,14 +258,14 @@ def test_any_tokenizer_with_special_tokens(kind: str, engine: str, tmp_path: Pat
         assert encoder.decode(rows[0]) == texts[0]
 
 
-def test_a_sidecar_beside_the_tokenizer_is_used(tmp_path: Path) -> None:
+def test_a_named_sidecar_is_used(tmp_path: Path) -> None:
     path = trained("bpe", tmp_path)
     given_names = opened(tokenizer=str(path), bos="<s>", eos="</s>")
     for name, content in given_names.files().items():
         (tmp_path / name).write_bytes(content)
-    beside = opened(tokenizer=str(tmp_path / "tokenizer.json"))
-    assert beside.digest() == given_names.digest()
-    assert encode(beside, ["a <s> b"]) == encode(given_names, ["a <s> b"])
+    named = opened(tokenizer=str(tmp_path / "tokenizer.json"), sidecar=str(tmp_path / "sidecar.json"))
+    assert named.digest() == given_names.digest()
+    assert encode(named, ["a <s> b"]) == encode(given_names, ["a <s> b"])
 
 
 def test_the_embedded_tokenizer_is_no_file_called_tekken() -> None:

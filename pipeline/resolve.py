@@ -1,0 +1,274 @@
+"""From YAML to a checked `Manifest`, before any work.
+
+Every stage's parameters are checked by the stage's own model, every path is made absolute and must be there, and every
+column that a stage reads must be written by an earlier one. Anything else is a `ManifestError` with file, line and the
+nearest valid name; all problems are told at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from lauter.pipeline import schema
+from lauter.pipeline.contract import InputFile, StageConfig
+from lauter.pipeline.manifest import (
+    Catalogue,
+    Manifest,
+    ManifestSection,
+    Source,
+    SourceSection,
+    StageSpec,
+    load_target,
+)
+from lauter.pipeline.paths import expand_paths
+from lauter.pipeline.storage import FileStat, open_input
+from lauter.pipeline.yaml_lines import Document, Location, ManifestError
+from lauter.pipeline.yaml_lines import load as load_yaml
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load(path: str, catalogue: Catalogue) -> Manifest:
+    """Read and check a manifest; raises `ManifestError` with every problem found. Writes nothing."""
+    resolver = Resolver(load_yaml(Path(path)), catalogue, Path(path).absolute().parent)
+    manifest = resolver.manifest()
+    if manifest is None or resolver.problems:
+        raise ManifestError(resolver.problems)
+    return manifest
+
+
+@dataclass
+class Resolver:
+    """Checks one document and gathers what is wrong with it."""
+
+    document: Document
+    catalogue: Catalogue
+    folder: Path
+    """Where relative paths start."""
+    problems: list[str] = field(default_factory=list)
+
+    def problem(self, location: Location, message: str) -> None:
+        """Note a problem at a place of the document."""
+        self.problems.append(self.document.problem(location, message))
+
+    def manifest(self) -> Manifest | None:
+        """The whole manifest, or None where the top level itself is wrong."""
+        section = self.validate(ManifestSection, self.document.data, ())
+        if section is None:
+            return None
+        sources = [
+            found for index, source in enumerate(section.sources) if (found := self.source(source, ("sources", index)))
+        ]
+        names = [source.name for source in section.sources]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                self.problem(("sources", index, "name"), f"a source named {name!r} stands above")
+        specs = [spec for index, entry in enumerate(section.stages) if (spec := self.stage(entry, ("stages", index)))]
+        encoder = self.configured("tokenizer", self.catalogue.encoder, section.tokenizer, ("tokenizer",), "")
+        if self.problems or encoder is None:
+            return None
+        has_text = all(load_target(source.target, "").provides_text for source in sources)
+        self.check_order(specs, {"text"} if has_text else set())
+        barriers = [spec for spec in specs if self.is_barrier(spec)]
+        return Manifest(
+            path=self.document.path,
+            name=section.name,
+            seed=section.seed,
+            sources=tuple(sources),
+            stages=tuple(spec for spec in specs if spec not in barriers),
+            barrier=barriers[0] if barriers else None,
+            encoder=encoder,
+            sharding=section.sharding,
+        )
+
+    def is_barrier(self, spec: StageSpec) -> bool:
+        """Whether a stage joins all documents."""
+        return spec.target in self.catalogue.barriers.values()
+
+    def validate(self, model: type[Model], data: object, location: Location) -> Model | None:
+        """A model of the data, or None with the problems noted."""
+        if not isinstance(data, dict):
+            self.problem(location, "expected a mapping of keys to values")
+            return None
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            # A misspelt key comes before the key that is missing because of it, and before what follows from both.
+            order = {"extra_forbidden": 0, "missing": 2, "too_short": 3}
+            for detail in sorted(error.errors(), key=lambda detail: order.get(detail["type"], 1)):
+                where = (*location, *detail["loc"])
+                self.problem(where, explain(model, detail["loc"], detail["type"], detail["msg"]))
+            return None
+
+    def source(self, section: SourceSection, location: Location) -> Source | None:
+        """A source with its files listed and its columns checked against the first of them."""
+        target = self.catalogue.readers.get(section.kind)
+        if target is None:
+            hint = nearest(section.kind, list(self.catalogue.readers))
+            self.problem((*location, "kind"), f"unknown kind {section.kind!r}{hint}")
+            return None
+        config = self.validate(load_target(target, "").Config, section.options, (*location, "options"))
+        if config is None:
+            return None
+        files: dict[str, FileStat] = {}
+        for index, pattern in enumerate(section.paths):
+            found = self.expand(pattern, (*location, "paths", index))
+            if not found and not section.optional:
+                self.problem((*location, "paths", index), f"no file matches {pattern!r}")
+            files |= {file.uri: file for file in found if not _excluded(file, section.exclude)}
+        source = Source(
+            name=section.name,
+            kind=section.kind,
+            target=target,
+            config=config.model_dump(mode="json"),
+            files=tuple(files[uri] for uri in sorted(files)),
+            optional=section.optional,
+        )
+        if source.files:
+            try:
+                with open_input(source.files[0].uri) as stream:
+                    source.make().check(stream)
+            except ValueError as error:
+                self.problem((*location, "options"), str(error))
+        return source
+
+    def expand(self, pattern: str, location: Location) -> list[FileStat]:
+        """The files of a path or glob; a folder or bucket that can't be listed is a problem."""
+        try:
+            return expand_paths(pattern, self.folder)
+        except OSError as error:
+            self.problem(location, f"cannot list {pattern}: {error}")
+            return []
+
+    def stage(self, entry: object, location: Location) -> StageSpec | None:
+        """`name`, `{name: parameters}` or `{use: module:attribute, with: parameters}`."""
+        if isinstance(entry, str):
+            entry = {entry: {}}
+        if not isinstance(entry, dict):
+            self.problem(location, "a stage is a name, or a name with its parameters")
+            return None
+        if "use" in entry:
+            extra = sorted(set(entry) - {"use", "with"})
+            if extra or not isinstance(entry["use"], str) or ":" not in entry["use"]:
+                self.problem(location, "expected `use: module:attribute` and, if wanted, `with:`")
+                return None
+            where = (*location, "with" if "with" in entry else "use")
+            name = entry["use"].partition(":")[2]
+            return self.configured(name, entry["use"], entry.get("with") or {}, where, str(self.folder))
+        if len(entry) != 1:
+            self.problem(location, "a stage has one name; its parameters stand indented below it")
+            return None
+        ((name, parameters),) = entry.items()
+        known = {**self.catalogue.stages, **self.catalogue.barriers}
+        if name not in known:
+            self.problem((*location, name), f"unknown stage{nearest(name, list(known))}")
+            return None
+        return self.configured(name, known[name], parameters or {}, (*location, name), "")
+
+    def configured(
+        self, name: str, target: str, parameters: object, location: Location, python_path: str
+    ) -> StageSpec | None:
+        """A stage with its parameters checked and its input files found."""
+        try:
+            cls = load_target(target, python_path)
+        except (ImportError, AttributeError) as error:
+            self.problem(location, f"cannot import {target}: {error}")
+            return None
+        config = self.validate(cls.Config, parameters, location)
+        if config is None:
+            return None
+        values = config.model_dump(mode="json")
+        embedded = getattr(cls.Config, "embedded", ())
+        inputs: list[FileStat] = []
+        for key, marker in input_fields(cls.Config):
+            given = values[key]
+            resolved: list[str] = []
+            for path in [given] if isinstance(given, str) else given or ():
+                found = [] if path in embedded else self.input_files(path, marker, (*location, key))
+                inputs += found
+                resolved += [path] if path in embedded else [file.uri for file in found]
+            values[key] = next(iter(resolved), given) if isinstance(given, str) else resolved or given
+        return StageSpec(name, target, values, tuple(inputs), python_path)
+
+    def input_files(self, path: str, marker: InputFile, location: Location) -> list[FileStat]:
+        """The files that a stage's parameter names. They are opened by path in every worker, so they must be local."""
+        if "://" in path:
+            self.problem(location, f"{marker.kind} {path!r} must be a local file; copy it to every node first")
+            return []
+        found = self.expand(path, location)
+        if not found:
+            self.problem(location, f"{marker.kind} {path!r} is not there")
+        return found
+
+    def check_order(self, specs: list[StageSpec], given: set[str]) -> None:
+        """What a stage reads must have been written before it; and what joins all documents comes last."""
+        written = (set(schema.RECORD.names) - {"text"}) | given
+        barrier_seen = False
+        for index, spec in enumerate(specs):
+            where: Location = ("stages", index)
+            if any(spec.name == other.name for other in specs[:index]):
+                self.problem(where, f"the stage {spec.name!r} stands twice")
+            if barrier_seen:
+                self.problem(where, "no stage may follow the one that joins all documents; move it up")
+            barrier_seen = barrier_seen or self.is_barrier(spec)
+            cls = spec.load()
+            writes = set() if self.is_barrier(spec) else {*cls.documents.names, *cls.scores.names}
+            for column in cls.reads:
+                # A stage that writes `text` itself, as the extractor does, takes what there is of it.
+                if column not in written and not (column == "text" and "text" in writes):
+                    hint = nearest(column, sorted(written))
+                    self.problem(where, f"reads column {column!r}, which no earlier stage writes{hint}")
+            written |= writes
+        if "text" not in written:
+            self.problem(("stages",), "no stage writes the column 'text'; add `extract`")
+
+
+def _excluded(file: FileStat, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(file.uri.rsplit("/", 1)[-1], pattern) for pattern in patterns)
+
+
+def explain(model: type[BaseModel], location: Location, kind: str, message: str) -> str:
+    """A pydantic error in our words; an unknown key with the nearest valid one."""
+    if kind != "extra_forbidden":
+        return message[0].lower() + message[1:]
+    names = keys_at(model, location[:-1])
+    return f"unknown key{nearest(str(location[-1]), names)}"
+
+
+def keys_at(model: type[BaseModel], location: Location) -> list[str]:
+    """The keys that are valid at a location of nested models."""
+    current: object = model
+    for part in location:
+        if isinstance(part, int):
+            current = get_args(current)[0]
+        elif isinstance(current, type) and issubclass(current, BaseModel):
+            current = current.model_fields[part].annotation
+    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """A hint at the valid name that is meant, or at all of them."""
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; valid are: {', '.join(sorted(names))}"
+
+
+def input_fields(model: type[StageConfig]) -> list[tuple[str, InputFile]]:
+    """The fields of a config that name input files."""
+    found = []
+    for name, info in model.model_fields.items():
+        marks = [mark for mark in info.metadata if isinstance(mark, InputFile)] or _marks(info.annotation)
+        if marks:
+            found.append((name, marks[0]))
+    return found
+
+
+def _marks(annotation: object) -> list[InputFile]:
+    if get_origin(annotation) is Annotated:
+        return [mark for mark in get_args(annotation)[1:] if isinstance(mark, InputFile)]
+    return [mark for part in get_args(annotation) for mark in _marks(part)]
