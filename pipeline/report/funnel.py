@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
 def funnel_rows(summary: Mapping[str, Any], order: Sequence[str]) -> list[dict[str, Any]]:
     """One row a stage, in pipeline order: records that reached it, that it ended, and why."""
-    ended: dict[str, dict[str, int]] = {}
+    ended: dict[str, Counter[str]] = {}
     for item in summary["reasons"]:
-        ended.setdefault(item["stage"], {})[item["reason"]] = item["records"]
+        ended.setdefault(item["stage"], Counter())[item["reason"]] += item["records"]
     left = summary["records"]
     rows = []
     for name in [*order, *sorted(set(ended) - set(order))]:
-        reasons = ended.get(name, {})
+        reasons = dict(ended.get(name, {}))
         gone = sum(reasons.values())
         rows.append({"stage": name, "records": left, "ended": gone, "reasons": reasons})
         left -= gone
@@ -27,14 +29,13 @@ def funnel_rows(summary: Mapping[str, Any], order: Sequence[str]) -> list[dict[s
 def print_funnel(console: Console, corpus: Mapping[str, Any]) -> None:
     """Draw the funnel of a corpus.json."""
     summary = corpus["summary"]
-    table = Table(title=f"{corpus['name']}: {summary['records']:,} records", title_justify="left")
+    table = Table(title=f"{escape(corpus['name'])}: {summary['records']:,} records", title_justify="left")
     for header, justify in (("stage", "left"), ("in", "right"), ("ended", "right"), ("left", "right"), ("why", "left")):
         table.add_column(header, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for row in funnel_rows(summary, corpus["order"]):
         why = ", ".join(f"{name} {count:,}" for name, count in sorted(row["reasons"].items(), key=lambda i: -i[1]))
-        table.add_row(
-            row["stage"], f"{row['records']:,}", f"{row['ended']:,}", f"{row['records'] - row['ended']:,}", why
-        )
+        left = row["records"] - row["ended"]
+        table.add_row(escape(row["stage"]), f"{row['records']:,}", f"{row['ended']:,}", f"{left:,}", escape(why))
     verdicts = summary["verdicts"]
     table.add_section()
     table.add_row("kept", "", "", f"{verdicts.get('kept', 0):,}", f"{summary['tokens']:,} tokens")

@@ -13,7 +13,9 @@ import pyarrow.compute as pc
 from lauter.pipeline import parquet
 from lauter.pipeline.storage import Storage
 
-TOP_HOSTS = 50
+TOP = 50
+"""Length of the lists of hosts and agents."""
+
 HOSTS_HELD = 200_000
 """Distinct hosts counted at most; past that the rarest are let go, so that memory is bounded."""
 
@@ -21,13 +23,18 @@ GROUPS = ["source", "verdict", "stage", "reason", "language"]
 
 
 def summarise(storage: Storage, ledger: Iterable[str]) -> dict[str, Any]:
-    """Counts by verdict, reason, language, source, host and opt-out agent, from the ledger parts."""
+    """Counts by verdict, reason, language, source, host and opt-out agent, from the ledger parts.
+
+    `hosts` are those of kept records, `dropped_hosts` those of all others, and `opted_out_hosts` those of records that
+    a rule for one of `agents` ended; each list is cut to its `TOP` first.
+    """
     groups: Counter[tuple[str | None, ...]] = Counter()
     tokens: Counter[tuple[str | None, ...]] = Counter()
     chars: Counter[tuple[str | None, ...]] = Counter()
     hosts: Counter[str] = Counter()
     dropped_hosts: Counter[str] = Counter()
     agents: Counter[str] = Counter()
+    opted_out_hosts: Counter[str] = Counter()
     for path in ledger:
         for batch in parquet.batches(storage, path, [*GROUPS, "tokens", "chars", "url", "rule"]):
             table = pa.Table.from_batches([batch])
@@ -45,8 +52,9 @@ def summarise(storage: Storage, ledger: Iterable[str]) -> dict[str, Any]:
             hosts.update(_hosts(table.column("url").filter(kept)))
             dropped_hosts.update(_hosts(table.column("url").filter(pc.invert(kept))))
             agent = pc.struct_field(table.column("rule"), "agent")
-            agents.update(name for name in agent.drop_null().to_pylist())
-            for counter in (hosts, dropped_hosts):
+            agents.update(agent.drop_null().to_pylist())
+            opted_out_hosts.update(_hosts(table.column("url").filter(pc.is_valid(agent))))
+            for counter in (hosts, dropped_hosts, opted_out_hosts):
                 if len(counter) > HOSTS_HELD:
                     for host, _ in counter.most_common()[HOSTS_HELD // 2 :]:
                         del counter[host]
@@ -58,7 +66,8 @@ def summarise(storage: Storage, ledger: Iterable[str]) -> dict[str, Any]:
         "reasons": _reasons(groups),
         "hosts": _top(hosts),
         "dropped_hosts": _top(dropped_hosts),
-        "agents": dict(sorted(agents.items(), key=lambda item: (-item[1], item[0]))),
+        "agents": _top(agents),
+        "opted_out_hosts": _top(opted_out_hosts),
         "tokens": sum(tokens.values()),
         "chars": sum(count for key, count in chars.items() if key[1] == "kept"),
     }
@@ -75,7 +84,7 @@ def _hosts(urls: pa.ChunkedArray) -> Iterable[str]:
 
 
 def _top(counter: Counter[str]) -> dict[str, int]:
-    return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0]))[:TOP_HOSTS])
+    return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0]))[:TOP])
 
 
 def _by(groups: Counter[tuple[str | None, ...]], index: int) -> dict[str, int]:

@@ -279,9 +279,15 @@ def _tail(window: _Window, position: int) -> int:
     if tail == b"\r\n\r\n":
         return 4
     window.fill(position + framing.MAX_TAIL + 5)
-    tail = window.slice(position, position + framing.MAX_TAIL + 5)
-    rest = tail.lstrip(b"\r\n")
-    newlines = len(tail) - len(rest)
+    return _tail_size(window.slice(position, position + framing.MAX_TAIL + 5))
+
+
+def _tail_size(text: bytes) -> int:
+    """The same of the `MAX_TAIL` + 5 bytes behind a record's content (fewer at the end of the stretch)."""
+    if text.startswith(b"\r\n\r\n"):
+        return 4
+    rest = text.lstrip(b"\r\n")
+    newlines = len(text) - len(rest)
     if newlines > framing.MAX_TAIL or (rest and not rest.startswith(b"WARC/")):
         return -1
     return min(newlines, 4)
@@ -321,7 +327,7 @@ def _large(window: _Window, begin: int, content_end: int, kind: bytes, head: byt
             if content_end <= window.plain.blocks.size
             else None
         )
-        tail = -1 if held is None else _plain_tail(held)
+        tail = -1 if held is None else _tail_size(held)
         if tail < 0:
             return _corrupt(window, begin, cut=held is None)
         window.jump(content_end + tail)
@@ -347,13 +353,3 @@ def _large(window: _Window, begin: int, content_end: int, kind: bytes, head: byt
         end, member = window.ends_at(content_end + tail)
     window.position = content_end + tail
     return Frame(kind, head, b"", start, end, member, "record-too-large")
-
-
-def _plain_tail(tail: bytes) -> int:
-    rest = tail.lstrip(b"\r\n")
-    newlines = len(tail) - len(rest)
-    if tail.startswith(b"\r\n\r\n"):
-        return 4
-    if newlines > framing.MAX_TAIL or (rest and not rest.startswith(b"WARC/")):
-        return -1
-    return min(newlines, 4)

@@ -39,13 +39,17 @@ class FileText:
     def __init__(self, stream: BinaryIO) -> None:
         self.anchors: list[int] = []
         self._stream = stream
+        self._size = stream.seek(0, 2)
         self._start = 0
         self._block = b""
 
     def at(self, position: int, count: int) -> bytes:
         """Up to `count` bytes from `position` on."""
+        if position >= self._size:
+            return b""
         skip = position - self._start
-        if skip < 0 or skip + count > len(self._block):
+        held = self._start + len(self._block)
+        if skip < 0 or position >= held or min(position + count, self._size) > held:
             self._stream.seek(position)
             self._block = read(self._stream, max(count, 4 * STEP))
             self._start, skip = position, 0

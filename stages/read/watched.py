@@ -10,6 +10,9 @@ class Watched:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        stream.seek(0, 2)
+        self._size = stream.tell()
+        stream.seek(0)
         self.failure: Exception | None = None
         self.closed = False
 
@@ -22,13 +25,14 @@ class Watched:
             raise
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Move in the stream; returns the position."""
+        """Move in the stream, at most to its end: bad bytes may name any position, and Arrow's files refuse some."""
+        position = offset + (0, self._stream.tell(), self._size)[whence]
         try:
-            self._stream.seek(offset, whence)
-            return self._stream.tell()
+            self._stream.seek(min(max(position, 0), self._size))
         except Exception as error:
             self.failure = error
             raise
+        return self._stream.tell()
 
     def tell(self) -> int:
         """The position."""

@@ -1,0 +1,62 @@
+"""How numbers and names are written on the page."""
+
+from __future__ import annotations
+
+import unicodedata
+
+NAME_CHARACTERS = 120
+"""A name is cut here: host and file names come from the web and may be of any length."""
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def count(value: int) -> str:
+    """An integer with thousands separators.
+
+    >>> count(1234567)
+    '1,234,567'
+    """
+    return f"{value:,}"
+
+
+def share(part: int, whole: int) -> str:
+    """A part in per cent of the whole, one decimal; what is there never reads as nothing, nor a part as the whole.
+
+    >>> share(1, 3), share(1, 100_000), share(99_999, 100_000), share(0, 0)
+    ('33.3 %', '<0.1 %', '>99.9 %', '–')
+    """
+    if not whole:
+        return "–"
+    text = f"{100 * part / whole:.1f}"
+    if text == "0.0" and part:
+        return "<0.1 %"
+    if text == "100.0" and part < whole:
+        return ">99.9 %"
+    return f"{text} %"
+
+
+def short(value: int) -> str:
+    """A large number in three or four digits with its unit.
+
+    >>> short(987), short(4_694_074), short(15_030_000_000_000)
+    ('987', '4.69 M', '15.0 T')
+    """
+    if value < 10_000:
+        return f"{value:,}"
+    scaled, unit = float(value), ""
+    for unit in ("k", "M", "G", "T"):  # noqa: B007 - the unit that was reached is used below
+        scaled /= 1000
+        if scaled < 999.5:
+            break
+    digits = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
+    return f"{scaled:,.{digits}f} {unit}"
+
+
+def visible(name: str) -> str:
+    """A name as it may stand on the page: invisible and direction-changing characters are spelled out, long ones cut.
+
+    >>> visible("invoice\\u202egpj.exe")
+    'invoice⟨U+202E⟩gpj.exe'
+    """
+    cut = name if len(name) <= NAME_CHARACTERS else name[: NAME_CHARACTERS - 1] + "…"
+    return "".join(f"⟨U+{ord(c):04X}⟩" if unicodedata.category(c) in _INVISIBLE else c for c in cut)

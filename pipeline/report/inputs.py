@@ -1,0 +1,71 @@
+"""What went in: per source in full, per file the first of a list that may have a hundred thousand entries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+TOP_FILES = 40
+
+
+def summarise_inputs(corpus: Mapping[str, Any]) -> dict[str, Any]:
+    """Files, bytes, records and corrupt ranges, in all and by source, and the files that stand out.
+
+    `records` and `corrupt_ranges` are those of the independent count. `others` are entries that are no records (WARC
+    type -> count). `largest` are the files with the most records, `corrupt` those with the most corrupt ranges.
+    """
+    files = [_file(item) for item in corpus["inputs"]]
+    ended = corpus["summary"]["sources"]
+    sources = {}
+    for name, source in corpus["sources"].items():
+        counts = ended.get(name, {})
+        sources[name] = {
+            "kind": source["kind"],
+            "optional": source["optional"],
+            **_total(item for item in files if item["source"] == name),
+            **{key: counts.get(key, 0) for key in ("kept", "tokens")},
+        }
+    return {
+        **_total(files),
+        "sources": sources,
+        "largest": sorted(files, key=lambda f: (-f["records"], -f["bytes"], f["source"], f["file"]))[:TOP_FILES],
+        "corrupt": sorted(
+            (item for item in files if item["corrupt_ranges"]),
+            key=lambda f: (-f["corrupt_ranges"], f["source"], f["file"]),
+        )[:TOP_FILES],
+    }
+
+
+def summarise_outputs(corpus: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """Files, rows and bytes of every kind of output."""
+    return {
+        kind: {
+            "files": len(outputs),
+            "rows": sum(output["rows"] for output in outputs),
+            "bytes": sum(output["size"] for output in outputs),
+        }
+        for kind, outputs in corpus["files"].items()
+    }
+
+
+def _file(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "source": item["source"],
+        "file": item["file"],
+        "bytes": item["size"],
+        "sha256": item["sha256"],
+        "records": item["counted"]["records"],
+        "corrupt_ranges": item["counted"]["corrupt_ranges"],
+        "others": item["others"],
+    }
+
+
+def _total(files: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    found, others = Counter({"files": 0, "bytes": 0, "records": 0, "corrupt_ranges": 0}), Counter[str]()
+    for item in files:
+        found["files"] += 1
+        for name in ("bytes", "records", "corrupt_ranges"):
+            found[name] += item[name]
+        others.update(item["others"])
+    return {**found, "others": dict(sorted(others.items()))}
