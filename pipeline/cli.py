@@ -84,7 +84,8 @@ def build(
     options_ = BuildOptions(out, chosen.value, workers or os.cpu_count() or 1, address)
     try:
         outcome = build_corpus(_manifest(manifest), options_, console)
-    except (ManifestError, StorageError) as error:
+    except (ManifestError, StorageError, OSError) as error:
+        # An OSError here is the run folder's own: a task's errors are in the report.
         fail(str(error), USAGE if isinstance(error, ManifestError) else FAILED)
     for failure in outcome.report.failures:
         Console(stderr=True).print(

@@ -1,1 +1,1 @@
-"""What `make demo` eats: a small multilingual web of our own (`build_web`), and real pages that a registry carries (`fetch`)."""
+"""What `make demo` eats: a small multilingual web of our own (`build_web`), and real pages from packages (`fetch`)."""

@@ -180,7 +180,9 @@ ARCHIVES = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fetch into the folder that the command line names; always 0."""
-    parser = argparse.ArgumentParser(prog="python -m quickstart.fetch", description="Fetch the quickstart's real pages.")
+    parser = argparse.ArgumentParser(
+        prog="python -m quickstart.fetch", description="Fetch the quickstart's real pages."
+    )
     parser.add_argument("cache", type=Path, help="the folder that quickstart.build_web writes to as well")
     for line in fetch(parser.parse_args(arguments).cache, ARCHIVES):
         sys.stdout.write(f"{line}\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
+from collections.abc import Callable
 
 FRAMES = 50
 SPACES = 65 << 20
@@ -27,7 +28,13 @@ trailer
 
 def body(kind: str) -> bytes:
     """The body of a record that is no page: `pdf`, `png`, `frames` or `spaces`. Raises `KeyError` for another kind."""
-    return {"pdf": lambda: _PDF, "png": _png, "frames": _frames, "spaces": lambda: b" " * SPACES}[kind]()
+    makers: dict[str, Callable[[], bytes]] = {
+        "pdf": lambda: _PDF,
+        "png": _png,
+        "frames": _frames,
+        "spaces": lambda: b" " * SPACES,
+    }
+    return makers[kind]()
 
 
 def _png() -> bytes:

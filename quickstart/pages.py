@@ -1,4 +1,4 @@
-"""The two lists that describe the web: `sites.yaml` (hosts, their look and their robots.txt) and `pages.yaml` (records)."""
+"""The lists that describe the web: `sites.yaml` (hosts, their look, their robots.txt) and `pages.yaml` (records)."""
 
 from __future__ import annotations
 

