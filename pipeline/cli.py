@@ -145,6 +145,27 @@ def plan(
 
 
 @app.command()
+def stages(
+    name: Annotated[str | None, typer.Argument(help="A stage, reader or `tokenizer`; default: list them all.")] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a manifest may name, and every parameter with its default."""
+    from lauter.pipeline.manual import manual, print_manual
+    from lauter.stages.catalogue import CATALOGUE
+
+    entries = manual(CATALOGUE)
+    if name is not None:
+        entries = [entry for entry in entries if entry["name"] == name]
+        if not entries:
+            fail(f"no stage, reader or encoder is named {name!r}; `lauter stages` lists them", USAGE)
+    if as_json:
+        show(entries)
+    else:
+        print_manual(Console(), entries, whole=name is not None)
+
+
+@app.command()
 def status(folder: FolderArgument, *, as_json: JsonOption = False) -> None:
     """Show how far a run is."""
     from lauter.pipeline.status import status as read_status

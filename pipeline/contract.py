@@ -37,7 +37,7 @@ FilePath = Annotated[str, InputFile("file")]
 class StageConfig(BaseModel):
     """Base of every stage's parameters: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class Reason(NamedTuple):

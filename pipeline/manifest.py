@@ -17,7 +17,7 @@ NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class SourceSection(_Section):

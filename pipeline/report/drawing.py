@@ -45,6 +45,17 @@ def _leaving(start: float, end: float, low: float) -> str:
     return f"M{_n(start)} 0H{_n(end)}{there}{back}Z"
 
 
+def verdict_strip(verdicts: Mapping[str, int]) -> list[dict[str, str]]:
+    """All records as one strip, in thousandths of its width, cut by verdict."""
+    total, start, pieces = sum(verdicts.values()), 0, []
+    for verdict, records in verdicts.items():
+        if records:
+            x, width = WIDTH * start / total, WIDTH * records / total
+            pieces.append({"verdict": verdict, "x": _n(x), "width": _n(width)})
+            start += records
+    return pieces
+
+
 def cluster_sizes(log2_sizes: Sequence[int]) -> list[dict[str, Any]]:
     """The histogram of cluster sizes with its classes spelled out: class k holds sizes over 2^(k-1), up to 2^k.
 

@@ -6,12 +6,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from lauter.pipeline.report.display import count, share, short, visible
-from lauter.pipeline.report.drawing import cluster_sizes, funnel_flow
+from lauter.pipeline.report.drawing import cluster_sizes, funnel_flow, verdict_strip
 from lauter.pipeline.report.funnel import funnel_rows
-from lauter.pipeline.report.inputs import summarise_inputs, summarise_outputs
+from lauter.pipeline.report.inputs import TOP_FILES, summarise_inputs, summarise_outputs
 from lauter.pipeline.report.optout import summarise_optout
 from lauter.pipeline.schema import VERDICTS
 from lauter.pipeline.storage import Storage
+
+OUTCOMES = {
+    "rules": "has rules for agents of the policy",
+    "allow": "has none for them, or there is no file",
+    "unparsable": "is no robots.txt",
+    "unreachable": "could not be fetched",
+}
+"""Outcomes of an origin, as the opt-out stage counts them, in words."""
+
+KINDS = {
+    "tokens": "token ids of every kept document, one whole document a row",
+    "ledger": "one row per input record: its verdict, stage, reason and evidence",
+    "documents": "text that passed the hard decisions",
+    "scores": "the small columns from which soft decisions are made",
+    "decisions": "the soft decisions",
+    "prepared": "look-up tables built before the first record",
+    "other": "tokenizer, index and the resolved manifest",
+}
+"""Kinds of output file, as corpus.json lists them, in words."""
 
 
 def report_data(corpus: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,9 +72,30 @@ def render(data: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"count": count, "share": share, "short": short, "visible": visible}
-    flow = funnel_flow(data["funnel"], data["summary"]["reasons"])
-    sizes = cluster_sizes(data["clusters"]["log2_sizes"]) if data["clusters"] else []
-    return environment.get_template("index.html").render(data, flow=flow, sizes=sizes)
+    summary, clusters = data["summary"], data["clusters"]
+    return environment.get_template("index.html").render(
+        data,
+        flow=funnel_flow(data["funnel"], summary["reasons"]),
+        strip=verdict_strip(data["conservation"]["verdicts"]),
+        languages=_languages(summary["languages"]),
+        sizes=cluster_sizes(clusters["log2_sizes"]) if clusters else [],
+        duplicate_reasons={
+            item["reason"]: item["records"] for item in summary["reasons"] if item["verdict"] == "duplicate"
+        },
+        outcomes=OUTCOMES,
+        kinds=KINDS,
+        most_files=TOP_FILES,
+    )
+
+
+def _languages(table: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    """Languages with kept documents, those without, and the number of records that ended before one was known."""
+    named = [{"language": name, **row} for name, row in table.items() if name != "-"]
+    return {
+        "kept": [row for row in named if row["kept"]],
+        "lost": [row for row in named if not row["kept"]],
+        "unidentified": table.get("-", {}).get("records", 0),
+    }
 
 
 def write_report(storage: Storage, corpus: Mapping[str, Any]) -> None:

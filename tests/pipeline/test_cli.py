@@ -108,3 +108,14 @@ def test_a_bad_manifest_is_exit_2_and_nothing_is_written(tmp_path: Path) -> None
 def test_version_and_help() -> None:
     assert run("--version").output.startswith("lauter ")
     assert "audit" in run("--help").output
+
+
+def test_stages_lists_everything_a_manifest_may_name() -> None:
+    entries = json.loads(run("stages", "--json").stdout)
+    assert {entry["name"] for entry in entries} >= {"warc", "jsonl", "optout", "extract", "pii", "dedup", "tokenizer"}
+    for entry in entries:
+        assert entry["does"], entry["name"]
+        assert all(parameter["does"] for parameter in entry["parameters"]), entry["name"]
+    shown = run("stages", "optout").output
+    assert "on_missing" in shown and "robots-disallow" in shown
+    assert run("stages", "optuot").exit_code == 2

@@ -1,0 +1,68 @@
+"""The manual of a manifest: every reader, stage and parameter, from the code that reads them."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from rich.console import Console
+from rich.markup import escape
+
+from lauter.pipeline.manifest import Catalogue, load_target
+
+
+def manual(catalogue: Catalogue) -> list[dict[str, Any]]:
+    """One entry a reader, stage and encoder: kind, name, what it does, its parameters, its reasons."""
+    kinds = {
+        "source": catalogue.readers,
+        "stage": {**catalogue.stages, **catalogue.barriers},
+        "tokenizer": {"tokenizer": catalogue.encoder},
+    }
+    return [_entry(kind, name, target) for kind, names in kinds.items() for name, target in names.items()]
+
+
+def _entry(kind: str, name: str, target: str) -> dict[str, Any]:
+    cls = load_target(target, "")
+    return {
+        "kind": kind,
+        "name": name,
+        "does": inspect.cleandoc(cls.__doc__ or ""),
+        "parameters": [_parameter(key, info) for key, info in cls.Config.model_fields.items()],
+        "reasons": [reason.name for reason in getattr(cls, "reasons", ())],
+    }
+
+
+def _parameter(name: str, info: FieldInfo) -> dict[str, Any]:
+    default = None if info.is_required() else info.get_default(call_default_factory=True, validated_data={})
+    return {
+        "name": name,
+        "type": inspect.formatannotation(info.annotation).replace("typing.", "").replace("lauter.stages.", ""),
+        "required": info.is_required(),
+        "default": default.model_dump(mode="json") if isinstance(default, BaseModel) else default,
+        "does": " ".join((info.description or "").split()),
+    }
+
+
+def print_manual(console: Console, entries: list[dict[str, Any]], *, whole: bool) -> None:
+    """The first line of each entry, or the whole of it."""
+    for entry in entries:
+        if not whole:
+            first = entry["does"].split("\n")[0]
+            console.print(
+                f"[bold]{entry['name']:<11}[/]{entry['kind']:<11}{escape(first)}", soft_wrap=True, highlight=False
+            )
+            continue
+        console.print(f"[bold]{entry['name']}[/] ({entry['kind']})\n\n{escape(entry['does'])}\n", highlight=False)
+        for item in entry["parameters"]:
+            default = "required" if item["required"] else f"default {item['default']!r}"
+            console.print(
+                f"[bold]{item['name']}[/]: {escape(item['type'])}, {escape(default)}", soft_wrap=True, highlight=False
+            )
+            if item["does"]:
+                console.print(f"    {escape(item['does'])}", highlight=False)
+        if entry["reasons"]:
+            console.print(f"\nreasons in the ledger: {', '.join(entry['reasons'])}", highlight=False)
+    if not whole:
+        console.print("\n`lauter stages NAME` shows its parameters.", highlight=False)
