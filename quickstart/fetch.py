@@ -106,8 +106,9 @@ def _run(command: Sequence[str]) -> None:
     except OSError as error:
         raise FetchError(f"{command[0]} can't be run ({error.strerror})") from error
     if done.returncode:
-        said = [line.strip() for line in (done.stderr or done.stdout).splitlines() if "error" in line.lower()]
-        reason = re.sub(r"^(?:npm )?error:? *", "", said[-1], flags=re.IGNORECASE) if said else ""
+        # The first error is the cause; later lines are advice, and npm's name its log file.
+        said = (line.strip() for line in (done.stderr or done.stdout).splitlines() if "error" in line.lower())
+        reason = re.sub(r"^(?:npm )?err(?:or|!):? *", "", next(said, ""), flags=re.IGNORECASE)
         raise FetchError(reason[:200] or f"the client ended with {done.returncode}")
 
 
@@ -124,7 +125,7 @@ def _npm(archive: Archive, folder: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise FetchError("npm is not installed")
-    limits = ("--fetch-retries=1", "--fetch-timeout=20000", "--loglevel=error")
+    limits = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=20000", "--loglevel=error")
     _run([npm, "pack", f"{archive.package}@{archive.version}", f"--pack-destination={folder}", *limits])
 
 
