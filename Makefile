@@ -41,6 +41,7 @@ check: $(VENV)/installed-dev  ## lint, types and the fast tests, under a minute
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy tests benchmarks
 	@$(PYTEST) -m "not slow and not soak"
 
 soak: $(VENV)/installed-dev  ## the long fuzz, kill and scale runs

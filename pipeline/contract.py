@@ -199,7 +199,7 @@ class Reader(Protocol):
         """Raise `ValueError` if the configured columns are not in the file; called while the manifest is validated."""
 
     def read(self, stream: BinaryIO, file: str) -> Iterator[ReadBatch]:
-        """Yield every record once, in file order, batches cut at about 16 MB. Never raises for bad bytes."""
+        """Yield every record once, in file order, batches cut at a few MB. Never raises for bad bytes."""
         ...
 
     def count(self, stream: BinaryIO) -> FileCount:

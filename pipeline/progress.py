@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ class Totals:
     payload_bytes: int = 0
     rows: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, info: dict[str, Any]) -> None:
         """Add one task's counts."""
@@ -39,6 +39,18 @@ class Totals:
             self.rows[name] += stage["rows"]
             self.dropped[name] += stage["dropped"]
             self.seconds[name] += stage["seconds"]
+
+    def to_json(self) -> dict[str, Any]:
+        """The inverse of `add`."""
+        return {
+            "records": self.records,
+            "documents": self.documents,
+            "payload_bytes": self.payload_bytes,
+            "stages": {
+                name: {"rows": rows, "dropped": self.dropped[name], "seconds": self.seconds[name]}
+                for name, rows in self.rows.items()
+            },
+        }
 
 
 class BuildProgress(Observer):
@@ -96,45 +108,38 @@ class BuildProgress(Observer):
                 self._done_bytes += self._input_bytes.get(name, 0)
                 self._totals.add(dict(result.info))
 
-    def _beats(self) -> Iterable[dict[str, Any]]:
-        for name in list(self._running):
-            try:
-                yield self._storage.read_json(f"state/progress/{name}.json")
-            except StorageError:
-                continue
-
     def _draw(self) -> RenderableType:
         totals = Totals()
-        totals.add(
-            {
-                "records": self._totals.records,
-                "documents": self._totals.documents,
-                "payload_bytes": self._totals.payload_bytes,
-                "stages": {
-                    name: {"rows": rows, "dropped": self._totals.dropped[name], "seconds": self._totals.seconds[name]}
-                    for name, rows in self._totals.rows.items()
-                },
-            }
-        )
-        for beat in self._beats():
-            totals.add(beat)
-        return Group(self._bars, stage_table(totals, time.monotonic() - self._started, self._eta()))
+        totals.add(self._totals.to_json())
+        position = 0
+        for name in list(self._running):
+            beat = self._beat(name)
+            if beat is not None:
+                totals.add(beat)
+                position += min(beat["position"], self._input_bytes.get(name, 0))
+        elapsed = time.monotonic() - self._started
+        rate = totals.payload_bytes / 1e6 / max(elapsed, 1e-9)
+        line = f"{totals.records:,} records, {totals.documents:,} documents, {rate:.1f} MB/s, {self._eta(position)}"
+        return Group(self._bars, line, stage_table(totals))
 
-    def _eta(self) -> str:
-        total = sum(self._input_bytes.values())
-        if not self._done_bytes or self._done_bytes >= total:
-            return "-"
-        left = (time.monotonic() - self._started) * (total - self._done_bytes) / self._done_bytes
-        return f"{left:,.0f} s"
+    def _beat(self, name: str) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = self._storage.read_json(f"state/progress/{name}.json")
+        except StorageError:
+            return None
+        return found
+
+    def _eta(self, position: int) -> str:
+        """How long the documents step has to go, from the share of the input bytes that is behind us."""
+        total, behind = sum(self._input_bytes.values()), self._done_bytes + position
+        if not behind or behind >= total:
+            return "time left unknown"
+        return f"about {(time.monotonic() - self._started) * (total - behind) / behind:,.0f} s left to read"
 
 
-def stage_table(totals: Totals, elapsed_s: float, eta: str) -> Table:
-    """Records per second of each stage (of its own CPU time), keep rate, and the whole in MB/s."""
-    rate = totals.payload_bytes / 1e6 / max(elapsed_s, 1e-9)
-    table = Table(
-        title=f"{totals.records:,} records, {totals.documents:,} documents, {rate:.1f} MB/s, documents done in {eta}",
-        title_justify="left",
-    )
+def stage_table(totals: Totals) -> Table:
+    """Records, records per second of the stage's own time, and keep rate of each stage."""
+    table = Table()
     for header in ("stage", "records", "records/s", "kept"):
         table.add_column(header, justify="left" if header == "stage" else "right")
     for name, rows in totals.rows.items():

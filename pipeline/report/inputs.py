@@ -62,9 +62,13 @@ def _file(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _total(files: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    found, others = Counter({"files": 0, "bytes": 0, "records": 0, "corrupt_ranges": 0}), Counter[str]()
+    found, others = (
+        Counter(dict.fromkeys(("files", "bytes", "records", "corrupt_ranges", "corrupt_files"), 0)),
+        Counter[str](),
+    )
     for item in files:
         found["files"] += 1
+        found["corrupt_files"] += item["corrupt_ranges"] > 0
         for name in ("bytes", "records", "corrupt_ranges"):
             found[name] += item[name]
         others.update(item["others"])

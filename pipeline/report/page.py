@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lauter.pipeline.report.display import count, share, short, visible
+from lauter.pipeline.report.display import count, share, size, visible
 from lauter.pipeline.report.drawing import cluster_sizes, funnel_flow, verdict_strip
 from lauter.pipeline.report.funnel import funnel_rows
-from lauter.pipeline.report.inputs import TOP_FILES, summarise_inputs, summarise_outputs
+from lauter.pipeline.report.inputs import summarise_inputs, summarise_outputs
 from lauter.pipeline.report.optout import summarise_optout
 from lauter.pipeline.schema import VERDICTS
 from lauter.pipeline.storage import Storage
@@ -20,6 +20,18 @@ OUTCOMES = {
     "unreachable": "could not be fetched",
 }
 """Outcomes of an origin, as the opt-out stage counts them, in words."""
+
+SNAPSHOT = {
+    "superseded": "replaced by a newer one",
+    "after_as_of": "after the policy’s date",
+    "undated": "without a date",
+    "redirected": "redirected",
+    "truncated": "longer than what is read",
+    "broken": "broken",
+    "no_origin": "without an origin",
+    "not_robots": "of another file",
+}
+"""What the opt-out stage counts of a snapshot's answers, in words; what is zero is left out."""
 
 KINDS = {
     "tokens": "token ids of every kept document, one whole document a row",
@@ -71,7 +83,7 @@ def render(data: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": count, "share": share, "short": short, "visible": visible}
+    environment.filters |= {"count": count, "share": share, "size": size, "visible": visible}
     summary, clusters = data["summary"], data["clusters"]
     return environment.get_template("index.html").render(
         data,
@@ -83,8 +95,8 @@ def render(data: Mapping[str, Any]) -> str:
             item["reason"]: item["records"] for item in summary["reasons"] if item["verdict"] == "duplicate"
         },
         outcomes=OUTCOMES,
+        snapshot=SNAPSHOT,
         kinds=KINDS,
-        most_files=TOP_FILES,
     )
 
 

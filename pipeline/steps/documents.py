@@ -63,6 +63,8 @@ class Tally:
     records: int = 0
     documents: int = 0
     payload_bytes: int = 0
+    position: int = 0
+    """Bytes of the file that are behind us, as far as the reader's offsets tell."""
     failed: int = 0
     others: Counter[str] = field(default_factory=Counter)
     stage_rows: Counter[str] = field(default_factory=Counter)
@@ -75,6 +77,7 @@ class Tally:
             "records": self.records,
             "documents": self.documents,
             "payload_bytes": self.payload_bytes,
+            "position": self.position,
             "others": dict(self.others),
             "stages": {
                 name: {
@@ -135,7 +138,6 @@ class _Pass:
                     sinks["documents"].write(documents)
                     sinks["scores"].write(scores)
                     ids.append(records.column("doc_id"))
-                    self.beat(self.tally)
             for sink in sinks.values():
                 sink.close()
             outputs += [parquet.describe(staged[name], path) for name, path in paths.items()]
@@ -150,6 +152,10 @@ class _Pass:
         self.tally.others.update(read.others)
         if "payload" in read.records.schema.names:
             self.tally.payload_bytes += read.records.column("payload").nbytes
+        if count:
+            last = read.records.num_rows - 1
+            end_of_last = read.records.column("offset")[last].as_py() + read.records.column("length")[last].as_py()
+            self.tally.position = max(self.tally.position, end_of_last)
         end = _Ends(count)
         verdict = read.verdict
         end.drop("read", self.reader.reasons, np.arange(count), verdict)
@@ -177,6 +183,7 @@ class _Pass:
                     carried[name] = _scatter(verdict.columns[name], alive, count)
             batch = _merge(batch, verdict).filter(pa.array(verdict.keep))
             alive = alive[verdict.keep]
+            self.beat(self.tally)
         self.tally.documents += batch.num_rows
         digest = text_digests(batch.column("text")) if batch.num_rows else pa.array([], pa.binary(32))
         chars = batch.column("chars") if "chars" in batch.schema.names else pa.nulls(batch.num_rows, pa.int32())

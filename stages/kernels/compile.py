@@ -30,5 +30,5 @@ def cache_folder() -> Path:
 
 def kernel(function: Function) -> Function:
     """Compile with LLVM on first call, without the interpreter lock, and keep the machine code for the next process."""
-    numba.config.CACHE_DIR = str(cache_folder())
+    numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]  # made when numba is imported
     return cast(Function, numba.njit(function, cache=True, nogil=True))

@@ -175,7 +175,7 @@ def _answer(origin: str, block: bytes, fetched_at: int | None, *, truncated: boo
 def _dechunked(body: bytes) -> bytes | None:
     if not re.match(rb"[0-9A-Fa-f]+[ \t]*(?:;[^\r\n]*)?\r\n", body):
         return body  # Stored without its chunks, as many crawlers do.
-    out = []
+    out: list[bytes] = []
     at = 0
     while True:
         size = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n").match(body, at)
