@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out/quickstart
 CACHE := .cache/quickstart
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --quiet --constraint constraints.txt
 SETUP := pyproject.toml constraints.txt
 # Two processes: the suite is written for two cores and 4 GB.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2

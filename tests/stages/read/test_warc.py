@@ -184,7 +184,7 @@ def test_record_over_the_limit_is_one_row() -> None:
 
 
 def test_batches_are_cut_by_bytes_and_a_huge_record_stands_alone() -> None:
-    small, huge = record(http(b"<p>" + b"x" * 5_000_000)), record(http(b"<p>" + b"y" * (BATCH_BYTES + 9)))
+    small, huge = record(http(b"<p>" + b"x" * (BATCH_BYTES * 3 // 10))), record(http(b"<p>" + b"y" * (BATCH_BYTES + 9)))
     batches = read(small * 4 + huge + small)
     assert [len(batch.records) for batch in batches] == [3, 1, 1, 1]
 
