@@ -133,10 +133,16 @@ def _stage_counts(plan: Plan, results: Mapping[str, Result]) -> dict[str, dict[s
     return counts
 
 
-def _config_without_paths(spec: Mapping[str, Any]) -> dict[str, Any]:
+def _config(spec: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    """Every parameter of a stage with its value, defaults included, and which of them are input files."""
     cls = StageSpec(spec["name"], spec["target"], {}, (), spec["python_path"]).load()
-    paths = {name for name, _ in input_fields(cls.Config)}
-    return {name: value for name, value in spec["config"].items() if name not in paths}
+    config = cls.Config.model_validate(dict(spec["config"])).model_dump(mode="json")
+    return config, {name for name, _ in input_fields(cls.Config)}
+
+
+def _config_without_paths(spec: Mapping[str, Any]) -> dict[str, Any]:
+    config, paths = _config(spec)
+    return {name: value for name, value in config.items() if name not in paths}
 
 
 def lock_file(plan: Plan, results: Mapping[str, Result]) -> dict[str, Any]:
@@ -144,7 +150,7 @@ def lock_file(plan: Plan, results: Mapping[str, Result]) -> dict[str, Any]:
     manifest = plan.manifest
 
     def stage(spec: Mapping[str, Any]) -> dict[str, Any]:
-        return {"version": spec["version"], "config": spec["config"], "inputs": spec["inputs"]}
+        return {"version": spec["version"], "config": _config(spec)[0], "inputs": spec["inputs"]}
 
     return {
         "name": manifest.name,

@@ -126,7 +126,7 @@ class Resolver:
             name=section.name,
             kind=section.kind,
             target=target,
-            config=config.model_dump(mode="json"),
+            config=config.model_dump(mode="json", exclude_unset=True),
             files=tuple(files[uri] for uri in sorted(files)),
             optional=section.optional,
         )
@@ -183,17 +183,19 @@ class Resolver:
         config = self.validate(cls.Config, parameters, location)
         if config is None:
             return None
-        values = config.model_dump(mode="json")
+        # Only what the manifest says: some configs tell a value that was given from one that was not.
+        values = config.model_dump(mode="json", exclude_unset=True)
         embedded = getattr(cls.Config, "embedded", ())
         inputs: list[FileStat] = []
         for key, marker in input_fields(cls.Config):
-            given = values[key]
+            given = values.get(key)
             resolved: list[str] = []
             for path in [given] if isinstance(given, str) else given or ():
                 found = [] if path in embedded else self.input_files(path, marker, (*location, key))
                 inputs += found
                 resolved += [path] if path in embedded else [file.uri for file in found]
-            values[key] = next(iter(resolved), given) if isinstance(given, str) else resolved or given
+            if resolved:
+                values[key] = resolved[0] if isinstance(given, str) else resolved
         return StageSpec(name, target, values, tuple(inputs), python_path)
 
     def input_files(self, path: str, marker: InputFile, location: Location) -> list[FileStat]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 
 NAME_CHARACTERS = 120
 """A name is cut here: host and file names come from the web and may be of any length."""
@@ -52,10 +53,19 @@ def size(value: int) -> str:
     return f"{scaled:.{digits}f} {unit}"
 
 
-def visible(name: str) -> str:
-    """A name as it may stand on the page: invisible and direction-changing characters are spelled out, long ones cut.
+def ranked(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Names and numbers, largest first, equal ones by name; JSON keeps no such order.
 
-    >>> visible("invoice\\u202egpj.exe")
+    >>> ranked({"a": 1, "c": 2, "b": 2})
+    [('b', 2), ('c', 2), ('a', 1)]
+    """
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def visible(name: str) -> str:
+    r"""A name as it may stand on the page: invisible and direction-changing characters are spelled out, long ones cut.
+
+    >>> visible("invoice\u202egpj.exe")
     'invoice⟨U+202E⟩gpj.exe'
     """
     cut = name if len(name) <= NAME_CHARACTERS else name[: NAME_CHARACTERS - 1] + "…"

@@ -48,7 +48,8 @@ def _leaving(start: float, end: float, low: float) -> str:
 def verdict_strip(verdicts: Mapping[str, int]) -> list[dict[str, str]]:
     """All records as one strip, in thousandths of its width, cut by verdict."""
     total, start, pieces = sum(verdicts.values()), 0, []
-    for verdict, records in verdicts.items():
+    for verdict in ("kept", *ENDS):
+        records = verdicts[verdict]
         if records:
             x, width = WIDTH * start / total, WIDTH * records / total
             pieces.append({"verdict": verdict, "x": _n(x), "width": _n(width)})

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 TOP_FILES = 40
+"""Length of the lists of files."""
+
+LOCK = "manifest.lock.yaml"
 
 
 def summarise_inputs(corpus: Mapping[str, Any]) -> dict[str, Any]:
@@ -18,7 +21,7 @@ def summarise_inputs(corpus: Mapping[str, Any]) -> dict[str, Any]:
     files = [_file(item) for item in corpus["inputs"]]
     ended = corpus["summary"]["sources"]
     sources = {}
-    for name, source in corpus["sources"].items():
+    for name, source in sorted(corpus["sources"].items()):
         counts = ended.get(name, {})
         sources[name] = {
             "kind": source["kind"],
@@ -38,15 +41,19 @@ def summarise_inputs(corpus: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def summarise_outputs(corpus: Mapping[str, Any]) -> dict[str, dict[str, int]]:
-    """Files, rows and bytes of every kind of output."""
-    return {
-        kind: {
-            "files": len(outputs),
-            "rows": sum(output["rows"] for output in outputs),
-            "bytes": sum(output["size"] for output in outputs),
+    """Files, rows and bytes of every kind of output, without the resolved manifest.
+
+    That one names the places of the inputs; its size would make the report of one corpus differ from place to place.
+    """
+    found = {}
+    for kind, outputs in corpus["files"].items():
+        some = [output for output in outputs if output["path"] != LOCK]
+        found[kind] = {
+            "files": len(some),
+            "rows": sum(output["rows"] for output in some),
+            "bytes": sum(output["size"] for output in some),
         }
-        for kind, outputs in corpus["files"].items()
-    }
+    return found
 
 
 def _file(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lauter.pipeline.report.display import count, share, size, visible
+from lauter.pipeline.report.display import count, ranked, share, size, visible
 from lauter.pipeline.report.drawing import cluster_sizes, funnel_flow, verdict_strip
 from lauter.pipeline.report.funnel import funnel_rows
 from lauter.pipeline.report.inputs import summarise_inputs, summarise_outputs
@@ -40,7 +40,7 @@ KINDS = {
     "scores": "the small columns from which soft decisions are made",
     "decisions": "the soft decisions",
     "prepared": "look-up tables built before the first record",
-    "other": "tokenizer, index and the resolved manifest",
+    "other": "tokenizer, and the index of the shards",
 }
 """Kinds of output file, as corpus.json lists them, in words."""
 
@@ -83,7 +83,7 @@ def render(data: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": count, "share": share, "size": size, "visible": visible}
+    environment.filters |= {"count": count, "ranked": ranked, "share": share, "size": size, "visible": visible}
     summary, clusters = data["summary"], data["clusters"]
     return environment.get_template("index.html").render(
         data,
@@ -91,9 +91,7 @@ def render(data: Mapping[str, Any]) -> str:
         strip=verdict_strip(data["conservation"]["verdicts"]),
         languages=_languages(summary["languages"]),
         sizes=cluster_sizes(clusters["log2_sizes"]) if clusters else [],
-        duplicate_reasons={
-            item["reason"]: item["records"] for item in summary["reasons"] if item["verdict"] == "duplicate"
-        },
+        duplicate_reasons=[(r["reason"], r["records"]) for r in summary["reasons"] if r["verdict"] == "duplicate"],
         outcomes=OUTCOMES,
         snapshot=SNAPSHOT,
         kinds=KINDS,
@@ -101,12 +99,13 @@ def render(data: Mapping[str, Any]) -> str:
 
 
 def _languages(table: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
-    """Languages with kept documents, those without, and the number of records that ended before one was known."""
-    named = [{"language": name, **row} for name, row in table.items() if name != "-"]
+    """Languages with kept documents, those without, and how many records ended before one was known."""
+    order = sorted(table, key=lambda name: (-table[name]["tokens"], -table[name]["records"], name))
+    named = [{"language": name, **table[name]} for name in order if name != "-"]
     return {
         "kept": [row for row in named if row["kept"]],
         "lost": [row for row in named if not row["kept"]],
-        "unidentified": table.get("-", {}).get("records", 0),
+        "unidentified": table["-"]["records"] if "-" in table else 0,
     }
 
 

@@ -13,6 +13,7 @@ import yaml
 from rich.console import Console
 
 from lauter.pipeline.build import BuildOptions, BuildOutcome, build_corpus
+from lauter.pipeline.manifest import Catalogue
 from lauter.pipeline.resolve import load
 from tests.pipeline.small_stages import CATALOGUE
 
@@ -36,10 +37,12 @@ def write_manifest(folder: Path, files: Mapping[str, str], stages: list[object] 
     return path
 
 
-def build(manifest: Path, out: Path | str, executor: str = "inline", workers: int = 1) -> BuildOutcome:
+def build(
+    manifest: Path, out: Path | str, executor: str = "inline", workers: int = 1, catalogue: Catalogue = CATALOGUE
+) -> BuildOutcome:
     """Build, quietly."""
     return build_corpus(
-        load(str(manifest), CATALOGUE), BuildOptions(str(out), executor, workers, None), Console(file=io.StringIO())
+        load(str(manifest), catalogue), BuildOptions(str(out), executor, workers, None), Console(file=io.StringIO())
     )
 
 

@@ -127,3 +127,16 @@ def test_globs_cross_folders_and_list_each_file_once(tmp_path: Path) -> None:
     (tmp_path / "x/y/c.txt").write_text("")
     text = GOOD.replace('["*.txt"]', '["**/*.txt", "a.txt", "x/y/c.txt"]')
     assert [Path(file.uri).name for file in _load(tmp_path, text).sources[0].files] == ["a.txt", "c.txt"]
+
+
+def test_what_a_manifest_leaves_out_stays_left_out(tmp_path: Path) -> None:
+    """A reader tells a column that was named from one it looks for by default: resolving must not blur that."""
+    from lauter.stages.catalogue import CATALOGUE as REAL
+
+    (tmp_path / "rows.jsonl").write_text('{"text": "x"}\n')
+    text = "name: x\nsources: [{name: r, kind: jsonl, paths: [rows.jsonl]}]\nstages: [normalise]\n"
+    (tmp_path / "m.yaml").write_text(text)
+    assert load(str(tmp_path / "m.yaml"), REAL).sources[0].make() is not None
+    (tmp_path / "m.yaml").write_text(text.replace("[rows.jsonl]", "[rows.jsonl], options: {columns: {date: when}}"))
+    with pytest.raises(ManifestError, match=r"m\.yaml:2: sources\.0\.options: no column 'when'"):
+        load(str(tmp_path / "m.yaml"), REAL)

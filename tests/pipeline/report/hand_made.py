@@ -1,0 +1,181 @@
+"""A corpus made by hand: a ledger of a few rows, written as the engine writes it, and the corpus.json around it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from lauter.pipeline import parquet, schema
+from lauter.pipeline.report.page import render, report_data
+from lauter.pipeline.report.summary import summarise
+from lauter.pipeline.storage import Storage
+
+
+class Row(NamedTuple):
+    """One ledger row, as far as the report looks at it."""
+
+    source: str
+    host: str | None
+    verdict: str
+    stage: str | None = None
+    reason: str | None = None
+    language: str | None = None
+    chars: int | None = None
+    tokens: int | None = None
+    agent: str | None = None
+
+
+ROWS = (
+    Row("web", "a.example", "kept", None, None, "deu_Latn", 4000, 1000),
+    Row("web", "a.example", "kept", None, None, "deu_Latn", 3000, 234),
+    Row("web", "b.example", "kept", None, None, "roh_Latn", 900, 300),
+    Row("books", None, "kept", None, None, "eng_Latn", 50, 10),
+    Row("web", "b.example", "duplicate", "dedup", "near-duplicate", "deu_Latn", 70),
+    Row("web", "c.example", "dropped", "quality", "few-words", "gsw_Latn", 7),
+    Row("web", "c.example", "dropped", "quality", "few-words", "deu_Latn", 8),
+    Row("web", "d.example", "dropped", "optout", "robots-disallow", agent="GPTBot"),
+    Row("web", "d.example", "dropped", "optout", "robots-disallow", agent="GPTBot"),
+    Row("web", "e.example", "dropped", "optout", "robots-disallow", agent="*"),
+    Row("web", "f.example", "dropped", "optout", "robots-unparsable"),
+    Row("web", None, "error", "read", "corrupt-range"),
+    Row("web", "a.example", "removed", "takedown", "request", "deu_Latn", 33),
+)
+
+
+def write_ledger(storage: Storage, path: str, rows: Sequence[Row], group_bytes: int = 1 << 25) -> None:
+    """Publish rows as a ledger part, one batch a row, so that small limits cut many row groups."""
+    batches = []
+    for place, row in enumerate(rows):
+        rule = {"agent": row.agent, "signal": "robots.txt", "line": 1, "text": "Disallow: /"} if row.agent else None
+        full = dict.fromkeys(schema.LEDGER.names) | {
+            "doc_id": place.to_bytes(16, "big"),
+            "source": row.source,
+            "file": f"{row.source}.warc.gz",
+            "offset": place,
+            "length": 1,
+            "url": f"https://{row.host}/{place}" if row.host is not None else None,
+            "verdict": row.verdict,
+            "stage": row.stage,
+            "reason": row.reason,
+            "rule": rule,
+            "language": row.language,
+            "chars": row.chars,
+            "tokens": row.tokens,
+        }
+        columns = [pa.array([full[field.name]], field.type) for field in schema.LEDGER]
+        batches.append(pa.RecordBatch.from_arrays(columns, schema=schema.LEDGER))
+    parquet.write(storage, path, schema.LEDGER, batches, group_bytes)
+
+
+def corpus(folder: Path, rows: Sequence[Row] = ROWS) -> dict[str, Any]:
+    """The corpus.json of a ledger: one input file for each source, of which the first has all corrupt ranges."""
+    storage = Storage(str(folder))
+    names = sorted({row.source for row in rows})
+    paths: list[str] = []
+    inputs, ledger = [], []
+    for name in names:
+        some = [row for row in rows if row.source == name]
+        path = f"ledger/{name}.parquet"
+        paths.append(path)
+        write_ledger(storage, path, some)
+        corrupt = sum(row.reason == "corrupt-range" for row in some)
+        ledger.append({"path": path, "size": 100, "sha256": "0" * 64, "rows": len(some), "row_groups": []})
+        inputs.append(
+            {
+                "part": f"{name}/{name}.warc.gz",
+                "source": name,
+                "uri": f"s3://bucket/{name}.warc.gz",
+                "file": f"{name}.warc.gz",
+                "size": 1_234_567,
+                "sha256": "ab" * 32,
+                "records": len(some),
+                "counted": {"records": len(some) - corrupt, "corrupt_ranges": corrupt},
+                "others": {"request": 12, "warcinfo": 1},
+            }
+        )
+    return {
+        "name": "by hand",
+        "lauter": "0.1.0",
+        "lineage": "1" * 64,
+        "layout_id": "2" * 32,
+        "ledger_sha256": "3" * 64,
+        "order": ["read", "optout", "quality", "dedup"],
+        "summary": summarise(storage, paths),
+        "inputs": inputs,
+        "sources": {name: {"kind": "warc", "options": {}, "files": 1, "optional": False} for name in names},
+        "prepared": {"optout": {"records": 9, "superseded": 2, "origins": 7, "rules": 4, "allow": 2, "unparsable": 1}},
+        "clusters": {"clusters": 5, "clustered": 14, "log2_sizes": [0, 3, 1, 1]},
+        "files": {"ledger": ledger, "tokens": [], "prepared": []},
+    }
+
+
+def page_of(data: dict[str, Any]) -> Page:
+    """Render a corpus.json and read the page; whether it was on disk, where keys are sorted, makes no difference."""
+    page = render(report_data(data))
+    assert render(report_data(json.loads(json.dumps(data, sort_keys=True)))) == page
+    return Page(page)
+
+
+VOID = frozenset({"meta", "br"})
+
+
+class Page(HTMLParser):
+    """A page that was read strictly: every element closed, in order. Tables are lists of rows of cell texts."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.source = source
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str, str]] = []
+        self.sections: dict[str, str] = {}
+        self.tables: dict[tuple[str, str], list[list[str]]] = {}
+        self.style = ""
+        self._open: list[str] = []
+        self._section = ""
+        self._caption = ""
+        self._rows: list[list[str]] = []
+        self.feed(source)
+        self.close()
+        assert not self._open, self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag == "section":
+            self._section = dict(attrs)["id"] or ""
+        elif tag == "table":
+            self._caption, self._rows = "", []
+        elif tag == "tr":
+            self._rows.append([])
+        elif tag in ("td", "th"):
+            self._rows[-1].append("")
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in ("path", "rect"), f"<{tag}/> closes itself in SVG only"
+        self.tags.add(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open and self._open[-1] == tag, f"</{tag}> in {self._open}"
+        self._open.pop()
+        if tag == "table":
+            caption = self._caption.strip()
+            assert caption and (self._section, caption) not in self.tables
+            self.tables[self._section, caption] = [[cell.strip() for cell in row] for row in self._rows]
+
+    def handle_data(self, data: str) -> None:
+        if "style" in self._open:
+            self.style += data
+            return
+        self.sections[self._section] = self.sections.get(self._section, "") + data
+        if "caption" in self._open:
+            self._caption += data
+        elif "td" in self._open or "th" in self._open:
+            self._rows[-1][-1] += data
