@@ -143,6 +143,7 @@ def test_is_a_map_stage() -> None:
             assert verdict.columns[field.name].type == field.type
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "text", [" " * 1_000_000 + "x", "\u200b" * 1_000_000, "\n " * 500_000, "\U0001f3f4\U000e0067" * 300_000]
 )

