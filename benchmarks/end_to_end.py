@@ -8,8 +8,8 @@ word lists loaded, and neither is charged. The cases take turns, and the cheapes
 
 Lauter is `pipeline.run.build` with the executor `inline` and the stages of `all_pages.yaml`, once with trafilatura and
 once with resiliparse. datatrove (`peers/fineweb.py`) runs as it is, where spaCy cuts words; with a plain word splitter
-in spaCy's place; and with trafilatura's `fast=True` besides, which is how Lauter calls it. The last is the most that
-it gives without a change to its code.
+in spaCy's place; and with trafilatura's `fast=True` besides, which is how Lauter first tries a page. The last is the
+most that it gives without a change to its code.
 
 It is not the same work, and no factor puts that right:
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from lauter.stages.extract.doubt import Effort, best_text
+from lauter.stages.extract.doubt import Effort, Tree, best_text
 from lauter.stages.extract.invisible import keep_invisible
-
-if TYPE_CHECKING:
-    from lxml.html import HtmlElement
 
 Extractor = Callable[[str], str]
 Backend = Literal["trafilatura", "trafilatura-precision", "resiliparse"]
@@ -26,7 +23,19 @@ LOADERS: dict[Backend, str] = {
 def load_trafilatura() -> Extractor:
     """Main text by trafilatura, no comments: its own rules first (`fast`), its rivals only where `doubt` says so.
 
-    FIGURES
+    Measured on 862 pages with truth (word F1 by set, mean, CPU a page) and on 532 pages of the UDHR (share that loses
+    more than half of the visible text):
+
+    ==============  =====  ======  ==========  ========  ==========  =====  =====  ====
+    asked           AEB    Fundus  newspaper4k WCXB      htmltotext  mean   ms     lost
+    ==============  =====  ======  ==========  ========  ==========  =====  =====  ====
+    never           .961   .936    .972        .836      .828        .874   16.0   9.2 %
+    where doubtful  .961   .948    .948        .877      .857        .898   22.8   0
+    always          .957   .948    .948        .870      .865        .893   21.9   0
+    ==============  =====  ======  ==========  ========  ==========  =====  =====  ====
+
+    A page of the UDHR takes 4.6 ms, against 4.1 and 5.6. Joining similar articles in the tree, without rivals, reaches
+    .876 only and drops what stands between them.
 
     Without the preference for precision that FineWeb-2 states: on 60 pages each, word F1 of the own rules alone is .953
     against .946 (AEB), .955 against .954 (Fundus) and .901 against .845 (WCXB: forums, shops, listings).
@@ -35,7 +44,7 @@ def load_trafilatura() -> Extractor:
 
 
 def load_trafilatura_precision() -> Extractor:
-    """The same, precision before recall, as FineWeb-2 has it."""
+    """The same, precision before recall, as FineWeb-2 has it: mean F1 .862 (own rules alone: .836)."""
     return _trafilatura(favor_precision=True)
 
 
@@ -46,7 +55,7 @@ def _trafilatura(*, favor_precision: bool) -> Extractor:
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
     keep_invisible()
 
-    def attempt(page: str | HtmlElement, effort: Effort) -> str:
+    def attempt(page: str | Tree, effort: Effort) -> str:
         text: str | None = extract(
             page,
             fast=effort == "fast",

@@ -9,14 +9,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from lxml.html import HtmlElement
+from typing import Literal, Protocol
 
 Effort = Literal["fast", "rivals", "recall"]
 """Own rules alone; with readability and justext beside them; the same, recall before precision."""
-Attempt = Callable[["str | HtmlElement", Effort], str]
+
+
+class Tree(Protocol):
+    """An element of lxml with all below it; lxml has no types of its own."""
+
+    def xpath(self, path: str) -> list[Tree]:
+        """The elements that an expression selects."""
+
+    def text_content(self) -> str:
+        """All text below."""
+
+
+Attempt = Callable[["str | Tree", Effort], str]
 """The text of a page, which is a string or its parsed tree, by that much effort."""
 
 _SHARE = 0.2
@@ -33,7 +42,7 @@ _ARTICLE = re.compile(r"<article[\s/>]", re.IGNORECASE)
 def best_text(html: str, attempt: Attempt, *, recall: bool) -> str:
     """The text by the fast rules unless it is doubtful, else the rivals'; `recall` allows the third effort.
 
-    On 862 pages with truth the rivals are asked for 104, and recall for FEW.
+    On 862 pages with truth the rivals are asked for 101, and recall for 5; of the 532 for 49 and none.
     """
     from resiliparse.extract.html2text import extract_plain_text
     from trafilatura import load_html
@@ -54,12 +63,10 @@ def best_text(html: str, attempt: Attempt, *, recall: bool) -> str:
     return text
 
 
-def similar_articles(tree: HtmlElement) -> int:
-    """Characters in the outermost articles of a tree that are at least half as long as the longest; 0 if it is alone."""
-    lengths = [
-        len(" ".join(article.text_content().split()))
-        for article in tree.iter("article")
-        if next(article.iterancestors("article"), None) is None
-    ]
-    similar = [length for length in lengths if length * _SIMILAR >= max(lengths)]
+def similar_articles(tree: Tree) -> int:
+    """Characters in those outermost articles that are at least half as long as the longest; 0 if there is one only."""
+    articles = tree.xpath("//article[not(ancestor::article)]")
+    lengths = [len(" ".join(article.text_content().split())) for article in articles]
+    longest = max(lengths, default=0)
+    similar = [length for length in lengths if length * _SIMILAR >= longest]
     return sum(similar) if len(similar) > 1 else 0

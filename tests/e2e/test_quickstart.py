@@ -166,9 +166,6 @@ def _plain(text: str) -> str:
     return " ".join(text.replace("\u200c", "").replace("\u200b", "").split())
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="trafilatura removes zero-width joiners and non-joiners from the text"
-)
 def test_joiners_stay(built: Built, texts: dict[bytes, Row]) -> None:
     for row, entry in built.pairs:
         if row["verdict"] == "kept" and entry.page and entry.page.startswith("bagh-e-anar"):
