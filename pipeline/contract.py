@@ -35,9 +35,11 @@ FilePath = Annotated[str, InputFile("file")]
 
 
 class StageConfig(BaseModel):
-    """Base of every stage's parameters: frozen, and an unknown key is an error."""
+    """Base of every stage's parameters: frozen; an unknown key is an error, and so is a number that is not finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Reason(NamedTuple):
@@ -83,7 +85,10 @@ class MapStage(Protocol):
 
     name: ClassVar[str]
     version: ClassVar[int]
-    """Raised whenever the output for some input may change: it is part of every key downstream."""
+    """Raised whenever the output for some input may change: it is part of every key downstream.
+
+    A class may also have `libraries: tuple[str, ...]`, the distributions that decide its output: their installed
+    versions are part of the key and of the lineage."""
     Config: ClassVar[type[StageConfig]]
     reads: ClassVar[tuple[str, ...]]
     documents: ClassVar[pa.Schema]

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from lauter import __version__
-from lauter.pipeline.manifest import StageSpec
 from lauter.pipeline.report.page import write_report
 from lauter.pipeline.report.summary import summarise
 from lauter.pipeline.resolve import input_fields
+from lauter.pipeline.specs import reader_spec, spec_class
 from lauter.pipeline.storage import Output, Storage, StorageError
 from lauter.pipeline.task import Result
 
@@ -25,19 +25,33 @@ OWNED = ("documents", "scores", "decisions", "ledger", "tokens", "state")
 """Folders in which a file that the current plan did not make is a leftover."""
 
 
-def finished_lineage(storage: Storage) -> str | None:
-    """The lineage of the corpus in a run folder, or None where none is finished."""
+def finish_unless_finished(plan: Plan, results: Mapping[str, Result]) -> None:
+    """Write what makes the run folder a corpus, unless all of it is there and says what it would say now."""
+    key = corpus_key(plan, results)
+    if not _is_finished(plan.storage, key):
+        finish(plan, results, key)
+
+
+def corpus_key(plan: Plan, results: Mapping[str, Result]) -> str:
+    """SHA-256 over all that corpus.json is made from: the resolved manifest and the digests of all outputs."""
+    outputs = sorted((output.path, output.sha256) for result in results.values() for output in result.outputs)
+    return hashlib.sha256(json.dumps([lock_file(plan, results), outputs], sort_keys=True).encode()).hexdigest()
+
+
+def _is_finished(storage: Storage, key: str) -> bool:
     if storage.size(CORPUS) is None:
-        return None
+        return False
     try:
-        lineage: str = storage.read_json(CORPUS)["lineage"]
-    except (StorageError, KeyError):
-        return None
-    return lineage
+        corpus = storage.read_json(CORPUS)
+        files = corpus["files"]
+        listed = [Output.from_json(item) for item in [*files["other"], *files["report"]]]
+    except (StorageError, KeyError, TypeError):
+        return False
+    return bool(corpus.get("key") == key) and all(storage.size(output.path) == output.size for output in listed)
 
 
-def finish(plan: Plan, results: Mapping[str, Result]) -> None:
-    """Write index, lock file, report and, last, corpus.json."""
+def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
+    """Write index, lock file and report, remove what is stale, and write corpus.json last."""
     storage = plan.storage
     cells = plan.shard_cells(results)
     layout = plan.layout_id(cells)
@@ -62,12 +76,12 @@ def finish(plan: Plan, results: Mapping[str, Result]) -> None:
     ledger = [results[f"ledger/{part.name}"].output("ledger") for part in plan.parts]
     summary = summarise(storage, [output.path for output in ledger])
     plan.save_digests()
-    corpus = {
+    corpus: dict[str, Any] = {
         "name": plan.manifest.name,
         "lauter": __version__,
         "lineage": lineage(plan, results),
         "layout_id": layout,
-        "order": ["read", *(spec["name"] for spec in plan.stages), *([plan.barrier["name"]] if plan.barrier else [])],
+        "order": ["read", *(spec["name"] for spec in plan.all_stages())],
         "summary": summary,
         "stages": _stage_counts(plan, results),
         "inputs": [_input(part, results[f"documents/{part.name}"]) for part in plan.parts],
@@ -92,8 +106,11 @@ def finish(plan: Plan, results: Mapping[str, Result]) -> None:
             "other": [output.to_json() for output in extra],
         },
         "ledger_sha256": combined_digest(ledger),
+        "key": key,
     }
-    write_report(storage, corpus)
+    report = write_report(storage, corpus)
+    corpus["files"]["report"] = [output.to_json() for output in report]
+    remove_stale(plan, results, {output.path for output in [*extra, *report]})
     storage.write_json(CORPUS, corpus)
 
 
@@ -133,31 +150,34 @@ def _stage_counts(plan: Plan, results: Mapping[str, Result]) -> dict[str, dict[s
     return counts
 
 
-def _config(spec: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
-    """Every parameter of a stage with its value, defaults included, and which of them are input files."""
-    cls = StageSpec(spec["name"], spec["target"], {}, (), spec["python_path"]).load()
-    config = cls.Config.model_validate(dict(spec["config"])).model_dump(mode="json")
-    return config, {name for name, _ in input_fields(cls.Config)}
+def _locked(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A stage with every parameter, defaults included, and all else that its output depends on."""
+    config = spec_class(spec).Config.model_validate(dict(spec["config"])).model_dump(mode="json")
+    return {
+        "version": spec["version"],
+        "config": config,
+        "inputs": spec["inputs"],
+        "libraries": spec["libraries"],
+        "source": spec["source"],
+    }
 
 
-def _config_without_paths(spec: Mapping[str, Any]) -> dict[str, Any]:
-    config, paths = _config(spec)
-    return {name: value for name, value in config.items() if name not in paths}
+def _without_paths(spec: Mapping[str, Any]) -> dict[str, Any]:
+    locked = _locked(spec)
+    paths = {name for name, _ in input_fields(spec_class(spec).Config)}
+    return {**locked, "config": {name: value for name, value in locked["config"].items() if name not in paths}}
 
 
 def lock_file(plan: Plan, results: Mapping[str, Result]) -> dict[str, Any]:
     """The manifest, resolved: every parameter with its value, every input and model with size and digest."""
     manifest = plan.manifest
-
-    def stage(spec: Mapping[str, Any]) -> dict[str, Any]:
-        return {"version": spec["version"], "config": _config(spec)[0], "inputs": spec["inputs"]}
-
     return {
         "name": manifest.name,
         "lauter": __version__,
         "seed": manifest.seed,
         "sources": [
-            {"name": source.name, "kind": source.kind, "options": dict(source.config)} for source in manifest.sources
+            {"name": source.name, "kind": source.kind, "optional": source.optional, "reader": reader_spec(source)}
+            for source in manifest.sources
         ],
         "inputs": [
             {
@@ -168,8 +188,8 @@ def lock_file(plan: Plan, results: Mapping[str, Result]) -> dict[str, Any]:
             }
             for part in plan.parts
         ],
-        "stages": [{spec["name"]: stage(spec)} for spec in [*plan.stages, *([plan.barrier] if plan.barrier else [])]],
-        "tokenizer": stage(plan.encoder),
+        "stages": [{spec["name"]: _locked(spec)} for spec in plan.all_stages()],
+        "tokenizer": _locked(plan.encoder),
         "sharding": manifest.sharding.model_dump(mode="json"),
     }
 
@@ -179,23 +199,22 @@ def lineage(plan: Plan, results: Mapping[str, Result]) -> str:
     lock = lock_file(plan, results)
     for item in lock["inputs"]:
         del item["uri"]
-    specs = [*plan.stages, *([plan.barrier] if plan.barrier else [])]
-    lock["stages"] = [
-        {spec["name"]: {"version": spec["version"], "config": _config_without_paths(spec), "inputs": spec["inputs"]}}
-        for spec in specs
-    ]
-    lock["tokenizer"] = {**lock["tokenizer"], "config": _config_without_paths(plan.encoder)}
+    lock["stages"] = [{spec["name"]: _without_paths(spec)} for spec in plan.all_stages()]
+    lock["tokenizer"] = _without_paths(plan.encoder)
     return hashlib.sha256(json.dumps(lock, sort_keys=True).encode()).hexdigest()
 
 
-def remove_stale(plan: Plan, results: Mapping[str, Result]) -> None:
+def remove_stale(plan: Plan, results: Mapping[str, Result], extra: set[str]) -> None:
     """Remove what an earlier plan left in the folders that a build owns."""
     storage = plan.storage
-    wanted = {output.path for result in results.values() for output in result.outputs}
-    wanted |= {f"state/{name}.json" for name in results}
-    wanted |= {"tokens/index.json", "state/digests.json", "state/plan.json"}
-    keep = ("state/listings/", "state/quarantine/", "state/lock")
+    wanted = extra | {output.path for result in results.values() for output in result.outputs}
+    wanted |= {f"state/{name}.json" for name in results} | set(plan.listings())
+    wanted |= {"state/digests.json", "state/plan.json", "state/run", "state/lock"}
+    for path in storage.list("state/prepare"):
+        if path not in wanted:
+            for item in storage.read_json(path)["outputs"]:
+                storage.delete(item["path"])
     for folder in OWNED:
         for path in storage.list(folder):
-            if path not in wanted and not path.startswith(keep):
+            if path not in wanted and not path.startswith("state/quarantine/"):
                 storage.delete(path)

@@ -1,20 +1,32 @@
-"""The only shuffle: each map task writes its rows sorted by partition into one file, each reduce task reads its slice.
+"""The only shuffle: each map task leaves its rows grouped by partition in one file, each reduce task reads its slices.
 
-A file is Arrow IPC with exactly one record batch per partition (maybe empty), so that a slice is found by its index
-and read without the rest. The reader adds `part`, the ordinal of the file it came from: a map task needs not know it,
-and its output stays valid when other inputs come or go.
+A file holds runs. A run is what fits in memory (`RUN_BYTES`), sorted by partition and written as one Arrow message per
+partition that has rows in it; an index at the end of the file says where each lies. So a writer's memory does not grow
+with its input, an empty slice costs nothing, and a reader fetches its slices and nothing else, on disk or on S3.
+
+The reader adds `part`, the ordinal of the file that rows came from: a map task need not know it, and its output stays
+valid when other inputs come or go.
+
+    file = message* index count magic      index: (partition, offset, length) int64 per message; count: int64
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lauter.pipeline.storage import Output, Storage, digest_file
+from lauter.pipeline.storage import Output, Storage, StorageError, digest_file
+
+RUN_BYTES = 64 << 20
+MAGIC = b"LAUTERX1"
+ALIGNMENT = 64
+"""Arrow's own: a memory-mapped message needs no copy."""
+TAIL_BYTES = 8 + len(MAGIC)
 
 
 def partition_of(key: NDArray[np.uint64], partitions: int) -> NDArray[np.int64]:
@@ -22,51 +34,99 @@ def partition_of(key: NDArray[np.uint64], partitions: int) -> NDArray[np.int64]:
     return cast("NDArray[np.int64]", ((key >> np.uint64(32)) * np.uint64(partitions) >> np.uint64(32)).astype(np.int64))
 
 
-def write(storage: Storage, path: str, table: pa.Table, partition: NDArray[np.int64], partitions: int) -> Output:
-    """Publish rows grouped by partition, in the order they have within each."""
-    order = np.argsort(partition, kind="stable")
-    bounds = np.searchsorted(partition[order], np.arange(partitions + 1))
-    ordered = table.take(pa.array(order)).combine_chunks()
+class PartitionedSink:
+    """Writes rows of one schema, grouped by partition, in the order they have within each."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.rows = 0
+        self._file = path.open("wb")
+        self._schema = schema
+        self._index: list[tuple[int, int, int]] = []
+        self._tables: list[pa.Table] = []
+        self._partitions: list[NDArray[np.int64]] = []
+        self._pending_bytes = 0
+
+    def write(self, table: pa.Table, partition: NDArray[np.int64]) -> None:
+        """Add rows, with the partition of each."""
+        if table.num_rows:
+            self.rows += table.num_rows
+            self._tables.append(table)
+            self._partitions.append(partition)
+            self._pending_bytes += table.nbytes
+            if self._pending_bytes >= RUN_BYTES:
+                self._flush()
+
+    def _flush(self) -> None:
+        if not self._tables:
+            return
+        partition = np.concatenate(self._partitions)
+        order = np.argsort(partition, kind="stable")
+        found, starts = np.unique(partition[order], return_index=True)
+        ordered = pa.concat_tables(self._tables).take(pa.array(order)).combine_chunks()
+        for number, start, end in zip(found, starts, [*starts[1:], len(order)], strict=True):
+            message = one_batch(ordered.slice(start, end - start)).serialize()
+            self._file.write(bytes(-self._file.tell() % ALIGNMENT))
+            self._index.append((int(number), self._file.tell(), message.size))
+            self._file.write(message)
+        self._tables, self._partitions, self._pending_bytes = [], [], 0
+
+    def close(self) -> None:
+        """Write what is pending and the index."""
+        self._flush()
+        self._file.write(bytes(-self._file.tell() % ALIGNMENT))
+        self._file.write(np.array(self._index, "<i8").tobytes())
+        self._file.write(len(self._index).to_bytes(8, "little") + MAGIC)
+        self._file.close()
+
+
+def write(storage: Storage, path: str, table: pa.Table, partition: NDArray[np.int64]) -> Output:
+    """Publish one table grouped by partition."""
     with storage.staging(path) as staged:
-        with pa.ipc.new_file(str(staged), table.schema) as writer:
-            for index in range(partitions):
-                start, end = int(bounds[index]), int(bounds[index + 1])
-                writer.write_batch(one_batch(ordered.slice(start, end - start)))
-        return Output(path, staged.stat().st_size, digest_file(staged), table.num_rows)
+        sink = PartitionedSink(staged, table.schema)
+        sink.write(table, partition)
+        sink.close()
+        return describe(staged, path, sink.rows)
 
 
-def read(storage: Storage, paths: Sequence[str], partition: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """(part, rows) of one partition from every file that has rows in it, in the order of the files."""
-    for part, path in enumerate(paths):
-        with storage.open(path) as source:
-            batch = pa.ipc.open_file(source).get_batch(partition)
-            if batch.num_rows:
-                yield part, batch
+def describe(staged: Path, path: str, rows: int) -> Output:
+    """Size and digest of a finished file."""
+    return Output(path, staged.stat().st_size, digest_file(staged), rows)
+
+
+def read(storage: Storage, path: str, partition: int, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The rows of one partition of one file, in the order they were written."""
+    with storage.open(path) as source:
+        size = source.size()
+        source.seek(size - TAIL_BYTES)
+        tail = source.read(TAIL_BYTES)
+        if tail[8:] != MAGIC:
+            raise StorageError(f"{storage.root}/{path} is no exchange file; delete it and build again")
+        count = int.from_bytes(tail[:8], "little")
+        source.seek(size - TAIL_BYTES - 24 * count)
+        index = np.frombuffer(source.read(24 * count), "<i8").reshape(-1, 3)
+        for _, offset, length in index[index[:, 0] == partition].tolist():
+            source.seek(offset)
+            yield pa.ipc.read_record_batch(source.read_buffer(length), schema)
 
 
 def read_parts(
     storage: Storage, paths: Sequence[str], partition: int, schema: pa.Schema
 ) -> tuple[pa.Table, NDArray[np.uint64]]:
-    """One partition as a table, with the part ordinal of every row (uint64)."""
-    found = list(read(storage, paths, partition))
-    table = pa.Table.from_batches([batch for _, batch in found], schema)
-    part = np.concatenate(
-        [np.full(batch.num_rows, part, np.uint64) for part, batch in found] or [np.empty(0, np.uint64)]
-    )
-    return table, part
+    """One partition of every file as a table, with the part ordinal of every row (uint64)."""
+    batches, parts = [], [np.empty(0, np.uint64)]
+    for part, path in enumerate(paths):
+        for batch in read(storage, path, partition, schema):
+            batches.append(batch)
+            parts.append(np.full(batch.num_rows, part, np.uint64))
+    return pa.Table.from_batches(batches, schema), np.concatenate(parts)
 
 
 def one_batch(table: pa.Table) -> pa.RecordBatch:
     """A table's rows as exactly one record batch."""
-    return pa.RecordBatch.from_arrays(
-        [
-            column.chunk(0)
-            if column.num_chunks == 1
-            else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
-            for column in table.columns
-        ],
-        schema=table.schema,
-    )
+    columns = [
+        pa.concat_arrays(column.chunks) if column.chunks else pa.array([], column.type) for column in table.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=table.schema)
 
 
 NODE_ROW_BITS = 32

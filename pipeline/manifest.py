@@ -8,12 +8,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from lauter.pipeline.contract import Reader, StageContext
 from lauter.pipeline.storage import FileStat
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+
+
+def _defaults(value: object) -> object:
+    """A key with nothing after it means the defaults, as if it were not there."""
+    return {} if value is None else value
+
+
+def _some(value: object) -> object:
+    if value is None or value == []:
+        raise ValueError("no stage is named; `lauter stages` lists them")
+    return value
+
+
+Mapped = Annotated[dict[str, Any], BeforeValidator(_defaults)]
 
 
 class _Section(BaseModel):
@@ -27,11 +41,11 @@ class SourceSection(_Section):
     kind: str
     paths: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     """Paths or globs, local (relative to the manifest) or s3://. `**` crosses folders."""
-    exclude: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    exclude: Annotated[tuple[Annotated[str, Field(pattern="^[^/]+$")], ...], Field(strict=False)] = ()
     """Globs of file names (without folder) that are left out."""
     optional: bool = False
     """Whether the build goes on, and says so, where no file is found."""
-    options: dict[str, Any] = {}
+    options: Mapped = {}
     """The reader's own parameters."""
 
 
@@ -39,11 +53,11 @@ class ShardingSection(_Section):
     """How kept documents become token shards."""
 
     stream: Annotated[str, Field(pattern=NAME)] = "main"
-    tokens_per_shard: Annotated[int, Field(ge=1)] = 1 << 28
-    """Target tokens of a shard (default 268 M: 0.3-0.5 GB of Parquet)."""
+    tokens_per_shard: Annotated[int, Field(ge=1)] = 1 << 26
+    """Target tokens of a shard (default 67 M: about 0.1 GB of Parquet, and 0.8 GB of memory while it is packed)."""
     tokens_per_row_group: Annotated[int, Field(ge=1)] = 1 << 22
     """Tokens after which a row group is closed (default 4 M)."""
-    cells: Annotated[int, Field(ge=1, le=1 << 16)] = 64
+    cells: Annotated[int, Field(ge=1, le=1 << 16)] = 1024
     """Equal ranges of the shuffle hash; a shard is a run of whole cells, so this bounds the number of shards."""
 
 
@@ -53,9 +67,9 @@ class ManifestSection(_Section):
     name: Annotated[str, Field(pattern=NAME)]
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     sources: Annotated[tuple[SourceSection, ...], Field(strict=False, min_length=1)]
-    stages: Annotated[tuple[Any, ...], Field(strict=False)]
-    tokenizer: dict[str, Any] = {}
-    sharding: ShardingSection = ShardingSection()
+    stages: Annotated[tuple[Any, ...], Field(strict=False), BeforeValidator(_some)]
+    tokenizer: Mapped = {}
+    sharding: Annotated[ShardingSection, BeforeValidator(_defaults)] = ShardingSection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +93,7 @@ class StageSpec:
     python_path: str = ""
 
     def load(self) -> type[Any]:
-        """Import the stage's class; raises `ImportError` or `AttributeError`."""
+        """Import the stage's class; raises what `load_target` raises."""
         return load_target(self.target, self.python_path)
 
     def make(self, context: StageContext) -> Any:  # noqa: ANN401 - a stage of one of the contract's kinds
@@ -121,9 +135,12 @@ class Manifest:
 
 
 def load_target(target: str, python_path: str) -> type[Any]:
-    """The class that `module:attribute` names; `python_path` is put on the import path first."""
+    """The class that `module:attribute` names; modules are looked for in `python_path` last, so it shadows nothing.
+
+    Raises `ImportError`, `AttributeError`, and whatever the module raises while it is imported.
+    """
     module, _, attribute = target.partition(":")
     if python_path and python_path not in sys.path:
-        sys.path.insert(0, python_path)
+        sys.path.append(python_path)
     loaded: type[Any] = getattr(importlib.import_module(module), attribute)
     return loaded

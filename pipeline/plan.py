@@ -1,10 +1,10 @@
 """The plan: a manifest as a graph of tasks, each with what it waits for.
 
-    prepare ─> documents ─┬─> same ────────────────────┬─> decide ─> choose ─> encode ─> pack ─> ledger
+    prepare ─> documents ─┬─> same ────────────────────┬─> decide ─> choose ─> keep ─> encode ─> pack ─> ledger
                           └─> emit ─> reduce ─> cluster ┘
 
 A node builds its task when all it waits for is done, since a task's key contains the digests of its inputs. The
-number of shards is known only when everything is encoded: the second half of the graph is built then.
+number of shards is known only when everything is encoded: `packing` and `ledgers` are graphs of their own.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
-import xxhash
-
 from lauter.pipeline.digests import DigestCache
-from lauter.pipeline.manifest import Manifest, StageSpec
-from lauter.pipeline.storage import FileStat, Output, Storage
+from lauter.pipeline.manifest import Manifest
+from lauter.pipeline.parts import Part, parts
+from lauter.pipeline.specs import apply_spec, spec_class, stage_spec
+from lauter.pipeline.storage import Output, Storage, StorageError
 from lauter.pipeline.task import Result, Task
 
 PARTITIONS = 16
@@ -38,41 +37,6 @@ class Node:
     build: Callable[[Results], Task]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One input file, and the name that all its outputs share."""
-
-    ordinal: int
-    name: str
-    source: str
-    priority: int
-    reader: Mapping[str, Any]
-    file: FileStat
-
-    @property
-    def file_name(self) -> str:
-        """The file's own name, as the ledger shows it."""
-        return PurePosixPath(self.file.uri).name
-
-
-def parts(manifest: Manifest) -> list[Part]:
-    """Every input file, in source order, then by URI. A part is named after its file, never after its place."""
-    found: list[Part] = []
-    taken: set[str] = set()
-    for priority, source in enumerate(manifest.sources):
-        reader = {"target": source.target, "config": dict(source.config)}
-        for file in source.files:
-            path = PurePosixPath(file.uri)
-            name = f"{source.name}/{''.join(c if c.isalnum() or c in '-_.' else '-' for c in path.name)[:80]}"
-            if name in taken:
-                name = f"{name}-{xxhash.xxh3_64_hexdigest('/'.join(path.parts[-3:]).encode())[:8]}"
-            while name in taken:
-                name += "-again"
-            taken.add(name)
-            found.append(Part(len(found), name, source.name, priority, reader, file))
-    return found
-
-
 class Plan:
     """The graph of a manifest over a run folder."""
 
@@ -80,9 +44,10 @@ class Plan:
         self.manifest, self.storage = manifest, storage
         self.parts = parts(manifest)
         self._digests = DigestCache(storage)
-        self.stages = [self._spec(spec) for spec in manifest.stages]
-        self.barrier = self._spec(manifest.barrier) if manifest.barrier else None
-        self.encoder = self._spec(manifest.encoder)
+        self._listings: dict[str, str] = {}
+        self.stages = [stage_spec(spec, self._digests) for spec in manifest.stages]
+        self.barrier = stage_spec(manifest.barrier, self._digests) if manifest.barrier else None
+        self.encoder = stage_spec(manifest.encoder, self._digests)
         self.prepared = [
             spec["name"]
             for spec, stage in zip(self.stages, manifest.stages, strict=True)
@@ -93,36 +58,34 @@ class Plan:
         """Remember the digests of models and snapshots for the next run."""
         self._digests.save()
 
-    def _spec(self, spec: StageSpec) -> dict[str, Any]:
-        return {
-            "name": spec.name,
-            "target": spec.target,
-            "version": spec.load().version,
-            "config": dict(spec.config),
-            "inputs": [self._digests.sha256(file) for file in spec.inputs],
-            "python_path": spec.python_path,
-        }
-
-    def _map_spec(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """A stage as `apply` sees it: what only `decide` reads is left at its default, so it changes no key."""
-        cls = StageSpec(spec["name"], spec["target"], {}, (), spec["python_path"]).load()
-        fields = cls.decision_fields if hasattr(cls, "decision_fields") else frozenset()
-        return {**spec, "config": {name: value for name, value in spec["config"].items() if name not in fields}}
-
     def _task(self, name: str, function: str, args: dict[str, Any]) -> Task:
-        return Task(name, f"lauter.pipeline.steps.{function}", self.storage.root, args)
+        return Task(name, f"lauter.pipeline.steps.{function}", self.storage.root, args, self.storage.token)
 
     def listing(self, name: str, outputs: Sequence[Output]) -> str:
-        """Publish a list of outputs for tasks that read one slice of each; its name is its digest."""
+        """Publish a list of outputs for tasks that read one slice of each; its name ends with its digest.
+
+        A list is made once a plan: its outputs are final when the first task that waits for them is built.
+        """
+        if name in self._listings:
+            return self._listings[name]
         content = json.dumps([output.to_json() for output in outputs], sort_keys=True).encode()
         path = f"state/listings/{name}-{hashlib.sha256(content).hexdigest()[:24]}.json"
         if self.storage.size(path) != len(content):
             self.storage.write(path, content)
+        self._listings[name] = path
         return path
+
+    def all_stages(self) -> list[dict[str, Any]]:
+        """Every stage in order, the one that joins all documents last."""
+        return [*self.stages, *([self.barrier] if self.barrier else [])]
+
+    def listings(self) -> list[str]:
+        """Paths of the lists that tasks of this plan read."""
+        return list(self._listings.values())
 
     def first_half(self) -> list[Node]:
         """Everything up to the encoded documents."""
-        names = [part.name for part in self.parts]
+        names = self._names()
         nodes = [self._prepare(spec) for spec in self.stages if spec["name"] in self.prepared]
         nodes.append(self._tokenizer())
         nodes += [self._documents(part) for part in self.parts]
@@ -134,6 +97,7 @@ class Plan:
         nodes += [self._decide(part) for part in self.parts]
         if self.barrier:
             nodes += [self._choose(partition, names) for partition in range(PARTITIONS)]
+        nodes += [self._keep(part) for part in self.parts]
         nodes += [self._encode(part) for part in self.parts]
         return nodes
 
@@ -141,7 +105,7 @@ class Plan:
         name = f"prepare/{spec['name']}"
 
         def build(results: Results) -> Task:
-            return self._task(name, "prepare:run", {"stage": self._map_spec(spec), "seed": self.manifest.seed})
+            return self._task(name, "prepare:run", {"stage": apply_spec(spec), "seed": self.manifest.seed})
 
         return Node(name, (), build)
 
@@ -161,14 +125,14 @@ class Plan:
                 {
                     "part": part.name,
                     "source": part.source,
-                    "reader": {**part.reader, "version": _reader_version(part)},
+                    "reader": dict(part.reader),
                     "file": {
                         "uri": part.file.uri,
                         "name": part.file_name,
                         "size": part.file.size,
                         "mtime_ns": part.file.mtime_ns,
                     },
-                    "stages": [self._map_spec(spec) for spec in self.stages],
+                    "stages": [apply_spec(spec) for spec in self.stages],
                     "prepared": {
                         name: [output.to_json() for output in results[f"prepare/{name}"].outputs]
                         for name in self.prepared
@@ -238,7 +202,7 @@ class Plan:
         after = [f"documents/{part.name}", *(f"same/{name}" for name in self._partition_names())]
         if self.barrier:
             after.append("cluster/all")
-        soft = [spec for spec in self.stages if hasattr(_class(spec), "decide")]
+        soft = [spec for spec in self.stages if hasattr(spec_class(spec), "decide")]
 
         def build(results: Results) -> Task:
             done = results[f"documents/{part.name}"]
@@ -270,37 +234,58 @@ class Plan:
             return None
         return self.listing("state-losers", self._outputs(results, "choose", self._partition_names(), "state/losers"))
 
-    def _encode(self, part: Part) -> Node:
+    def _keep(self, part: Part) -> Node:
         after = [f"decide/{part.name}"]
         if self.barrier:
             after += [f"choose/{name}" for name in self._partition_names()]
 
         def build(results: Results) -> Task:
             return self._task(
+                f"keep/{part.name}",
+                "keep:run",
+                {
+                    "part": part.name,
+                    "ordinal": part.ordinal,
+                    "decisions": results[f"decide/{part.name}"].output("decisions").to_json(),
+                    "same": self._same_listing(results),
+                    "losers": self._losers_listing(results),
+                },
+            )
+
+        return Node(f"keep/{part.name}", tuple(after), build)
+
+    def _encode(self, part: Part) -> Node:
+        def build(results: Results) -> Task:
+            return self._task(
                 f"encode/{part.name}",
                 "encode:run",
                 {
                     "part": part.name,
-                    "ordinal": part.ordinal,
                     "documents": results[f"documents/{part.name}"].output("documents").to_json(),
-                    "decisions": results[f"decide/{part.name}"].output("decisions").to_json(),
-                    "same": self._same_listing(results),
-                    "losers": self._losers_listing(results),
+                    "kept": results[f"keep/{part.name}"].output("state/kept").to_json(),
                     "encoder": self.encoder,
                     "cells": self.manifest.sharding.cells,
                     "seed": self.manifest.seed,
                 },
             )
 
-        return Node(f"encode/{part.name}", tuple(after), build)
+        return Node(f"encode/{part.name}", (f"keep/{part.name}",), build)
 
     def shard_cells(self, results: Results) -> list[tuple[int, int]]:
-        """Runs of whole cells [first, end), one a shard, each closed when it reaches `tokens_per_shard`."""
+        """Runs of whole cells [first, end), one a shard, each closed when it reaches `tokens_per_shard`.
+
+        Raises `StorageError` where one cell alone is larger than a shard may be: a cell is sorted in memory.
+        """
         sharding = self.manifest.sharding
         totals = [0] * sharding.cells
         for part in self.parts:
-            for cell, tokens in enumerate(results[f"encode/{part.name}"].info["cell_tokens"]):
-                totals[cell] += tokens
+            for cell, tokens in results[f"encode/{part.name}"].info["cell_tokens"].items():
+                totals[int(cell)] += tokens
+        if max(totals) > sharding.tokens_per_shard and sum(totals) > sharding.cells * sharding.tokens_per_shard:
+            raise StorageError(
+                f"{sum(totals):,} tokens do not fit {sharding.cells} shards of {sharding.tokens_per_shard:,}: raise "
+                "`sharding.cells` in the manifest (a power of two above the number of shards) and build again"
+            )
         shards, first, held = [], 0, 0
         for cell, tokens in enumerate(totals):
             held += tokens
@@ -317,61 +302,50 @@ class Plan:
         content = json.dumps([self.manifest.seed, sharding.stream, sharding.cells, list(cells)])
         return hashlib.sha256(content.encode()).hexdigest()[:32]
 
-    def second_half(self, first: Results) -> list[Node]:
-        """Shards and ledger, now that the shard borders are known."""
-        cells = self.shard_cells(first)
-        layout = self.layout_id(cells)
-        encoded = self.listing(
-            "state-encoded", [first[f"encode/{part.name}"].output("state/encoded") for part in self.parts]
-        )
-        sources = [source.name for source in self.manifest.sources]
-        nodes = []
-        for shard, (start, end) in enumerate(cells):
-            args = {
-                "listing": encoded,
-                "shard": shard,
-                "first_cell": start,
-                "end_cell": end,
+    def packing(self, results: Results) -> list[Node]:
+        """One task a shard, now that the shard borders are known."""
+        cells = self.shard_cells(results)
+        args = {
+            "listing": self.listing("state-encoded", self._outputs(results, "encode", self._names(), "state/encoded")),
+            "stream": self.manifest.sharding.stream,
+            "tokens_per_row_group": self.manifest.sharding.tokens_per_row_group,
+            "sources": [source.name for source in self.manifest.sources],
+            "part_source": [part.priority for part in self.parts],
+            "layout_id": self.layout_id(cells),
+            "tokenizer_digest": results["tokenizer/all"].info["sha256"],
+        }
+        return [
+            self._ready(f"pack/{shard:05d}", "pack:run", {**args, "shard": shard, "first_cell": start, "end_cell": end})
+            for shard, (start, end) in enumerate(cells)
+        ]
+
+    def ledgers(self, results: Results) -> list[Node]:
+        """One task a part, now that every document has its place."""
+        shards = [f"{shard:05d}" for shard in range(len(self.shard_cells(results)))]
+        positions = self.listing("state-positions", self._outputs(results, "pack", shards, "state/positions"))
+        return [self._ledger(part, results, positions) for part in self.parts]
+
+    def _names(self) -> list[str]:
+        return [part.name for part in self.parts]
+
+    def _ready(self, name: str, function: str, args: dict[str, Any]) -> Node:
+        """A node that waits for nothing."""
+        return Node(name, (), lambda _: self._task(name, function, args))
+
+    def _ledger(self, part: Part, results: Results, positions: str) -> Node:
+        return self._ready(
+            f"ledger/{part.name}",
+            "ledger:run",
+            {
+                "part": part.name,
+                "ordinal": part.ordinal,
+                "source": part.source,
                 "stream": self.manifest.sharding.stream,
-                "tokens_per_row_group": self.manifest.sharding.tokens_per_row_group,
-                "sources": sources,
-                "part_source": [part.priority for part in self.parts],
-                "layout_id": layout,
-                "tokenizer_digest": first["tokenizer/all"].info["sha256"],
-            }
-            task = self._task(f"pack/{shard:05d}", "pack:run", args)
-            nodes.append(Node(task.name, (), lambda _, task=task: task))  # type: ignore[misc]
-        shards = [f"{shard:05d}" for shard in range(len(cells))]
-        return nodes + [self._ledger(part, first, shards) for part in self.parts]
-
-    def _ledger(self, part: Part, first: Results, shards: list[str]) -> Node:
-        def build(results: Results) -> Task:
-            return self._task(
-                f"ledger/{part.name}",
-                "ledger:run",
-                {
-                    "part": part.name,
-                    "ordinal": part.ordinal,
-                    "source": part.source,
-                    "stream": self.manifest.sharding.stream,
-                    "barrier": self.barrier["name"] if self.barrier else None,
-                    "records": first[f"documents/{part.name}"].output("state/records").to_json(),
-                    "decisions": first[f"decide/{part.name}"].output("decisions").to_json(),
-                    "same": self._same_listing(first),
-                    "losers": self._losers_listing(first),
-                    "positions": self.listing(
-                        "state-positions", self._outputs(results, "pack", shards, "state/positions")
-                    ),
-                },
-            )
-
-        return Node(f"ledger/{part.name}", tuple(f"pack/{name}" for name in shards), build)
-
-
-def _class(spec: Mapping[str, Any]) -> type[Any]:
-    return StageSpec(spec["name"], spec["target"], {}, (), spec["python_path"]).load()
-
-
-def _reader_version(part: Part) -> int:
-    version: int = StageSpec("", part.reader["target"], {}).load().version
-    return version
+                "barrier": self.barrier["name"] if self.barrier else None,
+                "records": results[f"documents/{part.name}"].output("state/records").to_json(),
+                "decisions": results[f"decide/{part.name}"].output("decisions").to_json(),
+                "same": self._same_listing(results),
+                "losers": self._losers_listing(results),
+                "positions": positions,
+            },
+        )

@@ -7,13 +7,14 @@ finishes the corpus when nothing failed.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lauter.pipeline.corpus import finish, finished_lineage, remove_stale
+from lauter.pipeline.corpus import finish_unless_finished
 from lauter.pipeline.executors.executor import Executor
 from lauter.pipeline.plan import Node, Plan
-from lauter.pipeline.storage import Storage
+from lauter.pipeline.steps.isolate import too_many_failed
+from lauter.pipeline.storage import Storage, StorageError
 from lauter.pipeline.task import Result, Task, finished
 
 
@@ -73,20 +74,32 @@ def build(plan: Plan, executor: LazyExecutor, observer: Observer) -> RunReport:
     """Build or resume a corpus. Returns what was done; failures are in the report, not raised."""
     report = RunReport()
     results: dict[str, Result] = {}
-    storage = plan.storage
+    plan.storage.claim()
     try:
-        run_nodes(storage, plan.first_half(), results, executor, observer, report)
-        if report.failures:
-            return report
-        run_nodes(storage, plan.second_half(results), results, executor, observer, report)
-        if report.failures:
-            return report
-        if report.executed or finished_lineage(storage) is None:
-            finish(plan, results)
-            remove_stale(plan, results)
+        for graph in (lambda _: plan.first_half(), plan.packing, plan.ledgers):
+            try:
+                nodes = graph(results)
+            except StorageError as error:
+                report.failures.append(Failure("shards", str(error)))
+                return report
+            run_nodes(plan.storage, nodes, results, executor, observer, report)
+            report.failures += failing_stages(plan, results)
+            if report.failures:
+                return report
+        finish_unless_finished(plan, results)
     finally:
         executor.close()
     return report
+
+
+def failing_stages(plan: Plan, results: Mapping[str, Result]) -> list[Failure]:
+    """A stage that raised all over the corpus, a few rows a file: no task saw it, the sum does."""
+    done = [results[name].info for part in plan.parts if (name := f"documents/{part.name}") in results]
+    failed, records = sum(info["failed"] for info in done), sum(info["records"] for info in done)
+    if not too_many_failed(failed, records):
+        return []
+    named = sorted({info["failure"] for info in done if info["failure"]})
+    return [Failure("documents", f"{'; '.join(named)}: {failed} of {records} records; mend the stage and build again")]
 
 
 def run_nodes(

@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from pyarrow import fs
 UPLOAD_TRIES = 4
 COPY_BYTES = 8 << 20
 STAGING = "state/staging"
+CLAIM = "state/run"
 
 
 class StorageError(Exception):
@@ -108,9 +110,22 @@ def digest_file(path: Path) -> str:
 class Storage:
     """A root folder (local path or s3://bucket/prefix)."""
 
-    def __init__(self, root: str) -> None:
-        self.root = root if root.startswith("s3://") else str(Path(root).absolute())
+    def __init__(self, root: str, token: str = "") -> None:
+        """`token` is the writing build's (`claim`); nothing is published with it once another build has the folder."""
+        self.root = root if "://" in root else str(Path(root).absolute())
+        self.token = token
         self.filesystem, self._base = filesystem(self.root)
+
+    def claim(self) -> None:
+        """Make this the folder's build. A worker that outlived its killed driver finds another token and gives up."""
+        self.token = ""
+        token = uuid.uuid4().hex
+        self.write(CLAIM, token.encode())
+        self.token = token
+
+    def _check_claim(self, path: str) -> None:
+        if self.token and self.read(CLAIM).decode() != self.token:
+            raise StorageError(f"{self.root}/{path} is not published: another build has taken over the run folder")
 
     @property
     def is_local(self) -> bool:
@@ -186,9 +201,10 @@ class Storage:
             target.parent.mkdir(parents=True, exist_ok=True)
             scratch = Path(self.absolute(STAGING))
             scratch.mkdir(parents=True, exist_ok=True)
-            staged = scratch / f"{os.getpid()}-{path.replace('/', '+')}"
+            staged = scratch / f"{os.getpid()}-{uuid.uuid4().hex}"
             try:
                 yield staged
+                self._check_claim(path)
                 _sync(staged)
                 staged.replace(target)
                 _sync(target.parent)
@@ -198,6 +214,7 @@ class Storage:
         with tempfile.TemporaryDirectory(prefix="lauter-") as folder:
             staged = Path(folder) / "file"
             yield staged
+            self._check_claim(path)
             self._upload(staged, path)
 
     def _upload(self, staged: Path, path: str) -> None:

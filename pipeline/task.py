@@ -32,6 +32,8 @@ class Task:
     """The run folder."""
     args: Mapping[str, Any]
     """Everything that the output depends on."""
+    token: str = ""
+    """The build that the task belongs to (`Storage.claim`); no part of its key."""
 
     @property
     def key(self) -> str:

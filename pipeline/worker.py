@@ -26,7 +26,7 @@ def execute(task: Task) -> Result:
         os.environ.setdefault(variable, "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     pa.set_cpu_count(1)
-    storage = Storage(task.root)
+    storage = Storage(task.root, task.token)
     forget(storage, task)
     module, _, function = task.run.partition(":")
     result: Result = getattr(importlib.import_module(module), function)(task, storage)

@@ -46,8 +46,9 @@ class Document:
 def load(path: Path) -> Document:
     """Read a YAML file; raises `ManifestError` for a file that is absent, no YAML, or has a key twice.
 
-    `${NAME}` and `${NAME:-default}` in strings are replaced from the environment; a relative path that comes from the
-    environment is taken from the current folder, one that stands in the file from the file's folder.
+    `${NAME}` and `${NAME:-default}` in strings are replaced from the environment. Relative paths are taken from the
+    file's folder, but for a value from the environment that begins a string and holds a `/`: that one is a path as the
+    user typed it, and is made absolute from the current folder.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -57,19 +58,35 @@ def load(path: Path) -> Document:
     problems: list[str] = []
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = _construct(root, (), document, problems) if root is not None else None
+        data = _construct(root, (), document, problems, ()) if root is not None else None
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ManifestError([f"{path}:{line}: no valid YAML: {error.problem}"]) from error
+        mark = error.problem_mark
+        reason = error.problem
+        if mark and _starts_with_tab(text, mark.index):
+            reason = "a tab indents this line; YAML takes spaces only"
+        raise ManifestError([f"{path}:{mark.line + 1 if mark else 1}: no valid YAML: {reason}"]) from error
     except yaml.YAMLError as error:
         raise ManifestError([f"{path}:1: no valid YAML: {error}"]) from error
+    except RecursionError as error:
+        raise ManifestError([f"{path}:1: no manifest: lists or mappings are nested too deeply"]) from error
     if problems:
         raise ManifestError(problems)
     return Document(str(path), data, document.lines)
 
 
-def _construct(node: yaml.Node, location: Location, document: Document, problems: list[str]) -> object:
+def _starts_with_tab(text: str, index: int) -> bool:
+    line = text[text.rfind("\n", 0, index) + 1 :].split("\n", 1)[0]
+    return "\t" in line[: len(line) - len(line.lstrip())]
+
+
+def _construct(
+    node: yaml.Node, location: Location, document: Document, problems: list[str], above: tuple[yaml.Node, ...]
+) -> object:
     document.lines.setdefault(location, node.start_mark.line + 1)
+    if node in above:
+        problems.append(document.problem(location, "this alias holds itself"))
+        return None
+    inside = (*above, node)
     if isinstance(node, yaml.MappingNode):
         mapping: dict[str, object] = {}
         for key_node, value_node in node.value:
@@ -80,11 +97,18 @@ def _construct(node: yaml.Node, location: Location, document: Document, problems
                 problems.append(document.problem(inner, "this key stands twice"))
                 continue
             document.lines[inner] = key_node.start_mark.line + 1
-            mapping[key] = _construct(value_node, inner, document, problems)
+            mapping[key] = _construct(value_node, inner, document, problems, inside)
         return mapping
     if isinstance(node, yaml.SequenceNode):
-        return [_construct(item, (*location, index), document, problems) for index, item in enumerate(node.value)]
-    value = yaml.SafeLoader("").construct_object(node)
+        return [
+            _construct(item, (*location, index), document, problems, inside) for index, item in enumerate(node.value)
+        ]
+    try:
+        value = yaml.SafeLoader("").construct_object(node)
+    except (ValueError, LookupError, OverflowError) as error:
+        # PyYAML takes 2024-99-99 for a date and `!!int x` for a number, and leaves the rest to Python.
+        problems.append(document.problem(location, f"no valid value {node.value!r}: {error}; put it in quotes"))
+        return None
     return _expand(value, location, document, problems) if isinstance(value, str) else value
 
 
@@ -92,7 +116,8 @@ def _expand(text: str, location: Location, document: Document, problems: list[st
     def replace(match: re.Match[str]) -> str:
         value = os.environ.get(match[1])
         if value:
-            return value if "://" in value else str(Path(value).absolute())
+            is_relative = "/" in value and "://" not in value and not Path(value).is_absolute()
+            return f"{Path.cwd()}/{value}" if is_relative and not match.start() else value
         if match[2] is None:
             problems.append(
                 document.problem(location, f"environment variable {match[1]} is not set and has no default")

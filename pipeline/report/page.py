@@ -11,7 +11,7 @@ from lauter.pipeline.report.funnel import funnel_rows
 from lauter.pipeline.report.inputs import summarise_inputs, summarise_outputs
 from lauter.pipeline.report.optout import summarise_optout
 from lauter.pipeline.schema import VERDICTS
-from lauter.pipeline.storage import Storage
+from lauter.pipeline.storage import Output, Storage
 
 OUTCOMES = {
     "rules": "has rules for agents of the policy",
@@ -109,8 +109,10 @@ def _languages(table: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
     }
 
 
-def write_report(storage: Storage, corpus: Mapping[str, Any]) -> None:
-    """Write report.json and index.html."""
+def write_report(storage: Storage, corpus: Mapping[str, Any]) -> list[Output]:
+    """Write report.json and index.html; the same bytes for the same corpus."""
     data = report_data(corpus)
-    storage.write_json("report/report.json", data)
-    storage.write("report/index.html", render(data).encode())
+    return [
+        storage.write_json("report/report.json", data),
+        storage.write("report/index.html", render(data).encode()),
+    ]

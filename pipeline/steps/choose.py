@@ -9,16 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lauter.pipeline import exchange, schema
-from lauter.pipeline.steps.decide import CANDIDATES
+from lauter.pipeline import exchange
+from lauter.pipeline.steps.layouts import CANDIDATES, LOSERS
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.worker import listing
-
-LOSERS = pa.schema(
-    [pa.field("row", pa.uint32()), pa.field("duplicate_of", schema.DOC_ID), pa.field("exact", pa.bool_())]
-)
-"""Documents that are copies: of which one, and whether the text is the same to the byte."""
 
 
 def run(task: Task, storage: Storage) -> Result:
@@ -43,6 +38,5 @@ def run(task: Task, storage: Storage) -> Result:
         f"state/losers/{partition:05d}.arrow",
         losers,
         table.column("part").to_numpy()[~first].astype(np.int64),
-        len(paths),
     )
     return Result((output,), {"duplicates": losers.num_rows})

@@ -14,14 +14,11 @@ from numpy.typing import NDArray
 
 from lauter.pipeline import exchange, parquet
 from lauter.pipeline.contract import BarrierStage, StageContext
+from lauter.pipeline.steps.layouts import CLUSTERS, EDGES, KEYS
 from lauter.pipeline.storage import Output as Published
 from lauter.pipeline.storage import Storage, digest_file
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.worker import listing, opened
-
-KEYS = pa.schema([pa.field("key", pa.uint64()), pa.field("row", pa.uint32())])
-EDGES = pa.schema([pa.field("smaller", pa.uint64()), pa.field("larger", pa.uint64())])
-CLUSTERS = pa.schema([pa.field("row", pa.uint32()), pa.field("cluster", pa.uint64()), pa.field("size", pa.uint32())])
 
 
 def _stage(task: Task) -> BarrierStage:
@@ -32,18 +29,16 @@ def _stage(task: Task) -> BarrierStage:
 def emit(task: Task, storage: Storage) -> Result:
     """Keys of one part's documents, partitioned by key."""
     stage, part = _stage(task), task.args["part"]
-    keys: list[NDArray[np.uint64]] = [np.empty(0, np.uint64)]
-    rows: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)]
-    for batch in parquet.batches(storage, task.args["documents"]["path"], ["row", *stage.reads]):
-        index, key = stage.emit(batch)
-        keys.append(key)
-        rows.append(batch.column("row").to_numpy()[index])
-    key = np.concatenate(keys)
-    table = pa.Table.from_arrays([pa.array(key), pa.array(np.concatenate(rows))], schema=KEYS)
-    partitions = task.args["partitions"]
     path = f"state/keys/{part}.arrow"
-    output = exchange.write(storage, path, table, exchange.partition_of(key, partitions), partitions)
-    return Result((output,), {"keys": len(key)})
+    with storage.staging(path) as staged:
+        sink = exchange.PartitionedSink(staged, KEYS)
+        for batch in parquet.batches(storage, task.args["documents"]["path"], ["row", *stage.reads]):
+            index, key = stage.emit(batch)
+            table = pa.Table.from_arrays([pa.array(key), pa.array(batch.column("row").to_numpy()[index])], schema=KEYS)
+            sink.write(table, exchange.partition_of(key, task.args["partitions"]))
+        sink.close()
+        output = exchange.describe(staged, path, sink.rows)
+    return Result((output,), {"keys": output.rows})
 
 
 def reduce(task: Task, storage: Storage) -> Result:
@@ -71,7 +66,7 @@ def cluster(task: Task, storage: Storage) -> Result:
     table = pa.Table.from_arrays(
         [pa.array(rows), pa.array(label), pa.array(sizes[inverse].astype(np.uint32))], schema=CLUSTERS
     )
-    output = exchange.write(storage, "state/clusters/clusters.arrow", table, parts, task.args["parts"])
+    output = exchange.write(storage, "state/clusters/clusters.arrow", table, parts)
     histogram = np.bincount(np.ceil(np.log2(sizes)).astype(np.int64))
     return Result(
         (output,), {"clusters": len(sizes), "clustered": len(node), "log2_sizes": [int(n) for n in histogram]}

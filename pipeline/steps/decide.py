@@ -12,35 +12,10 @@ from numpy.typing import NDArray
 
 from lauter.pipeline import exchange, parquet, schema
 from lauter.pipeline.contract import SoftStage, StageContext
-from lauter.pipeline.steps.cluster import CLUSTERS
-from lauter.pipeline.steps.same_record import ROWS
+from lauter.pipeline.steps.layouts import CANDIDATES, CLUSTERS, DECISIONS, ROWS, TEXT, row_numbers, rows_of_part
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.task import Result, Task
-from lauter.pipeline.worker import listing, made
-
-DECISIONS = pa.schema(
-    [
-        pa.field("doc_id", schema.DOC_ID, nullable=False),
-        pa.field("row", pa.uint32(), nullable=False),
-        pa.field("stage", pa.dictionary(pa.int32(), pa.string())),
-        pa.field("reason", pa.dictionary(pa.int32(), pa.string())),
-        pa.field("rule", schema.RULE),
-        pa.field("cluster", pa.uint64()),
-        pa.field("cluster_size", pa.uint32()),
-    ]
-)
-"""One row per document: the soft decision against it (null: none), and the cluster it lies in."""
-
-CANDIDATES = pa.schema(
-    [
-        pa.field("cluster", pa.uint64()),
-        pa.field("row", pa.uint32()),
-        pa.field("priority", pa.uint32()),
-        pa.field("fetched_at", pa.int64()),
-        pa.field("doc_id", schema.DOC_ID),
-        pa.field("text_sha256", pa.binary(32)),
-    ]
-)
+from lauter.pipeline.worker import made
 
 
 def run(task: Task, storage: Storage) -> Result:
@@ -62,13 +37,12 @@ def run(task: Task, storage: Storage) -> Result:
                     reasons[index] = stage.reasons[verdict.reason[index] - 1].name
                     rules[index] = verdict.rule[int(index)].as_py() if verdict.rule is not None else None
     cluster, size = _clusters(task, storage, rows)
-    text = pa.dictionary(pa.int32(), pa.string())
     table = pa.Table.from_arrays(
         [
             scores.column("doc_id").combine_chunks(),
             pa.array(rows),
-            pa.array(stage_names, text),
-            pa.array(reasons, text),
+            pa.array(stage_names, TEXT),
+            pa.array(reasons, TEXT),
             pa.array(rules, schema.RULE),
             pa.array(cluster, mask=size == 0),
             pa.array(size, mask=size == 0),
@@ -79,16 +53,9 @@ def run(task: Task, storage: Storage) -> Result:
     outputs = [parquet.write(storage, path, DECISIONS, [exchange.one_batch(table)])]
     if args["clusters"] is not None:
         objected = np.array([reason is not None for reason in reasons], np.bool_)
-        again = np.isin(rows, same_rows(storage, args["same"], args["ordinal"]))
+        again = np.isin(rows, row_numbers(rows_of_part(storage, args["same"], args["ordinal"], ROWS)))
         outputs.append(_candidates(task, storage, ~objected & ~again & (size > 0), cluster))
     return Result(tuple(outputs))
-
-
-def same_rows(storage: Storage, same: str, ordinal: int) -> NDArray[np.uint32]:
-    """Rows of one part whose doc_id stood before."""
-    paths = [output.path for output in listing(storage, same)]
-    found = [batch.column("row").to_numpy() for _, batch in exchange.read(storage, paths, ordinal)]
-    return np.concatenate([np.empty(0, ROWS.field("row").type.to_pandas_dtype()), *found])
 
 
 def _clusters(task: Task, storage: Storage, rows: NDArray[np.uint32]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
@@ -122,6 +89,5 @@ def _candidates(task: Task, storage: Storage, chosen: NDArray[np.bool_], cluster
     )
     # Clusters are spread by a multiplicative hash (Fibonacci, 2^64 / golden ratio): their ids are dense and small.
     spread = cluster[chosen] * np.uint64(0x9E3779B97F4A7C15)
-    partitions = args["partitions"]
     path = f"state/candidates/{args['part']}.arrow"
-    return exchange.write(storage, path, table, exchange.partition_of(spread, partitions), partitions)
+    return exchange.write(storage, path, table, exchange.partition_of(spread, args["partitions"]))

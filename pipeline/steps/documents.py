@@ -23,33 +23,11 @@ from lauter.pipeline import exchange, parquet, schema
 from lauter.pipeline.contract import MapStage, ReadBatch, Reader, StageContext, Verdict
 from lauter.pipeline.manifest import load_target
 from lauter.pipeline.steps import isolate
+from lauter.pipeline.steps.layouts import CARRIED, IDENTITY, RECORDS
 from lauter.pipeline.steps.quarantine import quarantine_folder
-from lauter.pipeline.storage import Output, Storage, open_input
+from lauter.pipeline.storage import Output, Storage, open_input, stat
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.worker import artefact_folder, opened
-
-FAILED_ROWS = 16
-FAILED_SHARE = 0.01
-"""A task fails, instead of filling the ledger with `stage-failed`, above this many rows and this share of a file."""
-
-CARRIED = ("origin_id", "language", "script")
-"""Stage columns that a ledger row keeps even where its record was dropped later."""
-
-RECORDS = pa.schema(
-    [
-        *schema.fields(schema.RECORD, "doc_id", "file", "offset", "length", "url", "fetched_at"),
-        *schema.fields(schema.DOCUMENT, *CARRIED),
-        pa.field("stage", pa.dictionary(pa.int32(), pa.string())),
-        pa.field("reason", pa.dictionary(pa.int32(), pa.string())),
-        pa.field("verdict", pa.dictionary(pa.int32(), pa.string())),
-        pa.field("rule", schema.RULE),
-        pa.field("chars", pa.int32()),
-        pa.field("text_sha256", pa.binary(32)),
-    ]
-)
-"""One row per record: where it ended, or nulls where it became a document."""
-
-IDENTITY = pa.schema([pa.field("high", pa.uint64()), pa.field("low", pa.uint64()), pa.field("row", pa.uint32())])
 
 
 class FileBroken(Exception):
@@ -143,7 +121,8 @@ class _Pass:
             outputs += [parquet.describe(staged[name], path) for name, path in paths.items()]
         outputs.append(self._identity(ids))
         self._check_failures()
-        return Result(tuple(outputs), {**self.tally.to_json(), **self._count()})
+        info = {**self.tally.to_json(), "failed": self.tally.failed, "failure": self.failure, **self._count()}
+        return Result(tuple(outputs), info)
 
     def _batch(self, read: ReadBatch) -> tuple[pa.RecordBatch, pa.RecordBatch, pa.RecordBatch]:
         count = read.records.num_rows
@@ -163,7 +142,6 @@ class _Pass:
         self.tally.stage_dropped["read"] += int((verdict.reason != 0).sum())
         alive = np.flatnonzero(verdict.reason == 0)
         batch = _add_row_numbers(read.records, first).filter(pa.array(verdict.reason == 0))
-        batch = batch.drop_columns([name for name in verdict.columns if name in batch.schema.names])
         carried = {name: pa.nulls(count, schema.DOCUMENT.field(name).type) for name in CARRIED}
         for stage in self.stages:
             if not batch.num_rows:
@@ -211,29 +189,32 @@ class _Pass:
         )
         partitions = self.task.args["partitions"]
         path = f"state/identity/{self.part}.arrow"
-        return exchange.write(self.storage, path, table, exchange.partition_of(high, partitions), partitions)
+        return exchange.write(self.storage, path, table, exchange.partition_of(high, partitions))
 
     def _count(self) -> dict[str, Any]:
         """The independent count and the file's digest, from a second reading of the bytes."""
-        uri = self.task.args["file"]["uri"]
-        with open_input(uri) as stream:
+        given = self.task.args["file"]
+        with open_input(given["uri"]) as stream:
             counted = self.reader.count(cast(BinaryIO, stream))
-        if counted.rows != self.tally.records:
-            raise FileBroken(
-                f"{uri}: the reader gave {self.tally.records} rows, the independent count finds "
-                f"{counted.records} records and {counted.corrupt_ranges} corrupt ranges; please report this file"
-            )
         digest = hashlib.sha256()
-        with open_input(uri) as stream:
+        with open_input(given["uri"]) as stream:
             while block := stream.read(8 << 20):
                 digest.update(block)
+        now = stat(given["uri"])
+        if now is None or (now.size, now.mtime_ns) != (given["size"], given["mtime_ns"]):
+            raise FileBroken(f"{given['uri']}: was changed while it was read; run the same command again")
+        if counted.rows != self.tally.records:
+            raise FileBroken(
+                f"{given['uri']}: the reader gave {self.tally.records} rows, the independent count finds "
+                f"{counted.records} records and {counted.corrupt_ranges} corrupt ranges; please report this file"
+            )
         return {
             "counted": {"records": counted.records, "corrupt_ranges": counted.corrupt_ranges},
             "input_sha256": digest.hexdigest(),
         }
 
     def _check_failures(self) -> None:
-        if self.tally.failed > max(FAILED_ROWS, FAILED_SHARE * self.tally.records):
+        if isolate.too_many_failed(self.tally.failed, self.tally.records):
             raise isolate.StageError(
                 f"{self.task.args['file']['uri']}: {self.failure}, on {self.tally.failed} of {self.tally.records} "
                 "records; this is a fault of the stage or its set-up, not of the pages"

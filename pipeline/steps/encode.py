@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,75 +11,65 @@ import pyarrow.parquet as pq
 import xxhash
 from numpy.typing import NDArray
 
-from lauter.pipeline import exchange, parquet, schema
+from lauter.pipeline import exchange, parquet
 from lauter.pipeline.contract import Encoder, StageContext
-from lauter.pipeline.steps.choose import LOSERS
-from lauter.pipeline.steps.decide import same_rows
+from lauter.pipeline.steps.layouts import ENCODED, ROWS, row_numbers
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.task import Result, Task
-from lauter.pipeline.worker import listing, opened
+from lauter.pipeline.worker import opened
 
-ENCODED = pa.schema(
-    [
-        pa.field("order", pa.uint64()),
-        pa.field("doc_id", schema.DOC_ID),
-        pa.field("row", pa.uint32()),
-        pa.field("language", pa.string()),
-        pa.field("tokens", schema.TOKENS.field("tokens").type),
-    ]
-)
-"""`order` is the shuffle hash: xxh3_64(seed, doc_id). Cell = its range, place in the shard = its rank."""
+ENCODE_BYTES = 4 << 20
+"""Text that is encoded at once: with 3 bytes a token and 4 bytes an id, some 20 MB of ids and copies."""
 
 
 def shuffle_order(doc_id: pa.FixedSizeBinaryArray, seed: int) -> NDArray[np.uint64]:
-    """The shuffle hash of each document, uint64: a function of seed and doc_id alone."""
+    """The shuffle hash of each document, uint64: xxh3_64(seed, doc_id), a function of nothing else."""
     return np.fromiter((xxhash.xxh3_64_intdigest(item, seed) for item in doc_id.to_pylist()), np.uint64, len(doc_id))
-
-
-def kept_rows(storage: Storage, decisions: str, losers: str | None, same: str, ordinal: int) -> NDArray[np.uint32]:
-    """Record rows of a part's documents that nothing objects to, ascending."""
-    table = parquet.read(storage, decisions, ["row", "reason"])
-    rows = table.filter(pc.is_null(table.column("reason"))).column("row").to_numpy()
-    dropped = [same_rows(storage, same, ordinal)]
-    if losers is not None:
-        paths = [output.path for output in listing(storage, losers)]
-        dropped.append(exchange.read_parts(storage, paths, ordinal, LOSERS)[0].column("row").to_numpy())
-    kept: NDArray[np.uint32] = rows[~np.isin(rows, np.concatenate(dropped))]
-    return kept
 
 
 def run(task: Task, storage: Storage) -> Result:
     """Encode one part."""
     args = task.args
     encoder: Encoder = opened(args["encoder"], StageContext(seed=args["seed"]))
-    kept = kept_rows(storage, args["decisions"]["path"], args["losers"], args["same"], args["ordinal"])
-    wanted = ["doc_id", "row", "text"]
+    kept = row_numbers(exchange.read_parts(storage, [args["kept"]["path"]], 0, ROWS)[0])
     with storage.open(args["documents"]["path"]) as source:
         present = pq.read_schema(source).names
-    wanted += [name for name in ("language", "pii_spans") if name in present]
-    found = []
-    tokens = 0
-    for batch in parquet.batches(storage, args["documents"]["path"], wanted):
-        rows = batch.filter(pa.array(np.isin(batch.column("row").to_numpy(), kept)))
-        if not rows.num_rows:
-            continue
-        ids = encoder.encode(rows.column("text"), rows.column("pii_spans") if "pii_spans" in wanted else None)
-        tokens += len(ids.values)
-        found.append(
-            pa.RecordBatch.from_arrays(
-                [
-                    pa.array(shuffle_order(rows.column("doc_id"), args["seed"])),
-                    rows.column("doc_id"),
-                    rows.column("row"),
-                    rows.column("language") if "language" in wanted else pa.nulls(rows.num_rows, pa.string()),
-                    ids.cast(ENCODED.field("tokens").type),
-                ],
-                schema=ENCODED,
-            )
-        )
-    table = pa.Table.from_batches(found, ENCODED)
-    cell = exchange.partition_of(table.column("order").to_numpy(), args["cells"])
+    wanted = ["doc_id", "row", "text", *(name for name in ("language", "pii_spans") if name in present)]
+    cell_tokens = np.zeros(args["cells"], np.int64)
     path = f"state/encoded/{args['part']}.arrow"
-    output = exchange.write(storage, path, table, cell, args["cells"])
-    counts = np.bincount(cell, weights=pc.list_value_length(table.column("tokens")).to_numpy(), minlength=args["cells"])
-    return Result((output,), {"documents": table.num_rows, "tokens": tokens, "cell_tokens": [int(n) for n in counts]})
+    with storage.staging(path) as staged:
+        sink = exchange.PartitionedSink(staged, ENCODED)
+        for group in parquet.batches(storage, args["documents"]["path"], wanted):
+            rows = group.filter(pa.array(np.isin(group.column("row").to_numpy(), kept)))
+            for batch in cut_by_bytes(rows):
+                table = _encoded(encoder, batch, args["seed"])
+                cell = exchange.partition_of(table.column("order").to_numpy(), args["cells"])
+                np.add.at(cell_tokens, cell, pc.list_value_length(table.column("tokens")).to_numpy())
+                sink.write(table, cell)
+        sink.close()
+        output = exchange.describe(staged, path, sink.rows)
+    filled = {str(cell): int(cell_tokens[cell]) for cell in np.flatnonzero(cell_tokens)}
+    return Result((output,), {"documents": output.rows, "tokens": int(cell_tokens.sum()), "cell_tokens": filled})
+
+
+def cut_by_bytes(batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+    """Runs of rows of about `ENCODE_BYTES` of text; a longer text stands alone."""
+    ends = np.cumsum(pc.binary_length(batch.column("text")).to_numpy())
+    cuts = np.flatnonzero(np.diff(ends // ENCODE_BYTES, prepend=0)) if len(ends) else np.empty(0, np.int64)
+    bounds = [0, *cuts.tolist(), batch.num_rows]
+    return [batch.slice(start, end - start) for start, end in itertools.pairwise(bounds) if end > start]
+
+
+def _encoded(encoder: Encoder, batch: pa.RecordBatch, seed: int) -> pa.Table:
+    names = batch.schema.names
+    ids = encoder.encode(batch.column("text"), batch.column("pii_spans") if "pii_spans" in names else None)
+    return pa.Table.from_arrays(
+        [
+            pa.array(shuffle_order(batch.column("doc_id"), seed)),
+            batch.column("doc_id"),
+            batch.column("row"),
+            batch.column("language") if "language" in names else pa.nulls(batch.num_rows, pa.string()),
+            ids.cast(ENCODED.field("tokens").type),
+        ],
+        schema=ENCODED,
+    )

@@ -12,6 +12,16 @@ FAILED = 255
 """The reason code of a row on which the stage itself raised."""
 
 
+FAILED_ROWS = 16
+FAILED_SHARE = 0.01
+"""Above this many rows and this share of all, a stage that raises is broken, and the pages are not."""
+
+
+def too_many_failed(failed: int, records: int) -> bool:
+    """Whether so many rows ended as `stage-failed` that the stage, or its set-up, must be at fault."""
+    return failed > max(FAILED_ROWS, FAILED_SHARE * records)
+
+
 class StageError(Exception):
     """A stage broke its contract or failed on nearly everything; the task can't be done."""
 

@@ -9,13 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from lauter.pipeline import exchange, parquet, schema
-from lauter.pipeline.steps.choose import LOSERS
-from lauter.pipeline.steps.decide import same_rows
-from lauter.pipeline.steps.pack import POSITIONS
+from lauter.pipeline import parquet, schema
+from lauter.pipeline.steps.layouts import LOSERS, POSITIONS, ROWS, TEXT, row_numbers, rows_of_part
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.task import Result, Task
-from lauter.pipeline.worker import listing
 
 
 def run(task: Task, storage: Storage) -> Result:
@@ -39,12 +36,11 @@ def run(task: Task, storage: Storage) -> Result:
         row = found["row"]
         stage[row], reason[row], verdict[row], rule[row] = found["stage"], found["reason"], "dropped", found["rule"]
     if args["losers"] is not None:
-        paths = [output.path for output in listing(storage, args["losers"])]
-        for found in exchange.read_parts(storage, paths, args["ordinal"], LOSERS)[0].to_pylist():
+        for found in rows_of_part(storage, args["losers"], args["ordinal"], LOSERS).to_pylist():
             row = found["row"]
             stage[row], verdict[row], duplicate_of[row] = args["barrier"], "duplicate", found["duplicate_of"]
             reason[row] = "exact-duplicate" if found["exact"] else "near-duplicate"
-    for row in same_rows(storage, args["same"], args["ordinal"]).tolist():
+    for row in row_numbers(rows_of_part(storage, args["same"], args["ordinal"], ROWS)).tolist():
         stage[row], reason[row], verdict[row], rule[row] = "read", "same-record", "duplicate", None
         duplicate_of[row] = doc_id[row]
     shard, shard_row, tokens = _positions(task, storage, count)
@@ -54,28 +50,27 @@ def run(task: Task, storage: Storage) -> Result:
     kept = shard >= 0
     if not np.array_equal(kept, np.array([item == "kept" for item in verdict], np.bool_)):
         raise RuntimeError(f"{args['part']}: the rows in token shards are not the kept ones; please report this")
-    text = pa.dictionary(pa.int32(), pa.string())
     table = pa.Table.from_arrays(
         [
             records.column("doc_id"),
-            pa.array([args["source"]] * count, text),
-            records.column("file").dictionary_encode().cast(text),
+            pa.array([args["source"]] * count, TEXT),
+            records.column("file").dictionary_encode().cast(TEXT),
             records.column("offset"),
             records.column("length"),
             records.column("url"),
             records.column("origin_id"),
             records.column("fetched_at"),
-            pa.array(verdict, text),
-            pa.array(stage, text),
-            pa.array(reason, text),
+            pa.array(verdict, TEXT),
+            pa.array(stage, TEXT),
+            pa.array(reason, TEXT),
             pa.array(duplicate_of, schema.DOC_ID),
             pa.array(rule, schema.RULE),
-            records.column("language").dictionary_encode().cast(text),
-            records.column("script").dictionary_encode().cast(text),
+            records.column("language").dictionary_encode().cast(TEXT),
+            records.column("script").dictionary_encode().cast(TEXT),
             records.column("chars"),
             pa.array(tokens, mask=~kept),
             records.column("text_sha256"),
-            pa.array([args["stream"] if item else None for item in kept.tolist()], text),
+            pa.array([args["stream"] if item else None for item in kept.tolist()], TEXT),
             pa.array(shard, mask=~kept),
             pa.array(shard_row, mask=~kept),
         ],
@@ -92,9 +87,8 @@ def _positions(
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
     shard = np.full(count, -1, np.int32)
     shard_row, tokens = np.zeros(count, np.int64), np.zeros(count, np.int32)
-    paths = [output.path for output in listing(storage, task.args["positions"])]
-    table, _ = exchange.read_parts(storage, paths, task.args["ordinal"], POSITIONS)
-    rows = table.column("row").to_numpy()
+    table = rows_of_part(storage, task.args["positions"], task.args["ordinal"], POSITIONS)
+    rows = row_numbers(table)
     shard[rows] = table.column("shard").to_numpy()
     shard_row[rows] = table.column("shard_row").to_numpy()
     tokens[rows] = table.column("tokens").to_numpy()

@@ -10,19 +10,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lauter.pipeline import exchange, parquet, schema
-from lauter.pipeline.steps.encode import ENCODED
+from lauter.pipeline.steps.layouts import ENCODED, POSITIONS
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.worker import listing
-
-POSITIONS = pa.schema(
-    [
-        pa.field("row", pa.uint32()),
-        pa.field("shard", pa.int32()),
-        pa.field("shard_row", pa.int64()),
-        pa.field("tokens", pa.int32()),
-    ]
-)
 
 
 def run(task: Task, storage: Storage) -> Result:
@@ -81,7 +72,6 @@ def run(task: Task, storage: Storage) -> Result:
         f"state/positions/{args['shard']:05d}.arrow",
         pa.concat_tables(positions),
         np.concatenate(parts),
-        len(paths),
     )
     return Result((shard, place), {"documents": rows, "tokens": tokens})
 

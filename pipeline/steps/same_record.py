@@ -6,12 +6,10 @@ import numpy as np
 import pyarrow as pa
 
 from lauter.pipeline import exchange
-from lauter.pipeline.steps.documents import IDENTITY
+from lauter.pipeline.steps.layouts import IDENTITY, ROWS
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.worker import listing
-
-ROWS = pa.schema([pa.field("row", pa.uint32())])
 
 
 def run(task: Task, storage: Storage) -> Result:
@@ -31,6 +29,5 @@ def run(task: Task, storage: Storage) -> Result:
         f"state/same/{partition:05d}.arrow",
         pa.Table.from_arrays([pa.array(rows)], schema=ROWS),
         parts,
-        len(paths),
     )
     return Result((output,), {"same_record": int(again.sum())})

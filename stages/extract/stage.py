@@ -57,6 +57,7 @@ class Extract:
 
     name: ClassVar[str] = "extract"
     version: ClassVar[int] = 2
+    libraries: ClassVar[tuple[str, ...]] = ("trafilatura", "lxml", "resiliparse")
     Config: ClassVar[type[StageConfig]] = ExtractConfig
     reads: ClassVar[tuple[str, ...]] = ("doc_id", "media_type", "charset", "payload", "text")
     documents: ClassVar[pa.Schema] = schema.fields(schema.DOCUMENT, "text", "title")

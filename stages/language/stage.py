@@ -64,6 +64,7 @@ class Language:
 
     name: ClassVar[str] = "language"
     version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ("fasttext-numpy2-wheel",)
     Config: ClassVar[type[StageConfig]] = LanguageConfig
     reads: ClassVar[tuple[str, ...]] = ("text",)
     documents: ClassVar[pa.Schema] = schema.fields(schema.DOCUMENT, "language", "script")

@@ -79,6 +79,7 @@ class OptOut:
 
     name: ClassVar[str] = "optout"
     version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ("robotexclusionrulesparser", "idna")
     Config: ClassVar[type[StageConfig]] = OptOutConfig
     reads: ClassVar[tuple[str, ...]] = ("url",)
     documents: ClassVar[pa.Schema] = schema.fields(schema.DOCUMENT, "origin_id")

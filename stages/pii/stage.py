@@ -49,6 +49,7 @@ class Pii:
 
     name: ClassVar[str] = "pii"
     version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ("presidio-analyzer", "phonenumbers", "python-stdnum", "tldextract")
     Config: ClassVar[type[StageConfig]] = PiiConfig
     reads: ClassVar[tuple[str, ...]] = ("text",)
     documents: ClassVar[pa.Schema] = schema.fields(schema.DOCUMENT, "text", "pii_spans")

@@ -66,6 +66,7 @@ class WarcReader:
 
     name: ClassVar[str] = "warc"
     version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ("fastwarc",)
     provides_text: ClassVar[bool] = False
     Config: ClassVar[type[StageConfig]] = WarcConfig
     reasons: ClassVar[tuple[Reason, ...]] = REASONS

@@ -50,6 +50,7 @@ class HuggingFaceEncoder:
 
     name: ClassVar[str] = "tokenizer"
     version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ("fastokens", "tokenizers")
     Config: ClassVar[type[StageConfig]] = TokenizerConfig
 
     def __init__(self, config: TokenizerConfig, context: StageContext) -> None:

@@ -71,6 +71,7 @@ class Toxicity:
 
     name: ClassVar[str] = "toxicity"
     version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ("badwords-py",)
     Config: ClassVar[type[StageConfig]] = ToxicityConfig
     reads: ClassVar[tuple[str, ...]] = ("text", "language")
     documents: ClassVar[pa.Schema] = pa.schema([])

@@ -226,7 +226,7 @@ class Lookup:
 
 
 class SameText:
-    """Joins documents with the same text."""
+    """Joins documents with the same text, up to the word `copy`."""
 
     name: ClassVar[str] = "same-text"
     version: ClassVar[int] = 1
@@ -237,7 +237,7 @@ class SameText:
         pass
 
     def emit(self, batch: pa.RecordBatch) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-        keys = [xxhash.xxh3_64_intdigest(text) for text in batch.column("text").to_pylist()]
+        keys = [xxhash.xxh3_64_intdigest(text.split(" copy")[0]) for text in batch.column("text").to_pylist()]
         return np.arange(batch.num_rows), np.array(keys, np.uint64)
 
     def reduce(self, key: NDArray[np.uint64], node: NDArray[np.uint64]) -> NDArray[np.uint64]:

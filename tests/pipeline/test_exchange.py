@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lauter.pipeline import exchange
-from lauter.pipeline.storage import Storage
+from lauter.pipeline.storage import Storage, StorageError
 
 SCHEMA = pa.schema([pa.field("key", pa.uint64()), pa.field("row", pa.uint32()), pa.field("text", pa.string())])
 KEYS = st.lists(st.integers(0, 2**64 - 1), max_size=50)
@@ -23,9 +25,7 @@ def test_every_row_arrives_once_in_its_partition(parts: list[list[int]], partiti
         for number, keys in enumerate(parts):
             key = np.array(keys, np.uint64)
             table = pa.table([key, np.arange(len(keys), dtype=np.uint32), [f"{k}" for k in keys]], schema=SCHEMA)
-            output = exchange.write(
-                storage, f"{number}.arrow", table, exchange.partition_of(key, partitions), partitions
-            )
+            output = exchange.write(storage, f"{number}.arrow", table, exchange.partition_of(key, partitions))
             assert output.rows == len(keys)
             paths.append(output.path)
         seen = []
@@ -36,6 +36,27 @@ def test_every_row_arrives_once_in_its_partition(parts: list[list[int]], partiti
             assert np.all(np.diff(part.astype(np.int64)) >= 0)
             seen += list(zip(part.tolist(), table.column("row").to_pylist(), key.tolist(), strict=True))
         assert sorted(seen) == [(p, row, key) for p, keys in enumerate(parts) for row, key in enumerate(keys)]
+
+
+def test_runs_are_cut_and_each_partition_keeps_its_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "RUN_BYTES", 400)
+    sink = exchange.PartitionedSink(tmp_path / "x", SCHEMA)
+    partition = np.array([0, 3] * 5, np.int64)
+    for start in range(0, 100, 10):
+        rows = np.arange(start, start + 10, dtype=np.uint32)
+        sink.write(pa.table([rows.astype(np.uint64), rows, [str(r) for r in rows]], schema=SCHEMA), partition)
+    sink.close()
+    storage = Storage(str(tmp_path))
+    found = {p: list(exchange.read(storage, "x", p, SCHEMA)) for p in range(5)}
+    assert len(found[0]) > 1 and found[1] == found[2] == found[4] == []
+    for p, parity in ((0, 0), (3, 1)):
+        assert [row for batch in found[p] for row in batch.column("row").to_pylist()] == list(range(parity, 100, 2))
+
+
+def test_another_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"something that is no exchange file")
+    with pytest.raises(StorageError, match="no exchange file"):
+        list(exchange.read(Storage(str(tmp_path)), "x", 0, SCHEMA))
 
 
 @given(keys=KEYS, partitions=st.integers(1, 1000))

@@ -1,0 +1,62 @@
+"""What a task is told of a stage: plain JSON data, with everything in it that the stage's output depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from lauter.pipeline.digests import DigestCache
+from lauter.pipeline.manifest import Source, StageSpec, load_target
+
+
+def stage_spec(spec: StageSpec, digests: DigestCache) -> dict[str, Any]:
+    """Name, version, parameters, digests of input files, and versions of the libraries that decide."""
+    cls = spec.load()
+    return {
+        "name": spec.name,
+        "target": spec.target,
+        "version": cls.version,
+        "config": dict(spec.config),
+        "inputs": [digests.sha256(file) for file in spec.inputs],
+        "libraries": installed(cls),
+        # A user's own stage has no version to raise: its module is its version.
+        "source": source_digest(cls) if spec.python_path else None,
+        "python_path": spec.python_path,
+    }
+
+
+def apply_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A stage as `apply` sees it: what only `decide` reads is left at its default, so it changes no key."""
+    fields: frozenset[str] = getattr(spec_class(spec), "decision_fields", frozenset())
+    return {**spec, "config": {name: value for name, value in spec["config"].items() if name not in fields}}
+
+
+def reader_spec(source: Source) -> dict[str, Any]:
+    """The same of a source's reader."""
+    cls = load_target(source.target, "")
+    return {
+        "target": source.target,
+        "version": cls.version,
+        "config": dict(source.config),
+        "libraries": installed(cls),
+    }
+
+
+def spec_class(spec: Mapping[str, Any]) -> type[Any]:
+    """The class that a spec is of."""
+    return load_target(spec["target"], spec["python_path"])
+
+
+def installed(cls: type[Any]) -> dict[str, str]:
+    """Distribution -> version of the libraries that a class names as deciding its output."""
+    return {name: version(name) for name in getattr(cls, "libraries", ())}
+
+
+def source_digest(cls: type[Any]) -> str:
+    """SHA-256 of the module that a class stands in."""
+    path = sys.modules[cls.__module__].__file__
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""

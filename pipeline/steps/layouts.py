@@ -1,0 +1,107 @@
+"""What steps leave for each other below `state/`, and `decisions/`: one schema each. No step imports another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from lauter.pipeline import exchange, schema
+from lauter.pipeline.storage import Storage
+from lauter.pipeline.worker import listing
+
+CARRIED = ("origin_id", "language", "script")
+"""Stage columns that a ledger row keeps even where its record was dropped later."""
+
+TEXT = pa.dictionary(pa.int32(), pa.string())
+
+RECORDS = pa.schema(
+    [
+        *schema.fields(schema.RECORD, "doc_id", "file", "offset", "length", "url", "fetched_at"),
+        *schema.fields(schema.DOCUMENT, *CARRIED),
+        pa.field("stage", TEXT),
+        pa.field("reason", TEXT),
+        pa.field("verdict", TEXT),
+        pa.field("rule", schema.RULE),
+        pa.field("chars", pa.int32()),
+        pa.field("text_sha256", pa.binary(32)),
+    ]
+)
+"""One row per record: where it ended, or nulls where it became a document."""
+
+IDENTITY = pa.schema([pa.field("high", pa.uint64()), pa.field("low", pa.uint64()), pa.field("row", pa.uint32())])
+"""The two halves of a doc_id, by the range of its high half."""
+
+ROWS = pa.schema([pa.field("row", pa.uint32())])
+"""Record rows of a part: those whose doc_id stood before (by part), or those that are kept."""
+
+KEYS = pa.schema([pa.field("key", pa.uint64()), pa.field("row", pa.uint32())])
+"""A barrier stage's keys, by their range."""
+
+EDGES = pa.schema([pa.field("smaller", pa.uint64()), pa.field("larger", pa.uint64())])
+"""Pairs of nodes that share a key."""
+
+CLUSTERS = pa.schema([pa.field("row", pa.uint32()), pa.field("cluster", pa.uint64()), pa.field("size", pa.uint32())])
+"""Which cluster a document lies in, by part."""
+
+DECISIONS = pa.schema(
+    [
+        pa.field("doc_id", schema.DOC_ID, nullable=False),
+        pa.field("row", pa.uint32(), nullable=False),
+        pa.field("stage", TEXT),
+        pa.field("reason", TEXT),
+        pa.field("rule", schema.RULE),
+        pa.field("cluster", pa.uint64()),
+        pa.field("cluster_size", pa.uint32()),
+    ]
+)
+"""One row per document: the soft decision against it (null: none), and the cluster it lies in."""
+
+CANDIDATES = pa.schema(
+    [
+        pa.field("cluster", pa.uint64()),
+        pa.field("row", pa.uint32()),
+        pa.field("priority", pa.uint32()),
+        pa.field("fetched_at", pa.int64()),
+        pa.field("doc_id", schema.DOC_ID),
+        pa.field("text_sha256", pa.binary(32)),
+    ]
+)
+"""Documents that may be their cluster's canonical one, by a hash of the cluster."""
+
+LOSERS = pa.schema(
+    [pa.field("row", pa.uint32()), pa.field("duplicate_of", schema.DOC_ID), pa.field("exact", pa.bool_())]
+)
+"""Documents that are copies: of which one, and whether the text is the same to the byte; by part."""
+
+ENCODED = pa.schema(
+    [
+        pa.field("order", pa.uint64()),
+        pa.field("doc_id", schema.DOC_ID),
+        pa.field("row", pa.uint32()),
+        pa.field("language", pa.string()),
+        pa.field("tokens", schema.TOKENS.field("tokens").type),
+    ]
+)
+"""Token ids by shuffle cell. `order` is the shuffle hash: its range is the cell, its rank the place in the shard."""
+
+POSITIONS = pa.schema(
+    [
+        pa.field("row", pa.uint32()),
+        pa.field("shard", pa.int32()),
+        pa.field("shard_row", pa.int64()),
+        pa.field("tokens", pa.int32()),
+    ]
+)
+"""The place that each kept document got, by part."""
+
+
+def rows_of_part(storage: Storage, listed: str, ordinal: int, layout: pa.Schema) -> pa.Table:
+    """What the files of a listing hold for one part."""
+    return exchange.read_parts(storage, [output.path for output in listing(storage, listed)], ordinal, layout)[0]
+
+
+def row_numbers(table: pa.Table) -> NDArray[np.uint32]:
+    """The `row` column as numpy, shape (n,)."""
+    rows: NDArray[np.uint32] = table.column("row").to_numpy()
+    return rows
