@@ -7,16 +7,16 @@ nearest valid name; all problems are told at once.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from lauter.pipeline import schema
+from lauter.pipeline.conformance import is_barrier, shortcomings
 from lauter.pipeline.contract import InputFile, StageConfig
+from lauter.pipeline.faults import faults, nearest
 from lauter.pipeline.manifest import (
     Catalogue,
     Manifest,
@@ -26,8 +26,8 @@ from lauter.pipeline.manifest import (
     StageSpec,
     load_target,
 )
-from lauter.pipeline.paths import expand_paths
-from lauter.pipeline.storage import FileStat, open_input
+from lauter.pipeline.paths import PathError, expand_paths, name_pattern
+from lauter.pipeline.storage import FileStat, StorageError, open_input
 from lauter.pipeline.yaml_lines import Document, Location, ManifestError
 from lauter.pipeline.yaml_lines import load as load_yaml
 
@@ -75,7 +75,7 @@ class Resolver:
             return None
         has_text = all(load_target(source.target, "").provides_text for source in sources)
         self.check_order(specs, {"text"} if has_text else set())
-        barriers = [spec for spec in specs if self.is_barrier(spec)]
+        barriers = [spec for spec in specs if is_barrier(spec.load())]
         return Manifest(
             path=self.document.path,
             name=section.name,
@@ -87,10 +87,6 @@ class Resolver:
             sharding=section.sharding,
         )
 
-    def is_barrier(self, spec: StageSpec) -> bool:
-        """Whether a stage joins all documents."""
-        return spec.target in self.catalogue.barriers.values()
-
     def validate(self, model: type[Model], data: object, location: Location) -> Model | None:
         """A model of the data, or None with the problems noted."""
         if not isinstance(data, dict):
@@ -99,12 +95,12 @@ class Resolver:
         try:
             return model.model_validate(data)
         except ValidationError as error:
-            # A misspelt key comes before the key that is missing because of it, and before what follows from both.
-            order = {"extra_forbidden": 0, "missing": 2, "too_short": 3}
-            for detail in sorted(error.errors(), key=lambda detail: order.get(detail["type"], 1)):
-                where = (*location, *detail["loc"])
-                self.problem(where, explain(model, detail["loc"], detail["type"], detail["msg"]))
-            return None
+            for place, message in faults(model, error):
+                self.problem((*location, *place), message)
+        except Exception as error:
+            # A config's own validator may raise anything.
+            self.problem(location, told(error))
+        return None
 
     def source(self, section: SourceSection, location: Location) -> Source | None:
         """A source with its files listed and its columns checked against the first of them."""
@@ -116,40 +112,58 @@ class Resolver:
         config = self.validate(load_target(target, "").Config, section.options, (*location, "options"))
         if config is None:
             return None
-        files: dict[str, FileStat] = {}
-        for index, pattern in enumerate(section.paths):
-            found = self.expand(pattern, (*location, "paths", index))
-            if not found and not section.optional:
-                self.problem((*location, "paths", index), f"no file matches {pattern!r}")
-            files |= {file.uri: file for file in found if not _excluded(file, section.exclude)}
         source = Source(
             name=section.name,
             kind=section.kind,
             target=target,
             config=config.model_dump(mode="json", exclude_unset=True),
-            files=tuple(files[uri] for uri in sorted(files)),
+            files=self.files(section, (*location, "paths")),
             optional=section.optional,
         )
         if source.files:
             try:
                 with open_input(source.files[0].uri) as stream:
                     source.make().check(stream)
+            except (OSError, StorageError) as error:
+                self.problem((*location, "paths"), told(error))
             except ValueError as error:
                 self.problem((*location, "options"), str(error))
         return source
 
+    def files(self, section: SourceSection, location: Location) -> tuple[FileStat, ...]:
+        """The files of a source, sorted by URI, each once; without any, a source must be optional."""
+        excluded = [name_pattern(pattern) for pattern in section.exclude]
+        files: dict[str, FileStat] = {}
+        problems = len(self.problems)
+        for index, pattern in enumerate(section.paths):
+            before = len(self.problems)
+            found = self.expand(pattern, (*location, index))
+            if not found and not section.optional and len(self.problems) == before:
+                self.problem((*location, index), f"no file matches {pattern!r}")
+            files |= {
+                file.uri: file
+                for file in found
+                if not any(pattern.fullmatch(file.uri.rsplit("/", 1)[-1]) for pattern in excluded)
+            }
+        if not files and not section.optional and len(self.problems) == problems:
+            patterns = ", ".join(repr(pattern) for pattern in section.paths)
+            self.problem(location, f"no file matches {patterns} after exclude")
+        return tuple(files[uri] for uri in sorted(files))
+
     def expand(self, pattern: str, location: Location) -> list[FileStat]:
-        """The files of a path or glob; a folder or bucket that can't be listed is a problem."""
+        """The files of a path or glob; one that can't be used or listed is a problem."""
         try:
             return expand_paths(pattern, self.folder)
-        except OSError as error:
-            self.problem(location, f"cannot list {pattern}: {error}")
-            return []
+        except PathError as error:
+            self.problem(location, str(error))
+        except (OSError, ValueError) as error:
+            self.problem(location, f"cannot list {pattern!r}: {told(error)}")
+        return []
 
     def stage(self, entry: object, location: Location) -> StageSpec | None:
         """`name`, `{name: parameters}` or `{use: module:attribute, with: parameters}`."""
         if isinstance(entry, str):
-            entry = {entry: {}}
+            entry = {entry: None}
         if not isinstance(entry, dict):
             self.problem(location, "a stage is a name, or a name with its parameters")
             return None
@@ -158,9 +172,11 @@ class Resolver:
             if extra or not isinstance(entry["use"], str) or ":" not in entry["use"]:
                 self.problem(location, "expected `use: module:attribute` and, if wanted, `with:`")
                 return None
+            if self.loaded(entry["use"], str(self.folder), (*location, "use")) is None:
+                return None
             where = (*location, "with" if "with" in entry else "use")
             name = entry["use"].partition(":")[2]
-            return self.configured(name, entry["use"], entry.get("with") or {}, where, str(self.folder))
+            return self.configured(name, entry["use"], entry.get("with"), where, str(self.folder))
         if len(entry) != 1:
             self.problem(location, "a stage has one name; its parameters stand indented below it")
             return None
@@ -169,18 +185,31 @@ class Resolver:
         if name not in known:
             self.problem((*location, name), f"unknown stage{nearest(name, list(known))}")
             return None
-        return self.configured(name, known[name], parameters or {}, (*location, name), "")
+        return self.configured(name, known[name], parameters, (*location, name), "")
+
+    def loaded(self, target: str, python_path: str, location: Location) -> type[Any] | None:
+        """What `module:attribute` names, if it is a stage. A user's module may raise anything while it is imported."""
+        try:
+            found = load_target(target, python_path)
+            lacking = shortcomings(found)
+        except (Exception, SystemExit) as error:
+            self.problem(location, f"cannot import {target}: {told(error)}")
+            return None
+        if lacking:
+            self.problem(location, f"{target} is no stage: {'; '.join(lacking)}")
+            return None
+        return found
 
     def configured(
         self, name: str, target: str, parameters: object, location: Location, python_path: str
     ) -> StageSpec | None:
-        """A stage with its parameters checked and its input files found."""
+        """A stage with its parameters checked and its input files found; without parameters it has the defaults."""
         try:
             cls = load_target(target, python_path)
-        except (ImportError, AttributeError) as error:
-            self.problem(location, f"cannot import {target}: {error}")
+        except Exception as error:
+            self.problem(location, f"cannot import {target}: {told(error)}")
             return None
-        config = self.validate(cls.Config, parameters, location)
+        config = self.validate(cls.Config, {} if parameters is None else parameters, location)
         if config is None:
             return None
         # Only what the manifest says: some configs tell a value that was given from one that was not.
@@ -194,6 +223,8 @@ class Resolver:
                 found = [] if path in embedded else self.input_files(path, marker, (*location, key))
                 inputs += found
                 resolved += [path] if path in embedded else [file.uri for file in found]
+            if isinstance(given, str) and len(resolved) > 1:
+                self.problem((*location, key), f"{given!r} names {len(resolved)} files, and this takes one")
             if resolved:
                 values[key] = resolved[0] if isinstance(given, str) else resolved
         return StageSpec(name, target, values, tuple(inputs), python_path)
@@ -203,8 +234,9 @@ class Resolver:
         if "://" in path:
             self.problem(location, f"{marker.kind} {path!r} must be a local file; copy it to every node first")
             return []
+        before = len(self.problems)
         found = self.expand(path, location)
-        if not found:
+        if not found and len(self.problems) == before:
             self.problem(location, f"{marker.kind} {path!r} is not there")
         return found
 
@@ -218,9 +250,9 @@ class Resolver:
                 self.problem(where, f"the stage {spec.name!r} stands twice")
             if barrier_seen:
                 self.problem(where, "no stage may follow the one that joins all documents; move it up")
-            barrier_seen = barrier_seen or self.is_barrier(spec)
             cls = spec.load()
-            writes = set() if self.is_barrier(spec) else {*cls.documents.names, *cls.scores.names}
+            barrier_seen = barrier_seen or is_barrier(cls)
+            writes = set() if is_barrier(cls) else {*cls.documents.names, *cls.scores.names}
             for column in cls.reads:
                 # A stage that writes `text` itself, as the extractor does, takes what there is of it.
                 if column not in written and not (column == "text" and "text" in writes):
@@ -231,33 +263,9 @@ class Resolver:
             self.problem(("stages",), "no stage writes the column 'text'; add `extract`")
 
 
-def _excluded(file: FileStat, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(file.uri.rsplit("/", 1)[-1], pattern) for pattern in patterns)
-
-
-def explain(model: type[BaseModel], location: Location, kind: str, message: str) -> str:
-    """A pydantic error in our words; an unknown key with the nearest valid one."""
-    if kind != "extra_forbidden":
-        return message[0].lower() + message[1:]
-    names = keys_at(model, location[:-1])
-    return f"unknown key{nearest(str(location[-1]), names)}"
-
-
-def keys_at(model: type[BaseModel], location: Location) -> list[str]:
-    """The keys that are valid at a location of nested models."""
-    current: object = model
-    for part in location:
-        if isinstance(part, int):
-            current = get_args(current)[0]
-        elif isinstance(current, type) and issubclass(current, BaseModel):
-            current = current.model_fields[part].annotation
-    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
-
-
-def nearest(name: str, names: list[str]) -> str:
-    """A hint at the valid name that is meant, or at all of them."""
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; valid are: {', '.join(sorted(names))}"
+def told(error: BaseException) -> str:
+    """An exception on one line, with its kind."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def input_fields(model: type[StageConfig]) -> list[tuple[str, InputFile]]:

@@ -105,8 +105,10 @@ def _construct(
         ]
     try:
         value = yaml.SafeLoader("").construct_object(node)
-    except (ValueError, LookupError, OverflowError) as error:
-        # PyYAML takes 2024-99-99 for a date and `!!int x` for a number, and leaves the rest to Python.
+    except yaml.YAMLError:
+        raise
+    except Exception as error:
+        # PyYAML takes 2024-99-99 for a date and `!!int x` for a number, and lets Python's own errors through.
         problems.append(document.problem(location, f"no valid value {node.value!r}: {error}; put it in quotes"))
         return None
     return _expand(value, location, document, problems) if isinstance(value, str) else value

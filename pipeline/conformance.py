@@ -1,0 +1,94 @@
+"""Whether what a manifest names with `use:` keeps the contract of a stage, as far as that can be seen without running it.
+
+A stage that is wrong in its declarations would otherwise fail in a worker, after hours, or be left out in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import pyarrow as pa
+
+from lauter.pipeline.contract import Reason, StageConfig
+
+BOTH: Mapping[str, type] = {"name": str, "version": int}
+MAP: Mapping[str, type] = {"documents": pa.Schema, "scores": pa.Schema}
+MAP_METHODS = ("apply",)
+BARRIER_METHODS = ("emit", "reduce", "finish")
+
+
+def is_barrier(cls: type[Any]) -> bool:
+    """Whether a stage joins all documents; a stage is one kind or the other."""
+    return not hasattr(cls, "apply") and any(hasattr(cls, name) for name in BARRIER_METHODS)
+
+
+def shortcomings(loaded: object) -> list[str]:
+    """What keeps a loaded object from being a stage, each in a few words; empty for a stage."""
+    if not isinstance(loaded, type):
+        hint = "; put `@per_document(...)` above it" if callable(loaded) else ""
+        return [f"it is a {type(loaded).__name__}, and a stage is a class{hint}"]
+    barrier = is_barrier(loaded)
+    typed = dict(BOTH) if barrier else {**BOTH, **MAP}
+    sequences = {"reads": str} if barrier else {"reads": str, "reasons": Reason}
+    methods = BARRIER_METHODS if barrier else MAP_METHODS
+    missing = [name for name in (*typed, "Config", *sequences, *methods) if not hasattr(loaded, name)]
+    found = [f"it lacks {', '.join(missing)}"] if missing else []
+    found += [
+        f"`{name}` must be a {kind.__name__}"
+        for name, kind in typed.items()
+        if name not in missing and not isinstance(getattr(loaded, name), kind)
+    ]
+    found += [
+        f"`{name}` must be a tuple of {kind.__name__}"
+        for name, kind in sequences.items()
+        if name not in missing and not _is_tuple_of(getattr(loaded, name), kind)
+    ]
+    found += [f"`{name}` must be a method" for name in methods if name not in missing and not _is_method(loaded, name)]
+    if "Config" not in missing:
+        config = loaded.Config  # type: ignore[attr-defined]
+        if isinstance(config, type) and issubclass(config, StageConfig):
+            found += _decisions(loaded, config)
+        else:
+            found.append("`Config` must be a subclass of StageConfig")
+    return found + _libraries(loaded)
+
+
+def _is_tuple_of(value: object, kind: type) -> bool:
+    return isinstance(value, tuple) and all(isinstance(item, kind) for item in value)
+
+
+def _is_method(cls: type[Any], name: str) -> bool:
+    return callable(getattr(cls, name))
+
+
+def _decisions(cls: type[Any], config: type[StageConfig]) -> list[str]:
+    """Without its decision fields a config must still be valid: that is how `apply` sees it."""
+    if not hasattr(cls, "decide") and not hasattr(cls, "decision_fields"):
+        return []
+    for one, other in (("decide", "decision_fields"), ("decision_fields", "decide")):
+        if not hasattr(cls, one):
+            return [f"it has {other} and lacks {one}"]
+    fields = cls.decision_fields
+    if not isinstance(fields, frozenset | set):
+        return ["`decision_fields` must be a frozenset of names"]
+    unknown = sorted(str(name) for name in fields if name not in config.model_fields)
+    bare = sorted(name for name in fields if name not in unknown and config.model_fields[name].is_required())
+    return [
+        *([f"its decision_fields {', '.join(unknown)} are no fields of its Config"] if unknown else []),
+        *([f"its decision_fields {', '.join(bare)} must have defaults"] if bare else []),
+    ]
+
+
+def _libraries(cls: type[Any]) -> list[str]:
+    libraries = getattr(cls, "libraries", ())
+    if not _is_tuple_of(libraries, str):
+        return ["`libraries` must be a tuple of str"]
+    found = []
+    for name in libraries:
+        try:
+            version(name)
+        except (PackageNotFoundError, ValueError):
+            found.append(f"its library {name!r} is not installed")
+    return found
