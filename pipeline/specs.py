@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import unicodedata
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -52,8 +53,12 @@ def spec_class(spec: Mapping[str, Any]) -> type[Any]:
 
 
 def installed(cls: type[Any]) -> dict[str, str]:
-    """Distribution -> version of the libraries that a class names as deciding its output."""
-    return {name: version(name) for name in getattr(cls, "libraries", ())}
+    """Distribution -> version of the libraries that a class names as deciding its output, and Python's Unicode version.
+
+    Case, categories and normal forms come from Python's own tables, so every stage may depend on them.
+    """
+    names: tuple[str, ...] = getattr(cls, "libraries", ())
+    return {"unicodedata": unicodedata.unidata_version} | {name: version(name) for name in names}
 
 
 def source_digest(cls: type[Any]) -> str:
