@@ -158,6 +158,7 @@ def _locked(spec: Mapping[str, Any]) -> dict[str, Any]:
         "config": config,
         "inputs": spec["inputs"],
         "libraries": spec["libraries"],
+        "data": spec["data"],
         "source": spec["source"],
     }
 

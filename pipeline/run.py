@@ -18,6 +18,10 @@ from lauter.pipeline.storage import Storage, StorageError
 from lauter.pipeline.task import Result, Task, finished
 
 
+ERROR_CHARACTERS = 4000
+"""An exception may quote whole files; a terminal should not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A task that could not be done."""
@@ -150,6 +154,8 @@ def run_nodes(
                 if outcome.result is not None:
                     done(outcome.task.name, outcome.result, cached=False)
                 else:
-                    report.failures.append(Failure(outcome.task.name, outcome.error or "unknown error"))
+                    report.failures.append(
+                        Failure(outcome.task.name, (outcome.error or "unknown error")[:ERROR_CHARACTERS])
+                    )
                     observer.ended(outcome.task.name, None, cached=False)
     report.skipped += [node.name for node in nodes if node.name not in results and waiting[node.name]]

@@ -24,6 +24,7 @@ def stage_spec(spec: StageSpec, digests: DigestCache) -> dict[str, Any]:
         "config": dict(spec.config),
         "inputs": [digests.sha256(file) for file in spec.inputs],
         "libraries": installed(cls),
+        "data": data_digest(cls),
         # A user's own stage has no version to raise: its module is its version.
         "source": source_digest(cls) if spec.python_path else None,
         "python_path": spec.python_path,
@@ -59,6 +60,19 @@ def installed(cls: type[Any]) -> dict[str, str]:
     """
     names: tuple[str, ...] = getattr(cls, "libraries", ())
     return {"unicodedata": unicodedata.unidata_version} | {name: version(name) for name in names}
+
+
+def data_digest(cls: type[Any]) -> str | None:
+    """SHA-256 over the data files that lie beside a stage's code in its own package: word lists, models, agents."""
+    path = sys.modules[cls.__module__].__file__
+    if path is None or not cls.__module__.startswith("lauter.stages."):
+        return None
+    folder = Path(path).parent
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix not in (".py", ".pyc"))
+    digest = hashlib.sha256()
+    for file in files if folder.name != "stages" else []:
+        digest.update(f"{file.relative_to(folder)}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
 
 
 def source_digest(cls: type[Any]) -> str:
