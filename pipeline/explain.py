@@ -1,38 +1,80 @@
-"""Every decision on one page, with its evidence, from the ledger alone."""
+"""Every decision on one page, with its evidence, from what the run folder holds; text is never read."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from lauter.pipeline import parquet
+from lauter.pipeline import parquet, schema
+from lauter.pipeline.audit.index import CorpusIndex, IndexBroken, read_index
 from lauter.pipeline.corpus import CORPUS
 from lauter.pipeline.storage import Storage, StorageError
 
+NOT_SCORES = ("doc_id", "row")
+SAME_RECORD = "same-record"
+
 
 def explain(storage: Storage, wanted: str) -> list[dict[str, Any]]:
-    """The ledger rows of a URL, or of a doc_id in hex, with its scores and soft decision where it has them.
+    """The ledger rows of a URL, or of a doc_id in hex, each with its evidence.
 
-    Raises `StorageError` where there is no finished corpus.
+    Besides the ledger's columns a row has, where there is such a thing: `scores`; `decision`, the soft decision (stage,
+    reason and rule, null where nothing was objected) with its cluster and cluster size; `original`, the record that a
+    duplicate is a copy of; `evidence`, the rows about its origin in what the stages prepared. Raises `StorageError`
+    where there is no finished corpus or a file of it cannot be read.
     """
     if storage.size(CORPUS) is None:
         raise StorageError(f"{storage.root} holds no finished corpus; run `lauter build` to its end")
-    corpus = storage.read_json(CORPUS)
+    try:
+        corpus = read_index(storage.read(CORPUS))
+        found = [
+            {**row, **_of_document(storage, part, number)}
+            for part, number, row in _ledger_rows(storage, corpus, wanted)
+        ]
+        _add_originals(storage, corpus, found)
+        _add_evidence(storage, corpus, found)
+    except (IndexBroken, pa.ArrowException, OSError, KeyError) as error:
+        raise StorageError(f"{storage.root} cannot be read, `lauter audit` says more: {error}") from error
+    return [{name: _readable(name, value) for name, value in row.items()} for row in found]
+
+
+def lines(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What `explain` says of a record as (name, text) lines to show, without its verdict, its URL and nulls."""
+    for name, value in row.items():
+        if name == "evidence":
+            yield from ((path, _flat(item)) for path, items in value.items() for item in items)
+        elif name == "decision" and value["reason"] is None:
+            yield name, ", ".join(filter(None, ["nothing against it", _flat(value)]))
+        elif value is not None and name not in ("verdict", "url"):
+            yield name, _flat(value)
+
+
+def _flat(value: Any) -> str:  # noqa: ANN401 - scalar, list or struct
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_flat(item)}" for name, item in value.items() if item is not None)
+    return str(value)
+
+
+def _ledger_rows(storage: Storage, corpus: CorpusIndex, wanted: str) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """(part, record row, ledger row) of every match, in run order."""
     doc_id = _doc_id(wanted)
-    found = []
-    for item, part in zip(corpus["files"]["ledger"], corpus["inputs"], strict=True):
-        for batch in parquet.batches(storage, item["path"]):
+    for entry in corpus.inputs:
+        first = 0
+        for batch in parquet.batches(storage, f"ledger/{entry.part}.parquet"):
             mask = (
-                pc.equal(batch.column("doc_id"), pa.scalar(doc_id, batch.schema.field("doc_id").type))
+                pc.equal(batch.column("doc_id"), pa.scalar(doc_id, schema.DOC_ID))
                 if doc_id
                 else pc.equal(batch.column("url"), wanted)
             )
-            for row in batch.filter(mask).to_pylist():
-                scores = _scores(storage, part["part"], row["doc_id"])
-                found.append(_readable(row) | scores)
-    return found
+            numbers = np.flatnonzero(pc.fill_null(mask, fill_value=False).to_numpy(zero_copy_only=False))
+            for number, row in zip(numbers.tolist(), batch.take(pa.array(numbers)).to_pylist(), strict=True):
+                yield entry.part, first + number, row
+            first += batch.num_rows
 
 
 def _doc_id(wanted: str) -> bytes | None:
@@ -43,17 +85,70 @@ def _doc_id(wanted: str) -> bytes | None:
     return value if len(value) == 16 else None
 
 
-def _readable(row: dict[str, Any]) -> dict[str, Any]:
-    for name in ("doc_id", "duplicate_of", "text_sha256"):
-        row[name] = row[name].hex() if row[name] is not None else None
-    row["origin_id"] = f"{row['origin_id']:016x}" if row["origin_id"] is not None else None
-    row["fetched_at"] = row["fetched_at"].isoformat() if row["fetched_at"] is not None else None
-    return row
+def _of_document(storage: Storage, part: str, number: int) -> dict[str, Any]:
+    """Scores and soft decision of a record, where it became a document."""
+    found: dict[str, Any] = {}
+    for score in _at(storage, f"scores/{part}.parquet", number):
+        found["scores"] = {name: value for name, value in score.items() if name not in NOT_SCORES and value is not None}
+    for decision in _at(storage, f"decisions/{part}.parquet", number):
+        names = ("stage", "reason", "rule", "cluster", "cluster_size")
+        found["decision"] = {name: decision[name] for name in names}
+    return found
 
 
-def _scores(storage: Storage, part: str, doc_id: bytes) -> dict[str, Any]:
-    for batch in parquet.batches(storage, f"scores/{part}.parquet"):
-        rows = batch.filter(pc.equal(batch.column("doc_id"), pa.scalar(doc_id, pa.binary(16)))).to_pylist()
-        if rows:
-            return {"scores": {name: value for name, value in rows[0].items() if name not in ("doc_id", "row")}}
-    return {}
+def _at(storage: Storage, path: str, number: int) -> Iterator[dict[str, Any]]:
+    for batch in parquet.batches(storage, path):
+        yield from batch.filter(pc.equal(batch.column("row"), pa.scalar(number, pa.uint32()))).to_pylist()
+
+
+def _add_originals(storage: Storage, corpus: CorpusIndex, found: Sequence[dict[str, Any]]) -> None:
+    """Find what the duplicates are copies of: of a repeated record the first one, else the canonical document."""
+    wanted = {row["duplicate_of"] for row in found} - {None}
+    if not wanted:
+        return
+    names = ["doc_id", "url", "source", "file", "offset", "verdict", "reason"]
+    originals: dict[bytes, dict[str, Any]] = {}
+    ids = pa.array(sorted(wanted), schema.DOC_ID)
+    for entry in corpus.inputs:
+        for batch in parquet.batches(storage, f"ledger/{entry.part}.parquet", names):
+            for row in batch.filter(pc.is_in(batch.column("doc_id"), value_set=ids)).to_pylist():
+                if row["reason"] != SAME_RECORD:
+                    originals.setdefault(row["doc_id"], row)
+        if len(originals) == len(wanted):
+            break
+    for row in found:
+        if row["duplicate_of"] in originals:
+            original = originals[row["duplicate_of"]]
+            row["original"] = {name: original[name] for name in names[1:]}
+
+
+def _add_evidence(storage: Storage, corpus: CorpusIndex, found: Sequence[dict[str, Any]]) -> None:
+    """Add what the stages prepared about an origin: the rows of every prepared Parquet file with its origin_id."""
+    wanted = {row["origin_id"] for row in found} - {None}
+    paths = [output.path for output in corpus.outputs("prepared") if output.path.endswith(".parquet")]
+    for path in paths if wanted else ():
+        with storage.open(path) as source:
+            if "origin_id" not in pq.read_schema(source).names:
+                continue
+            source.seek(0)
+            one_of = pc.field("origin_id").isin(pa.array(sorted(wanted), pa.uint64()))
+            rows = pq.read_table(source, filters=one_of, use_threads=False).to_pylist()
+        for row in found:
+            about = [item for item in rows if item["origin_id"] == row["origin_id"]]
+            if about:
+                row.setdefault("evidence", {})[path] = about
+
+
+def _readable(name: str, value: Any) -> Any:  # noqa: ANN401 - a ledger value: scalar, list or struct
+    """A value as JSON has it: bytes and origin ids in hex, times in ISO 8601."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: _readable(key, item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_readable(name, item) for item in value]
+    if name == "origin_id" and value is not None:
+        return f"{value:016x}"
+    return value

@@ -17,7 +17,6 @@ from lauter.pipeline.steps.isolate import too_many_failed
 from lauter.pipeline.storage import Storage, StorageError
 from lauter.pipeline.task import Result, Task, finished
 
-
 ERROR_CHARACTERS = 4000
 """An exception may quote whole files; a terminal should not."""
 

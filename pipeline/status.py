@@ -2,51 +2,114 @@
 
 from __future__ import annotations
 
+import fcntl
+import time
 from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from lauter.pipeline.corpus import CORPUS
-from lauter.pipeline.storage import Storage, StorageError
+from lauter.pipeline.storage import Storage, StorageError, stat
 
 PLAN = "state/plan.json"
+LOCK = "state/lock"
+PROGRESS = "state/progress/"
+
+SILENT_S = 60
+"""A task beats every second, on S3 every 15 s, at the end of a stage: after a minute without a beat it is doubtful."""
+
+COUNTS = ("records", "documents", "payload_bytes")
 
 
 def status(storage: Storage) -> dict[str, Any]:
-    """Tasks done by step, counts so far, and whether the corpus is finished.
+    """Tasks done by step, counts so far, what runs, and whether the corpus is finished.
 
-    Raises `StorageError` where the folder is no run folder.
+    `building` says whether a build is at work, None where that cannot be known (S3). `running` are tasks with their
+    counts so far and the seconds since they were last heard of; `stopped` are tasks that began and were cut off, whose
+    counts are not added. Raises `StorageError` where the folder is no run folder.
     """
     files = storage.list("state")
     if not files:
         raise StorageError(f"{storage.root} is no run folder; `lauter build MANIFEST --out {storage.root}` makes one")
-    planned = storage.read_json(PLAN) if PLAN in files else {}
+    planned = _read(storage, PLAN) or {}
+    building = _building(storage)
     done: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     for path in files:
-        step = path.split("/")[1]
-        if not path.endswith(".json") or step not in planned:
-            continue
-        done[step] += 1
-        if step == "documents":
-            _add(counts, storage.read_json(path)["info"])
-    running = []
+        name = path.removeprefix("state/").removesuffix(".json")
+        step = name.split("/")[0]
+        if path.endswith(".json") and _is_planned(planned, step, name):
+            done[step] += 1
+            if step == "documents":
+                _add(counts, (_read(storage, path) or {}).get("info"))
+    begun = stat(f"{storage.root}/{PLAN}")
+    running, stopped = [], []
     for path in files:
-        if path.startswith("state/progress/"):
-            name = path.removeprefix("state/progress/").removesuffix(".json")
-            if f"state/{name}.json" not in files:
-                beat = storage.read_json(path)
-                _add(counts, beat)
-                running.append({"task": name, "records": beat["records"], "documents": beat["documents"]})
+        name = path.removeprefix(PROGRESS).removesuffix(".json")
+        if not path.startswith(PROGRESS) or f"state/{name}.json" in files:
+            continue
+        file, data = stat(f"{storage.root}/{path}"), _read(storage, path)
+        if file is None or data is None or not _is_planned(planned, name.split("/")[0], name):
+            continue
+        age_s = max(0, round(time.time() - file.mtime_ns / 1e9))
+        beat = {"task": name, **{key: data.get(key, 0) for key in COUNTS}, "age_s": age_s}
+        # A build writes its plan first: a beat from before it is an earlier build's.
+        of_this_build = begun is None or file.mtime_ns >= begun.mtime_ns
+        if of_this_build and (building or (building is None and age_s <= SILENT_S)):
+            _add(counts, beat)
+            running.append(beat)
+        else:
+            stopped.append(beat)
     return {
         "finished": storage.size(CORPUS) is not None,
-        "steps": {step: {"done": done[step], "planned": count} for step, count in planned.items()},
-        "records": counts["records"],
-        "documents": counts["documents"],
-        "payload_bytes": counts["payload_bytes"],
+        "building": building,
+        "steps": {
+            step: {"done": min(done[step], _planned(tasks)), "planned": _planned(tasks)}
+            for step, tasks in planned.items()
+        },
+        **{name: counts[name] for name in COUNTS},
         "running": running,
+        "stopped": stopped,
     }
 
 
-def _add(counts: Counter[str], info: dict[str, Any]) -> None:
-    for name in ("records", "documents", "payload_bytes"):
-        counts[name] += info[name]
+def _planned(tasks: int | list[str]) -> int:
+    return tasks if isinstance(tasks, int) else len(tasks)
+
+
+def _is_planned(planned: Mapping[str, int | list[str]], step: str, name: str) -> bool:
+    """Whether a task is of the current plan; where the plan has only counts, any task of a step it has may be."""
+    tasks = planned.get(step, ())
+    return isinstance(tasks, int) or name in tasks
+
+
+def _read(storage: Storage, path: str) -> dict[str, Any] | None:
+    """A record, or None where it is gone since it was listed."""
+    try:
+        data = storage.read_json(path)
+    except StorageError:
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _building(storage: Storage) -> bool | None:
+    """Whether a build holds the run folder's lock; None on S3, which has none."""
+    if not storage.is_local:
+        return None
+    try:
+        with Path(storage.absolute(LOCK)).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    return False
+
+
+def _add(counts: Counter[str], info: object) -> None:
+    if isinstance(info, dict):
+        for name in COUNTS:
+            counts[name] += info.get(name, 0)

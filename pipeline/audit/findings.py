@@ -1,0 +1,44 @@
+"""What an audit found, and how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+HINT = (
+    "to mend this, delete corpus.json and the files named above that lie in the run folder (never an input), then run "
+    "the same `lauter build` again: it keeps what has its recorded size and makes the rest anew"
+)
+"""A build compares sizes only, so it keeps a changed file of the recorded size until someone deletes it."""
+
+
+@dataclass
+class AuditReport:
+    """What the audit found."""
+
+    root: str
+    """SHA-256 of the bytes of corpus.json, hex: who has it from elsewhere can prove that corpus.json is that one."""
+    violations: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    """Records that went in and ledger rows by verdict, over the parts whose ledger is intact."""
+    files: int = 0
+    recounted: int = 0
+
+    @property
+    def hint(self) -> str | None:
+        """How to mend what was found, or None if nothing was."""
+        return HINT if self.violations else None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON data; `ok` says whether there is no violation."""
+        return {
+            "ok": not self.violations,
+            "root": self.root,
+            **self.counts,
+            "files_digested": self.files,
+            "inputs_recounted": self.recounted,
+            "violations": self.violations,
+            "notes": self.notes,
+            "hint": self.hint,
+        }

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from lauter.pipeline import identity
+from lauter.pipeline.cli import app
+from lauter.pipeline.explain import explain, lines
+from lauter.pipeline.storage import Storage, StorageError
+from tests.pipeline.origin_stage import CATALOGUE, FETCHED_AT
+from tests.pipeline.small_run import build, write_manifest
+
+ONE = "one\tthe same text\nshort\tshort\nblocked\tno one may have this\none\tanother record of this id\nbroken"
+TWO = "copy\tThe same text\nalone\ta text of its own\nbad\tforbidden words here"
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("explain")
+    (folder / "list").write_text("https://blocked.example/\nhttps://elsewhere.example/\n")
+    stages: list[object] = [{"origins": {"blocked": "list"}}, "words", {"length": {"min_words": 2}}, "same-text"]
+    build(write_manifest(folder, {"a.txt": ONE, "b.txt": TWO}, stages), folder / "out", catalogue=CATALOGUE)
+    return folder / "out"
+
+
+def _one(corpus: Path, name: str) -> dict[str, Any]:
+    rows = explain(Storage(str(corpus)), f"https://{name}.example/")
+    assert len(rows) == 1
+    return rows[0]
+
+
+def test_a_kept_document_has_its_scores_its_cluster_and_nothing_against_it(corpus: Path) -> None:
+    row = _one(corpus, "alone")
+    assert row["verdict"] == "kept" and row["scores"] == {"words": 5, "chars": 17}
+    assert row["decision"] == {"stage": None, "reason": None, "rule": None, "cluster": None, "cluster_size": None}
+    assert "original" not in row and "evidence" not in row
+    assert dict(lines(row))["decision"] == "nothing against it"
+
+
+def test_a_soft_decision_is_shown(corpus: Path) -> None:
+    row = _one(corpus, "short")
+    assert (row["verdict"], row["decision"]["stage"], row["decision"]["reason"]) == (
+        "dropped",
+        "length",
+        "too-few-words",
+    )
+    assert dict(lines(row))["decision"] == "stage length, reason too-few-words"
+
+
+def test_a_copy_names_its_original(corpus: Path) -> None:
+    row = _one(corpus, "copy")
+    first = identity.native_id("source-a", "one").hex()
+    assert (row["verdict"], row["reason"], row["duplicate_of"]) == ("duplicate", "exact-duplicate", first)
+    assert row["decision"]["cluster_size"] == 2
+    assert row["original"] == {
+        "url": "https://one.example/",
+        "source": "source-a",
+        "file": "a.txt",
+        "offset": 0,
+        "verdict": "kept",
+        "reason": None,
+    }
+
+
+def test_a_repeated_record_names_the_first_and_has_its_own_scores(corpus: Path) -> None:
+    rows = explain(Storage(str(corpus)), identity.native_id("source-a", "one").hex())
+    assert [(row["verdict"], row["reason"]) for row in rows] == [("kept", None), ("duplicate", "same-record")]
+    first, again = rows
+    assert again["offset"] > first["offset"] == 0
+    assert (again["original"]["file"], again["original"]["offset"]) == ("a.txt", 0)
+    assert first["scores"]["words"] == 3 and again["scores"]["words"] == 5
+    assert first["decision"]["cluster_size"] == 2 and "original" not in first
+
+
+def test_what_a_stage_prepared_about_the_origin_is_the_evidence(corpus: Path) -> None:
+    row = _one(corpus, "blocked")
+    assert (row["verdict"], row["stage"], row["reason"]) == ("dropped", "origins", "blocked")
+    assert row["rule"]["agent"] == "tester"
+    assert row["evidence"] == {
+        "origins/origins.parquet": [
+            {
+                "origin_id": row["origin_id"],
+                "origin": "https://blocked.example/",
+                "status": 200,
+                "fetched_at": FETCHED_AT.isoformat(),
+                "sha256": bytes(range(32)).hex(),
+            }
+        ]
+    }
+    shown = dict(lines(row))
+    assert "origin https://blocked.example/, status 200" in shown["origins/origins.parquet"]
+
+
+def test_a_hard_drop_and_a_broken_record_have_no_scores(corpus: Path) -> None:
+    row = _one(corpus, "bad")
+    assert (row["verdict"], row["reason"], row["rule"]["text"]) == ("dropped", "forbidden", "forbidden")
+    assert "scores" not in row and "decision" not in row
+    assert _one(corpus, "broken")["verdict"] == "error"
+    assert explain(Storage(str(corpus)), "https://nobody.example/") == []
+
+
+def test_the_command_shows_all_of_it(corpus: Path) -> None:
+    shown = CliRunner().invoke(app, ["explain", str(corpus), "https://blocked.example/"]).output
+    assert "status 200" in shown and FETCHED_AT.isoformat() in shown
+    shown = CliRunner().invoke(app, ["explain", str(corpus), "https://copy.example/"]).output
+    assert "url https://one.example/" in shown and "cluster_size 2" in shown
+
+
+def test_a_broken_run_folder_is_said_so(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="no finished corpus"):
+        explain(Storage(str(tmp_path)), "https://one.example/")
+    shutil.copytree(corpus, tmp_path / "out")
+    (tmp_path / "out/decisions/source-a/a.txt.parquet").unlink()
+    with pytest.raises(StorageError, match=r"decisions/source-a/a\.txt\.parquet"):
+        explain(Storage(str(tmp_path / "out")), "https://one.example/")
+    (tmp_path / "out/corpus.json").write_text("{")
+    with pytest.raises(StorageError, match="lauter audit"):
+        explain(Storage(str(tmp_path / "out")), "https://one.example/")
