@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lauter.pipeline.corpus import CORPUS
@@ -29,7 +29,8 @@ class BuildOptions:
 
     out: str
     executor: str
-    workers: int
+    workers: int | None
+    """None: as many as the machine, or the cluster at `address`, has cores."""
     address: str | None
 
 
@@ -41,8 +42,22 @@ class BuildOutcome:
     corpus: dict[str, Any]
 
 
+SMALL_BYTES = 64 << 20
+"""Below this much input a build runs in its own process: Ray takes 6 s to start, and 64 MB of WARC about 90 s."""
+
+
+def default_executor(manifest: Manifest, workers: int | None, address: str | None) -> str:
+    """Where a build runs that does not say: on Ray, unless it is small or has one worker."""
+    size = sum(file.size for source in manifest.sources for file in source.files)
+    small = workers == 1 or (workers is None and size < SMALL_BYTES)
+    return "inline" if small and address is None else "ray"
+
+
 def build_corpus(manifest: Manifest, options: BuildOptions, console: Console) -> BuildOutcome:
-    """Build or resume; raises `StorageError` where the run folder can't be used."""
+    """Build or resume; the manifest was loaded with the run folder, so that it reads nothing from it.
+
+    Raises `StorageError` where the run folder can't be used, and `ConnectionError` where no Ray answers at the address.
+    """
     storage = Storage(options.out)
 
     def make() -> Executor:
@@ -58,8 +73,10 @@ def build_corpus(manifest: Manifest, options: BuildOptions, console: Console) ->
     with build_lock(storage):
         storage.clear_staging()
         plan = Plan(manifest, storage)
-        nodes = Counter(node.name.split("/", 1)[0] for node in plan.first_half())
-        storage.write_json(PLAN, dict(nodes) | {"ledger": len(plan.parts)})
+        steps: dict[str, list[str]] = {}
+        for name in [*(node.name for node in plan.first_half()), *(f"ledger/{part.name}" for part in plan.parts)]:
+            steps.setdefault(name.split("/", 1)[0], []).append(name)
+        storage.write_json(PLAN, steps)
         sizes = {f"documents/{part.name}": part.file.size for part in plan.parts}
         with BuildProgress(console, storage, sizes) as progress:
             report = run_plan(plan, LazyExecutor(make), progress)
@@ -67,7 +84,10 @@ def build_corpus(manifest: Manifest, options: BuildOptions, console: Console) ->
 
 
 def describe_plan(manifest: Manifest, out: str | None) -> dict[str, Any]:
-    """Sources, stages and tasks; with a run folder also how many tasks are done. Writes nothing."""
+    """Sources, stages and tasks; with a run folder also how many tasks are done. Writes nothing.
+
+    `config` holds the parameters that the manifest gives.
+    """
     data: dict[str, Any] = {
         "name": manifest.name,
         "seed": manifest.seed,
@@ -125,7 +145,7 @@ def print_plan(console: Console, data: dict[str, Any]) -> None:
         stages.add_column(header, overflow="fold")
     for stage in data["stages"]:
         parameters = ", ".join(f"{name}={value}" for name, value in stage["config"].items())
-        stages.add_row(stage["name"], str(stage["version"]), parameters)
+        stages.add_row(stage["name"], str(stage["version"]), escape(parameters))
     console.print(stages)
     if "steps" in data:
         for name, counts in data["steps"].items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from enum import StrEnum
@@ -25,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-FAILED, USAGE, VIOLATION = 1, 2, 3
+FAILED, USAGE, VIOLATION, INTERRUPTED = 1, 2, 3, 130
 
 ManifestArgument = Annotated[str, typer.Argument(metavar="MANIFEST", help="The YAML manifest.")]
 FolderArgument = Annotated[str, typer.Argument(metavar="DIR", help="The run folder (local path or s3://).")]
@@ -41,7 +40,7 @@ class ExecutorName(StrEnum):
 
 def fail(message: str, code: int) -> NoReturn:
     """Say what went wrong on standard error and leave with a code."""
-    Console(stderr=True).print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True, highlight=False)
+    Console(stderr=True, emoji=False).print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True, highlight=False)
     raise typer.Exit(code)
 
 
@@ -69,26 +68,38 @@ def options(
 def build(
     manifest: ManifestArgument,
     out: Annotated[str, typer.Option("--out", help="The run folder (local path or s3://).")],
-    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; default: the machine's cores.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; default: the cores of the machine or cluster.")
+    ] = None,
     address: Annotated[str | None, typer.Option(help="Ray cluster to join; default: a local one.")] = None,
-    executor: Annotated[ExecutorName | None, typer.Option(help="inline: this process; ray: worker processes.")] = None,
+    executor: Annotated[
+        ExecutorName | None,
+        typer.Option(help="inline: this process; ray: worker processes. Default: inline below 64 MB of input."),
+    ] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Build or resume a corpus; prints the funnel and the paths."""
-    from lauter.pipeline.build import BuildOptions, build_corpus
+    from lauter.pipeline.build import BuildOptions, build_corpus, default_executor
 
-    chosen = executor or (ExecutorName.inline if workers == 1 and address is None else ExecutorName.ray)
-    console = Console(stderr=as_json)
+    if executor is ExecutorName.inline and (address is not None or (workers or 1) > 1):
+        fail("--executor inline runs in this one process; leave out --address and --workers, or take ray", USAGE)
+    console = Console(stderr=as_json, emoji=False)
     started = time.monotonic()
-    options_ = BuildOptions(out, chosen.value, workers or os.cpu_count() or 1, address)
+    where = _root(out)
     try:
-        outcome = build_corpus(_manifest(manifest), options_, console)
-    except (ManifestError, StorageError, OSError) as error:
-        # An OSError here is the run folder's own: a task's errors are in the report.
+        checked = _manifest(manifest, where)
+        chosen = executor.value if executor else default_executor(checked, workers, address)
+        outcome = build_corpus(checked, BuildOptions(out, chosen, workers, address), console)
+    except (ManifestError, StorageError, ConnectionError) as error:
         fail(str(error), USAGE if isinstance(error, ManifestError) else FAILED)
+    except OSError as error:
+        # A task's errors are in the report: this one is the run folder's own.
+        fail(f"the run folder {where} can't be used: {error}", FAILED)
+    except KeyboardInterrupt:
+        fail("stopped; the same command goes on from here: what is done is kept", INTERRUPTED)
     for failure in outcome.report.failures:
-        Console(stderr=True).print(
+        Console(stderr=True, emoji=False).print(
             f"[bold red]failed:[/] {failure.name}: {escape(failure.error.strip())}", soft_wrap=True
         )
     if outcome.report.failures:
@@ -103,7 +114,6 @@ def build(
     from lauter.pipeline.report.funnel import print_funnel
 
     print_funnel(console, outcome.corpus)
-    where = Storage(out).root
     for name, path in (
         ("tokens", "tokens/index.json"),
         ("ledger", "ledger/"),
@@ -120,11 +130,18 @@ def build(
         )
 
 
-def _manifest(path: str) -> Any:  # noqa: ANN401 - a Manifest; its import is left to the commands that need it
+def _root(out: str) -> str:
+    try:
+        return Storage(out).root
+    except StorageError as error:
+        fail(str(error), USAGE)
+
+
+def _manifest(path: str, out: str | None) -> Any:  # noqa: ANN401 - a Manifest; its import is left to the commands that need it
     from lauter.pipeline.resolve import load
     from lauter.stages.catalogue import CATALOGUE
 
-    return load(path, CATALOGUE)
+    return load(path, CATALOGUE, out)
 
 
 @app.command()
@@ -134,14 +151,15 @@ def plan(
     """Show what a build would run, and what of it is done; writes nothing."""
     from lauter.pipeline.build import describe_plan, print_plan
 
+    where = None if out is None else _root(out)
     try:
-        data = describe_plan(_manifest(manifest), out)
-    except (ManifestError, StorageError) as error:
+        data = describe_plan(_manifest(manifest, where), where)
+    except (ManifestError, StorageError, OSError) as error:
         fail(str(error), USAGE if isinstance(error, ManifestError) else FAILED)
     if as_json:
         show(data)
     else:
-        print_plan(Console(), data)
+        print_plan(Console(emoji=False), data)
 
 
 @app.command()
@@ -162,12 +180,13 @@ def stages(
     if as_json:
         show(entries)
     else:
-        print_manual(Console(), entries, whole=name is not None)
+        print_manual(Console(emoji=False), entries, whole=name is not None)
 
 
 @app.command()
 def status(folder: FolderArgument, *, as_json: JsonOption = False) -> None:
     """Show how far a run is."""
+    from lauter.pipeline.status import SILENT_S
     from lauter.pipeline.status import status as read_status
 
     try:
@@ -177,13 +196,17 @@ def status(folder: FolderArgument, *, as_json: JsonOption = False) -> None:
     if as_json:
         show(data)
         return
-    console = Console()
-    console.print("finished" if data["finished"] else "not finished", style="bold")
+    console = Console(emoji=False)
+    at_work = ", a build is at work" if data["building"] else ""
+    console.print(f"{'finished' if data['finished'] else 'not finished'}{at_work}", style="bold")
     for step, counts in data["steps"].items():
         console.print(f"  {step:<10} {counts['done']:>6} of {counts['planned']}", highlight=False)
     console.print(f"{data['records']:,} records read, {data['documents']:,} documents", highlight=False)
     for running in data["running"]:
-        console.print(f"  running {running['task']}: {running['records']:,} records", highlight=False)
+        age = f", last heard of {running['age_s']:,} s ago" if running["age_s"] > SILENT_S else ""
+        console.print(f"  running {running['task']}: {running['records']:,} records{age}", highlight=False)
+    for stopped in data["stopped"]:
+        console.print(f"  cut off {stopped['task']}: last heard of {stopped['age_s']:,} s ago", highlight=False)
 
 
 @app.command()
@@ -201,8 +224,8 @@ def report(folder: FolderArgument, *, as_json: JsonOption = False) -> None:
     if as_json:
         show(report_data(corpus))
         return
-    print_funnel(Console(), corpus)
-    Console().print(f"{storage.root}/report/index.html", soft_wrap=True, highlight=False)
+    print_funnel(Console(emoji=False), corpus)
+    Console(emoji=False).print(f"{storage.root}/report/index.html", soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -214,6 +237,7 @@ def explain(
 ) -> None:
     """Show every decision on one page, with its evidence."""
     from lauter.pipeline.explain import explain as find
+    from lauter.pipeline.explain import lines
 
     try:
         rows = find(Storage(folder), wanted)
@@ -224,36 +248,45 @@ def explain(
     if not rows:
         fail(f"{wanted} is not in the ledger: no input record had this URL or doc_id", FAILED)
     if not as_json:
-        console = Console()
+        console = Console(emoji=False)
         for row in rows:
             console.print(f"[bold]{escape(row['verdict'])}[/]  {escape(str(row['url']))}", soft_wrap=True)
-            for name, value in row.items():
-                if value is not None and name not in ("verdict", "url"):
-                    console.print(f"  {name:<13}{escape(str(value))}", soft_wrap=True, highlight=False)
+            for name, value in lines(row):
+                console.print(f"  {escape(name):<13} {escape(value)}", soft_wrap=True, highlight=False)
 
 
 @app.command()
-def audit(folder: FolderArgument, *, as_json: JsonOption = False) -> None:
+def audit(
+    folder: FolderArgument,
+    root: Annotated[
+        str | None, typer.Option(metavar="HEX", help="The SHA-256 that corpus.json must have, from who published it.")
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
     """Prove from the files alone that nothing was lost and nothing was touched; exit 3 on a violation."""
     from lauter.pipeline.audit import audit as run_audit
     from lauter.stages.catalogue import CATALOGUE
 
     try:
-        found = run_audit(Storage(folder), CATALOGUE)
+        found = run_audit(Storage(folder), CATALOGUE, root)
     except StorageError as error:
         fail(str(error), USAGE)
     if as_json:
         show(found.to_json())
     else:
-        console = Console()
+        console = Console(emoji=False)
         for name, count in found.counts.items():
             console.print(f"{name:<12}{count:>12,}", highlight=False)
         console.print(f"{found.files:,} files digested, {found.recounted:,} inputs counted again", highlight=False)
+        console.print(f"root {found.root}", soft_wrap=True, highlight=False)
         for note in found.notes:
             console.print(f"note: {escape(note)}", soft_wrap=True, highlight=False)
         for violation in found.violations:
             console.print(f"[bold red]violation:[/] {escape(violation)}", soft_wrap=True, highlight=False)
-        if not found.violations:
+        if found.hint:
+            console.print(f"hint: {escape(found.hint)}", soft_wrap=True, highlight=False)
+        else:
             console.print("[bold green]the audit holds[/]")
     if found.violations:
         raise typer.Exit(VIOLATION)

@@ -1,4 +1,4 @@
-"""Whether what a manifest names with `use:` keeps the contract of a stage, as far as that can be seen without running it.
+"""Whether what a manifest names with `use:` keeps the contract of a stage, as far as its class shows.
 
 A stage that is wrong in its declarations would otherwise fail in a worker, after hours, or be left out in silence.
 """

@@ -88,7 +88,8 @@ class MapStage(Protocol):
     """Raised whenever the output for some input may change: it is part of every key downstream.
 
     A class may also have `libraries: tuple[str, ...]`, the distributions that decide its output: their installed
-    versions are part of the key and of the lineage."""
+    versions are part of the key and of the lineage; a classmethod `check_config(config)` that raises `ValueError` for
+    parameters that can't work; and a classmethod `reads_for(config)` where `reads` depends on the parameters."""
     Config: ClassVar[type[StageConfig]]
     reads: ClassVar[tuple[str, ...]]
     documents: ClassVar[pa.Schema]

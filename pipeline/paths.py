@@ -39,6 +39,23 @@ def expand_paths(pattern: str, folder: Path) -> list[FileStat]:
     return [file for path in sorted(_expand_local(pattern, folder)) if (file := stat(_text(path)))]
 
 
+def first_inside(files: Sequence[FileStat], root: str) -> FileStat | None:
+    """The first of the files that lies below a folder (absolute path or s3://), links of folders followed."""
+    inside = _real(root)
+    folders: dict[str, bool] = {}
+    for file in files:
+        folder = file.uri.rpartition("/")[0]
+        if folder not in folders:
+            folders[folder] = _real(folder).startswith(inside)
+        if folders[folder]:
+            return file
+    return None
+
+
+def _real(folder: str) -> str:
+    return (folder if "://" in folder else str(Path(folder or "/").resolve())).rstrip("/") + "/"
+
+
 def name_pattern(glob: str) -> re.Pattern[str]:
     """A glob of one name, for `fullmatch`."""
     found, place = "", 0
@@ -183,7 +200,7 @@ def _walk_s3(system: fs.FileSystem, folder: str, glob: Glob) -> Iterator[FileSta
     pending = [(folder, glob.start())]
     while pending:
         folder, state = pending.pop()
-        # A bucket is listed flat, a thousand keys a request: below `**` that takes fewer requests than folder by folder.
+        # Below `**` a bucket is listed flat, a thousand keys a request, and not folder by folder.
         flat = glob.is_deep(state)
         for info in system.get_file_info(fs.FileSelector(folder, recursive=flat, allow_not_found=True)):
             after = reduce(glob.step, info.path[len(folder) + 1 :].split("/"), state)

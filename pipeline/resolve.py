@@ -26,17 +26,26 @@ from lauter.pipeline.manifest import (
     StageSpec,
     load_target,
 )
-from lauter.pipeline.paths import PathError, expand_paths, name_pattern
+from lauter.pipeline.paths import PathError, expand_paths, first_inside, name_pattern
 from lauter.pipeline.storage import FileStat, StorageError, open_input
 from lauter.pipeline.yaml_lines import Document, Location, ManifestError
 from lauter.pipeline.yaml_lines import load as load_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
 
+CHECKED_FILES = 200
+"""Files of a source whose columns are looked at before any work; opening one costs a millisecond, on S3 fifty."""
 
-def load(path: str, catalogue: Catalogue) -> Manifest:
-    """Read and check a manifest; raises `ManifestError` with every problem found. Writes nothing."""
-    resolver = Resolver(load_yaml(Path(path)), catalogue, Path(path).absolute().parent)
+MESSAGE_CHARACTERS = 300
+"""An error may quote a whole file; one line of it is enough."""
+
+
+def load(path: str, catalogue: Catalogue, out: str | None = None) -> Manifest:
+    """Read and check a manifest; raises `ManifestError` with every problem found. Writes nothing.
+
+    `out` is the run folder (absolute path or s3://) that the manifest may not read from.
+    """
+    resolver = Resolver(load_yaml(Path(path)), catalogue, Path(path).absolute().parent, out)
     manifest = resolver.manifest()
     if manifest is None or resolver.problems:
         raise ManifestError(resolver.problems)
@@ -51,6 +60,8 @@ class Resolver:
     catalogue: Catalogue
     folder: Path
     """Where relative paths start."""
+    out: str | None
+    """Where the build writes: a glob that reaches into it would read the last build's output."""
     problems: list[str] = field(default_factory=list)
 
     def problem(self, location: Location, message: str) -> None:
@@ -103,7 +114,7 @@ class Resolver:
         return None
 
     def source(self, section: SourceSection, location: Location) -> Source | None:
-        """A source with its files listed and its columns checked against the first of them."""
+        """A source with its files listed and their columns checked."""
         target = self.catalogue.readers.get(section.kind)
         if target is None:
             hint = nearest(section.kind, list(self.catalogue.readers))
@@ -120,14 +131,17 @@ class Resolver:
             files=self.files(section, (*location, "paths")),
             optional=section.optional,
         )
-        if source.files:
+        reader = source.make()
+        for file in [file for file in source.files if file.size][:CHECKED_FILES]:
             try:
-                with open_input(source.files[0].uri) as stream:
-                    source.make().check(stream)
+                with open_input(file.uri) as stream:
+                    reader.check(stream)
             except (OSError, StorageError) as error:
                 self.problem((*location, "paths"), told(error))
+                break
             except ValueError as error:
-                self.problem((*location, "options"), str(error))
+                self.problem((*location, "options"), f"{file.uri}: {error}")
+                break
         return source
 
     def files(self, section: SourceSection, location: Location) -> tuple[FileStat, ...]:
@@ -153,7 +167,11 @@ class Resolver:
     def expand(self, pattern: str, location: Location) -> list[FileStat]:
         """The files of a path or glob; one that can't be used or listed is a problem."""
         try:
-            return expand_paths(pattern, self.folder)
+            found = expand_paths(pattern, self.folder)
+            inside = first_inside(found, self.out) if self.out else None
+            if inside is None:
+                return found
+            self.problem(location, f"{inside.uri} lies in the run folder {self.out}; take another, or a narrower path")
         except PathError as error:
             self.problem(location, str(error))
         except (OSError, ValueError) as error:
@@ -212,6 +230,7 @@ class Resolver:
         config = self.validate(cls.Config, {} if parameters is None else parameters, location)
         if config is None:
             return None
+        before = len(self.problems)
         # Only what the manifest says: some configs tell a value that was given from one that was not.
         values = config.model_dump(mode="json", exclude_unset=True)
         embedded = getattr(cls.Config, "embedded", ())
@@ -227,7 +246,16 @@ class Resolver:
                 self.problem((*location, key), f"{given!r} names {len(resolved)} files, and this takes one")
             if resolved:
                 values[key] = resolved[0] if isinstance(given, str) else resolved
+        self.check_config(cls, values, location, missing=len(self.problems) > before)
         return StageSpec(name, target, values, tuple(inputs), python_path)
+
+    def check_config(self, cls: type[Any], values: dict[str, Any], location: Location, *, missing: bool) -> None:
+        """What a class itself finds wrong with parameters that its model allows; not asked while a file is missing."""
+        if hasattr(cls, "check_config") and not missing:
+            try:
+                cls.check_config(cls.Config.model_validate(values))
+            except ValueError as error:
+                self.problem(location, " ".join(str(error).split())[:MESSAGE_CHARACTERS])
 
     def input_files(self, path: str, marker: InputFile, location: Location) -> list[FileStat]:
         """The files that a stage's parameter names. They are opened by path in every worker, so they must be local."""
@@ -253,9 +281,13 @@ class Resolver:
             cls = spec.load()
             barrier_seen = barrier_seen or is_barrier(cls)
             writes = set() if is_barrier(cls) else {*cls.documents.names, *cls.scores.names}
-            for column in cls.reads:
-                # A stage that writes `text` itself, as the extractor does, takes what there is of it.
-                if column not in written and not (column == "text" and "text" in writes):
+            config = cls.Config.model_validate(dict(spec.config))
+            reads = cls.reads_for(config) if hasattr(cls, "reads_for") else cls.reads
+            if "pii_spans" in written and "text" in writes:
+                self.problem(where, f"{spec.name!r} rewrites text whose spans an earlier stage has written; move it up")
+            for column in reads:
+                # A stage that makes text of payloads, as the extractor does, takes what text there is already.
+                if column not in written and not (column == "text" and "text" in writes and "payload" in reads):
                     hint = nearest(column, sorted(written))
                     self.problem(where, f"reads column {column!r}, which no earlier stage writes{hint}")
             written |= writes
@@ -265,7 +297,7 @@ class Resolver:
 
 def told(error: BaseException) -> str:
     """An exception on one line, with its kind."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:MESSAGE_CHARACTERS]
 
 
 def input_fields(model: type[StageConfig]) -> list[tuple[str, InputFile]]:

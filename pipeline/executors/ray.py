@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import socket
 from typing import Any
 
 import ray
@@ -23,18 +25,46 @@ OBJECT_STORE_BYTES = 96 << 20
 """Ray's least is 75 MiB; only paths and numbers pass through it."""
 
 
+CONNECT_TIMEOUT_S = 5.0
+"""Ray itself goes on trying for minutes where nothing listens."""
+
+HOST_AND_PORT = re.compile(r"(?:ray://)?\[?(?P<host>[^/\[\]]+?)\]?:(?P<port>\d{1,5})")
+
+
+def check_listens(address: str) -> None:
+    """Raise `ConnectionError` where nothing listens at `host:port`; other addresses (`auto`) are left to Ray."""
+    match = HOST_AND_PORT.fullmatch(address)
+    if match is None:
+        return
+    try:
+        socket.create_connection((match["host"], int(match["port"])), CONNECT_TIMEOUT_S).close()
+    except (OSError, OverflowError) as error:
+        raise ConnectionError(f"no Ray cluster at {address}: {error}") from error
+
+
 class RayExecutor:
     """Ray Core with one CPU a task."""
 
-    def __init__(self, workers: int, address: str | None) -> None:
-        self.window = 2 * workers
+    def __init__(self, workers: int | None, address: str | None) -> None:
+        """`workers` None: the cores of the machine, or of the cluster. Raises `ConnectionError`."""
+        if address is not None:
+            check_listens(address)
         # Ray's own usage report and its log forwarding would write over the progress display.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         local: dict[str, Any] = {}
         if address is None:
+            workers = workers or os.cpu_count() or 1
             local = {"num_cpus": workers, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
-        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
+        try:
+            ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
+        except (RuntimeError, ValueError, OSError, RayError) as error:
+            hint = "; a cluster with tokens wants RAY_AUTH_MODE and RAY_AUTH_TOKEN set" if address else ""
+            raise ConnectionError(f"cannot start or join Ray at {address or 'this machine'}: {error}{hint}") from error
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        cores = workers or int(resources.get("CPU", 1))
+        # Twice as many as run, so that none waits for the driver. A cluster may have more cores than we were given.
+        self.window = cores if address is not None and workers is not None else 2 * max(1, cores)
         self._run = ray.remote(num_cpus=1, max_retries=CRASH_RETRIES)(execute)
         self._flying: dict[Any, Task] = {}
 

@@ -41,12 +41,14 @@ def summarise_inputs(corpus: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def summarise_outputs(corpus: Mapping[str, Any]) -> dict[str, dict[str, int]]:
-    """Files, rows and bytes of every kind of output, without the resolved manifest.
+    """Files, rows and bytes of every kind of output, without the resolved manifest and the report itself.
 
-    That one names the places of the inputs; its size would make the report of one corpus differ from place to place.
+    The manifest names the places of the inputs; its size would make the report of one corpus differ from place to place.
     """
     found = {}
     for kind, outputs in corpus["files"].items():
+        if kind == "report":
+            continue
         some = [output for output in outputs if output["path"] != LOCK]
         found[kind] = {
             "files": len(some),
