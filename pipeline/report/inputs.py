@@ -41,9 +41,9 @@ def summarise_inputs(corpus: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def summarise_outputs(corpus: Mapping[str, Any]) -> dict[str, dict[str, int]]:
-    """Files, rows and bytes of every kind of output, without the resolved manifest and the report itself.
+    """Files, rows and bytes of every kind of output, without manifest.lock.yaml and the report itself.
 
-    The manifest names the places of the inputs; its size would make the report of one corpus differ from place to place.
+    The lock file names the places of the inputs: its size would make one corpus's report differ from place to place.
     """
     found = {}
     for kind, outputs in corpus["files"].items():

@@ -7,7 +7,14 @@ from typing import Any
 
 STAGE = "optout"
 
-REASONS = ("robots-disallow", "robots-unreachable", "robots-unparsable", "robots-missing")
+REASONS = (
+    "robots-disallow",
+    "robots-unreachable",
+    "robots-unparsable",
+    "robots-missing",
+    "robots-lost",
+    "robots-forbidden",
+)
 """Always reported, a zero too: that nothing was removed for a reason is an answer."""
 
 

@@ -18,6 +18,7 @@ OUTCOMES = {
     "allow": "has none for them, or there is no file",
     "unparsable": "is no robots.txt",
     "unreachable": "could not be fetched",
+    "forbidden": "may not be fetched (401, 403)",
 }
 """Outcomes of an origin, as the opt-out stage counts them, in words."""
 
@@ -30,6 +31,10 @@ SNAPSHOT = {
     "broken": "broken",
     "no_origin": "without an origin",
     "not_robots": "of another file",
+    "lost": "lost to damage",
+    "revisits": "unchanged since an earlier one",
+    "unresolved": "unchanged since one that is not there",
+    "other_records": "no answers",
 }
 """What the opt-out stage counts of a snapshot's answers, in words; what is zero is left out."""
 

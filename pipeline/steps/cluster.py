@@ -26,13 +26,21 @@ def _stage(task: Task) -> BarrierStage:
     return stage
 
 
+def _reads(stage: BarrierStage, task: Task) -> tuple[str, ...]:
+    """The columns it wants, which may depend on its parameters."""
+    if not hasattr(stage, "reads_for"):
+        return stage.reads
+    wanted: tuple[str, ...] = stage.reads_for(stage.Config.model_validate(task.args["stage"]["config"]))
+    return wanted
+
+
 def emit(task: Task, storage: Storage) -> Result:
     """Keys of one part's documents, partitioned by key."""
     stage, part = _stage(task), task.args["part"]
     path = f"state/keys/{part}.arrow"
     with storage.staging(path) as staged:
         sink = exchange.PartitionedSink(staged, KEYS)
-        for batch in parquet.batches(storage, task.args["documents"]["path"], ["row", *stage.reads]):
+        for batch in parquet.batches(storage, task.args["documents"]["path"], ["row", *_reads(stage, task)]):
             index, key = stage.emit(batch)
             table = pa.Table.from_arrays([pa.array(key), pa.array(batch.column("row").to_numpy()[index])], schema=KEYS)
             sink.write(table, exchange.partition_of(key, task.args["partitions"]))

@@ -19,6 +19,8 @@ from lauter.stages.kernels.hashing import salted_keys, text_hashes
 from lauter.stages.kernels.minhash import Permutations, band_keys, permutations, signatures
 from lauter.stages.kernels.words import DROP_PUNCTUATION, FOLD_CASE, FOLD_DIGITS, TextBuffers, text_buffers
 
+LANGUAGE = "language"
+
 _EXACT = 0
 """Kind of an exact key; the bands of MinHash are kinds 1, 2, …"""
 
@@ -39,7 +41,8 @@ class MinHashConfig(StageConfig):
     min_words: int = Field(default=5, ge=1)
     """A document with fewer words, or fewer than `ngram_words`, is only compared exactly."""
     fold_digits: bool = True
-    """Read every decimal digit as 0, so that a date or a counter makes no difference."""
+    """Read every decimal digit as 0, so that a date or a counter makes no difference. A document of which more than
+    half of the words are numbers is read as it is: there they are what tells one timetable from another."""
     seed: int = Field(default=0, ge=0, lt=2**64)
     """Draws the permutations. It is not the seed of the run: signatures of an older crawl must stay comparable."""
 
@@ -65,20 +68,26 @@ class Dedup:
     """Joins exact and near duplicates to clusters. Which document of a cluster stays is decided later."""
 
     name: ClassVar[str] = "dedup"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config: ClassVar[type[StageConfig]] = DedupConfig
     reads: ClassVar[tuple[str, ...]] = ("text",)
+    """What it reads whatever its parameters are; `reads_for` has all."""
 
     def __init__(self, config: DedupConfig, context: StageContext | None = None) -> None:
         self.config = config
-        if config.per_language:
-            # The contract knows `reads` of a class; this one depends on the parameters.
-            self.reads = ("text", "language")  # type: ignore[misc]
         near = config.minhash
         self._permutations = permutations(near.seed, near.bands * near.rows) if near else None
 
+    @classmethod
+    def reads_for(cls, config: DedupConfig) -> tuple[str, ...]:
+        """The columns that `emit` needs with these parameters: `text`, and `language` for `per_language`."""
+        return (*cls.reads, LANGUAGE) if config.per_language else cls.reads
+
     def emit(self, batch: pa.RecordBatch) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-        """(row, key) pairs ordered by row: the exact key first, then one key a band. A null text has none."""
+        """(row, key) pairs ordered by row: the exact key first, then one key a band. A null text has none.
+
+        Raises `ValueError` for `per_language` without the column `language`.
+        """
         text = batch.column("text")
         texts = text_buffers(text)
         salts = self._salts(batch)
@@ -106,7 +115,9 @@ class Dedup:
     def _salts(self, batch: pa.RecordBatch) -> NDArray[np.uint64]:
         if not self.config.per_language:
             return np.zeros(batch.num_rows, np.uint64)
-        languages = batch.column("language").to_pylist()
+        if LANGUAGE not in batch.schema.names:
+            raise ValueError(f"dedup with `per_language` needs the column {LANGUAGE!r}, which no stage has written")
+        languages = batch.column(LANGUAGE).to_pylist()
         salts = {name: 0 if name is None else xxhash.xxh3_64_intdigest(name.encode()) for name in set(languages)}
         return np.array([salts[name] for name in languages], np.uint64)
 

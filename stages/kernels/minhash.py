@@ -2,7 +2,9 @@
 
 The scheme is fully specified, so that signatures of different years and machines can be compared:
 
-1. words and their 64-bit hashes are those of `words.word_hashes`;
+1. words and their 64-bit hashes are those of `words.word_hashes`; where digits are to be folded but more than half of
+   the words are numbers, digits are not folded: the numbers are the content, and without them two timetables of one
+   station or two tables of prices would have the same shingles;
 2. the hash of a shingle of n words w1 … wn is h = w1 * B**(n-1) + … + wn mod 2**64 with B = `hashing.GOLDEN`, rolled
    from word to word, and x = the upper 32 bits of finish_hash(h);
 3. permutation k maps x to a_k * x + b_k mod 2**32. Row k of the signature is the least value over all shingles;
@@ -25,7 +27,7 @@ from numpy.typing import NDArray
 
 from lauter.stages.kernels.compile import kernel
 from lauter.stages.kernels.hashing import GOLDEN, fold, random_sequence
-from lauter.stages.kernels.words import finish_hash, word_hashes
+from lauter.stages.kernels.words import FOLD_DIGITS, finish_hash, hash_words, word_hashes
 
 _BLOCK = 4096
 """Shingles per block: 16 KB, so that all permutations of a block read it from the first-level cache."""
@@ -104,7 +106,9 @@ def signatures(
     minima = np.full((count, multiplier.size), _EMPTY, np.uint32)
     signed = np.zeros(count, np.bool_)
     for row in range(count):
-        words = word_hashes(data, offsets[row], offsets[row + 1], flags)
+        words, numbers = hash_words(data, offsets[row], offsets[row + 1], flags)
+        if 2 * numbers > words.size:
+            words = word_hashes(data, offsets[row], offsets[row + 1], flags & ~FOLD_DIGITS)
         if words.size < max(ngram, min_words):
             continue
         signed[row] = True

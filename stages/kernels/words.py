@@ -142,22 +142,23 @@ def finish_hash(value: np.uint64) -> np.uint64:
 
 
 @kernel
-def word_hashes(data: NDArray[np.uint8], start: Integer, end: Integer, flags: int) -> NDArray[np.uint64]:
-    """64-bit hashes of the words of `data[start:end]`, in order, shape (words,).
+def hash_words(data: NDArray[np.uint8], start: Integer, end: Integer, flags: int) -> tuple[NDArray[np.uint64], int]:
+    """64-bit hashes of the words of `data[start:end]`, in order, shape (words,), and how many words are numbers.
 
     The hash is FNV-1a over code points instead of bytes (state = (state ^ code point) * prime mod 2**64), then
     `finish_hash`. `flags` is a sum of FOLD_CASE, DROP_PUNCTUATION and FOLD_DIGITS; words are cut first and folded
-    then, and a word of which nothing is left is skipped.
+    then, and a word of which nothing is left is skipped. A number is a word of which only decimal digits are left; they
+    are counted with FOLD_DIGITS.
     """
     hashes = np.empty((end - start + 1) // 2, np.uint64)
-    count = 0
+    count, numbers = 0, 0
     position = start
     while True:
         first, position = next_word(data, position, end)
         if first == position:
-            return hashes[:count]
+            return hashes[:count], numbers
         state = FNV_OFFSET
-        kept = 0
+        kept, digits = 0, 0
         while first < position:
             byte = data[first]
             if byte < 0x80:
@@ -172,6 +173,7 @@ def word_hashes(data: NDArray[np.uint8], start: Integer, end: Integer, flags: in
                 continue
             if flags & FOLD_DIGITS and kind & DIGIT:
                 code = _ZERO
+                digits += 1
             if flags & FOLD_CASE:
                 if code >= 0x80:
                     code = lower(code)
@@ -182,3 +184,10 @@ def word_hashes(data: NDArray[np.uint8], start: Integer, end: Integer, flags: in
         if kept:
             hashes[count] = finish_hash(state)
             count += 1
+            numbers += digits == kept
+
+
+@kernel
+def word_hashes(data: NDArray[np.uint8], start: Integer, end: Integer, flags: int) -> NDArray[np.uint64]:
+    """64-bit hashes of the words of `data[start:end]`, in order, shape (words,): the first result of `hash_words`."""
+    return hash_words(data, start, end, flags)[0]

@@ -2,7 +2,8 @@
 
 Only letters (general category L) count, so that digits, punctuation, symbols and spaces never outvote them. Scripts
 that make up one writing system are taken together as in ISO 15924: Hiragana, Katakana and Han are `Jpan` where kana is
-present, and Han alone is `Hani`. Korean is `Hang`.
+present, and Han alone is `Hani`. Korean is `Hang`. Whether a text can be in a language that is written with several of
+them is another question, which `letters_of` answers: a Japanese headline may have no kana.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lauter.stages.kernels.characters import decode
 from lauter.stages.kernels.compile import kernel
 
 UNDETERMINED = "Zyyy"
@@ -22,6 +24,7 @@ UNDETERMINED = "Zyyy"
 _CODE_POINTS = 0x110000
 # Japanese running text is about half kana; Chinese text that quotes a Japanese name has well under a tenth.
 _KANA_SHARE = 10
+_WRITTEN_WITH = {"Jpan": ("Hani", "Hira", "Kana"), "Kore": ("Hang", "Hani"), "Hang": ("Hani",)}
 
 
 class Scripts(NamedTuple):
@@ -72,28 +75,10 @@ def count_letters(
         end = offsets[row + 1]
         chars = 0
         while at < end and chars < max_chars:
-            lead = data[at]
-            if lead < 0x80:
-                width = 1
-                point = np.int64(lead)
-            elif lead >= 0xF0:
-                width = 4
-                point = np.int64(lead & 0x07)
-            elif lead >= 0xE0:
-                width = 3
-                point = np.int64(lead & 0x0F)
-            else:
-                width = 2
-                point = np.int64(lead & 0x1F)
-            if at + width > end:
-                at = end
-                break
-            for step in range(1, width):
-                point = (point << 6) | np.int64(data[at + step] & 0x3F)
-            if point < len(of):
-                script = of[point]
-                if script:
-                    counts[row, script] += 1
+            point, width = decode(data, at, end)
+            script = of[point]
+            if script:
+                counts[row, script] += 1
             at += width
             chars += 1
         ends[row] = at
@@ -120,3 +105,13 @@ def count_scripts(
     counts[is_japanese, hiragana] = 0
     counts[is_japanese, katakana] = 0
     return counts, ends
+
+
+def letters_of(script: str, counts: NDArray[np.int32]) -> int:
+    """How many of the letters in `counts`, shape (scripts,), can stand in a text written in `script`.
+
+    Those of the script itself; with Han for Korean, and with Han and kana for Japanese, so that text without a kana
+    ("東京都庁舎展望室入場無料") can be Japanese.
+    """
+    codes = scripts().codes
+    return sum(int(counts[codes.index(code)]) for code in (script, *_WRITTEN_WITH.get(script, ())) if code in codes)

@@ -25,8 +25,9 @@ from pydantic import Field, StringConstraints
 
 from lauter.pipeline import schema
 from lauter.pipeline.contract import ModelPath, Reason, StageConfig, StageContext, Verdict
+from lauter.stages.kernels.words import text_buffers
 from lauter.stages.language.labels import LABEL, Meaning, is_unidentified, meanings
-from lauter.stages.language.script import UNDETERMINED, count_scripts, scripts
+from lauter.stages.language.script import UNDETERMINED, count_scripts, letters_of, scripts
 
 if TYPE_CHECKING:
     from fasttext.FastText import _FastText
@@ -63,7 +64,7 @@ class Language:
     """Identifies the language, and drops documents that are in none, in an unwanted one, or unsure."""
 
     name: ClassVar[str] = "language"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("fasttext-numpy2-wheel",)
     Config: ClassVar[type[StageConfig]] = LanguageConfig
     reads: ClassVar[tuple[str, ...]] = ("text",)
@@ -102,8 +103,7 @@ class Language:
         Raises:
             RuntimeError: `open` was not called.
         """
-        text = cast(pa.LargeStringArray, batch.column("text").cast(pa.large_string()).fill_null(""))
-        data, offsets = _buffers(text)
+        offsets, data = text_buffers(batch.column("text"))
         counts, ends = count_scripts(data, offsets, self._config.max_chars)
         answers = [
             self._identify(data[offsets[row] : ends[row]].tobytes(), counts[row]) for row in range(batch.num_rows)
@@ -162,19 +162,10 @@ class Language:
         score = _quantise(min(max(probability, 0.0), 1.0))  # the sum of log-probabilities may end at 1.00004
         if not written_in:
             return language, None if is_unidentified(language) else score
-        script = max(written_in, key=lambda code: counts[codes.index(code)])
-        if counts[codes.index(script)] * _SCRIPT_SHARE < letters:
+        script = max(written_in, key=lambda code: letters_of(code, counts))
+        if letters_of(script, counts) * _SCRIPT_SHARE < letters:
             return unidentified, None
         return f"{language}_{script}", score
-
-
-def _buffers(text: pa.LargeStringArray) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The bytes of all texts, and n + 1 offsets into them, without a copy."""
-    _, ends, data = text.buffers()
-    if ends is None or data is None:  # no row, or rows without a byte
-        return np.zeros(0, np.uint8), np.zeros(len(text) + 1, np.int64)
-    offsets = np.frombuffer(memoryview(ends), np.int64)[text.offset : text.offset + len(text) + 1]
-    return np.frombuffer(memoryview(data), np.uint8), offsets
 
 
 def _quantise(value: float) -> int:

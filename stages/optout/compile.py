@@ -14,16 +14,23 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from lauter.stages.optout.index import INDEX, OUTCOMES, find_rows, rules_array
+from lauter.stages.optout.answer import Fetched, Reference
+from lauter.stages.optout.index import INDEX, LOST, OUTCOMES, find_rows, rules_array
 from lauter.stages.optout.origin import locate, origin_id
+from lauter.stages.optout.revisit import REFERENCE, resolve_revisits
 from lauter.stages.optout.rules import Reading, RuleSet, parse, rule_sets
-from lauter.stages.optout.snapshot import Fetched, read_snapshot
+from lauter.stages.optout.snapshot import read_snapshot
 
 INDEX_FILE = "robots.arrow"
 ORIGINS_FILE = "origins.parquet"
 
 HOPS = 5
 """Redirects that are followed, within the snapshot: as many as RFC 9309 section 2.3.1.2 asks for."""
+
+# RFC 9110 sections 15.5.2 and 15.5.4: there may be a file, for others to see.
+_FORBIDDEN = (401, 403)
+# RFC 9110 section 15.5.9, RFC 8470, RFC 6585: request timeout, too early, too many requests.
+_AGAIN = (408, 425, 429)
 
 _BLOCK_ROWS = 5_000
 # Equal files are parsed once (1,317 of 4,585 real ones repeat another). Bounds memory, does not change results.
@@ -34,7 +41,7 @@ class Compiled(NamedTuple):
     """What one answer amounts to, before redirects are followed."""
 
     outcome: str
-    """One of OUTCOMES, or `redirect`."""
+    """One of OUTCOMES, or `redirect` or `revisit`."""
     truncated: bool = False
     sets: tuple[RuleSet, ...] = ()
 
@@ -49,19 +56,34 @@ def compile_snapshots(
     others. The bytes of both files depend on the answers alone, not on their order or files. Memory at the end is three
     times the index: 11.6 KB an origin on files of the 1,000 most visited sites (3.3 KB on average).
 
-    Counts: those of `read_snapshot`; `after_as_of`, `superseded`; `origins`, and of these `rules`, `allow`,
-    `unreachable`, `unparsable`, `truncated` (longer than what was read, so a denial may be missed), `redirected`.
+    Counts: those of `read_snapshot`; `after_as_of`, `superseded`; `revisits`, and of these `unresolved` (what they
+    repeat is not in the snapshot); `origins`, and of these `rules`, `allow`, `unreachable`, `unparsable`, `forbidden`,
+    `truncated` (longer than what was read, so a denial may be missed), `redirected`.
     """
     counts: Counter[str] = Counter(
-        dict.fromkeys(("records", "broken", "no_origin", "not_robots", "undated", "after_as_of", "superseded"), 0)
+        dict.fromkeys(
+            (
+                "records",
+                "broken",
+                "lost",
+                "no_origin",
+                "not_robots",
+                "undated",
+                "after_as_of",
+                "revisits",
+                "unresolved",
+            ),
+            0,
+        )
     )
     answers = (answer for path in paths for answer in read_snapshot(path, counts))
     table = pa.concat_tables(_blocks(answers, agents, reading, as_of, counts))
+    table = resolve_revisits(table, counts)
     newest = _newest(table)
     counts["superseded"] = table.num_rows - len(newest)
     # The rules, nearly all of the bytes, are brought into order once.
     sets = table.column("sets")
-    origins, source = _follow_redirects(table.drop_columns(["sets"]).take(pa.array(newest)))
+    origins, source = _follow_redirects(table.drop_columns(["sets", "record_id", "refers_to"]).take(pa.array(newest)))
     del table
     origins = origins.append_column(INDEX.field("sets"), sets.combine_chunks().take(pa.array(newest[source])))
     del sets
@@ -70,21 +92,24 @@ def compile_snapshots(
     counts.update({name: outcome.count(name) for name in OUTCOMES})
     counts["truncated"] = pc.sum(origins.column("truncated")).as_py() or 0
     counts["redirected"] = len(outcome) - origins.column("redirected_to").null_count
-    _write(origins, Path(out))
+    _write(origins, Path(out), counts["lost"])
     return dict(counts)
 
 
 def compile_answer(answer: Fetched, agents: Sequence[str], reading: Reading = "rfc9309") -> Compiled:
     """Class one answer by its status (RFC 9309 section 2.3.1) and read its rules.
 
-    2xx (or a body without a status): its rules. 3xx: `redirect`. 4xx: the file does not exist, `allow`. All else:
-    `unreachable`. Bytes that the snapshot has lost, and a body in which nothing is a robots record (most are HTML
-    pages of an error or a challenge), are `unparsable`: that the owner said nothing cannot be known. An empty file is
-    `allow`.
+    2xx (or a body without a status): its rules. 3xx: `redirect`. 401 and 403: `forbidden`. 408, 425 and 429 ask for
+    another try and say nothing of the file: `unreachable`. Other 4xx: the file does not exist, `allow`. All else:
+    `unreachable`. An answer that repeats another: `revisit`. Bytes that the snapshot has lost, and a body in which
+    nothing is a robots record (most are HTML pages of an error or a challenge), are `unparsable`: that the owner said
+    nothing cannot be known. An empty file is `allow`.
     """
     status = answer.status
     if answer.broken:
         return Compiled("unparsable")
+    if answer.refers_to is not None:
+        return Compiled("revisit")
     if answer.body is None and (status is None or 200 <= status < 300):
         return Compiled("unreachable")
     if status is None or 200 <= status < 300:
@@ -96,7 +121,9 @@ def compile_answer(answer: Fetched, agents: Sequence[str], reading: Reading = "r
         return Compiled("rules" if sets else "allow", truncated, sets)
     if 300 <= status < 400:
         return Compiled("redirect")
-    return Compiled("allow" if 400 <= status < 500 else "unreachable")
+    if status in _FORBIDDEN:
+        return Compiled("forbidden")
+    return Compiled("allow" if 400 <= status < 500 and status not in _AGAIN else "unreachable")
 
 
 def _blocks(
@@ -111,7 +138,10 @@ def _blocks(
             continue
         digest = hashlib.sha256(answer.body or b"").digest()
         # Without its bytes, its origin and its time, an answer is what its class depends on besides the digest.
-        head = answer._replace(origin="", fetched_at=None, body=None if answer.body is None else b"", location=None)
+        head = answer._replace(origin="", fetched_at=None, location=None, record_id=None)
+        head = head._replace(body=None if answer.body is None else b"")
+        if head.refers_to is not None:
+            head = head._replace(refers_to=Reference(None, None, None))
         key = (digest, head)
         compiled = memo.get(key)
         if compiled is None:
@@ -137,6 +167,8 @@ def _table(rows: list[tuple[Fetched, bytes, Compiled]]) -> pa.Table:
             "truncated": pa.array([c.truncated for _, _, c in rows], pa.bool_()),
             "redirected_to": pa.array([a.location for a, _, _ in rows], pa.string()),
             "sets": rules_array([c.sets for _, _, c in rows]),
+            "record_id": pa.array([a.record_id for a, _, _ in rows], pa.string()),
+            "refers_to": pa.array([a.refers_to and a.refers_to._asdict() for a, _, _ in rows], REFERENCE),
         }
     )
 
@@ -210,8 +242,9 @@ def _redirect_origin(origin: str, location: str | None) -> str | None:
     return place.origin if place and place.target.partition("?")[0] == "/robots.txt" else None
 
 
-def _write(table: pa.Table, out: Path) -> None:
-    batch = pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=INDEX)
-    with pa.OSFile(str(out / INDEX_FILE), "wb") as sink, pa.ipc.new_file(sink, INDEX) as writer:
+def _write(table: pa.Table, out: Path, lost: int) -> None:
+    schema = INDEX.with_metadata({LOST: str(lost).encode()})
+    batch = pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=schema)
+    with pa.OSFile(str(out / INDEX_FILE), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         writer.write_batch(batch)
     pq.write_table(table.drop_columns(["sets"]), out / ORIGINS_FILE, compression="zstd")

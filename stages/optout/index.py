@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lauter.stages.optout.match import OVER_LIMIT, STEP_LIMIT, first_denials, rewrite_targets
-from lauter.stages.optout.origin import origin_id
+from lauter.stages.optout.match import NO_DENIAL, OVER_LIMIT, STEP_LIMIT, first_denials, rewrite_targets
+from lauter.stages.optout.origin import origin_id, resolve_dots
 from lauter.stages.optout.rules import Rule, RuleSet
 
-OUTCOMES = ("rules", "allow", "unreachable", "unparsable")
+OUTCOMES = ("rules", "allow", "unreachable", "unparsable", "forbidden")
 """What the newest snapshot of an origin amounts to: rules for the policy's agents, no rule for any of them (an empty or
-silent file, 4xx), no answer (5xx, network failure, a redirect that leads nowhere), or bytes that are no robots.txt."""
+silent file, 4xx), no answer (5xx, network failure, a redirect that leads nowhere), bytes that are no robots.txt, or a
+refusal to show it (401, 403)."""
 
 _RULE = pa.struct(
     [
@@ -52,7 +53,10 @@ INDEX = pa.schema(
     ]
 )
 """Columns of robots.arrow, one row per origin, ascending by (origin_id, origin). `status` and `sha256` are those of the
-answer that counts (behind `redirected_to` where there is one); `truncated`: the file was longer than what was read."""
+answer that counts (behind `redirected_to` where there is one); `truncated`: the file was longer than what was read. The
+schema's metadata has under LOST in how many places bytes of the snapshot were lost."""
+
+LOST = b"lost"
 
 
 class Denial(NamedTuple):
@@ -101,6 +105,17 @@ class RuleTable:
 
     def denials(self, rows: NDArray[np.int64], targets: Sequence[str]) -> NDArray[np.int64]:
         """For each (row of the column, target), the index of the rule that denies it, NO_DENIAL or OVER_LIMIT."""
+        out = self._denials(rows, targets)
+        # Clients resolve `.`, `..` and backslashes, some before they ask: what denies either form denies both.
+        dotted = [(i, t) for i, t in enumerate(targets) if "/." in t or "\\" in t or "%2" in t]
+        resolved = [(i, path) for i, t in dotted if (path := resolve_dots(t)) != t]
+        if resolved:
+            again = np.array([i for i, _ in resolved])
+            also = self._denials(rows[again], [path for _, path in resolved])
+            out[again] = np.where(out[again] == NO_DENIAL, also, out[again])
+        return out
+
+    def _denials(self, rows: NDArray[np.int64], targets: Sequence[str]) -> NDArray[np.int64]:
         column = pa.array([t.encode("utf-8", "surrogatepass") for t in targets], pa.large_binary())
         offsets, data = _binary_views(column)
         canonical, canonical_ends = _rewritten(data, offsets, 0)
@@ -151,6 +166,8 @@ class OriginIndex:
         self.outcome: NDArray[np.int8] = self._table.column("outcome").indices.to_numpy()
         """Indices into OUTCOMES."""
         self.rules = RuleTable.of(self._table.column("sets"))
+        self.lost = int((self._table.schema.metadata or {}).get(LOST, b"0")) > 0
+        """Whether an origin that is not here may have been in the snapshot."""
 
     def find(self, origins: Sequence[str]) -> NDArray[np.int64]:
         """The row of each normalised origin, -1 where the snapshot has none."""

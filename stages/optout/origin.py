@@ -16,7 +16,8 @@ _DEFAULT_PORT = {"http": 80, "https": 443}
 _PLAIN = re.compile(r"(https?://(?:[a-z0-9_-]+\.)+[a-z0-9_-]+)(/[^#\x00-\x20]*)?(?:#.*)?").fullmatch
 _SPLIT = re.compile(r"(https?)://([^/?#]*)([^#]*)", re.IGNORECASE).match
 _AUTHORITY = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*").match
-_PORT = re.compile(r"(.*?)(?::([0-9]*))?", re.DOTALL).fullmatch
+# Python refuses to read numbers of more than 4,300 digits; zeros in front are no matter.
+_PORT = re.compile(r"(.*?)(?::0*?([0-9]{0,5}))?", re.DOTALL).fullmatch
 # The code points that WHATWG URL ("forbidden domain code point") and DNS both refuse, and the upper-case letters.
 _HOST = re.compile(r"[^\x00-\x20#%/:<>?@\[\\\]^|`{}\"\x7fA-Z]+").fullmatch
 _C0_AND_SPACE = "".join(map(chr, range(33)))
@@ -86,6 +87,26 @@ def target_of(url: str) -> str:
     authority = _AUTHORITY(rest)
     rest = rest[authority.end() :] if authority else rest
     return rest if rest.startswith("/") else "/" + rest
+
+
+def resolve_dots(target: str) -> str:
+    r"""A target without dot segments, resolved as in WHATWG URL section 4.4: `\` is a slash, `%2e` a dot.
+
+    >>> resolve_dots("/pub/../a/%2E/b\\c?x/../y")
+    '/a/b/c?x/../y'
+    """
+    path, mark, query = target.partition("?")
+    kept: list[str] = []
+    parts = path.replace("\\", "/").split("/")[1:]
+    for i, part in enumerate(parts):
+        plain = part.replace("%2e", ".").replace("%2E", ".") if len(part) <= len("%2e%2e") else part
+        if plain == ".." and kept:
+            kept.pop()
+        if plain not in (".", ".."):
+            kept.append(part)
+        elif i == len(parts) - 1:
+            kept.append("")
+    return "/" + "/".join(kept) + mark + query
 
 
 def origin_id(origin: str) -> int:

@@ -15,16 +15,16 @@ from pydantic import Field, field_validator
 from lauter.pipeline import schema
 from lauter.pipeline.contract import FilePath, Reason, SnapshotPath, StageConfig, StageContext, Verdict
 from lauter.stages.optout.agents import load_file, load_preset
+from lauter.stages.optout.answer import parse_time
 from lauter.stages.optout.compile import INDEX_FILE, compile_snapshots
 from lauter.stages.optout.index import OUTCOMES, OriginIndex
 from lauter.stages.optout.match import OVER_LIMIT
 from lauter.stages.optout.origin import Location, locate, origin_id, relatives
 from lauter.stages.optout.rules import Reading
-from lauter.stages.optout.snapshot import parse_time
 
 SIGNAL = "robots.txt"
 
-_DISALLOW, _UNREACHABLE, _UNPARSABLE, _MISSING, _NO_ORIGIN = range(1, 6)
+_DISALLOW, _UNREACHABLE, _UNPARSABLE, _MISSING, _NO_ORIGIN, _LOST, _FORBIDDEN = range(1, 8)
 _RULES, _ALLOW = OUTCOMES.index("rules"), OUTCOMES.index("allow")
 
 Policy = Literal["allow", "deny"]
@@ -52,10 +52,14 @@ class OptOutConfig(StageConfig):
     """For an origin of which the snapshot has nothing."""
 
     on_unreachable: Policy = "deny"
-    """For an origin that gave no answer: 5xx, network failure, a redirect that leads out of the snapshot."""
+    """For an origin that gave no answer: 5xx, 408, 425, 429, network failure, a redirect out of the snapshot."""
+
+    on_forbidden: Policy = "allow"
+    """For an origin that shows its robots.txt to nobody (401, 403). RFC 9309 section 2.3.1.3 and Apertus: `allow`."""
 
     on_unparsable: Policy = "deny"
-    """For an origin whose answer is no robots.txt at all: HTML, lost bytes, rules beyond any reasonable cost."""
+    """For an origin whose answer is no robots.txt at all: HTML, lost bytes, rules beyond any reasonable cost. For an
+    origin that is missing in a snapshot which has lost bytes, too, since its answer may have been among them."""
 
     scheme_fallback: bool = True
     """Ask the other of http and https where an origin is missing. What is found may deny, it never permits."""
@@ -78,7 +82,7 @@ class OptOut:
     """Drops pages of owners who opted out; keeps the rule as evidence."""
 
     name: ClassVar[str] = "optout"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("robotexclusionrulesparser", "idna")
     Config: ClassVar[type[StageConfig]] = OptOutConfig
     reads: ClassVar[tuple[str, ...]] = ("url",)
@@ -90,18 +94,28 @@ class OptOut:
         Reason("robots-unparsable"),
         Reason("robots-missing"),
         Reason("no-origin", "error"),
+        Reason("robots-lost"),
+        Reason("robots-forbidden"),
     )
+
+    @classmethod
+    def check_config(cls, config: OptOutConfig) -> None:
+        """Raises ValueError for an unknown or unreadable list of agents, before any work."""
+        cls(config, StageContext())
 
     def __init__(self, config: OptOutConfig, context: StageContext) -> None:
         """Raises ValueError for an unknown or unreadable list of agents."""
         self.config = config
         self.context = context
         self.agents = load_file(config.agents_file) if config.agents_file else load_preset(config.agents)
-        denied = {"unreachable": config.on_unreachable, "unparsable": config.on_unparsable}
-        codes = {"unreachable": _UNREACHABLE, "unparsable": _UNPARSABLE}
+        denied = {
+            "unreachable": config.on_unreachable,
+            "unparsable": config.on_unparsable,
+            "forbidden": config.on_forbidden,
+        }
+        codes = {"unreachable": _UNREACHABLE, "unparsable": _UNPARSABLE, "forbidden": _FORBIDDEN}
         # By outcome: the reason for a drop, 0 for none.
         self._by_outcome = np.array([codes[o] if denied.get(o) == "deny" else 0 for o in OUTCOMES], np.uint8)
-        self._missing = _MISSING if config.on_missing == "deny" else 0
 
     def prepare(self, out: str) -> Mapping[str, int]:
         """Compile the snapshots into `out/robots.arrow` and `out/origins.parquet` (see `compile_snapshots`)."""
@@ -113,6 +127,9 @@ class OptOut:
         if self.context.artefacts is None:
             raise ValueError("optout needs the folder that its prepare() filled")
         self._index = OriginIndex(str(Path(self.context.artefacts) / INDEX_FILE))
+        self._missing = _MISSING if self.config.on_missing == "deny" else 0
+        if self._index.lost and self.config.on_unparsable == "deny":
+            self._missing = _LOST
 
     def apply(self, batch: pa.RecordBatch) -> Verdict:
         """Decide every page of a batch by its `url`; a fetched copy of the page is not needed."""
@@ -189,7 +206,7 @@ class OptOut:
         self, reason: NDArray[np.uint8], rule: NDArray[np.int64], where: NDArray[np.int64]
     ) -> pa.StructArray | None:
         disallowed = reason == _DISALLOW
-        unread = np.isin(reason, (_UNREACHABLE, _UNPARSABLE))
+        unread = np.isin(reason, (_UNREACHABLE, _UNPARSABLE, _FORBIDDEN))
         proven = disallowed | unread
         if not proven.any():
             return None

@@ -72,17 +72,31 @@ def _next_trigger(data: NDArray[np.uint8], position: int, end: int) -> int:
 
 
 @kernel
-def _scan(data: NDArray[np.uint8], offsets: NDArray[np.int64], wanted: int) -> tuple[NDArray[np.int64], int]:
-    """Windows as rows (kind, document, start, end), in order of discovery, and how many there are."""
+def _scan(
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    wanted: int,
+    limit: int,
+    beyond: NDArray[np.bool_],
+    skipped: NDArray[np.bool_],
+) -> tuple[NDArray[np.int64], int]:
+    """Windows as rows (kind, document, start, end), in order of discovery, and how many there are.
+
+    A document that turns out to have more than `limit` is left at once, without windows, and marked in `beyond`: sixty
+    megabytes of short addresses would else take a gigabyte of windows.
+    """
     out = np.empty((256, 4), np.int64)
     count = 0
     for row in range(offsets.size - 1):
+        if skipped[row]:
+            continue
+        before = count
         begin, end = offsets[row], offsets[row + 1]
         colon_until = card_until = identifier_until = number_until = begin
         i = begin
         while True:
             i = _next_trigger(data, i, end)
-            if i == end:
+            if i == end or count - before > limit:
                 break
             byte = data[i]
             # Room for every window that one position can give.
@@ -157,6 +171,20 @@ def _scan(data: NDArray[np.uint8], offsets: NDArray[np.int64], wanted: int) -> t
             stop = i + 1
             while stop < end and _CLASS[data[stop]] & _DIGIT:
                 stop += 1
+            if wanted & (1 << EMAIL) and i > begin and data[i - 1] == 37 and byte == 52 and stop > i + 1:  # noqa: SIM102
+                # "%40", an at sign in a URL (RFC 3986, section 2.1)
+                if data[i + 1] == 48:
+                    left = i - 1
+                    while left > begin and _CLASS[data[left - 1]] & _LOCAL:
+                        left -= 1
+                    right = i + 2
+                    dots = 0
+                    while right < end and _CLASS[data[right]] & _DOMAIN:
+                        dots += data[right] == 46
+                        right += 1
+                    if left < i - 1 and dots:
+                        out[count] = (EMAIL, row, left, right)
+                        count += 1
             if wanted & (1 << IPV4) and stop - i <= 3:
                 right = stop
                 groups = 1
@@ -288,6 +316,9 @@ def _scan(data: NDArray[np.uint8], offsets: NDArray[np.int64], wanted: int) -> t
                     out[count] = (IDENTIFIER, row, left, last)
                     count += 1
             i = stop
+        if count - before > limit:
+            beyond[row] = True
+            count = before
     return out, count
 
 
@@ -299,20 +330,37 @@ class Windows(NamedTuple):
     end: NDArray[np.int64]
 
 
-def candidates(data: NDArray[np.uint8], offsets: NDArray[np.int64], kinds: tuple[int, ...]) -> dict[int, Windows]:
+class Candidates(NamedTuple):
+    """Windows by their kind, and which documents have too many to be looked at (shape (n,)): those have none here."""
+
+    windows: dict[int, Windows]
+    beyond: NDArray[np.bool_]
+
+
+def candidates(
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    kinds: tuple[int, ...],
+    limit: int,
+    skipped: NDArray[np.bool_] | None = None,
+) -> Candidates:
     """Windows of the wanted kinds in a string column; overlapping windows of one kind are joined.
 
     Args:
         data: the column's bytes, shape (b,).
         offsets: where each of n documents starts and ends in `data`, shape (n + 1,).
         kinds: the kinds to look for.
+        limit: windows a document, of all kinds, before any are joined.
+        skipped: documents that are not looked at, shape (n,); None for none.
     """
     wanted = 0
     for kind in kinds:
         wanted |= 1 << kind
-    rows, count = _scan(data, offsets, wanted)
+    beyond = np.zeros(offsets.size - 1, np.bool_)
+    rows, count = _scan(data, offsets, wanted, limit, beyond, np.zeros_like(beyond) if skipped is None else skipped)
     rows = rows[:count]
-    return {kind: _joined(rows[rows[:, 0] == kind]) for kind in kinds if np.any(rows[:, 0] == kind)}
+    windows = {kind: _joined(rows[rows[:, 0] == kind]) for kind in kinds if np.any(rows[:, 0] == kind)}
+    return Candidates(windows, beyond)
 
 
 def _joined(rows: NDArray[np.int64]) -> Windows:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lauter.stages.pii.candidates import Windows, candidates
+from lauter.stages.pii.folding import fold, unfold
 from lauter.stages.pii.recogniser import CONTEXT_BYTES, Recogniser
 from lauter.stages.pii.spans import Match, resolve
 
@@ -38,15 +39,29 @@ def find(data: NDArray[np.uint8], offsets: NDArray[np.int64], recognisers: Seque
         recognisers: in order of priority.
         limit: windows a document; one with more is left unchecked.
     """
-    windows = candidates(data, offsets, tuple(sorted({recogniser.window for recogniser in recognisers})))
-    per_document = np.zeros(offsets.size - 1, np.int64)
-    for found in windows.values():
-        per_document += np.bincount(found.document, minlength=per_document.size)
-    unchecked = per_document > limit
+    shadow = fold(data, offsets)
+    skipped = np.zeros(offsets.size - 1, np.bool_)
+    if shadow is None:
+        return _find(data, offsets, recognisers, limit, skipped)
+    skipped[shadow.rows] = True
+    matches, unchecked = _find(data, offsets, recognisers, limit, skipped)
+    none = np.zeros(shadow.rows.size, np.bool_)
+    others, unchecked[shadow.rows] = _find(shadow.data, shadow.offsets, recognisers, limit, none)
+    return Found(sorted(matches + unfold(data, offsets, shadow, others), key=lambda match: match.start), unchecked)
+
+
+def _find(
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    recognisers: Sequence[Recogniser],
+    limit: int,
+    skipped: NDArray[np.bool_],
+) -> Found:
+    kinds = tuple(sorted({recogniser.window for recogniser in recognisers}))
+    windows, unchecked = candidates(data, offsets, kinds, limit, skipped)
     matches: list[Match] = []
     for kind, found in windows.items():
-        chosen = Windows(*(column[~unchecked[found.document]] for column in found))
-        for text in _texts(data, offsets, chosen):
+        for text in _texts(data, offsets, found):
             for priority, recogniser in enumerate(recognisers):
                 if recogniser.window == kind:
                     matches += _matches(text, recogniser, priority)

@@ -1,8 +1,13 @@
-"""The map stage `pii`: replaces personal data in `text` by placeholders and says where they stand."""
+"""The map stage `pii`: replaces personal data in `text` by placeholders and says where they stand; and in `title` too.
+
+`normalise` comes first: it takes out the characters that cannot be seen. A word joiner (U+2060), soft hyphen or zero
+width space inside an address or number hides it from this stage, and a stage that changes the text afterwards moves
+what the spans point to.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +17,13 @@ from pydantic import Field, field_validator
 
 from lauter.pipeline import schema
 from lauter.pipeline.contract import Reason, StageConfig, StageContext, Verdict
+from lauter.stages.kernels.words import text_buffers
 from lauter.stages.pii.finding import find
 from lauter.stages.pii.recogniser import Recogniser
 from lauter.stages.pii.recognisers import check, recognisers
 from lauter.stages.pii.spans import code_points, rewrite
+
+_UNCHECKED, _TOO_DENSE, _NO_TEXT = 1, 2, 3  # places in `reasons`, from 1
 
 
 class PiiConfig(StageConfig):
@@ -32,10 +40,11 @@ class PiiConfig(StageConfig):
     are always found where `phone` is among the entities. None by default: read by eye, 171 of 171 numbers with country
     code in 52 MB of real pages were telephone numbers, but only about nine in ten of those without."""
     max_candidates_per_document: int = Field(default=100_000, ge=1)
-    """Places to look at in one document. A document with more of them is dropped (`pii-unchecked`): it cannot be
+    """Places to look at in one text or title. A document with more of them is dropped (`pii-unchecked`): it cannot be
     cleaned in bounded time, and an unclean one must not pass."""
     max_spans_per_1000_chars: int | None = Field(default=None, ge=0)
-    """Drop a document with more placeholders than this per 1,000 code points (`pii-too-dense`); off by default."""
+    """Drop a document with more placeholders, those of its title included, than this per 1,000 code points of its text
+    (`pii-too-dense`); off by default."""
 
     @field_validator("entities")
     @classmethod
@@ -45,16 +54,24 @@ class PiiConfig(StageConfig):
 
 
 class Pii:
-    """Finds e-mail and IP addresses, IBANs, card, wallet, telephone and national id numbers."""
+    """Finds e-mail and IP addresses, IBANs, card, wallet, telephone and national id numbers.
+
+    `pii_spans` are ranges in `text` alone; `pii_count` counts what was found in the title too. A batch need not have a
+    `title`: the column is then null.
+    """
 
     name: ClassVar[str] = "pii"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("presidio-analyzer", "phonenumbers", "python-stdnum", "tldextract")
     Config: ClassVar[type[StageConfig]] = PiiConfig
     reads: ClassVar[tuple[str, ...]] = ("text",)
-    documents: ClassVar[pa.Schema] = schema.fields(schema.DOCUMENT, "text", "pii_spans")
+    documents: ClassVar[pa.Schema] = schema.fields(schema.DOCUMENT, "text", "title", "pii_spans")
     scores: ClassVar[pa.Schema] = schema.fields(schema.SCORE, "pii_count", "chars")
-    reasons: ClassVar[tuple[Reason, ...]] = (Reason("pii-unchecked"), Reason("pii-too-dense"))
+    reasons: ClassVar[tuple[Reason, ...]] = (
+        Reason("pii-unchecked"),
+        Reason("pii-too-dense"),
+        Reason("no-text", "error"),
+    )
     decision_fields: ClassVar[frozenset[str]] = frozenset({"max_spans_per_1000_chars"})
 
     def __init__(self, config: PiiConfig, context: StageContext) -> None:
@@ -74,22 +91,42 @@ class Pii:
         )
 
     def apply(self, batch: pa.RecordBatch) -> Verdict:
-        """The text with placeholders, their spans, and how many there are; a null text becomes an empty one."""
-        column = _large_string(batch.column("text"))
-        data, offsets = _buffers(column)
-        matches, unchecked = find(data, offsets, self._recognisers, self._config.max_candidates_per_document)
-        text, spans = rewrite(column, data, offsets, matches)
-        if unchecked.any():
-            text = pc.if_else(pa.array(unchecked), pa.scalar("", pa.large_string()), text)
+        """Text and title with placeholders, the spans in the text, and how many there are in both.
+
+        A null text stays null and ends as the error `no-text`; a null title stays null.
+        """
+        column = batch.column("text")
+        missing = column.is_null().to_numpy(zero_copy_only=False)
+        text, spans, count, unchecked = self._cleaned(column)
+        titled = "title" in batch.schema.names
+        title = batch.column("title") if titled else pa.nulls(batch.num_rows, pa.string())
+        if title.null_count < len(title):
+            title, _, more, beyond = self._cleaned(title)
+            count += more
+            unchecked |= beyond
+        chars = pc.utf8_length(text).cast(pa.int32())
         return Verdict(
-            unchecked.astype(np.uint8),
+            np.select([missing, unchecked], [_NO_TEXT, _UNCHECKED], 0).astype(np.uint8),
             {
                 "text": text,
+                "title": title.cast(pa.string()),
                 "pii_spans": spans,
-                "pii_count": pa.array(np.diff(spans.offsets.to_numpy()), pa.int32()),
-                "chars": pc.utf8_length(text).cast(pa.int32()),
+                "pii_count": pa.array(count, pa.int32()),
+                "chars": pc.fill_null(chars, 0),
             },
         )
+
+    def _cleaned(self, column: pa.Array) -> _Cleaned:
+        given = column.cast(pa.large_string())
+        filled = pc.fill_null(given, "") if given.null_count else given
+        offsets, data = text_buffers(filled)
+        matches, unchecked = find(data, offsets, self._recognisers, self._config.max_candidates_per_document)
+        text, spans = rewrite(filled, data, offsets, matches)
+        if unchecked.any():
+            text = pc.if_else(pa.array(unchecked), pa.scalar("", pa.large_string()), text)
+        if given.null_count:
+            text = pc.if_else(given.is_null(), pa.scalar(None, pa.large_string()), text)
+        return _Cleaned(text, spans, np.diff(spans.offsets.to_numpy()), unchecked)
 
     def spans(self, text: str) -> list[tuple[int, int, str]]:
         """Personal data in one text, as (start, end, type) in code points of this text, in order."""
@@ -115,21 +152,16 @@ class Pii:
             ],
             schema.RULE,
         )
-        return Verdict(np.where(dense, 2, 0).astype(np.uint8), {}, rule)
+        return Verdict(np.where(dense, _TOO_DENSE, 0).astype(np.uint8), {}, rule)
 
 
-def _large_string(column: pa.Array) -> pa.LargeStringArray:
-    column = column.cast(pa.large_string())
-    return pc.fill_null(column, "") if column.null_count else column
+class _Cleaned(NamedTuple):
+    """A column with placeholders, their spans and number, and which rows were not checked (and are empty)."""
 
-
-def _buffers(column: pa.LargeStringArray) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Bytes and offsets of a column, without a copy; the offsets of a slice need not start at 0."""
-    _, offsets, data = column.buffers()
-    if not len(column):
-        return np.zeros(0, np.uint8), np.zeros(1, np.int64)
-    edges = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
-    return np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8), edges
+    text: pa.LargeStringArray
+    spans: pa.ListArray
+    found: NDArray[np.int32]
+    unchecked: NDArray[np.bool_]
 
 
 def _int64(column: pa.Array) -> NDArray[np.int64]:

@@ -26,9 +26,11 @@ class Thresholds(StageConfig):
     """Most words. Gopher: 100,000."""
     min_mean_word_length: float | None = 2.0
     """Shortest mean word, in code points. Gopher: 3, to which Vietnamese, written in syllables, comes close."""
-    max_mean_word_length: float | None = 15.0
-    """Longest mean word, in code points. Gopher: 10. FineWeb-2: 15 for German, 9 in the median language; 15 leaves room
-    for agglutinating languages and for scripts whose vowel signs are code points of their own."""
+    max_mean_word_length: float | None = 20.0
+    """Longest mean word, in code points. Gopher: 10. FineWeb-2: 15 for German, 9 in the median language. 20 leaves room
+    for polysynthetic languages and for scripts whose vowel signs are code points of their own: of 391 translations of
+    the Universal Declaration of Human Rights, in parts of ten paragraphs, the longest means are 16.0 in Greenlandic
+    (4 of its 6 parts are above 15), 13.1 in Malayalam and 11.0 in Ashéninka."""
     max_symbol_ratio: float | None = 0.1
     """Most "#" per word, and most ellipses per word. Gopher: 0.1."""
     max_bullet_line_ratio: float | None = 0.9

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO, ClassVar, NamedTuple
 
-from lauter.pipeline import identity
-from lauter.pipeline.contract import FileCount, ReadBatch, Reason, StageConfig
+from lauter.pipeline.contract import FileCount, ReadBatch
 from lauter.stages.read import framing
-from lauter.stages.read.columns import REASONS, TableConfig, check_columns, document_id
+from lauter.stages.read.columns import TableReader, check_columns
 from lauter.stages.read.containers import Break, Container, opened
 from lauter.stages.read.recount import count_lines
 from lauter.stages.read.rows import Row, Rows, corrupt_row, escaped, seconds
@@ -34,25 +33,17 @@ class _Line(NamedTuple):
     broken: bool = False
 
 
-class JsonlReader:
+class JsonlReader(TableReader):
     """Reads documents out of JSONL files."""
 
     name: ClassVar[str] = "jsonl"
-    version: ClassVar[int] = 1
-    provides_text: ClassVar[bool] = True
-    Config: ClassVar[type[StageConfig]] = TableConfig
-    reasons: ClassVar[tuple[Reason, ...]] = REASONS
-
-    def __init__(self, config: TableConfig, source_name: str) -> None:
-        self._config = config
-        self._columns = config.columns
-        self._source = source_name
+    version: ClassVar[int] = 2
 
     def check(self, stream: BinaryIO) -> None:
         """Raise `ValueError` if no object of the first hundred lines has the configured columns."""
         found: dict[str, None] = {}
         for line in islice(_lines(opened(stream), self._config.max_record_bytes), CHECKED_LINES):
-            value = _object(line.content or b"", line.start == 0)
+            value = _object(line.content or b"", first=line.start == 0)
             found.update(dict.fromkeys(value or ()))
         check_columns(self._columns, found)
 
@@ -80,7 +71,7 @@ class JsonlReader:
 
     def _row(self, line: _Line, content: bytes, file: str) -> Row:
         names = self._columns
-        value = _object(content, line.start == 0)
+        value = _object(content, first=line.start == 0)
         if value is None:
             return corrupt_row(self._source, file, line.start, line.end, "invalid-json")
         text = value.get(names.text)
@@ -89,17 +80,12 @@ class JsonlReader:
         own = value.get(names.id) if names.id else None
         identifier = own if isinstance(own, (str, int)) and not isinstance(own, bool) else None
         address = escaped(url.encode("utf-8", "surrogatepass")) if url else None
-        length = line.end - line.start
-        if not isinstance(text, str) or not text or text.isspace():
-            if identifier is None:
-                doc_id = identity.range_id(self._source, file, line.start, line.end)
-            else:
-                doc_id = document_id(self._source, identifier, None, None, b"")
-            return Row(doc_id, line.start, length, address, seconds(date or ""), reason="no-text")
-        encoded = _utf8(text)
-        dated = _utf8(date).decode() if date else None
-        doc_id = document_id(self._source, identifier, address, dated, encoded)
-        return Row(doc_id, line.start, length, address, seconds(date or ""), text=encoded)
+        row = Row(b"", line.start, line.end - line.start, address, seconds(date or ""))
+        if isinstance(text, str) and text and not text.isspace():
+            row = row._replace(text=_utf8(text))
+        else:
+            row = row._replace(reason="no-text")
+        return self._finished(row, file, identifier=identifier, date=_utf8(date).decode() if date else None)
 
 
 def _string(value: object) -> str | None:
@@ -114,7 +100,7 @@ def _utf8(text: str) -> bytes:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
-def _object(line: bytes, first: bool) -> dict[str, object] | None:  # noqa: FBT001
+def _object(line: bytes, *, first: bool) -> dict[str, object] | None:
     """The JSON object of a line; None if it is none. A byte order mark may stand before the first."""
     try:
         value = json.loads(line.decode("utf-8-sig" if first else "utf-8"))

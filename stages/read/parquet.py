@@ -14,10 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lauter.pipeline import identity
-from lauter.pipeline.contract import FileCount, ReadBatch, Reason, StageConfig
-from lauter.stages.read.columns import REASONS, TableConfig, check_columns, document_id
-from lauter.stages.read.rows import BATCH_BYTES, BATCH_ROWS, Row, Rows, corrupt_row, escaped, seconds, utf8
+from lauter.pipeline.contract import FileCount, ReadBatch
+from lauter.stages.read.columns import TableReader, check_columns
+from lauter.stages.read.rows import BATCH_BYTES, BATCH_ROWS, Row, Rows, corrupt_row, escaped, instant, seconds, utf8
 from lauter.stages.read.watched import Watched
 
 MAX_ROWS_PER_BYTE = 4096
@@ -25,19 +24,11 @@ MAX_ROWS_PER_BYTE = 4096
 bytes, but every text that is not equal takes more than a bit."""
 
 
-class ParquetReader:
+class ParquetReader(TableReader):
     """Reads documents out of Parquet files."""
 
     name: ClassVar[str] = "parquet"
-    version: ClassVar[int] = 1
-    provides_text: ClassVar[bool] = True
-    Config: ClassVar[type[StageConfig]] = TableConfig
-    reasons: ClassVar[tuple[Reason, ...]] = REASONS
-
-    def __init__(self, config: TableConfig, source_name: str) -> None:
-        self._config = config
-        self._columns = config.columns
-        self._source = source_name
+    version: ClassVar[int] = 2
 
     def check(self, stream: BinaryIO) -> None:
         """Raise `ValueError` if the file is no Parquet, a column is missing, or the text column holds no text."""
@@ -117,19 +108,14 @@ class ParquetReader:
             text = None if raw is None else utf8(raw)
             url, date = urls[at], dates[at]
             address = _address(url)
-            moment = date if isinstance(date, int) else seconds(_plain(date))
-            row = Row(b"", index, 1, address, moment)
+            moment = instant(date) if isinstance(date, int) else seconds(_plain(date))
             reason = None
             if not text or text.isspace():
                 reason = "no-text"
             elif len(text) > self._config.max_record_bytes:
                 reason = "record-too-large"
-            identifier = identifiers[at]
-            if reason is None or identifier not in (None, ""):
-                doc_id = document_id(self._source, identifier, address, _plain(date) or None, text or b"")
-            else:
-                doc_id = identity.range_id(self._source, file, index, index + 1)
-            yield row._replace(doc_id=doc_id, reason=reason, text=None if reason else text)
+            row = Row(b"", index, 1, address, moment, text=text, reason=reason)
+            yield self._finished(row, file, identifier=identifiers[at], date=_plain(date) or None)
 
 
 def _opened(stream: Watched) -> pq.ParquetFile | None:

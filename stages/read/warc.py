@@ -65,7 +65,7 @@ class WarcReader:
     """
 
     name: ClassVar[str] = "warc"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("fastwarc",)
     provides_text: ClassVar[bool] = False
     Config: ClassVar[type[StageConfig]] = WarcConfig

@@ -63,7 +63,7 @@ def load_definition(tokenizer: Path, sidecar: Path | None, *, bos: str | None, e
         document = json.loads(tokenizer.read_bytes())
         entries = vocabulary(document)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{tokenizer}: not a Hugging Face tokenizer.json: {error!r}") from error
+        raise ValueError(f"{tokenizer}: not a Hugging Face tokenizer.json ({type(error).__name__})") from error
     names = _added(document)
     given = _read_sidecar(sidecar) if sidecar else _made_sidecar({**entries, **names}, tokenizer, bos, eos)
     control = {name: index for name, index in names.items() if name not in entries or _is_special(document, name)}

@@ -53,6 +53,16 @@ class HuggingFaceEncoder:
     libraries: ClassVar[tuple[str, ...]] = ("fastokens", "tokenizers")
     Config: ClassVar[type[StageConfig]] = TokenizerConfig
 
+    @classmethod
+    def check_config(cls, config: TokenizerConfig) -> None:
+        """Read a tokenizer of the user's own, before any work.
+
+        Raises:
+            ValueError: see `load_definition`.
+        """
+        if config.tokenizer != "tekken":
+            cls(config, StageContext()).files()
+
     def __init__(self, config: TokenizerConfig, context: StageContext) -> None:
         self._config = config
         self._engine: Engine | None = None

@@ -2,7 +2,9 @@
 
 score = h / (h + w / 50), where h of the text's w words are part of a hit: 0 without a hit, 0.5 when every fiftieth word
 is one, and toward 1 the denser it gets. In Chinese, Japanese, Korean and Thai, letters take the place of words, since a
-term there stands inside longer strings. The form and the constant are this project's own.
+term there stands inside longer strings; where it may begin and end is the list's `Way`. There a text of more than 100
+letters needs two different terms, or one in every tenth letter, to pass 0.5: one string of letters may be an innocent
+word that nobody foresaw, repeated all over its page. The form and the constants are this project's own.
 
 Lists: 25 of badwords-py 3.0 (MIT and CC-BY-4.0), and Arabic, Chinese, Filipino and Persian from LDNOOBW (CC-BY-4.0),
 less the words in `lists/ordinary.txt`.
@@ -21,13 +23,22 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lauter.pipeline import schema
-from lauter.stages.toxicity.match import build_tables, count_hits, split_words, word_characters
+from lauter.stages.kernels.words import text_buffers
+from lauter.stages.toxicity.match import Way, build_tables, count_hits, split_words, word_characters
 
 HALF_SHARE = 50
 """A text in which one word in this many is hit has score 0.5."""
 
-# Languages whose terms stand inside longer strings: no spaces, or (Korean) particles written onto the noun.
-_BY_LETTER = frozenset({"cmn", "jpn", "kor", "tha"})
+LONG_LETTERS = 100
+"""A text of more letters than this needs two different terms, or the share below, for a score above 0.5."""
+DENSE_SHARE = 10
+"""One letter in this many is dense enough for one term alone."""
+
+# Languages whose terms stand inside longer strings (no spaces, or particles written onto the noun): how they are
+# matched, and how long a term must be, in code points. A Thai syllable takes up to four and is part of many words.
+_BY_LETTER: Mapping[str, tuple[Way, int]] = {
+    "cmn": (Way.LETTERS, 2), "jpn": (Way.KATAKANA, 2), "kor": (Way.START, 2), "tha": (Way.CLUSTER, 4),
+}  # fmt: skip
 _PACKAGE = "lauter.stages.toxicity"
 _OWN = ("arb", "cmn", "fas", "fil")
 _BADWORDS: Mapping[str, tuple[str, ...]] = {
@@ -71,19 +82,24 @@ def word_lists() -> Mapping[str, tuple[str, ...]]:
     """ISO 639-3 code -> terms that are matched, normalised and sorted."""
     ordinary = ordinary_words()
     return {
-        language: tuple(sorted(_usable(terms, ordinary.get(language, frozenset()), by_letter=language in _BY_LETTER)))
+        language: tuple(sorted(_usable(terms, ordinary.get(language, frozenset()), _BY_LETTER.get(language))))
         for language, terms in source_lists().items()
     }
 
 
-def _usable(terms: Iterable[str], ordinary: frozenset[str], *, by_letter: bool) -> set[str]:
+def _usable(terms: Iterable[str], ordinary: frozenset[str], by_letter: tuple[Way, int] | None) -> set[str]:
     normalised = cast(list[str], normalise(pa.array(terms, pa.large_string())).to_pylist())
     left_out = cast(list[str], normalise(pa.array(sorted(ordinary), pa.large_string())).to_pylist())
     kept = set(normalised) - set(left_out)
-    if not by_letter:
+    if by_letter is None:
         return kept
-    # One letter alone, or Latin letters inside a longer string ("titt" in "title"), hit by chance.
-    return {term for term in kept if len(term) > 1 and not term.isascii() and len(split_words(term)) == 1}
+    # Short strings, Latin letters inside a longer one ("titt" in "title"), and what a sign is left out of ("×定格",
+    # where 定格 alone is a rated power) hit by chance.
+    return {
+        term
+        for term in kept
+        if len(term) >= by_letter[1] and not term.isascii() and [len(word) for word in split_words(term)] == [len(term)]
+    }
 
 
 def normalise(text: pa.LargeStringArray) -> pa.LargeStringArray:
@@ -96,7 +112,9 @@ class Lexicon:
 
     def __init__(self) -> None:
         lists = word_lists()
-        self._tables = build_tables([(language in _BY_LETTER, terms) for language, terms in lists.items()])
+        self._tables = build_tables(
+            [(_BY_LETTER.get(language, (Way.WORDS, 0))[0], terms) for language, terms in lists.items()]
+        )
         place = {language: index for index, language in enumerate(lists)}
         place |= {language: place[other] for language, other in _SHARED.items()}
         self._places = {f"{language}_{_SCRIPTS.get(language, 'Latn')}": index for language, index in place.items()}
@@ -109,11 +127,15 @@ class Lexicon:
     def score(self, text: pa.LargeStringArray, language: pa.StringArray) -> pa.UInt16Array:
         """Score of each text in ten-thousandths; null where the language has no list or the text no word."""
         normal = normalise(text)
-        data, offsets = _buffers(normal)
+        offsets, data = text_buffers(normal)
         lists = np.array([self._places.get(label or "", -1) for label in language.to_pylist()], np.int32)
-        hits, units = np.zeros(len(lists), np.int64), np.zeros(len(lists), np.int64)
-        count_hits(data, offsets, lists, word_characters(), *self._tables, hits, units)
-        return pa.array(_saturate(hits, units), pa.uint16(), mask=units == 0)
+        hits, units, distinct = (np.zeros(len(lists), np.int64) for _ in range(3))
+        count_hits(data, offsets, lists, word_characters(), *self._tables, hits, units, distinct)
+        score = _saturate(hits, units)
+        alone = (distinct < 2) & (units > LONG_LETTERS) & (DENSE_SHARE * hits < units)
+        alone &= (self._tables.ways != Way.WORDS)[lists]
+        score[alone] = np.minimum(score[alone], schema.RATIO_SCALE // 2)
+        return pa.array(score, pa.uint16(), mask=units == 0)
 
 
 def _saturate(hits: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.uint16]:
@@ -123,12 +145,3 @@ def _saturate(hits: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.u
     whole, rest = np.divmod(numerator, denominator)
     up = (2 * rest > denominator) | ((2 * rest == denominator) & (whole % 2 == 1))
     return cast(NDArray[np.uint16], (whole + up).astype(np.uint16))
-
-
-def _buffers(text: pa.LargeStringArray) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The bytes of all texts, and n + 1 offsets into them, without a copy."""
-    _, ends, data = text.buffers()
-    if ends is None or data is None:  # no row, or rows without a byte
-        return np.zeros(0, np.uint8), np.zeros(len(text) + 1, np.int64)
-    offsets = np.frombuffer(memoryview(ends), np.int64)[text.offset : text.offset + len(text) + 1]
-    return np.frombuffer(memoryview(data), np.uint8), offsets

@@ -1,14 +1,16 @@
 """Counting what a word list hits in a text, straight from its UTF-8 bytes.
 
 A text is a row of units, and so is a term of a list: words (longest runs of letters, marks and digits) in languages
-that put spaces between words, single letters in those that do not. A term hits where its units follow one another.
-Words are compared as 64-bit hashes: with 7,000 terms a false hit is expected once in 2.6e15 words.
+that put spaces between words, single letters in those that do not. A term hits where its units follow one another; of
+letters, only where the list's `Way` lets it begin and end. Words are compared as 64-bit hashes: with 7,000 terms a
+false hit is expected once in 2.6e15 words.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from enum import IntEnum
 from functools import cache
 from itertools import accumulate
 from typing import NamedTuple
@@ -22,11 +24,29 @@ from lauter.stages.kernels.compile import kernel
 _BASIS = np.uint64(0xCBF29CE484222325)
 _PRIME = np.uint64(0x100000001B3)
 _NONE = np.uint64(0)
-_RING = 16
-MAX_UNITS = _RING
-"""Longest term, in units."""
+_RING = 32
+MAX_UNITS = 16
+"""Longest term, in units; the ring holds the letter before it too."""
 
 _BMP = 0x10000
+
+
+class Way(IntEnum):
+    """How the terms of a list are matched."""
+
+    WORDS = 0
+    """Whole words."""
+    LETTERS = 1
+    """Letters, anywhere (Chinese)."""
+    START = 2
+    """Letters, from the beginning of a word on (Korean: particles are written onto the end)."""
+    KATAKANA = 3
+    """Letters; an edge of katakana must be the edge of a run of katakana (Japanese: バカ is no part of バカンス)."""
+    CLUSTER = 4
+    """Letters, never from or up to the middle of a Thai syllable's cluster of consonant, vowels and marks."""
+
+
+_START, _KATAKANA, _CLUSTER = int(Way.START), int(Way.KATAKANA), int(Way.CLUSTER)
 
 
 class Tables(NamedTuple):
@@ -40,8 +60,8 @@ class Tables(NamedTuple):
     """Shape (lists,): where a list's slots begin."""
     sizes: NDArray[np.int64]
     """Shape (lists,): its number of slots, a power of two."""
-    by_letter: NDArray[np.bool_]
-    """Shape (lists,): whether units are letters."""
+    ways: NDArray[np.uint8]
+    """Shape (lists,): the `Way` of each list."""
 
 
 @cache
@@ -90,6 +110,38 @@ def _add_term(
 
 
 @kernel
+def _decode(data: NDArray[np.uint8], at: int, end: int) -> tuple[np.int64, int]:
+    """The code point at `at` and the bytes its first one promises."""
+    lead = data[at]
+    if lead < 0x80:
+        return np.int64(lead), 1
+    if lead >= 0xF0:
+        width, point = 4, np.int64(lead & 0x07)
+    elif lead >= 0xE0:
+        width, point = 3, np.int64(lead & 0x0F)
+    else:
+        width, point = 2, np.int64(lead & 0x1F)
+    for step in range(1, width):
+        if at + step < end:
+            point = (point << 6) | np.int64(data[at + step] & 0x3F)
+    return point, width
+
+
+@kernel
+def are_joined(way: int, left: int, right: int) -> bool:
+    """Whether no term may begin or end between two neighbouring letters."""
+    if way == _KATAKANA:
+        # U+30A1..U+30FA and the length and iteration marks; NFKC has made half-width letters full-width.
+        return 0x30A1 <= left <= 0x30FE and left != 0x30FB and 0x30A1 <= right <= 0x30FE and right != 0x30FB
+    if way == _CLUSTER:
+        # Vowels and marks that follow their consonant, and the five vowels that are written before it.
+        return (
+            0xE30 <= right <= 0xE3A or 0xE45 <= right <= 0xE4E or (0xE40 <= left <= 0xE44 and 0xE01 <= right <= 0xE3A)
+        )
+    return False
+
+
+@kernel
 def _count(
     data: NDArray[np.uint8],
     begin: int,
@@ -99,15 +151,21 @@ def _count(
     lasts: NDArray[np.uint64],
     start: int,
     size: int,
-    by_letter: np.bool_,
+    way: int,
     ring: NDArray[np.uint64],
+    points: NDArray[np.int64],
     covered: NDArray[np.bool_],
-) -> tuple[int, int]:
-    """Units that are part of a hit, and all units, of one text.
+) -> tuple[int, int, int]:
+    """Units that are part of a hit, all units, and the different terms (0, 1, or 2 for more) of one text.
 
-    `ring` holds the last `_RING` units, and `covered` which of them are part of a hit: a longer term that ends later
-    may reach back over units between shorter ones.
+    `ring` holds the last `_RING` units, `points` their code points where they are letters, and `covered` which of them
+    are part of a hit: a longer term that ends later may reach back over units between shorter ones. Of two terms that
+    overlap only the one that holds the other counts as a term, or else the first.
     """
+    by_letter = way != 0
+    first = pending = _NONE  # hashes of the first term, and of the last one while a longer may still take its place
+    pending_start = pending_end = 0
+    distinct = 0
     units = 0
     run = 0  # units that a term may reach back over
     hit = 0
@@ -118,22 +176,7 @@ def _count(
         part_of_word = False
         point = np.int64(0)
         if at < end:
-            lead = data[at]
-            if lead < 0x80:
-                width = 1
-                point = np.int64(lead)
-            elif lead >= 0xF0:
-                width = 4
-                point = np.int64(lead & 0x07)
-            elif lead >= 0xE0:
-                width = 3
-                point = np.int64(lead & 0x0F)
-            else:
-                width = 2
-                point = np.int64(lead & 0x1F)
-            for step in range(1, width):
-                if at + step < end:
-                    point = (point << 6) | np.int64(data[at + step] & 0x3F)
+            point, width = _decode(data, at, end)
             at += width
             part_of_word = bool(point < len(is_word) and is_word[point])
         else:
@@ -153,24 +196,43 @@ def _count(
             in_word = False
         if closed:
             ring[units % _RING] = word
+            points[units % _RING] = point
             covered[units % _RING] = False
             units += 1
             run += 1
             value = _mix(_BASIS, word)
             if lasts[_slot(lasts, start, size, value)] != _NONE:
                 longest = 0
-                reach = min(run, _RING)
+                found = _NONE
+                reach = min(run, MAX_UNITS)
+                following = _decode(data, at, end)[0] if by_letter and at < end else np.int64(0)
+                if are_joined(way, int(point), int(following)):
+                    reach = 0
                 for back in range(1, reach + 1):
                     if terms[_slot(terms, start, size, value)] != _NONE:
-                        longest = back
+                        if way == _START:
+                            fits = back == run
+                        else:
+                            one, before = points[(units - back) % _RING], points[(units - 1 - back) % _RING]
+                            fits = back == run or not are_joined(way, int(before), int(one))
+                        if fits:
+                            longest = back
+                            found = value
                     if back < reach:
                         value = _mix(value, ring[(units - 1 - back) % _RING])
                 for back in range(longest):
                     if not covered[(units - 1 - back) % _RING]:
                         covered[(units - 1 - back) % _RING] = True
                         hit += 1
+                if longest and (units - longest <= pending_start or units - longest >= pending_end):
+                    if units - longest >= pending_end and pending != _NONE:
+                        distinct = 1 if first == _NONE or (first == pending and distinct == 1) else 2
+                        first = pending if first == _NONE else first
+                    pending, pending_start, pending_end = found, units - longest, units
             word = _BASIS
-    return hit, units
+    if pending != _NONE:
+        distinct = 1 if first == _NONE or (first == pending and distinct == 1) else 2
+    return hit, units, distinct
 
 
 @kernel
@@ -183,11 +245,12 @@ def count_hits(
     lasts: NDArray[np.uint64],
     starts: NDArray[np.int64],
     sizes: NDArray[np.int64],
-    by_letter: NDArray[np.bool_],
+    ways: NDArray[np.uint8],
     hits: NDArray[np.int64],
     units: NDArray[np.int64],
+    distinct: NDArray[np.int64],
 ) -> None:
-    """Count, for each text that has a list, the units in hits and all units.
+    """Count, for each text that has a list, the units in hits, all units, and the different terms.
 
     Args:
         data: UTF-8 bytes of all texts, lower-cased and normalised like the terms.
@@ -198,16 +261,18 @@ def count_hits(
         lasts: As above.
         starts: As above.
         sizes: As above.
-        by_letter: As above.
+        ways: As above.
         hits: Shape (n,): filled with the units that are part of a hit. A unit counts once.
         units: Shape (n,): filled with the units of the text.
+        distinct: Shape (n,): filled with the number of different terms, 2 for more than one.
     """
     ring = np.zeros(_RING, np.uint64)
+    points = np.zeros(_RING, np.int64)
     covered = np.zeros(_RING, np.bool_)
     for row in range(len(lists)):
         which = lists[row]
         if which >= 0:
-            hits[row], units[row] = _count(
+            hits[row], units[row], distinct[row] = _count(
                 data,
                 offsets[row],
                 offsets[row + 1],
@@ -216,8 +281,9 @@ def count_hits(
                 lasts,
                 starts[which],
                 sizes[which],
-                by_letter[which],
+                ways[which],
                 ring,
+                points,
                 covered,
             )
 
@@ -234,20 +300,20 @@ def split_words(text: str) -> list[list[int]]:
     return [run for run in runs if run]
 
 
-def build_tables(lists: Sequence[tuple[bool, Sequence[str]]]) -> Tables:
+def build_tables(lists: Sequence[tuple[Way, Sequence[str]]]) -> Tables:
     """Hash tables of word lists.
 
     Args:
-        lists: For each list, whether units are letters, and its terms, lower-cased and normalised. A term with more
+        lists: For each list, how it is matched, and its terms, lower-cased and normalised. A term with more
             than `MAX_UNITS` units, or of letters with something else between them, cannot be matched and is left out.
     """
     sizes = [1 << max(4, (3 * len(terms)).bit_length()) for _, terms in lists]
     starts = [0, *accumulate(sizes)]
     hashes, lasts = np.zeros(starts[-1], np.uint64), np.zeros(starts[-1], np.uint64)
-    for start, size, (letters, terms) in zip(starts, sizes, lists, strict=False):
+    for start, size, (way, terms) in zip(starts, sizes, lists, strict=False):
         for term in terms:
             words = split_words(term)
-            if letters:
+            if way != Way.WORDS:
                 words = [[point] for point in words[0]] if len(words) == 1 else []
             if 0 < len(words) <= MAX_UNITS:
                 units = np.array([_hash_word(np.array(word, np.int64)) for word in words], np.uint64)
@@ -257,5 +323,5 @@ def build_tables(lists: Sequence[tuple[bool, Sequence[str]]]) -> Tables:
         lasts,
         np.array(starts[:-1], np.int64),
         np.array(sizes, np.int64),
-        np.array([letters for letters, _ in lists], np.bool_),
+        np.array([way for way, _ in lists], np.uint8),
     )

@@ -11,9 +11,12 @@ hateful quote slurs and swear on purpose:
 
 * English: Davidson 81 % / 2 %, Surge 27 % / 2 %, OLID 27 % / 2 %, Toxic Spans 9 %, HateCheck 14 % / 26 %.
 * German: GermEval 2018 7 % / 0 %. French: MLMA 7 % / 1 %. Portuguese: 12 % / 3 %. Russian: 13 % / 3 %.
-  Indonesian: 20 % / 1 %. Japanese: 12 % / 0 %. Korean: 3 % / 0 %. Chinese: COLD 2 % / 0 %. Arabic: 0 to 2 % / 0 to 2 %.
+  Indonesian: 20 % / 1 %. Japanese: 12 % / 0 %. Korean: 2 % / 0 %. Chinese: COLD 2 % / 0 %. Arabic: 0 to 2 % / 0 to 2 %.
 * Multilingual HateCheck: de 7 / 12 %, es 10 / 13 %, fr 7 / 11 %, it 10 / 16 %, nl 6 / 7 %, pl 8 / 9 %, pt 7 / 10 %,
-  zh 5 / 6 %.
+  zh 5 / 6 %. Thai: no toxic posts at hand; 2 of 18 of SEA-HateCheck that are not.
+
+In 810 ordinary Chinese, Japanese, Korean and Thai texts (language test sets) no term was found, nor in 133 web pages
+in the first three.
 
 `detoxify` runs a trained classifier from local files (`detoxify.py`): about one 512-token chunk a second on one core.
 """
@@ -54,7 +57,8 @@ class ToxicityConfig(StageConfig):
     threads: int = Field(default=1, ge=1)
     """For `detoxify`: CPU threads of one worker."""
     max_score: float = Field(default=0.5, ge=0, le=1)
-    """Score above which a document is dropped. For `lexicon`, 0.5 is one word in 50; for `detoxify`, a probability."""
+    """Score above which a document is dropped. For `lexicon`, 0.5 is one word in 50 (more in
+    `lexicon.py`); for `detoxify`, a probability."""
 
     @model_validator(mode="after")
     def _check_files(self) -> Self:
@@ -70,7 +74,7 @@ class Toxicity:
     """Scores toxicity, and drops documents above a threshold."""
 
     name: ClassVar[str] = "toxicity"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("badwords-py",)
     Config: ClassVar[type[StageConfig]] = ToxicityConfig
     reads: ClassVar[tuple[str, ...]] = ("text", "language")

@@ -89,3 +89,16 @@ def test_the_index_adds_up(out: Path) -> None:
         path = out / shard["path"]
         assert hashlib.sha256(path.read_bytes()).hexdigest() == shard["sha256"]
         assert pq.read_metadata(path).num_row_groups == len(shard["row_groups"])
+
+
+def test_copies_within_a_language_only(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(
+        "".join(json.dumps({**row, "id": row["id"] * 2}) + "\n" for row in [*ROWS, ROWS[0]])
+    )
+    (tmp_path / "m.yaml").write_text(
+        "name: rows\nsources: [{name: rows, kind: jsonl, paths: [rows.jsonl]}]\n"
+        "stages: [normalise, language, {dedup: {per_language: true}}]\n"
+    )
+    outcome = build(tmp_path / "m.yaml", tmp_path / "out", catalogue=CATALOGUE)
+    assert outcome.report.failures == []
+    assert outcome.corpus["summary"]["verdicts"] == {"duplicate": 1, "kept": 4}

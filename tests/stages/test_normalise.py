@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lauter.pipeline.contract import MapStage, StageContext, Verdict
-from lauter.stages.normalise import COMPOSE, REWRITE, Normalise, NormaliseConfig, character_flags, normalise, suspects
+from lauter.stages import normalise as rules
+from lauter.stages.normalise import COMPOSE, LAYOUT, Normalise, NormaliseConfig, character_flags, normalise, suspects
 
 STAGE = Normalise(NormaliseConfig(), StageContext())
 TRICKY = st.sampled_from(
@@ -35,7 +36,19 @@ def plain_suspect(text: str) -> int:
             found |= int(flags[ord(character)])
     lines = text.split("\n")
     untidy = any(line.endswith((" ", "\t", "\u3000")) for line in lines) or "\n\n\n" in text
-    return found | (REWRITE if untidy or text.startswith("\n") or text.endswith("\n") else 0)
+    return found | (LAYOUT if untidy or text.startswith("\n") or text.endswith("\n") else 0)
+
+
+def every_rule_in_turn(text: str) -> str:
+    """The composition of all rules, whether or not there is anything for them to do."""
+    text = rules._LINE_END.sub("\n", text).replace("\u2029", "\n\n")
+    text = rules._REMOVED.sub("", text)
+    text = rules._TAGS.sub(lambda match: match[1] or "", text)
+    text = rules._SPACE.sub(" ", text)
+    text = rules._ZERO_WIDTH.sub(lambda match: "\u200b" if match[1] else "", text)
+    text = unicodedata.normalize("NFC", text)
+    text = "\n".join([line.rstrip(" \t\u3000") for line in text.split("\n")])
+    return rules._BLANK_LINES.sub("\n\n", text).strip("\n")
 
 
 @pytest.mark.parametrize(
@@ -114,6 +127,15 @@ def test_stage_equals_function_however_the_batch_is_cut(texts: list[str], data: 
     assert verdict.columns["chars"].to_pylist() == [len(text) for text in expected]
     assert verdict.reason.tolist() == [int(not text) for text in expected]
     verdict.columns["text"].validate(full=True)
+
+
+@settings(max_examples=400, deadline=None)
+@given(TEXT)
+@example("e\u200b\u0301 \u2000\n")
+@example("a \u00ad\nb")
+def test_rules_that_do_not_fire_change_nothing(text: str) -> None:
+    (found,) = suspects(pa.array([text], pa.large_string())).tolist()
+    assert normalise(text, found) == normalise(text) == every_rule_in_turn(text)
 
 
 def test_empty_text_is_never_silent() -> None:

@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 import os
+import random
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
@@ -118,8 +119,38 @@ def test_per_language_joins_within_a_language_only() -> None:
     languages = ["deu_Latn", "gsw_Latn", "deu_Latn", None, "", None]
     assert clusters(config, [POEM] * 6, languages) == [0, 1, 0, 3, 4, 3]
     assert clusters(DedupConfig(), [POEM] * 6, languages) == [0] * 6
-    assert Dedup(config).reads == ("text", "language")
-    assert Dedup(DedupConfig()).reads == ("text",)
+
+
+def test_the_columns_it_reads_follow_from_its_parameters() -> None:
+    config = DedupConfig(per_language=True)
+    assert Dedup.reads_for(config) == ("text", "language")
+    assert Dedup.reads_for(DedupConfig()) == Dedup.reads == ("text",)
+    with pytest.raises(ValueError, match="'language'"):
+        Dedup(config).emit(batch_of([POEM]))
+
+
+def test_tables_of_other_numbers_are_other_documents() -> None:
+    draw = random.Random(0)
+
+    def timetable() -> str:
+        times = [f"{draw.randrange(10, 24)}:{draw.randrange(10, 60)}" for _ in range(100)]
+        return "Bahnhof Zürich Fahrplan\n" + " ".join(times)
+
+    def table(rows: int) -> str:
+        return " ".join(str(draw.randrange(1000, 9999)) for _ in range(rows))
+
+    texts = [timetable(), timetable(), table(400), table(300)]
+    assert clusters(NEAR, texts) == [0, 1, 2, 3]
+    # What is the same table with another frame is still found, and so is prose with other numbers in it.
+    assert clusters(NEAR, [texts[0], "Neu! " + texts[0]]) == [0, 0]
+    assert clusters(NEAR, [f"{POEM} {POEM} {number} 12 30" for number in (1998, 2004)]) == [0, 0]
+
+
+@pytest.mark.parametrize(("numbers", "joined"), [(50, True), (51, False)])
+def test_numbers_are_the_content_above_half_of_the_words(numbers: int, joined: bool) -> None:  # noqa: FBT001
+    words = [f"w{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(50)]
+    texts = [" ".join([*words, *(str(first + i) for i in range(numbers))]) for first in (1000, 2000)]
+    assert (clusters(NEAR, texts) == [0, 0]) is joined
 
 
 def test_another_seed_draws_other_keys_for_bands_but_not_for_exact_texts() -> None:

@@ -109,6 +109,16 @@ def test_reasons(stage: Extract, media_type: str | None, payload: bytes | None, 
     assert reasons(stage.apply(records([payload, ARTICLE], media_type=media_type)))[0] == reason
 
 
+def test_no_stage_sees_more_text_than_the_limit() -> None:
+    small = Extract(ExtractConfig(backend="resiliparse", max_text_bytes=400), StageContext())
+    plain = records([b"x" * 400, b"x" * 401, "ü".encode("latin-1") * 201], media_type="text/plain", charset="latin-1")
+    assert reasons(small.apply(plain)) == ["", "text-too-large", "text-too-large"]
+    given_text = records([None, None], text=["ü" * 200, "ü" * 200 + "x"])
+    assert reasons(small.apply(given_text)) == ["", "text-too-large"]
+    assert reasons(small.apply(records([ARTICLE]))) == ["text-too-large"]
+    small.close()
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.binary(max_size=80) | st.sampled_from([b"&#xD800;", b"&#0;\0\x0b\xff", b"\xed\xa0\x80"]), max_size=4)
@@ -261,7 +271,8 @@ def test_damaged_pages_never_raise(backend: Backend) -> None:
 def test_in_a_ray_worker() -> None:
     ray = pytest.importorskip("ray")
     path = os.pathsep.join(entry or "." for entry in sys.path)
-    ray.init(num_cpus=1, include_dashboard=False, runtime_env={"env_vars": {"PYTHONPATH": path}}, log_to_driver=False)
+    environment = {"env_vars": {"PYTHONPATH": path}}
+    ray.init("local", num_cpus=1, include_dashboard=False, runtime_env=environment, log_to_driver=False)
 
     def work(payloads: list[bytes]) -> tuple[list[str], list[Any]]:
         running = Extract(ExtractConfig(wall_clock_s=2.0), StageContext(), loader=HOSTILE)

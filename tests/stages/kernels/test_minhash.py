@@ -70,7 +70,12 @@ def test_signatures_equal_plain_python(
     minima, signed = sign(joined, ngram, min_words, seed, count)
     for text, row, has_one in zip(joined, minima.tolist(), signed.tolist(), strict=True):
         raw = np.frombuffer(text.encode(), np.uint8)
-        words = word_hashes(raw, 0, raw.size, FLAGS).tolist()
+        # A word of digits only has the hash of as many zeros; where most words have, digits stay as they are.
+        folded = word_hashes(raw, 0, raw.size, FLAGS).tolist()
+        plain = word_hashes(raw, 0, raw.size, FLAGS & ~FOLD_DIGITS).tolist()
+        zeros = np.frombuffer(" ".join("0" * digits for digits in range(1, 200)).encode(), np.uint8)
+        numbers = set(word_hashes(zeros, 0, zeros.size, FLAGS).tolist())
+        words = plain if 2 * sum(word in numbers for word in folded) > len(folded) else folded
         assert has_one == (len(words) >= max(ngram, min_words))
         expected = signature_plainly(shingles_plainly(words, ngram), seed, count) if has_one else [LEAST] * count
         assert row == expected

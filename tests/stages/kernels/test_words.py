@@ -197,6 +197,15 @@ def test_buffers_are_the_rows_of_any_slice(texts: list[str | None], start: int, 
     assert rows == [text or "" for text in texts[start:]]
 
 
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(["1998", "10:42", "٣٤", "a1", "²", "x", "--", "漢", "七"]), max_size=12))
+def test_numbers_are_words_of_digits_only(found: list[str]) -> None:
+    data = np.frombuffer(" ".join(found).encode(), np.uint8)
+    hashes, numbers = words.hash_words(data, 0, len(data), words.DROP_PUNCTUATION | words.FOLD_DIGITS)
+    assert numbers == sum(word in {"1998", "10:42", "٣٤"} for word in found)
+    assert hashes.tolist() == words.word_hashes(data, 0, len(data), words.DROP_PUNCTUATION | words.FOLD_DIGITS).tolist()
+
+
 def test_buffers_share_the_bytes() -> None:
     array = pa.array(["one", "two"], pa.large_string())
     _, data = words.text_buffers(array)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lauter.stages.language.script import UNDETERMINED, count_scripts, scripts
+from lauter.stages.language.script import UNDETERMINED, count_scripts, letters_of, scripts
 
 
 def count(texts: list[str], max_chars: int = 2000) -> tuple[list[dict[str, int]], list[int]]:
@@ -69,6 +69,17 @@ def test_bytes_that_are_no_utf8_are_never_read_past(texts: list[bytes]) -> None:
 def test_dominant_script(text: str, script: str) -> None:
     (counts,), _ = count([text])
     assert max(counts, key=lambda code: counts[code]) == script
+
+
+@pytest.mark.parametrize(
+    ("text", "script", "letters"),
+    [("東京都庁", "Jpan", 4), ("東京の都庁", "Jpan", 5), ("東京の都庁", "Hani", 0), ("大韓民國 헌법 law", "Hang", 6),
+     ("大韓民國 헌법", "Kore", 6), ("헌법", "Jpan", 0), ("law", "Latn", 3), ("law", "Zzzz", 0)],
+)  # fmt: skip
+def test_letters_that_can_stand_in_a_writing_system(text: str, script: str, letters: int) -> None:
+    encoded = text.encode()
+    counts, _ = count_scripts(np.frombuffer(encoded, np.uint8), np.array([0, len(encoded)], np.int64), 2000)
+    assert letters_of(script, counts[0]) == letters
 
 
 def test_a_text_without_letters_has_no_script() -> None:

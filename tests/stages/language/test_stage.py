@@ -104,6 +104,20 @@ def test_a_script_that_no_language_of_the_model_has_is_not_identified() -> None:
     assert identify([CHEROKEE]) == [("und_Cher", "Cher", None)]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "東京都庁舎展望室入場無料観覧時間案内",
+        "大阪府立中央図書館利用案内開館時間休館日",
+        "日本国憲法第九条戦争放棄",
+    ],
+)
+def test_japanese_without_kana_is_japanese(text: str) -> None:
+    ((language, script, score),) = identify([text])
+    assert (language, script) == ("jpn_Jpan", "Jpan")
+    assert score is not None
+
+
 def test_a_japanese_page_with_latin_product_names_is_japanese() -> None:
     assert identify([JAPANESE + " Lenovo ThinkPad X1 Carbon Gen 11 Windows Professional"])[0][:2] == (
         "jpn_Jpan",

@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from lauter.stages.optout.answer import Fetched
 from lauter.stages.optout.compile import INDEX_FILE, ORIGINS_FILE, compile_answer, compile_snapshots
 from lauter.stages.optout.index import INDEX, OUTCOMES, OriginIndex, find_rows, read_index
-from lauter.stages.optout.snapshot import Fetched
 
 DENY = "User-agent: *\nDisallow: /\n"
 ALLOW = "User-agent: *\nAllow: /\n"
@@ -44,7 +44,13 @@ def compiled(
         (200, None, "unreachable"),
         (404, None, "allow"),
         (404, DENY, "allow"),
-        (403, "<html>no</html>", "allow"),
+        (403, "<html>no</html>", "forbidden"),
+        (401, None, "forbidden"),
+        (408, None, "unreachable"),
+        (425, None, "unreachable"),
+        (429, DENY, "unreachable"),
+        (410, None, "allow"),
+        (451, None, "allow"),
         (500, DENY, "unreachable"),
         (503, None, "unreachable"),
         (0, None, "unreachable"),

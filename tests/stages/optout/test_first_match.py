@@ -15,8 +15,9 @@ from robotexclusionrulesparser import RobotExclusionRulesParser
 
 from lauter.stages.optout.first_match import first_match_sets
 from lauter.stages.optout.index import Denial, decide
-from lauter.stages.optout.rules import agent_token, parse, read_text, rule_sets
+from lauter.stages.optout.rules import agent_token, parse, rule_sets
 from lauter.stages.optout.snapshot import read_snapshot
+from lauter.stages.optout.spelling import read_text
 
 
 def ask(text: str, agent: str, path: str) -> Denial | None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from lauter.stages.optout.index import Denial, decide
 from lauter.stages.optout.origin import target_of
-from lauter.stages.optout.rules import SIZE_LIMIT, TEXT_LIMIT, agent_token, parse, rule_sets
+from lauter.stages.optout.rules import TEXT_LIMIT, agent_token, parse, rule_sets
+from lauter.stages.optout.spelling import SIZE_LIMIT
 
 
 def ask(body: str | bytes, agent: str, path: str, *more: str) -> Denial | None:
@@ -162,7 +163,17 @@ def test_percent_encoding(rule: str, path: str, *, denied: bool) -> None:
         (b"<!DOCTYPE html><html><style>\na { color: red }\n#id: x\n</style>", False),
         (b"<pre>\nUser-agent: *\nDisallow: /\n</pre>", True),
         (b"\x1f\x8b\x08\x00\x01\x02", False),
-        ("User-agent: *\nDisallow: /".encode("utf-16"), False),
+        ("User-agent: *\nDisallow: /".encode("utf-16"), True),
+        ("# robots\r\nUser-agent: *\r\nDisallow: /".encode("utf-16-le"), True),
+        ("User-agent: *\nDisallow: /".encode("utf-16-be"), True),
+        ("Not found".encode("utf-16-le"), False),
+        (b"User-agent: *\0\nDisallow:\n", False),
+        (b"\xef\xbb\xbf\xef\xbb\xbfUser-agent: *\nDisallow: /", True),
+        ("\u200bUser-agent: *\nDisallow: /".encode(), True),
+        (b"User_agent: *\nDisallow: /", True),
+        (b"Disallow: /", True),
+        (b"User-agnet: *\nDisallow: /", True),
+        (b"Disallow:\nAllow: /", True),
     ],
 )
 def test_what_is_a_robots_file_at_all(body: bytes, *, parsable: bool) -> None:
@@ -240,6 +251,7 @@ def test_conformance(data: Path) -> None:
     total: Counter[str] = Counter()
     right: Counter[str] = Counter()
     wrong = set()
+    loosened = 0
     with (data / "robots" / "conformance_public.jsonl").open() as lines:
         for line in lines:
             row = json.loads(line)
@@ -248,7 +260,14 @@ def test_conformance(data: Path) -> None:
                 if "robots_b64" in row
                 else row["robots"].encode("utf-8", "surrogatepass")
             )
-            good = (ask(body, row["agent"], target_of(row["full_url"])) is None) == row["allowed"]
+            robots = parse(body)
+            target = target_of(row["full_url"])
+            standard = decide(rule_sets(robots._replace(loose=[]), [row["agent"]]), target)
+            good = (standard is None) == row["allowed"]
+            # Odd spellings are no standard's: to read them may only add denials, and in few vectors does.
+            whole = ask(body, row["agent"], target)
+            assert whole is not None or standard is None
+            loosened += whole is not None and standard is None
             if not good:
                 wrong.add(int(row["id"].removeprefix("rb")))
             for key in (row["suite"], *row["tags"], "all"):
@@ -257,5 +276,51 @@ def test_conformance(data: Path) -> None:
     explained = {number for numbers in DISAGREE.values() for number in numbers}
     assert wrong <= explained
     assert right["all"] / total["all"] > 0.98
+    assert loosened <= 7
     # The three that are left contradict the RFC's own table of escapes.
     assert total["rfc9309"] - right["rfc9309"] <= 3
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "User-agent: Foo, GPTBot\nDisallow: /x",
+        "User-agent: Foo GPTBot\nDisallow: /x",
+        "User-agent: \u201cGPTBot\u201d\nDisallow: /x",
+        "User-agent: '*'\nDisallow: /x",
+        "User-agents: GPTBot\nDisallow: /x",
+        "User_agent: *\nDisallow: /x",
+        "User\u2011agent: GPTBot\nDisallow: /x",
+        "User-agent\uff1a *\nDisallow\uff1a/x",
+        "\u200bUser-agent: *\nDisallow: /x",
+        "\ufeff\ufeffUser-agent: *\nDisallow: /x",
+        "\u00ef\u00bb\u00bfUser-agent: *\nDisallow: /x",
+        "User-agent: *\nDisallow: https://a.example/x",
+        "User-agent: *\nDisallow: \\x",
+        "Disallow: /x",
+        "Crawl-delay: 3\nDisallow: /x\n\nUser-agent: Other\nDisallow:\n",
+    ],
+)
+def test_odd_spellings_deny(body: str) -> None:
+    assert ask(body, "GPTBot", "/x/1", "*") is not None
+    assert ask(body, "GPTBot", "/y", "*") is None
+    assert parse(body.encode()).parsable
+
+
+def test_a_line_of_nothing_visible_is_blank() -> None:
+    assert parse("\u200b\nUser-agent: *\n\ufeff".encode()).parsable
+
+
+def test_odd_spellings_permit_nothing() -> None:
+    assert ask("User-agent: *\nDisallow: /\nAllow\uff1a/x\n", "GPTBot", "/x") is not None
+    assert ask("User-agent: *\nDisallow: /\nUser_agent: GPTBot\nAllow: /y\n", "GPTBot", "/x") is not None
+    # The URL of a whole other site closes nothing here.
+    assert ask("User-agent: *\nDisallow: https://assets.a.example/\n", "GPTBot", "/x") is None
+    assert not parse(b"User-agent: *\nDisallow:\n\0").parsable
+
+
+@pytest.mark.parametrize("target", ["/pub/../private/x", "/pub/%2e%2E/private/x", "/./private/x", "/a\\..\\private/x"])
+def test_dot_segments_are_matched_both_ways(target: str) -> None:
+    assert ask("User-agent: *\nDisallow: /private/\n", "GPTBot", target) is not None
+    assert ask("User-agent: *\nDisallow: /pub/\n", "GPTBot", "/pub/../x") is not None
+    assert ask("User-agent: *\nDisallow: /private/\n", "GPTBot", "/private.html?../private/") is None

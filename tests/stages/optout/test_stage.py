@@ -186,3 +186,27 @@ def test_agent_lists(tmp_path: Path) -> None:
 def test_open_needs_the_index() -> None:
     with pytest.raises(ValueError, match="prepare"):
         OptOut(OptOutConfig(), StageContext()).open()
+
+
+def test_lost_bytes_make_a_missing_origin_lost(tmp_path: Path) -> None:
+    snapshot = tmp_path / "robots.jsonl"
+    snapshot.write_text(json.dumps(ROWS[0]) + "\n{damaged\n")
+    urls: list[str | None] = ["https://a.example/", "https://a.example/private", "https://else.example/"]
+    expected = {"deny": "robots-lost", "allow": ""}
+    for policy, reason in expected.items():
+        config = OptOutConfig.model_validate({"snapshot": [str(snapshot)], "on_unparsable": policy})
+        stage = OptOut(config, StageContext(artefacts=str(tmp_path)))
+        assert stage.prepare(str(tmp_path))["lost"] == 1
+        stage.open()
+        assert reasons(stage, urls) == ["", "robots-disallow", reason]
+
+
+def test_forbidden(build: Build) -> None:
+    rows: list[dict[str, object]] = [{"origin": f"https://s{n}.example", "status": n} for n in (401, 403, 404, 429)]
+    urls: list[str | None] = [f"https://s{n}.example/" for n in (401, 403, 404, 429)]
+    assert reasons(build(rows), urls) == ["", "", "", "robots-unreachable"]
+    assert reasons(build(rows, {"on_forbidden": "deny"}), urls) == [*["robots-forbidden"] * 2, "", "robots-unreachable"]
+
+
+def test_a_port_without_end_has_no_origin(build: Build) -> None:
+    assert reasons(build(ROWS), ["https://a.example:" + "9" * 5000 + "/"]) == ["no-origin"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lauter.stages.pii import candidates as c
 
 KINDS = tuple(range(9))
-MARKS = (".", "..", "@", " ", "\u00a0", "-", "+", "(", ")", "/", ":", "::", "%", "\n", "x", "é", "中", "😀")
+MARKS = (".", "..", "@", " ", "\u00a0", "-", "+", "(", ")", "/", ":", "::", "%", "%40", "\n", "x", "é", "中", "😀")
 PARTS = ("1", "23", "456", "4111", "1.2.3.4", "a@b.c", "fe80", "DE89", "de89", "IBAN", "AB 12", "bc1", "X-")
 PIECES = st.sampled_from([*MARKS, *PARTS, "q" * 30, "1" * 25])
 TEXTS = st.lists(st.lists(PIECES, max_size=30).map("".join), max_size=4)
@@ -21,7 +21,7 @@ def twin(text: bytes, kind: int) -> list[tuple[int, int]]:
     """The windows of one document, by definition instead of by state machine."""
     out: list[tuple[int, int]] = []
     if kind == c.EMAIL:
-        for at in re.finditer(rb"@", text):
+        for at in re.finditer(rb"@|%40", text):
             left = re.search(rb"[0-9A-Za-z!#$%&'*+\-/=?^_`{|}~.\x80-\xff]*\Z", text[: at.start()])
             right = re.match(rb"[0-9A-Za-z\-._\x80-\xff]*", text[at.end() :])
             if left and right and left[0] and b"." in right[0]:
@@ -115,7 +115,7 @@ def joined(windows: list[tuple[int, int]]) -> list[tuple[int, int]]:
 def windows(texts: list[str], kind: int) -> list[list[tuple[int, int]]]:
     raw = [text.encode() for text in texts]
     offsets = np.cumsum([0, *map(len, raw)]).astype(np.int64)
-    found = c.candidates(np.frombuffer(b"".join(raw), np.uint8), offsets, (kind,))
+    found = c.candidates(np.frombuffer(b"".join(raw), np.uint8), offsets, (kind,), 10**9).windows
     out: list[list[tuple[int, int]]] = [[] for _ in texts]
     if kind in found:
         for document, start, end in zip(*(column.tolist() for column in found[kind]), strict=True):
@@ -126,7 +126,7 @@ def windows(texts: list[str], kind: int) -> list[list[tuple[int, int]]]:
 @settings(max_examples=200, deadline=None)
 @given(TEXTS)
 @example(["DE 89 3704 0044 0532 0130 00 and (+41) 44 668 18 00"])
-@example(["1.2.3.4.5/24", "::1%eth0/128", "a@b.c@d.e", "bc1" + "q" * 40])
+@example(["1.2.3.4.5/24", "::1%eth0/128", "a@b.c@d.e", "a%40b.c@d%40e.f", "%40b.c", "bc1" + "q" * 40])
 def test_kernel_finds_what_its_twin_finds(texts: list[str]) -> None:
     for kind in KINDS:
         assert windows(texts, kind) == [joined(twin(text.encode(), kind)) for text in texts], kind
@@ -135,9 +135,20 @@ def test_kernel_finds_what_its_twin_finds(texts: list[str]) -> None:
 def test_all_kinds_at_once_are_the_kinds_one_by_one() -> None:
     raw = b"a@b.co 8.8.8.8 fe80::1 DE89 3704 0044 0532 0130 00 4111 1111 1111 1111 +41 44 668 18 00"
     data, offsets = np.frombuffer(raw, np.uint8), np.array([0, len(raw)], np.int64)
-    together = c.candidates(data, offsets, KINDS)
+    together = c.candidates(data, offsets, KINDS, 10**9).windows
     for kind in KINDS:
-        alone = c.candidates(data, offsets, (kind,))
+        alone = c.candidates(data, offsets, (kind,), 10**9).windows
         assert (kind in together) == (kind in alone)
         if kind in alone:
             assert all(np.array_equal(a, b) for a, b in zip(together[kind], alone[kind], strict=True))
+
+
+def test_a_document_beyond_the_limit_has_no_window_and_costs_no_other_its_own() -> None:
+    raw = [b"a@b.org " * 3, b"a@b.org " * 40_000, b"c@d.org"]
+    offsets = np.cumsum([0, *map(len, raw)]).astype(np.int64)
+    found = c.candidates(np.frombuffer(b"".join(raw), np.uint8), offsets, (c.EMAIL,), 3)
+    assert found.beyond.tolist() == [False, True, False]
+    assert found.windows[c.EMAIL].document.tolist() == [0, 0, 0, 2]
+    # Left at once: what was allocated has room for some hundred windows, not for forty thousand.
+    rows, count = c._scan(np.frombuffer(b"".join(raw), np.uint8), offsets, 1 << c.EMAIL, 3, *np.zeros((2, 3), np.bool_))
+    assert (len(rows), count) == (256, 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from collections.abc import Callable
 
 import numpy as np
@@ -38,6 +39,11 @@ MARKS = (
     "?",
     "\u00a0",
     "_",
+    "%40",
+    "\uff20",
+    "\u0664",
+    "\u096a",
+    "\uff11",
     ",",
     "v",
     "é",
@@ -54,15 +60,21 @@ PIECES = st.sampled_from([*MARKS, *PARTS, *WHOLE])
 TEXTS = st.lists(PIECES, max_size=40).map("".join)
 
 
+def folded(character: str) -> str:
+    value = unicodedata.decimal(character, None)
+    return {"\uff0b": "+", "\uff20": "@"}.get(character, character if value is None else str(value))
+
+
 def on_the_whole_page(text: str, chosen: list[Recogniser]) -> list[tuple[int, int, str]]:
-    """The recognisers without the prefilter."""
+    """The recognisers without the prefilter, on digits and signs folded one by one."""
+    given, text = text, "".join(map(folded, text))
     found = []
     for priority, recogniser in enumerate(chosen):
         for start, end in recogniser.find(text):
             before = text[:start].encode()[-CONTEXT_BYTES:].decode("utf-8", "surrogateescape")
             after = text[end:].encode()[:CONTEXT_BYTES].decode("utf-8", "surrogateescape")
             if part := recogniser.refine(before, text[start:end], after):
-                edges = [len(text[: start + edge].encode()) for edge in part]
+                edges = [len(given[: start + edge].encode()) for edge in part]
                 found.append(Match(0, edges[0], edges[1], priority, recogniser.type))
     return [(m.start, m.end, m.type) for m in resolve(found)]
 

@@ -62,19 +62,42 @@ def test_rewrites_and_says_where(pii: Pii, texts: list[str], cut: int) -> None:
 
 
 def test_columns_have_the_types_of_the_schema(pii: Pii) -> None:
-    for rows in (["foo@bar.com x"], ["nothing"], [None], [], [""]):
+    for rows in (["foo@bar.com x"], ["nothing"], [None], [], [""], ["a", None]):
         verdict = pii.apply(batch(rows))
         assert verdict.reason.dtype == np.uint8
         for declared in (*Pii.documents, *Pii.scores):
             assert verdict.columns[declared.name].type == declared.type
             assert len(verdict.columns[declared.name]) == len(rows)
-            assert verdict.columns[declared.name].null_count == 0
+            nulls = {"text": rows.count(None), "title": len(rows)}
+            assert verdict.columns[declared.name].null_count == nulls.get(declared.name, 0)
         assert verdict.columns.keys() == {*Pii.documents.names, *Pii.scores.names}
 
 
-def test_null_and_short_strings_do_not_crash(pii: Pii) -> None:
-    short = pa.record_batch({"text": pa.array([None, "a@b.org", None], pa.string())})
-    assert pii.apply(short).columns["text"].to_pylist() == ["", "<email-pii>", ""]
+def test_a_null_text_stays_null_and_is_an_error(pii: Pii) -> None:
+    short = pa.record_batch({"text": pa.array([None, "a@b.org", None, ""], pa.string())})
+    verdict = pii.apply(short)
+    assert verdict.columns["text"].to_pylist() == [None, "<email-pii>", None, ""]
+    reasons = [Pii.reasons[r - 1] if r else None for r in verdict.reason]
+    assert reasons == [("no-text", "error"), None, ("no-text", "error"), None]
+
+
+def test_the_title_is_cleaned_and_counted_and_has_no_span(pii: Pii, stage: Callable[[PiiConfig], Pii]) -> None:
+    titles = ["Call +41 44 668 18 00", None, "", "中 foo@bar.com x"]
+    texts = ["no", "foo@bar.com", "no", "is foo@bar.com"]
+    titled = batch(texts).append_column("title", pa.array(titles, pa.string()))
+    verdict = pii.apply(titled)
+    assert verdict.keep.all()
+    assert verdict.columns["title"].to_pylist() == ["Call <phone-pii>", None, "", "中 <email-pii> x"]
+    assert verdict.columns["pii_count"].to_pylist() == [1, 1, 0, 2]
+    without = pii.apply(batch(texts))
+    assert without.columns["title"].to_pylist() == [None] * 4
+    for name in ("text", "pii_spans", "chars"):
+        assert without.columns[name].equals(verdict.columns[name])
+    limited = stage(PiiConfig(max_candidates_per_document=1)).apply(
+        batch(["x"]).append_column("title", pa.array(["a@b.org c@d.org"]))
+    )
+    assert limited.reason.tolist() == [1]
+    assert limited.columns["title"].to_pylist() == [""]
 
 
 def test_bytes_that_are_no_utf8_do_not_crash(pii: Pii) -> None:

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -13,6 +17,8 @@ from lauter.pipeline.contract import MapStage, SoftStage, StageContext, Verdict
 from lauter.stages.quality import PUBLISHED, Quality, QualityConfig, Thresholds
 from lauter.stages.quality.rules import RULES
 
+DATA = Path(os.environ.get("LAUTER_TEST_DATA") or Path(__file__).parents[3] / ".." / "shared" / "data")
+UDHR = DATA / "language" / "test-udhr.tsv.zst"
 PROSE = """The harbour was quiet that morning, and the fishermen had not yet come back with their boats.
 A dog slept beside the nets. Somebody had left a lamp burning in the window of the office above it.
 Later the ferry came, full of people who wanted to be in the mountains before noon, with rucksacks and maps."""
@@ -204,6 +210,52 @@ def test_the_config_reads_from_yaml_and_refuses_what_it_does_not_know() -> None:
         QualityConfig.model_validate({"max_top_ngram_ratios": [0.2]})
     with pytest.raises(ValueError, match="min_wordz"):
         QualityConfig.model_validate({"min_wordz": 1})
+
+
+def test_no_language_is_dropped_for_its_long_words() -> None:
+    if not UDHR.exists():
+        pytest.skip("language/test-udhr.tsv.zst is not under LAUTER_TEST_DATA")
+    with pa.CompressedInputStream(str(UDHR), "zstd") as stream:
+        lines = [line.split("\t") for line in stream.read().decode().splitlines()]
+    documents: list[tuple[str, str]] = []
+    for label in dict.fromkeys(line[0] for line in lines):
+        own = [text for name, _, text in lines if name == label]
+        documents += [(label, "\n".join(own[start : start + 10])) for start in range(0, len(own), 10)]
+    only = QualityConfig.model_validate(dict.fromkeys(set(Thresholds.model_fields) - {"max_mean_word_length"}))
+    verdict = opened(only).decide(scores_of([text for _, text in documents], [label for label, _ in documents]))
+    assert len({label for label, _ in documents}) > 300
+    assert [label for (label, _), kept in zip(documents, verdict.keep, strict=True) if not kept] == []
+
+
+MEASURE = """
+import resource, sys
+import numpy as np, pyarrow as pa
+from lauter.pipeline.contract import StageContext
+from lauter.stages.dedup.stage import Dedup, DedupConfig
+from lauter.stages.quality import Quality, QualityConfig
+
+def batch(size):
+    letters = np.full(size, 32, np.uint8)
+    letters[::2] = np.random.default_rng(0).integers(97, 123, (size + 1) // 2)
+    return pa.record_batch({"text": pa.array([letters.tobytes().decode()], pa.large_string()),
+                            "language": pa.array(["eng_Latn"])})
+
+stage = Quality(QualityConfig(), StageContext())
+stage.open()
+work = {"quality": stage.apply, "dedup": Dedup(DedupConfig()).emit}[sys.argv[1]]
+work(batch(100))
+large = batch(16 << 20)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+work(large)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["quality", "dedup"])
+def test_the_largest_text_of_one_letter_words_needs_less_than_a_gigabyte(stage: str) -> None:
+    run = subprocess.run([sys.executable, "-c", MEASURE, stage], capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 1000
 
 
 @settings(deadline=None, max_examples=30)

@@ -19,7 +19,7 @@ from lauter.stages.read.columns import TableConfig
 from lauter.stages.read.jsonl import JsonlReader
 from lauter.stages.read.parquet import ParquetReader
 from lauter.stages.read.warc import WarcConfig, WarcReader
-from lauter.stages.read.wet import WetReader
+from lauter.stages.read.wet import WetConfig, WetReader
 from tests.stages.read.archives import DATA, damaged, folder, http, layouts, record
 
 LIMITS = (1000, 20_000, 200_000, 64 << 20)
@@ -144,7 +144,7 @@ def test_law_holds_for_any_bytes(data: bytes) -> None:
 def test_wet_reader_obeys_the_law_too() -> None:
     for path in folder("warc-real"):
         data = path.read_bytes()
-        reader = WetReader(WarcConfig(), "source")
+        reader = WetReader(WetConfig(), "source")
         read = sum(len(batch.records) for batch in reader.read(io.BytesIO(data), "file"))
         assert read == reader.count(io.BytesIO(data)).rows, path.name
 
@@ -182,7 +182,7 @@ def test_readers_keep_the_contract_and_take_arrow_streams() -> None:
     config, tables = WarcConfig(), TableConfig()
     readers: tuple[Reader, ...] = (
         WarcReader(config, "s"),
-        WetReader(config, "s"),
+        WetReader(WetConfig(), "s"),
         JsonlReader(tables, "s"),
         ParquetReader(tables, "s"),
     )

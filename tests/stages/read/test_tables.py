@@ -108,6 +108,31 @@ def test_lines(line: bytes, reason: str | None) -> None:
     assert [other["text"] for other in more] == ["next"]
 
 
+def test_a_text_over_the_limit_is_named_in_every_format() -> None:
+    config = TableConfig(max_text_bytes=8)
+    texts = ["ü" * 4, "ü" * 4 + "x", "short"]
+    for ids in ([None] * 3, ["a", "b", "c"]):
+        lines = [json.dumps({"text": text, "id": name}).encode() for text, name in zip(texts, ids, strict=True)]
+        left = rows(JsonlReader(config, "source"), b"\n".join(lines))
+        right = rows(ParquetReader(config, "source"), table(text=pa.array(texts), id=pa.array(ids, pa.string())))
+        for found in (left, right):
+            assert [(row["text"], row["reason"]) for row in found] == [
+                (texts[0], None), (None, "text-too-large"), (texts[2], None)]  # fmt: skip
+        assert len({row["doc_id"] for row in left}) == 3
+        if ids[1]:
+            assert left[1]["doc_id"] == right[1]["doc_id"] == identity.native_id("source", "b")
+        else:
+            assert right[1]["doc_id"] == identity.range_id("source", "file", 1, 2)
+    assert {reason.name: reason.verdict for reason in JsonlReader.reasons}["text-too-large"] == "error"
+
+
+def test_integers_and_timestamps_that_no_calendar_holds() -> None:
+    for dates in (pa.array([2**62, -(2**62), 0]), pa.array([2**64 - 1, 2**63, 0], pa.uint64()),
+                  pa.array([2**60, -(2**60), 0], pa.timestamp("ms"))):  # fmt: skip
+        found = rows(parquet(), table(text=pa.array(["a", "b", "c"]), date=dates))
+        assert [row["fetched_at"] for row in found] == [None, None, datetime(1970, 1, 1, tzinfo=UTC)]
+
+
 def test_surrogates() -> None:
     (row,) = rows(jsonl(), b'{"text": "\\ud83d\\ude00 \\ud800"}')
     assert row["text"] == "😀 \ufffd"
@@ -257,6 +282,8 @@ def test_real_samples() -> None:
         ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59"),
         ("2024-05", "2024-05-01T00:00:00"),
         ("1969-12-31T23:59:59Z", "1969-12-31T23:59:59"),
+        ("0001-01-01T10:00:00+10:00", "0001-01-01T00:00:00"),
+        ("9999-12-31T22:59:59-01:00", "9999-12-31T23:59:59"),
     ],
 )
 def test_seconds(text: str, expected: str) -> None:
@@ -264,7 +291,17 @@ def test_seconds(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "2024-13-01", "2009-03-65T08:43:19-0800", "20240518", "2024-05-18T25:00"]
+    "text",
+    [
+        "",
+        "yesterday",
+        "2024-13-01",
+        "2009-03-65T08:43:19-0800",
+        "20240518",
+        "2024-05-18T25:00",
+        "9999-12-31T23:59:59-23:59",
+        "0001-01-01T09:59:59+10:00",
+    ],
 )
 def test_dates_that_are_none(text: str) -> None:
     assert seconds(text) is None

@@ -16,7 +16,7 @@ from lauter.pipeline import identity, schema
 from lauter.stages.read.containers import BLOCK, EMPTY_MEMBER
 from lauter.stages.read.rows import BATCH_BYTES
 from lauter.stages.read.warc import WarcConfig, WarcReader
-from lauter.stages.read.wet import WetReader
+from lauter.stages.read.wet import WetConfig, WetReader
 from tests.stages.read.archives import folder, http, layouts, members, read, record, rows
 
 PAGE = b"<!DOCTYPE html><p>Gr\xc3\xbc\xc3\x9fe"
@@ -114,10 +114,23 @@ def test_bytes_that_are_no_utf8_in_headers_and_url() -> None:
 
 def test_wet_reader_yields_text() -> None:
     data = record(b"Gr\xc3\xbc\xc3\x9fe \xff", kind="conversion", content_type="text/plain") + record(http(PAGE))
-    (batch,) = WetReader(WarcConfig(), "source").read(io.BytesIO(data), "file")
+    (batch,) = WetReader(WetConfig(), "source").read(io.BytesIO(data), "file")
     assert batch.records["text"].to_pylist() == ["Grüße \ufffd", None]
     assert batch.records["payload"].null_count == 2
     assert [WetReader.reasons[code - 1].name if code else None for code in batch.verdict.reason] == [None, "no-text"]
+
+
+def test_wet_text_over_the_limit() -> None:
+    data = record(b"x" * 9, kind="conversion") + record(b"x" * 10, kind="conversion")
+    (batch,) = WetReader(WetConfig(max_text_bytes=9), "source").read(io.BytesIO(data), "file")
+    assert batch.records["text"].to_pylist() == ["x" * 9, None]
+    assert WetReader.reasons[batch.verdict.reason[1] - 1] == ("text-too-large", "error")
+
+
+def test_a_date_that_no_calendar_holds_is_none() -> None:
+    head = b"WARC/1.1\r\nWARC-Type: resource\r\nWARC-Date: 9999-12-31T23:59:59-23:59\r\nContent-Type: text/plain\r\n"
+    (row,) = rows(head + b"Content-Length: 4\r\n\r\ntext\r\n\r\n")
+    assert (row["payload"], row["fetched_at"], row["reason"]) == (b"text", None, None)
 
 
 def test_cut_file_keeps_what_is_whole() -> None:

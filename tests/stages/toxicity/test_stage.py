@@ -92,6 +92,16 @@ def test_insults_have_a_high_score(text: str, language: str) -> None:
         ("他妈妈的体操比赛", "cmn_Hani"),
         ("제3조까지 5개년 계획", "kor_Hang"),
         ("アマゾンのファックスとバケツとトリミング", "jpn_Jpan"),
+        ("机场巴士时刻表。体操你追我赶。西瓜批发。祝生日你妈妈。", "cmn_Hani"),
+        ("질병관리청은 감염병 예방을 강조했다. 전염병이 유행하면 보건소에 신고해야 한다.", "kor_Hang"),
+        ("염병은 법정 감염병이다. 판다 새끼가 태어났다. 어미는 새끼를 품에 안고 있다.", "kor_Hang"),
+        ("신논현역 애비뉴 상가. 오후장에서 코스피는 상승했다. 등신대 인형. 이번 딜도 성사될 전망이다.", "kor_Hang"),
+        ("ジョコビッチは決勝でフェデラーを破った。ジョコビッチの優勝は十回目。", "jpn_Jpan"),
+        ("ティファニーの新作が銀座本店で発売された。夏のバカンスは南フランスで。", "jpn_Jpan"),
+        ("自己愛性パーソナリティ障害の診断基準。床に座って足を広げるストレッチ。", "jpn_Jpan"),
+        ("定格電圧は百ボルト。うんちくを傾ける。家にかえろう。済ませすまた。", "jpn_Jpan"),
+        ("วิธีล้างตู้เย็นให้สะอาด ล้างตู้เย็นเดือนละครั้ง", "tha_Thai"),
+        ("เสือกินเนื้อเป็นอาหาร เสือกระโดดได้ไกล เสือกลางคืนออกล่าเหยื่อ", "tha_Thai"),
     ],
 )
 def test_ordinary_words_have_score_zero(text: str, language: str) -> None:
@@ -111,6 +121,31 @@ def test_ordinary_words_have_score_zero(text: str, language: str) -> None:
 )
 def test_not_judged_is_null_and_never_clean(text: str | None, language: str | None) -> None:
     assert score([text], [language]) == [None]
+
+
+@pytest.mark.parametrize(
+    ("term", "other", "filler", "language"),
+    [
+        ("병신", "지랄", " 오늘 날씨 좋다", "kor_Hang"),
+        ("バカ", "クソ", "今日は天気です", "jpn_Jpan"),
+        ("เหี้ย", "ส้นตีน", " วันนี้อากาศดี", "tha_Thai"),
+        ("傻逼", "王八蛋", "今天天气不错", "cmn_Hani"),
+    ],
+)
+def test_one_term_alone_passes_a_half_in_short_or_dense_text_only(
+    term: str, other: str, filler: str, language: str
+) -> None:
+    texts: list[str | None] = [
+        f"{term} " + filler * 2,
+        f"{term} " * 2 + filler * 20,
+        f"{term} " * 3 + f" {other} " * 2 + filler * 20,
+        f"{term} " * 40 + filler * 20,
+    ]
+    short, repeated, two, dense = (value or 0 for value in score(texts, [language] * 4))
+    assert short > 5000
+    assert 0 < repeated <= 5000
+    assert two > 5000
+    assert dense > 5000
 
 
 def test_one_word_in_fifty_is_a_half() -> None:

@@ -1,0 +1,46 @@
+"""The cache of kernels: a changed source is another folder."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lauter.stages.kernels.compile import cache_folder, source_digest
+
+STAGES = Path(__file__).parents[3] / "stages"
+OUTSIDE = ("optout/match.py", "pii/candidates.py", "toxicity/match.py", "language/script.py", "extract/markup.py",
+           "normalise.py")  # fmt: skip
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for source in STAGES.rglob("*.py"):
+        target = tmp_path / source.relative_to(STAGES)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+    return tmp_path
+
+
+@pytest.mark.parametrize("source", [*OUTSIDE, "kernels/words.py", "kernels/characters.py", "kernels/compile.py"])
+def test_every_source_of_kernels_counts(copy: Path, source: str) -> None:
+    before = source_digest(copy)
+    with (copy / source).open("a") as file:
+        file.write("# changed\n")
+    assert source_digest(copy) != before
+
+
+def test_every_file_that_uses_the_decorator_counts(copy: Path) -> None:
+    using = [path for path in copy.rglob("*.py") if "@kernel\n" in path.read_text("utf-8")]
+    assert {str(path.relative_to(copy)) for path in using} >= set(OUTSIDE)
+    for path in using:
+        before = source_digest(copy)
+        path.rename(path.with_name(f"renamed_{path.name}"))
+        assert source_digest(copy) != before
+
+
+def test_other_sources_and_places_do_not_count(copy: Path) -> None:
+    before = source_digest(copy)
+    (copy / "quality" / "rules.py").write_text("")
+    assert source_digest(copy) == before == source_digest(STAGES) == cache_folder().name
