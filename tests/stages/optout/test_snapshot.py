@@ -73,7 +73,7 @@ def test_warc(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize(
     ("block", "body"),
     [
-        (http(gzip.compress(BODY), "200 OK", "Content-Encoding: gzip"), BODY),
+        (http(gzip.compress(BODY, mtime=0), "200 OK", "Content-Encoding: gzip"), BODY),
         (http(zlib.compress(BODY), "200 OK", "content-encoding: deflate"), BODY),
         (http(zlib.compress(BODY, wbits=-15), "200 OK", "Content-Encoding: deflate"), BODY),
         (
@@ -86,7 +86,7 @@ def test_warc(tmp_path: Path, suffix: str) -> None:
             BODY,
         ),
         (http(BODY, "200 OK", "Transfer-Encoding: chunked"), BODY),
-        (http(gzip.compress(BODY)[:-9], "200 OK", "Content-Encoding: gzip"), None),
+        (http(gzip.compress(BODY, mtime=0)[:-9], "200 OK", "Content-Encoding: gzip"), None),
         (http(b"\xff\xfe\x00", "200 OK", "Content-Encoding: gzip"), None),
         (http(b"ff\r\nUser-", "200 OK", "Transfer-Encoding: chunked"), None),
         (b"no HTTP at all", None),
