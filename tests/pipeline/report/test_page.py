@@ -95,6 +95,8 @@ def test_the_opt_out_section_counts_what_was_asked_and_what_came_of_it(made: dic
         "robots-unreachable": "0",
         "robots-unparsable": "1",
         "robots-missing": "0",
+        "robots-lost": "0",
+        "robots-forbidden": "0",
     }
     assert [row[:2] for row in page.tables["optout", "Removed by agent"][1:]] == [["GPTBot", "2"], ["*", "1"]]
     assert [row[1] for row in page.tables["optout", "Origins by outcome"][1:]] == ["4", "2", "1", "0", "7"]
