@@ -99,7 +99,7 @@ def test_the_opt_out_section_counts_what_was_asked_and_what_came_of_it(made: dic
         "robots-forbidden": "0",
     }
     assert [row[:2] for row in page.tables["optout", "Removed by agent"][1:]] == [["GPTBot", "2"], ["*", "1"]]
-    assert [row[1] for row in page.tables["optout", "Origins by outcome"][1:]] == ["4", "2", "1", "0", "7"]
+    assert [row[1] for row in page.tables["optout", "Origins by outcome"][1:]] == ["4", "2", "1", "0", "0", "7"]
     assert "9 answers, 2 replaced by a newer one." in page.sections["optout"]
     assert [row[:2] for row in page.tables["duplicates", "Clusters by size"][1:]] == [
         ["2", "3"],
