@@ -49,6 +49,7 @@ def test_a_run_folder_that_holds_an_input_is_refused(tmp_path: Path, manifest: P
     assert run("plan", str(manifest), "--out", str(tmp_path / "ou")).exit_code == 0, "a name that begins alike"
 
 
+@pytest.mark.slow
 def test_a_second_build_does_not_read_the_first(tmp_path: Path, manifest: Path) -> None:
     command = ("build", str(manifest), "--out", str(tmp_path / "out"), "--executor", "inline")
     assert run(*command).exit_code == 0

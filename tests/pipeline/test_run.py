@@ -31,6 +31,7 @@ FILE = st.lists(LINE, max_size=40).map("\n".join)
 FILES = st.fixed_dictionaries({"a1.txt": FILE}, optional={"a2.txt": FILE, "b1.txt": FILE, "c.txt": FILE})
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(files=FILES)
 def test_every_record_ends_as_exactly_one_row(files: dict[str, str]) -> None:
@@ -184,6 +185,7 @@ def test_a_task_that_fails_is_named_and_the_rest_is_done(tmp_path: Path) -> None
     assert digests(tmp_path / "out") == digests(tmp_path / "fresh")
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(files=FILES, cut=st.integers(0, 80))
 def test_resume_after_any_number_of_tasks(files: dict[str, str], cut: int) -> None:

@@ -229,6 +229,7 @@ def test_an_empty_corpus_has_a_page(tmp_path: Path, stages: list[object] | None)
     assert page.tables["hosts", "Kept"][1] == ["None."]
 
 
+@pytest.mark.slow
 def test_a_huge_corpus_has_a_small_report(tmp_path: Path) -> None:
     rows = [Row("web", f"{'x' * 200}{n}.example", "kept", None, None, f"l{n % 300:03}_Latn", 9, 5) for n in range(600)]
     made = corpus(tmp_path, rows)

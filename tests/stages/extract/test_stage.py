@@ -148,6 +148,7 @@ def visible(text: str) -> str:
     return "".join(char for char in text if char.isprintable() or char.isspace())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_equals_a_direct_call_in_any_order_and_batch(backend: Backend) -> None:
     pages = warc("mini.warc.gz")[::8]
@@ -173,6 +174,7 @@ def token_f1(found: str, truth: str) -> float:
     return 2 * shared / max(1, sum(ours.values()) + sum(theirs.values()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("backend", "floor"), [("trafilatura", 0.92), ("resiliparse", 0.87)])
 def test_quality_on_pages_with_truth(backend: Backend, floor: float) -> None:
     # Mean bag-of-words F1 on news pages of many sites; the floors are what was measured, less 0.02.

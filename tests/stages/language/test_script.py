@@ -108,6 +108,7 @@ def test_the_table_agrees_with_the_names_of_characters() -> None:
     assert checked > 100_000
 
 
+@pytest.mark.slow
 def test_the_table_agrees_with_another_implementation_of_unicode() -> None:
     regex = pytest.importorskip("regex", reason="the regex package, an independent copy of Unicode, is not installed")
     codes, of = scripts()

@@ -87,6 +87,7 @@ def test_parity_on_the_conformance_vectors(data: Path) -> None:
     assert asked > 900
 
 
+@pytest.mark.slow
 def test_parity_on_real_files(data: Path) -> None:
     asked = 0
     for answer in read_snapshot(str(data / "robots" / "corpus" / "firewall-2026-01.jsonl.gz"), Counter()):

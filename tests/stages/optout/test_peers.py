@@ -35,6 +35,7 @@ def paths_of(text: str, limit: int) -> list[str]:
     return found[: 3 + limit]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["firewall-2026-01", "top1k-2024-07-14"])
 def test_decisions_beside_google_and_protego(data: Path, file: str) -> None:
     matcher = pytest.importorskip("robotstxt").RobotsMatcher()
@@ -70,6 +71,7 @@ def test_decisions_beside_google_and_protego(data: Path, file: str) -> None:
 STRICTER = {"www.freitag.de", "github.com", "clinicaltrials.gov", "www.mozilla.org", "www.womenshealth.de"}
 
 
+@pytest.mark.slow
 def test_retroactive_opt_out(data: Path, tmp_path: Path) -> None:
     fastwarc = pytest.importorskip("fastwarc")
     urls = []

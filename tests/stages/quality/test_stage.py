@@ -212,6 +212,7 @@ def test_the_config_reads_from_yaml_and_refuses_what_it_does_not_know() -> None:
         QualityConfig.model_validate({"min_wordz": 1})
 
 
+@pytest.mark.slow
 def test_no_language_is_dropped_for_its_long_words() -> None:
     if not UDHR.exists():
         pytest.skip("language/test-udhr.tsv.zst is not under LAUTER_TEST_DATA")

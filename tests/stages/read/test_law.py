@@ -76,6 +76,7 @@ def seeds() -> list[bytes]:
 SEEDS = seeds()
 
 
+@pytest.mark.slow
 def test_law_holds_for_real_files_of_every_kind() -> None:
     for path in folder("warc-real"):
         plain = path.name.endswith(".warc")
@@ -103,6 +104,7 @@ def test_law_holds_for_undamaged_seeds() -> None:
             law(data, limit)
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.integers(0, 2**63), st.sampled_from(LIMITS))
 def test_law_holds_for_damaged_files(seed: int, limit: int) -> None:
@@ -178,6 +180,7 @@ def test_law_survives_a_long_fuzz(tmp_path: Path) -> None:
         seed += 1
 
 
+@pytest.mark.slow
 def test_readers_keep_the_contract_and_take_arrow_streams() -> None:
     config, tables = WarcConfig(), TableConfig()
     readers: tuple[Reader, ...] = (

@@ -250,6 +250,7 @@ def test_a_failing_disk_is_not_taken_for_bad_bytes() -> None:
             list(reader.read(stream, "file"))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**63))
 def test_damaged_files_obey_the_law(seed: int) -> None:

@@ -309,6 +309,7 @@ def test_a_bomb_keeps_memory_flat(case: str, megabytes: int) -> None:
     assert max(reading, counting) < (190 if case == "body-bomb" else 100)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["declared", "declared-short"])
 def test_a_declared_length_costs_no_memory(case: str) -> None:
     rows, reading, counting = growth(case, 0)

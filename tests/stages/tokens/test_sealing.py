@@ -67,6 +67,7 @@ def test_a_byte_pair_model_keeps_its_ids_and_loses_its_names() -> None:
         assert engine.decode(engine.encode(["<s>ab"])[0].tolist()) == "<s>ab"
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     names=st.lists(

@@ -85,6 +85,7 @@ def test_every_merge_makes_a_token_of_higher_rank_in_order_of_rank(document: dic
     assert made == sorted(set(made))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=14),
@@ -130,6 +131,7 @@ def test_conversion_to_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert f"{hashlib.sha256(source.read_bytes()).hexdigest()} small.json" in capsys.readouterr().out.splitlines()
 
 
+@pytest.mark.slow
 def test_no_special_name_is_a_piece_of_text(document: dict[str, Any], special: list[str]) -> None:
     """The plain file is safe too, for whoever loads it: the pattern cuts every special name, and no merge makes one."""
     from tokenizers import Tokenizer
@@ -141,6 +143,7 @@ def test_no_special_name_is_a_piece_of_text(document: dict[str, Any], special: l
     assert not set(BYTE_LETTERS) & set(special)
 
 
+@pytest.mark.slow
 def test_special_names_in_text_are_text(
     tekken: HuggingFaceEncoder, reference: Reference, document: dict[str, Any], special: list[str]
 ) -> None:
