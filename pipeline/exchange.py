@@ -93,8 +93,10 @@ def describe(staged: Path, path: str, rows: int) -> Output:
     return Output(path, staged.stat().st_size, digest_file(staged), rows)
 
 
-def read(storage: Storage, path: str, partition: int, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """The rows of one partition of one file, in the order they were written."""
+def read(
+    storage: Storage, path: str, partition: int, schema: pa.Schema, end: int | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of one partition of one file, or of partitions [partition, end), in the order they were written."""
     with storage.open(path) as source:
         size = source.size()
         source.seek(size - TAIL_BYTES)
@@ -104,18 +106,19 @@ def read(storage: Storage, path: str, partition: int, schema: pa.Schema) -> Iter
         count = int.from_bytes(tail[:8], "little")
         source.seek(size - TAIL_BYTES - 24 * count)
         index = np.frombuffer(source.read(24 * count), "<i8").reshape(-1, 3)
-        for _, offset, length in index[index[:, 0] == partition].tolist():
+        stop = partition + 1 if end is None else end
+        for _, offset, length in index[(index[:, 0] >= partition) & (index[:, 0] < stop)].tolist():
             source.seek(offset)
             yield pa.ipc.read_record_batch(source.read_buffer(length), schema)
 
 
 def read_parts(
-    storage: Storage, paths: Sequence[str], partition: int, schema: pa.Schema
+    storage: Storage, paths: Sequence[str], partition: int, schema: pa.Schema, end: int | None = None
 ) -> tuple[pa.Table, NDArray[np.uint64]]:
-    """One partition of every file as a table, with the part ordinal of every row (uint64)."""
+    """One partition (or [partition, end)) of every file as a table, with the part ordinal of every row (uint64)."""
     batches, parts = [], [np.empty(0, np.uint64)]
     for part, path in enumerate(paths):
-        for batch in read(storage, path, partition, schema):
+        for batch in read(storage, path, partition, schema, end):
             batches.append(batch)
             parts.append(np.full(batch.num_rows, part, np.uint64))
     return pa.Table.from_batches(batches, schema), np.concatenate(parts)

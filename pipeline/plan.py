@@ -37,6 +37,28 @@ class Node:
     build: Callable[[Results], Task]
 
 
+SORT_TOKENS = 1 << 23
+"""Tokens that are sorted together while a shard is packed: 32 MB of ids. Cells are read in such runs, since opening
+every part's file for every cell costs more than the sorting."""
+
+
+def runs(totals: Sequence[int], first: int, end: int, target: int) -> list[tuple[int, int]]:
+    """Cut [first, end) into runs of whole cells, each closed when it holds `target` tokens; at least one run.
+
+    >>> runs([5, 0, 7, 1], 0, 4, 6)
+    [(0, 3), (3, 4)]
+    """
+    found, start, held = [], first, 0
+    for cell in range(first, end):
+        held += totals[cell]
+        if held >= target:
+            found.append((start, cell + 1))
+            start, held = cell + 1, 0
+    if held or not found:
+        found.append((start, end))
+    return found
+
+
 class Plan:
     """The graph of a manifest over a run folder."""
 
@@ -271,30 +293,26 @@ class Plan:
 
         return Node(f"encode/{part.name}", (f"keep/{part.name}",), build)
 
+    def _cell_tokens(self, results: Results) -> list[int]:
+        totals = [0] * self.manifest.sharding.cells
+        for part in self.parts:
+            for cell, tokens in results[f"encode/{part.name}"].info["cell_tokens"].items():
+                totals[int(cell)] += tokens
+        return totals
+
     def shard_cells(self, results: Results) -> list[tuple[int, int]]:
         """Runs of whole cells [first, end), one a shard, each closed when it reaches `tokens_per_shard`.
 
         Raises `StorageError` where one cell alone is larger than a shard may be: a cell is sorted in memory.
         """
         sharding = self.manifest.sharding
-        totals = [0] * sharding.cells
-        for part in self.parts:
-            for cell, tokens in results[f"encode/{part.name}"].info["cell_tokens"].items():
-                totals[int(cell)] += tokens
+        totals = self._cell_tokens(results)
         if max(totals) > sharding.tokens_per_shard and sum(totals) > sharding.cells * sharding.tokens_per_shard:
             raise StorageError(
                 f"{sum(totals):,} tokens do not fit {sharding.cells} shards of {sharding.tokens_per_shard:,}: raise "
                 "`sharding.cells` in the manifest (a power of two above the number of shards) and build again"
             )
-        shards, first, held = [], 0, 0
-        for cell, tokens in enumerate(totals):
-            held += tokens
-            if held >= sharding.tokens_per_shard:
-                shards.append((first, cell + 1))
-                first, held = cell + 1, 0
-        if held or not shards:
-            shards.append((first, sharding.cells))
-        return shards
+        return runs(totals, 0, sharding.cells, sharding.tokens_per_shard)
 
     def layout_id(self, cells: Sequence[tuple[int, int]]) -> str:
         """What a trainer's reading order depends on: seed, stream and shard borders; never digests."""
@@ -304,7 +322,7 @@ class Plan:
 
     def packing(self, results: Results) -> list[Node]:
         """One task a shard, now that the shard borders are known."""
-        cells = self.shard_cells(results)
+        cells, totals = self.shard_cells(results), self._cell_tokens(results)
         args = {
             "listing": self.listing("state-encoded", self._outputs(results, "encode", self._names(), "state/encoded")),
             "stream": self.manifest.sharding.stream,
@@ -315,7 +333,11 @@ class Plan:
             "tokenizer_digest": results["tokenizer/all"].info["sha256"],
         }
         return [
-            self._ready(f"pack/{shard:05d}", "pack:run", {**args, "shard": shard, "first_cell": start, "end_cell": end})
+            self._ready(
+                f"pack/{shard:05d}",
+                "pack:run",
+                {**args, "shard": shard, "cell_groups": runs(totals, start, end, SORT_TOKENS)},
+            )
             for shard, (start, end) in enumerate(cells)
         ]
 

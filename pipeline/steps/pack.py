@@ -35,20 +35,21 @@ def run(task: Task, storage: Storage) -> Result:
         # Row groups are cut by tokens here, never by the sink.
         sink = parquet.ParquetSink(staged, shard_schema, row_group_bytes=1 << 62)
         pending = 0
-        for cell in range(args["first_cell"], args["end_cell"]):
-            table, part = exchange.read_parts(storage, paths, cell, ENCODED)
+        for first, end in args["cell_groups"]:
+            # Sorting some cells together is sorting each: a cell is a range of the hash.
+            table, part = exchange.read_parts(storage, paths, first, ENCODED, end)
             table = table.append_column("part", pa.array(part))
             table = table.sort_by([(name, "ascending") for name in ("order", "doc_id")]).combine_chunks()
             part = table.column("part").to_numpy().astype(np.int64)
             lengths = pc.list_value_length(table.column("tokens")).to_numpy()
             batch = _shard_rows(table, part, sources, args["part_source"], shard_schema)
             start = 0
-            for end in (
+            for cut in (
                 np.flatnonzero(np.diff((pending + np.cumsum(lengths)) // args["tokens_per_row_group"], prepend=0)) + 1
             ):
-                sink.write(batch.slice(start, int(end) - start))
+                sink.write(batch.slice(start, int(cut) - start))
                 sink.cut()
-                start = int(end)
+                start = int(cut)
             sink.write(batch.slice(start))
             pending = int((pending + lengths.sum()) % args["tokens_per_row_group"])
             positions.append(
