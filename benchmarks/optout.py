@@ -18,9 +18,9 @@ import pyarrow as pa
 from protego import Protego
 
 from lauter.pipeline.contract import StageContext
-from lauter.stages.optout.answer import Fetched
-from lauter.stages.optout.rules import parse
-from lauter.stages.optout.snapshot import read_snapshot
+from lauter.stages.optout.snapshot.answer import Fetched
+from lauter.stages.optout.robots.rules import parse
+from lauter.stages.optout.snapshot.read import read_snapshot
 from lauter.stages.optout.stage import OptOut, OptOutConfig
 
 FILES = ("top1k-2024-07-14.jsonl.gz", "firewall-2026-01.jsonl.gz")

@@ -14,9 +14,9 @@ import pytest
 from protego import Protego
 
 from lauter.pipeline.contract import StageContext
-from lauter.stages.optout.index import RuleTable, rules_array
-from lauter.stages.optout.rules import parse, rule_sets
-from lauter.stages.optout.snapshot import read_snapshot
+from lauter.stages.optout.index.origins import RuleTable, rules_array
+from lauter.stages.optout.robots.rules import parse, rule_sets
+from lauter.stages.optout.snapshot.read import read_snapshot
 from lauter.stages.optout.stage import OptOut, OptOutConfig
 from tests.stages.optout.conftest import names
 

@@ -6,10 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from lauter.stages.optout.answer import Fetched, Reference, parse_time, read_http
-from lauter.stages.optout.origin import locate
-from lauter.stages.optout.rows import read_lines, read_parquet
-from lauter.stages.optout.warc import Record, read_records
+from lauter.stages.optout.snapshot.answer import Fetched, Reference, parse_time, read_http
+from lauter.pipeline.origin import locate
+from lauter.stages.optout.snapshot.rows import read_lines, read_parquet
+from lauter.stages.optout.snapshot.warc import Record, read_records
 
 _SUFFIX = re.compile(r"\.(warc|parquet|jsonl|ndjson)(?:\.(gz|zst|lz4|open))*$", re.IGNORECASE).search
 _ANSWERS = ("response", "resource", "revisit")

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 from fastwarc.stream_io import BrotliWriter, Lz4Writer, ZstdWriter
 
-from lauter.stages.optout.answer import Fetched, Reference, parse_time
-from lauter.stages.optout.snapshot import read_snapshot
+from lauter.stages.optout.snapshot.answer import Fetched, Reference, parse_time
+from lauter.stages.optout.snapshot.read import read_snapshot
 
 BODY = b"User-agent: *\nDisallow: /\n"
 TIME = int(datetime(2025, 1, 31, 12, tzinfo=UTC).timestamp())

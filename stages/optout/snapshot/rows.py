@@ -15,9 +15,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lauter.stages.optout.answer import Fetched, parse_time
-from lauter.stages.optout.origin import locate
-from lauter.stages.optout.salvage import Kind, read_parts
+from lauter.stages.optout.snapshot.answer import Fetched, parse_time
+from lauter.pipeline.origin import locate
+from lauter.stages.optout.snapshot.salvage import Kind, read_parts
 
 _ORIGIN = ("robots_url", "origin", "url", "domain")
 _OTHER = ("status", "http_status", "fetched_at", "fetched", "body", "body_b64", "content", "location")

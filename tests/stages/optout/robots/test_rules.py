@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lauter.stages.optout.index import Denial, decide
-from lauter.stages.optout.origin import target_of
-from lauter.stages.optout.rules import TEXT_LIMIT, agent_token, parse, rule_sets
-from lauter.stages.optout.spelling import SIZE_LIMIT
+from lauter.stages.optout.index.origins import Denial, decide
+from lauter.pipeline.origin import target_of
+from lauter.stages.optout.robots.rules import TEXT_LIMIT, agent_token, parse, rule_sets
+from lauter.stages.optout.robots.spelling import SIZE_LIMIT
 
 
 def ask(body: str | bytes, agent: str, path: str, *more: str) -> Denial | None:

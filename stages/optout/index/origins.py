@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lauter.stages.optout.match import NO_DENIAL, OVER_LIMIT, STEP_LIMIT, first_denials, rewrite_targets
-from lauter.stages.optout.origin import origin_id, resolve_dots
-from lauter.stages.optout.rules import Rule, RuleSet
+from lauter.stages.optout.index.match import NO_DENIAL, OVER_LIMIT, STEP_LIMIT, first_denials, rewrite_targets
+from lauter.pipeline.origin import origin_id, resolve_dots
+from lauter.stages.optout.robots.rules import Rule, RuleSet
 
 OUTCOMES = ("rules", "allow", "unreachable", "unparsable", "forbidden")
 """What the newest snapshot of an origin amounts to: rules for the policy's agents, no rule for any of them (an empty or

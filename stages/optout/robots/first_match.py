@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from robotexclusionrulesparser import RobotExclusionRulesParser
 
-from lauter.stages.optout.match import unescape
-from lauter.stages.optout.rules import TEXT_LIMIT, Rule, RuleSet, agent_token
+from lauter.stages.optout.index.match import unescape
+from lauter.stages.optout.robots.rules import TEXT_LIMIT, Rule, RuleSet, agent_token
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 # What robotexclusionrulesparser takes for a rule: the field may stand anywhere in the line.

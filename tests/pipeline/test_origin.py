@@ -7,7 +7,7 @@ import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lauter.stages.optout.origin import locate, normalise, origin_id, relatives, target_of
+from lauter.pipeline.origin import locate, normalise, origin_id, relatives, target_of
 
 
 @pytest.mark.parametrize(

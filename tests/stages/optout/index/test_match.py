@@ -9,9 +9,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lauter.stages.optout.index import RuleTable, rules_array
-from lauter.stages.optout.match import NO_DENIAL, OVER_LIMIT, canonicalise, match, rewrite_targets, unescape
-from lauter.stages.optout.rules import Rule, RuleSet
+from lauter.stages.optout.index.origins import RuleTable, rules_array
+from lauter.stages.optout.index.match import NO_DENIAL, OVER_LIMIT, canonicalise, match, rewrite_targets, unescape
+from lauter.stages.optout.robots.rules import Rule, RuleSet
 
 # Few letters, so that patterns do match; and everything that percent-encoding treats in its own way.
 patterns = st.text("ab*/", max_size=12).map(str.encode)

@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from lauter.stages.optout.match import canonicalise
-from lauter.stages.optout.spelling import INVISIBLE, SIZE_LIMIT, is_odd, listed_agents, plain_line, read_text, utf8
+from lauter.stages.optout.index.match import canonicalise
+from lauter.stages.optout.robots.spelling import INVISIBLE, SIZE_LIMIT, is_odd, listed_agents, plain_line, read_text, utf8
 
 TEXT_LIMIT = 500
 """Code points of a rule's text that are kept as evidence; the line number leads to the rest."""
@@ -168,7 +168,7 @@ def rule_sets(robots: Robots, agents: Sequence[str], reading: Reading = "rfc9309
         seen = {one.rules for one in found}
         found += [one for one in _sets(robots.loose, agents) if one.rules not in seen]
     if reading == "strict":
-        from lauter.stages.optout.first_match import first_match_sets
+        from lauter.stages.optout.robots.first_match import first_match_sets
 
         found += first_match_sets(robots.text, agents)
     return tuple(found)

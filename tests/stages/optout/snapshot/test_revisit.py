@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from lauter.stages.optout.compile import ORIGINS_FILE, compile_snapshots
+from lauter.stages.optout.index.compile import ORIGINS_FILE, compile_snapshots
 
 DENY = "HTTP/1.1 200 OK\r\n\r\nUser-agent: *\nDisallow: /\n"
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from lauter.stages.optout.salvage import Kind, Part, read_parts
+from lauter.stages.optout.snapshot.salvage import Kind, Part, read_parts
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n").search
 _NEXT = re.compile(rb"\nWARC/[01]\.").search
