@@ -18,8 +18,8 @@ import pyarrow as pa
 from protego import Protego
 
 from lauter.pipeline.contract import StageContext
-from lauter.stages.optout.snapshot.answer import Fetched
 from lauter.stages.optout.robots.rules import parse
+from lauter.stages.optout.snapshot.answer import Fetched
 from lauter.stages.optout.snapshot.read import read_snapshot
 from lauter.stages.optout.stage import OptOut, OptOutConfig
 

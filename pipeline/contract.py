@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, BinaryIO, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Annotated, Any, BinaryIO, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -47,6 +47,8 @@ class Reason(NamedTuple):
 
     name: str
     verdict: Literal["dropped", "error"] = "dropped"
+    mirrored: bool = False
+    """Whether copies of such a record elsewhere matter (`MirroringStage`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,14 @@ class Verdict:
     `reason` has shape (n,), dtype uint8: 0 keeps the row, i drops it for `stage.reasons[i - 1]`.
     `columns` are new or rewritten columns of n rows each (rows that are dropped may hold nulls).
     `rule` is the evidence, an array of `schema.RULE` with n rows, null where there is none.
+    `signals` are what the records themselves say (`schema.SIGNAL` without `doc_id`, `row` counting in the batch), of
+    rows that are dropped too; only a stage with `signals = True` has them.
     """
 
     reason: NDArray[np.uint8]
     columns: Mapping[str, pa.Array] = field(default_factory=dict)
     rule: pa.StructArray | None = None
+    signals: pa.RecordBatch | None = None
 
     @property
     def keep(self) -> NDArray[np.bool_]:
@@ -89,7 +94,9 @@ class MapStage(Protocol):
 
     A class may also have `libraries: tuple[str, ...]`, the distributions that decide its output: their installed
     versions are part of the key and of the lineage; a classmethod `check_config(config)` that raises `ValueError` for
-    parameters that can't work; and a classmethod `reads_for(config)` where `reads` depends on the parameters."""
+    parameters that can't work; a classmethod `reads_for(config)` where `reads` depends on the parameters;
+    `ledger: pa.Schema`, columns (of `layouts.CARRIED`) that it writes into the ledger row of every record it sees,
+    dropped ones too; and `signals: bool`, whether its verdicts have `signals`, which go to `signals/`."""
     Config: ClassVar[type[StageConfig]]
     reads: ClassVar[tuple[str, ...]]
     documents: ClassVar[pa.Schema]
@@ -124,6 +131,41 @@ class PreparedStage(Protocol):
 
     def prepare(self, out: str) -> Mapping[str, int]:
         """Build into the local folder `out` (deterministic bytes); return counts for the report."""
+        ...
+
+
+@runtime_checkable
+class MirroringStage(Protocol):
+    """A hard stage to which copies of what it drops matter: a page that its owner reserved may stand elsewhere too."""
+
+    @classmethod
+    def mirrors(cls, config: Any) -> Literal["keep", "drop"]:  # noqa: ANN401 - the stage's own Config
+        """Whether a document in one cluster with a record of a `mirrored` reason is only counted, or dropped."""
+        ...
+
+
+class Verifier(Protocol):
+    """Re-derives a stage's decisions by another path than the stage, for the audit."""
+
+    notes: list[str]
+    """What could not be checked, and why."""
+
+    def check(self, ledger: pa.RecordBatch, signals: pa.RecordBatch) -> Iterator[str]:
+        """One sentence with evidence for each row that was kept and should not have been.
+
+        `ledger`: kept rows of one part (`schema.LEDGER` columns named in `reads`); `signals`: `schema.SIGNAL` rows of
+        the same part and row range. Memory does not grow with the number of calls.
+        """
+        ...
+
+
+@runtime_checkable
+class VerifiedStage(Protocol):
+    """A hard stage whose keeps the audit derives again."""
+
+    @classmethod
+    def verifier(cls, config: Any, options: Mapping[str, Any]) -> Verifier:  # noqa: ANN401 - the stage's own Config
+        """A verifier for the config that a corpus was built with; `options` override its parameters by name."""
         ...
 
 

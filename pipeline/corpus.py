@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lauter.pipeline.plan import Plan
 
 CORPUS = "corpus.json"
-OWNED = ("documents", "scores", "decisions", "ledger", "tokens", "state")
+OWNED = ("documents", "scores", "decisions", "signals", "ledger", "tokens", "state")
 """Folders in which a file that the current plan did not make is a leftover."""
 
 
@@ -102,6 +102,7 @@ def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
             "documents": _outputs(plan, results, "documents", "documents"),
             "scores": _outputs(plan, results, "documents", "scores"),
             "decisions": _outputs(plan, results, "decide", "decisions"),
+            "signals": _outputs(plan, results, "documents", "signals"),
             "prepared": [output.to_json() for name in plan.prepared for output in results[f"prepare/{name}"].outputs],
             "other": [output.to_json() for output in extra],
         },
@@ -123,7 +124,8 @@ def combined_digest(outputs: list[Output]) -> str:
 
 
 def _outputs(plan: Plan, results: Mapping[str, Result], step: str, folder: str) -> list[dict[str, Any]]:
-    return [results[f"{step}/{part.name}"].output(folder).to_json() for part in plan.parts]
+    done = [results[f"{step}/{part.name}"].outputs for part in plan.parts]
+    return [output.to_json() for outputs in done for output in outputs if output.path.startswith(folder + "/")]
 
 
 def _input(part: Any, result: Result) -> dict[str, Any]:  # noqa: ANN401 - plan.Part, kept out to break a cycle

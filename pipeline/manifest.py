@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -80,6 +80,8 @@ class Catalogue:
     stages: Mapping[str, str]
     barriers: Mapping[str, str]
     encoder: str
+    commands: Mapping[str, str] = field(default_factory=dict)
+    """Name of a group of commands (`lauter NAME …`) -> import path of its typer app."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,36 @@ RULE = pa.struct(
 )
 """Evidence of one decision: who or what it was about, where it stands (1-based line), and the rule's own words."""
 
+BASIS = pa.struct(
+    [
+        pa.field("outcome", pa.string()),
+        pa.field("origin_id", pa.uint64()),
+        pa.field("via", pa.string()),
+        pa.field("sha256", pa.binary(32)),
+        pa.field("fetched_at", pa.timestamp("ms", tz="UTC")),
+        pa.field("agents", pa.list_(pa.field("element", pa.string()))),
+    ]
+)
+"""What permission to use a page rests on, for a keep as for a drop. `outcome`: what is known of its origin, in the
+words of the stage that decides (`rules`, `allow`, `missing`, ...); `origin_id`: the origin whose file was asked, which
+differs from the page's own where `via` says how (`scheme`, `www`); `sha256` and `fetched_at`: of that file, or of the
+file that holds the `rule`; `agents`: all of the policy's agents that the rule hits."""
+
+SIGNAL = pa.schema(
+    [
+        pa.field("doc_id", DOC_ID, nullable=False),
+        pa.field("row", pa.uint32(), nullable=False),
+        pa.field("place", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("value", pa.string(), nullable=False),
+        pa.field("position", pa.int64(), nullable=False),
+    ]
+)
+"""What a page itself says of its use, raw: `place` is `header`, `meta`, `link`, `anchor` or `json-ld`, `name` the name
+of the header, meta element or relation in lower case, `value` its content as written (cut at 1,000 code points),
+`position` the 1-based line in the header block or the byte offset in the payload. `row` is the record's row in its
+part."""
+
 SPAN = pa.struct(
     [
         pa.field("start", pa.int32(), nullable=False),
@@ -60,6 +90,7 @@ DOCUMENT = pa.schema(
         pa.field("text", pa.large_string(), nullable=False),
         pa.field("title", pa.string()),
         pa.field("origin_id", pa.uint64()),
+        pa.field("basis", BASIS),
         pa.field("language", pa.string()),
         pa.field("script", pa.string()),
         pa.field("pii_spans", pa.list_(SPAN)),
@@ -113,6 +144,7 @@ LEDGER = pa.schema(
         pa.field("reason", pa.dictionary(pa.int32(), pa.string())),
         pa.field("duplicate_of", DOC_ID),
         pa.field("rule", RULE),
+        pa.field("basis", BASIS),
         pa.field("language", pa.dictionary(pa.int32(), pa.string())),
         pa.field("script", pa.dictionary(pa.int32(), pa.string())),
         pa.field("chars", pa.int32()),

@@ -23,6 +23,7 @@ LAYOUTS = {
         ]
     ),
     "scores": pa.schema([_DOC_ID, _ROW]),
+    "signals": schema.SIGNAL,
     "decisions": pa.schema(
         [
             _DOC_ID,

@@ -104,6 +104,8 @@ class _Pass:
             "scores": f"scores/{self.part}.parquet",
         }
         schemas_ = {"records": RECORDS, "documents": self.document_schema, "scores": self.score_schema}
+        if any(getattr(stage, "signals", False) for stage in self.stages):
+            paths["signals"], schemas_["signals"] = f"signals/{self.part}.parquet", schema.SIGNAL
         outputs = []
         with ExitStack() as files:
             staged = {name: files.enter_context(self.storage.staging(path)) for name, path in paths.items()}
@@ -111,11 +113,9 @@ class _Pass:
             ids: list[pa.Array] = []
             with open_input(self.task.args["file"]["uri"]) as stream:
                 for batch in self.reader.read(cast(BinaryIO, stream), self.task.args["file"]["name"]):
-                    records, documents, scores = self._batch(batch)
-                    sinks["records"].write(records)
-                    sinks["documents"].write(documents)
-                    sinks["scores"].write(scores)
-                    ids.append(records.column("doc_id"))
+                    for name, rows in self._batch(batch).items():
+                        sinks[name].write(rows)
+                    ids.append(batch.records.column("doc_id"))
             for sink in sinks.values():
                 sink.close()
             outputs += [parquet.describe(staged[name], path) for name, path in paths.items()]
@@ -124,7 +124,7 @@ class _Pass:
         info = {**self.tally.to_json(), "failed": self.tally.failed, "failure": self.failure, **self._count()}
         return Result(tuple(outputs), info)
 
-    def _batch(self, read: ReadBatch) -> tuple[pa.RecordBatch, pa.RecordBatch, pa.RecordBatch]:
+    def _batch(self, read: ReadBatch) -> dict[str, pa.RecordBatch]:
         count = read.records.num_rows
         first = self.tally.records
         self.tally.records += count
@@ -142,6 +142,8 @@ class _Pass:
         self.tally.stage_dropped["read"] += int((verdict.reason != 0).sum())
         alive = np.flatnonzero(verdict.reason == 0)
         batch = _add_row_numbers(read.records, first).filter(pa.array(verdict.reason == 0))
+        found: dict[str, pa.RecordBatch] = {}
+        signals: list[pa.RecordBatch] = []
         carried = {name: pa.nulls(count, schema.DOCUMENT.field(name).type) for name in CARRIED}
         for stage in self.stages:
             if not batch.num_rows:
@@ -159,6 +161,8 @@ class _Pass:
             for name in CARRIED:
                 if name in verdict.columns:
                     carried[name] = _scatter(verdict.columns[name], alive, count)
+            if verdict.signals is not None:
+                signals.append(_signals(verdict.signals, batch))
             batch = _merge(batch, verdict).filter(pa.array(verdict.keep))
             alive = alive[verdict.keep]
             self.beat(self.tally)
@@ -176,7 +180,12 @@ class _Pass:
             schema=RECORDS,
         )
         batch = batch.append_column(pa.field("text_sha256", pa.binary(32)), digest)
-        return records, _select(batch, self.document_schema), _select(batch, self.score_schema)
+        if signals:
+            found["signals"] = exchange.one_batch(pa.Table.from_batches(signals))
+        found["records"] = records
+        found["documents"] = _select(batch, self.document_schema)
+        found["scores"] = _select(batch, self.score_schema)
+        return found
 
     def _identity(self, ids: list[pa.Array]) -> Output:
         doc_id = pa.concat_arrays(ids) if ids else pa.array([], schema.DOC_ID)
@@ -234,7 +243,7 @@ class _Ends:
         """Note the rows that a verdict drops; `rows` are their places in the batch."""
         for index in np.flatnonzero(verdict.reason):
             code, place = int(verdict.reason[index]), int(rows[index])
-            name, kind = ("stage-failed", "error") if code == isolate.FAILED else reasons[code - 1]
+            name, kind = ("stage-failed", "error") if code == isolate.FAILED else reasons[code - 1][:2]
             self._stage[place], self._reason[place], self._verdict[place] = stage, name, kind
             if verdict.rule is not None:
                 self._rule[place] = verdict.rule[int(index)].as_py()
@@ -298,6 +307,14 @@ def _merge(batch: pa.RecordBatch, verdict: Verdict) -> pa.RecordBatch:
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
     columns.update(verdict.columns)
     return pa.RecordBatch.from_pydict(columns)
+
+
+def _signals(signals: pa.RecordBatch, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """What a stage found in the rows of a batch, with the records' own ids and row numbers."""
+    rows = signals.column("row")
+    columns = {name: signals.column(name) for name in signals.schema.names}
+    columns |= {"doc_id": batch.column("doc_id").take(rows), "row": batch.column("row").take(rows)}
+    return pa.RecordBatch.from_arrays([columns[name] for name in schema.SIGNAL.names], schema=schema.SIGNAL)
 
 
 def _select(batch: pa.RecordBatch, wanted: pa.Schema) -> pa.RecordBatch:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from lauter.pipeline import schema
+from lauter.pipeline import exchange, schema
 from lauter.pipeline.contract import MapStage, Verdict
 
 FAILED = 255
@@ -43,7 +44,8 @@ def apply(stage: MapStage, batch: pa.RecordBatch) -> Verdict:
 
 
 def _declared(stage: MapStage) -> pa.Schema:
-    names = {field.name: field for schema_ in (stage.documents, stage.scores) for field in schema_}
+    ledger: pa.Schema = getattr(stage, "ledger", pa.schema([]))
+    names = {field.name: field for schema_ in (stage.documents, stage.scores, ledger) for field in schema_}
     return pa.schema(list(names.values()))
 
 
@@ -76,6 +78,10 @@ def _joined(stage: MapStage, first: Verdict, second: Verdict) -> Verdict:
     def rule(verdict: Verdict) -> pa.StructArray:
         return verdict.rule if verdict.rule is not None else pa.nulls(len(verdict.reason), schema.RULE)
 
+    signals = [v.signals for v in (first, second) if v.signals is not None]
+    if second.signals is not None:
+        moved = pc.add(second.signals.column("row"), pa.scalar(len(first.reason), pa.uint32()))
+        signals[-1] = second.signals.set_column(0, second.signals.schema.field("row"), moved)
     return Verdict(
         np.concatenate([first.reason, second.reason]),
         {
@@ -83,4 +89,5 @@ def _joined(stage: MapStage, first: Verdict, second: Verdict) -> Verdict:
             for field in _declared(stage)
         },
         pa.concat_arrays([rule(first), rule(second)]),
+        exchange.one_batch(pa.Table.from_batches(signals)) if signals else None,
     )

@@ -10,7 +10,7 @@ from lauter.pipeline import exchange, schema
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.worker import listing
 
-CARRIED = ("origin_id", "language", "script")
+CARRIED = ("origin_id", "basis", "language", "script")
 """Stage columns that a ledger row keeps even where its record was dropped later."""
 
 TEXT = pa.dictionary(pa.int32(), pa.string())

@@ -65,6 +65,7 @@ def run(task: Task, storage: Storage) -> Result:
             pa.array(reason, TEXT),
             pa.array(duplicate_of, schema.DOC_ID),
             pa.array(rule, schema.RULE),
+            records.column("basis"),
             records.column("language").dictionary_encode().cast(TEXT),
             records.column("script").dictionary_encode().cast(TEXT),
             records.column("chars"),

@@ -14,13 +14,13 @@ from pydantic import Field, field_validator
 
 from lauter.pipeline import schema
 from lauter.pipeline.contract import FilePath, Reason, SnapshotPath, StageConfig, StageContext, Verdict
-from lauter.stages.optout.agents import load_file, load_preset
-from lauter.stages.optout.snapshot.answer import parse_time
-from lauter.stages.optout.index.compile import INDEX_FILE, compile_snapshots
-from lauter.stages.optout.index.origins import OUTCOMES, OriginIndex
-from lauter.stages.optout.index.match import OVER_LIMIT
 from lauter.pipeline.origin import Location, locate, origin_id, relatives
+from lauter.stages.optout.agents import load_file, load_preset
+from lauter.stages.optout.index.compile import INDEX_FILE, compile_snapshots
+from lauter.stages.optout.index.match import OVER_LIMIT
+from lauter.stages.optout.index.origins import OUTCOMES, OriginIndex
 from lauter.stages.optout.robots.rules import Reading
+from lauter.stages.optout.snapshot.answer import parse_time
 
 SIGNAL = "robots.txt"
 

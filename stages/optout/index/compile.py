@@ -14,12 +14,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from lauter.stages.optout.snapshot.answer import Fetched, Reference
-from lauter.stages.optout.index.origins import INDEX, LOST, OUTCOMES, find_rows, rules_array
 from lauter.pipeline.origin import locate, origin_id
-from lauter.stages.optout.snapshot.revisit import REFERENCE, resolve_revisits
+from lauter.stages.optout.index.origins import INDEX, LOST, OUTCOMES, find_rows, rules_array
 from lauter.stages.optout.robots.rules import Reading, RuleSet, parse, rule_sets
+from lauter.stages.optout.snapshot.answer import Fetched, Reference
 from lauter.stages.optout.snapshot.read import read_snapshot
+from lauter.stages.optout.snapshot.revisit import REFERENCE, resolve_revisits
 
 INDEX_FILE = "robots.arrow"
 ORIGINS_FILE = "origins.parquet"

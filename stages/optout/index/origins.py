@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lauter.stages.optout.index.match import NO_DENIAL, OVER_LIMIT, STEP_LIMIT, first_denials, rewrite_targets
 from lauter.pipeline.origin import origin_id, resolve_dots
+from lauter.stages.optout.index.match import NO_DENIAL, OVER_LIMIT, STEP_LIMIT, first_denials, rewrite_targets
 from lauter.stages.optout.robots.rules import Rule, RuleSet
 
 OUTCOMES = ("rules", "allow", "unreachable", "unparsable", "forbidden")

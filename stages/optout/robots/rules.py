@@ -10,7 +10,15 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from lauter.stages.optout.index.match import canonicalise
-from lauter.stages.optout.robots.spelling import INVISIBLE, SIZE_LIMIT, is_odd, listed_agents, plain_line, read_text, utf8
+from lauter.stages.optout.robots.spelling import (
+    INVISIBLE,
+    SIZE_LIMIT,
+    is_odd,
+    listed_agents,
+    plain_line,
+    read_text,
+    utf8,
+)
 
 TEXT_LIMIT = 500
 """Code points of a rule's text that are kept as evidence; the line number leads to the rest."""
@@ -99,6 +107,10 @@ class RuleSet(NamedTuple):
     rules: tuple[Rule, ...]
     first_match: bool = False
     """True for the older reading, which compares unescaped paths."""
+    signal: str = "robots.txt"
+    """The kind of statement, one of `policy.SIGNALS`."""
+    agents: tuple[str, ...] = ()
+    """All of the policy's agents that the set speaks to, in the policy's order; empty: `agent` alone."""
 
 
 def parse(body: bytes) -> Robots:

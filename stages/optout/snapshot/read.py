@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from lauter.stages.optout.snapshot.answer import Fetched, Reference, parse_time, read_http
 from lauter.pipeline.origin import locate
+from lauter.stages.optout.snapshot.answer import Fetched, Reference, parse_time, read_http
 from lauter.stages.optout.snapshot.rows import read_lines, read_parquet
 from lauter.stages.optout.snapshot.warc import Record, read_records
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lauter.stages.optout.snapshot.answer import Fetched, parse_time
 from lauter.pipeline.origin import locate
+from lauter.stages.optout.snapshot.answer import Fetched, parse_time
 from lauter.stages.optout.snapshot.salvage import Kind, read_parts
 
 _ORIGIN = ("robots_url", "origin", "url", "domain")

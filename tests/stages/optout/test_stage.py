@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from lauter.pipeline import schema
 from lauter.pipeline.contract import MapStage, PreparedStage, StageContext
-from lauter.stages.optout.agents import load_file, load_preset, presets
 from lauter.pipeline.origin import origin_id
+from lauter.stages.optout.agents import load_file, load_preset, presets
 from lauter.stages.optout.stage import OptOut, OptOutConfig
 from tests.stages.optout.conftest import Build, reasons
 

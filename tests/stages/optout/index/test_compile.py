@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from lauter.stages.optout.snapshot.answer import Fetched
 from lauter.stages.optout.index.compile import INDEX_FILE, ORIGINS_FILE, compile_answer, compile_snapshots
 from lauter.stages.optout.index.origins import INDEX, OUTCOMES, OriginIndex, find_rows, read_index
+from lauter.stages.optout.snapshot.answer import Fetched
 
 DENY = "User-agent: *\nDisallow: /\n"
 ALLOW = "User-agent: *\nAllow: /\n"

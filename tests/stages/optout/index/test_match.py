@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lauter.stages.optout.index.origins import RuleTable, rules_array
 from lauter.stages.optout.index.match import NO_DENIAL, OVER_LIMIT, canonicalise, match, rewrite_targets, unescape
+from lauter.stages.optout.index.origins import RuleTable, rules_array
 from lauter.stages.optout.robots.rules import Rule, RuleSet
 
 # Few letters, so that patterns do match; and everything that percent-encoding treats in its own way.

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from robotexclusionrulesparser import RobotExclusionRulesParser
 
-from lauter.stages.optout.robots.first_match import first_match_sets
 from lauter.stages.optout.index.origins import Denial, decide
+from lauter.stages.optout.robots.first_match import first_match_sets
 from lauter.stages.optout.robots.rules import agent_token, parse, rule_sets
-from lauter.stages.optout.snapshot.read import read_snapshot
 from lauter.stages.optout.robots.spelling import read_text
+from lauter.stages.optout.snapshot.read import read_snapshot
 
 
 def ask(text: str, agent: str, path: str) -> Denial | None:

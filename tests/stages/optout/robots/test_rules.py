@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lauter.stages.optout.index.origins import Denial, decide
 from lauter.pipeline.origin import target_of
+from lauter.stages.optout.index.origins import Denial, decide
 from lauter.stages.optout.robots.rules import TEXT_LIMIT, agent_token, parse, rule_sets
 from lauter.stages.optout.robots.spelling import SIZE_LIMIT
 

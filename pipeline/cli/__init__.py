@@ -1,0 +1,78 @@
+"""The command line. Exit codes: 0 fine, 1 failed, 2 bad manifest or usage, 3 the audit found a violation."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from lauter import __version__
+from lauter.pipeline.cli import audit, build, inspect
+from lauter.pipeline.cli.console import FAILED, INTERRUPTED, USAGE, VIOLATION
+
+__all__ = ["FAILED", "INTERRUPTED", "USAGE", "VIOLATION", "app", "main"]
+
+
+class _Commands(TyperGroup):
+    """The engine's own commands, and those that the catalogue names, imported when they are called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - click's context
+        """All names, in the order of the help."""
+        from lauter.stages.catalogue import CATALOGUE
+
+        return [*super().list_commands(ctx), *CATALOGUE.commands]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - click's context and command
+        """A command of the engine, or a stage's group of commands."""
+        from lauter.stages.catalogue import CATALOGUE
+
+        if cmd_name not in CATALOGUE.commands:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = CATALOGUE.commands[cmd_name].partition(":")
+        return typer.main.get_command(getattr(importlib.import_module(module), attribute))
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Build, prove and inspect compliant pretraining corpora.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (
+    build.build,
+    build.plan,
+    build.stages,
+    inspect.status,
+    inspect.report,
+    inspect.explain,
+    audit.audit,
+):
+    app.command()(command)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - typer hands an option's value over so
+    if value:
+        sys.stdout.write(f"lauter {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[  # noqa: FBT002 - an option's default
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Build, prove and inspect compliant pretraining corpora."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    # A manifest is usually named relative to where the user stands; so is a user's own stage.
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    app()

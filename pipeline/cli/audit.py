@@ -1,0 +1,48 @@
+"""`lauter audit`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from lauter.pipeline.cli.console import USAGE, VIOLATION, FolderArgument, JsonOption, fail, show
+from lauter.pipeline.storage import Storage, StorageError
+
+
+def audit(
+    folder: FolderArgument,
+    root: Annotated[
+        str | None, typer.Option(metavar="HEX", help="The SHA-256 that corpus.json must have, from who published it.")
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove from the files alone that nothing was lost and nothing was touched; exit 3 on a violation."""
+    from lauter.pipeline.audit import audit as run_audit
+    from lauter.stages.catalogue import CATALOGUE
+
+    try:
+        found = run_audit(Storage(folder), CATALOGUE, root)
+    except StorageError as error:
+        fail(str(error), USAGE)
+    if as_json:
+        show(found.to_json())
+    else:
+        console = Console(emoji=False)
+        for name, count in found.counts.items():
+            console.print(f"{name:<12}{count:>12,}", highlight=False)
+        console.print(f"{found.files:,} files digested, {found.recounted:,} inputs counted again", highlight=False)
+        console.print(f"root {found.root}", soft_wrap=True, highlight=False)
+        for note in found.notes:
+            console.print(f"note: {escape(note)}", soft_wrap=True, highlight=False)
+        for violation in found.violations:
+            console.print(f"[bold red]violation:[/] {escape(violation)}", soft_wrap=True, highlight=False)
+        if found.hint:
+            console.print(f"hint: {escape(found.hint)}", soft_wrap=True, highlight=False)
+        else:
+            console.print("[bold green]the audit holds[/]")
+    if found.violations:
+        raise typer.Exit(VIOLATION)

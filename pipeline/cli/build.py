@@ -1,0 +1,131 @@
+"""`lauter build`, `plan` and `stages`: from a manifest."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from lauter.pipeline.cli.console import FAILED, INTERRUPTED, USAGE, JsonOption, ManifestArgument, fail, root_of, show
+from lauter.pipeline.storage import StorageError
+from lauter.pipeline.yaml_lines import ManifestError
+
+
+class ExecutorName(StrEnum):
+    """Where tasks run."""
+
+    inline = "inline"
+    ray = "ray"
+
+
+def build(
+    manifest: ManifestArgument,
+    out: Annotated[str, typer.Option("--out", help="The run folder (local path or s3://).")],
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; default: the cores of the machine or cluster.")
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="Ray cluster to join; default: a local one.")] = None,
+    executor: Annotated[
+        ExecutorName | None,
+        typer.Option(help="inline: this process; ray: worker processes. Default: inline below 64 MB of input."),
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Build or resume a corpus; prints the funnel and the paths."""
+    from lauter.pipeline.build import BuildOptions, build_corpus, default_executor
+
+    if executor is ExecutorName.inline and (address is not None or (workers or 1) > 1):
+        fail("--executor inline runs in this one process; leave out --address and --workers, or take ray", USAGE)
+    console = Console(stderr=as_json, emoji=False)
+    started = time.monotonic()
+    where = root_of(out)
+    try:
+        checked = _manifest(manifest, where)
+        chosen = executor.value if executor else default_executor(checked, workers, address)
+        outcome = build_corpus(checked, BuildOptions(out, chosen, workers, address), console)
+    except (ManifestError, StorageError, ConnectionError) as error:
+        fail(str(error), USAGE if isinstance(error, ManifestError) else FAILED)
+    except OSError as error:
+        # A task's errors are in the report: this one is the run folder's own.
+        fail(f"the run folder {where} can't be used: {error}", FAILED)
+    except KeyboardInterrupt:
+        fail("stopped; the same command goes on from here: what is done is kept", INTERRUPTED)
+    for failure in outcome.report.failures:
+        Console(stderr=True, emoji=False).print(
+            f"[bold red]failed:[/] {failure.name}: {escape(failure.error.strip())}", soft_wrap=True
+        )
+    if outcome.report.failures:
+        fail(
+            f"{len(outcome.report.failures)} task(s) could not be done, {len(outcome.report.skipped)} wait for them; "
+            "mend the cause and run the same command again: what is done is kept",
+            FAILED,
+        )
+    if as_json:
+        show(outcome.corpus)
+        return
+    from lauter.pipeline.report.funnel import print_funnel
+
+    print_funnel(console, outcome.corpus)
+    for name, path in (
+        ("tokens", "tokens/index.json"),
+        ("ledger", "ledger/"),
+        ("report", "report/index.html"),
+    ):
+        console.print(f"{name:<8}{where}/{path}", soft_wrap=True, highlight=False)
+    seconds = time.monotonic() - started
+    if outcome.report.executed:
+        tasks = f"{outcome.report.executed} tasks run, {outcome.report.cached} were done before"
+        console.print(f"done in {seconds:.1f} s: {tasks}", highlight=False)
+    else:
+        console.print(
+            f"nothing to do: all {outcome.report.cached} tasks were done before ({seconds:.1f} s)", highlight=False
+        )
+
+
+def _manifest(path: str, out: str | None) -> Any:  # noqa: ANN401 - a Manifest; its import is left to the commands that need it
+    from lauter.pipeline.resolve import load
+    from lauter.stages.catalogue import CATALOGUE
+
+    return load(path, CATALOGUE, out)
+
+
+def plan(
+    manifest: ManifestArgument, out: Annotated[str | None, typer.Option("--out")] = None, *, as_json: JsonOption = False
+) -> None:
+    """Show what a build would run, and what of it is done; writes nothing."""
+    from lauter.pipeline.build import describe_plan, print_plan
+
+    where = None if out is None else root_of(out)
+    try:
+        data = describe_plan(_manifest(manifest, where), where)
+    except (ManifestError, StorageError, OSError) as error:
+        fail(str(error), USAGE if isinstance(error, ManifestError) else FAILED)
+    if as_json:
+        show(data)
+    else:
+        print_plan(Console(emoji=False), data)
+
+
+def stages(
+    name: Annotated[str | None, typer.Argument(help="A stage, reader or `tokenizer`; default: list them all.")] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a manifest may name, and every parameter with its default."""
+    from lauter.pipeline.manual import manual, print_manual
+    from lauter.stages.catalogue import CATALOGUE
+
+    entries = manual(CATALOGUE)
+    if name is not None:
+        entries = [entry for entry in entries if entry["name"] == name]
+        if not entries:
+            fail(f"no stage, reader or encoder is named {name!r}; `lauter stages` lists them", USAGE)
+    if as_json:
+        show(entries)
+    else:
+        print_manual(Console(emoji=False), entries, whole=name is not None)

@@ -1,0 +1,38 @@
+"""What all commands share: exit codes, arguments, and how a failure or JSON is shown."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from lauter.pipeline.storage import Storage, StorageError
+
+FAILED, USAGE, VIOLATION, INTERRUPTED = 1, 2, 3, 130
+
+ManifestArgument = Annotated[str, typer.Argument(metavar="MANIFEST", help="The YAML manifest.")]
+FolderArgument = Annotated[str, typer.Argument(metavar="DIR", help="The run folder (local path or s3://).")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Say what went wrong on standard error and leave with a code."""
+    Console(stderr=True, emoji=False).print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True, highlight=False)
+    raise typer.Exit(code)
+
+
+def show(data: object) -> None:
+    """Print JSON to standard output."""
+    sys.stdout.write(json.dumps(data, indent=1, ensure_ascii=False, default=str) + "\n")
+
+
+def root_of(out: str) -> str:
+    """The run folder as its storage names it; leaves with a usage error where it cannot be one."""
+    try:
+        return Storage(out).root
+    except StorageError as error:
+        fail(str(error), USAGE)

@@ -1,0 +1,81 @@
+"""`lauter status`, `report` and `explain`: from a run folder."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from lauter.pipeline.cli.console import FAILED, USAGE, FolderArgument, JsonOption, fail, show
+from lauter.pipeline.storage import Storage, StorageError
+
+
+def status(folder: FolderArgument, *, as_json: JsonOption = False) -> None:
+    """Show how far a run is."""
+    from lauter.pipeline.status import SILENT_S
+    from lauter.pipeline.status import status as read_status
+
+    try:
+        data = read_status(Storage(folder))
+    except StorageError as error:
+        fail(str(error), USAGE)
+    if as_json:
+        show(data)
+        return
+    console = Console(emoji=False)
+    at_work = ", a build is at work" if data["building"] else ""
+    console.print(f"{'finished' if data['finished'] else 'not finished'}{at_work}", style="bold")
+    for step, counts in data["steps"].items():
+        console.print(f"  {step:<10} {counts['done']:>6} of {counts['planned']}", highlight=False)
+    console.print(f"{data['records']:,} records read, {data['documents']:,} documents", highlight=False)
+    for running in data["running"]:
+        age = f", last heard of {running['age_s']:,} s ago" if running["age_s"] > SILENT_S else ""
+        console.print(f"  running {running['task']}: {running['records']:,} records{age}", highlight=False)
+    for stopped in data["stopped"]:
+        console.print(f"  cut off {stopped['task']}: last heard of {stopped['age_s']:,} s ago", highlight=False)
+
+
+def report(folder: FolderArgument, *, as_json: JsonOption = False) -> None:
+    """Write OUT/report again from the ledger's numbers and print the funnel."""
+    from lauter.pipeline.corpus import CORPUS
+    from lauter.pipeline.report.funnel import print_funnel
+    from lauter.pipeline.report.page import report_data, write_report
+
+    storage = Storage(folder)
+    if storage.size(CORPUS) is None:
+        fail(f"{storage.root} holds no finished corpus; run `lauter build` to its end", USAGE)
+    corpus = storage.read_json(CORPUS)
+    write_report(storage, corpus)
+    if as_json:
+        show(report_data(corpus))
+        return
+    print_funnel(Console(emoji=False), corpus)
+    Console(emoji=False).print(f"{storage.root}/report/index.html", soft_wrap=True, highlight=False)
+
+
+def explain(
+    folder: FolderArgument,
+    wanted: Annotated[str, typer.Argument(metavar="URL_OR_DOC_ID", help="A URL, or a doc_id in hex.")],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Show every decision on one page, with its evidence."""
+    from lauter.pipeline.explain import explain as find
+    from lauter.pipeline.explain import lines
+
+    try:
+        rows = find(Storage(folder), wanted)
+    except StorageError as error:
+        fail(str(error), USAGE)
+    if as_json:
+        show(rows)
+    if not rows:
+        fail(f"{wanted} is not in the ledger: no input record had this URL or doc_id", FAILED)
+    if not as_json:
+        console = Console(emoji=False)
+        for row in rows:
+            console.print(f"[bold]{escape(row['verdict'])}[/]  {escape(str(row['url']))}", soft_wrap=True)
+            for name, value in lines(row):
+                console.print(f"  {escape(name):<13} {escape(value)}", soft_wrap=True, highlight=False)

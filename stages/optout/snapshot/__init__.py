@@ -1,0 +1,1 @@
+"""Snapshots: archived answers of many origins, read so that damage never passes for permission."""
