@@ -67,7 +67,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = tuple(str(data / "robots" / "corpus" / name) for name in FILES)
         stage = OptOut(OptOutConfig(snapshot=paths), StageContext(artefacts=folder))
-        agents = stage.agents.agents
+        agents = stage.agents.names
         ours_compile = cpu_seconds(lambda: stage.prepare(folder), seconds)
         stage.open()
         batch = pa.record_batch({"url": pa.array(urls)})

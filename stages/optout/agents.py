@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
+from datetime import date
 from importlib import resources
 from pathlib import Path
+from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+
+class Agent(BaseModel):
+    """One crawler, or one product token that speaks of use and not of crawling."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: str = Field(min_length=1)
+    """The product token as its operator declares it."""
+    operator: str | None = None
+    """Who runs it; None where nobody says so."""
+    purpose: str = ""
+    """What the operator does with what it names."""
+    since: Annotated[str | None, Field(pattern=r"^\d{4}(-\d{2}){0,2}$")] = None
+    """When it was announced, `2023-08`; None where that is not on record."""
+    source: str = ""
+    """Where this is said: the operator's page, or a public list."""
+
+
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
 
 
 class AgentList(BaseModel):
     """A named list of agents; a page is opted out if any of them is disallowed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: str
+    version: date | None = None
+    """When the list was last changed."""
     description: str = ""
-    agents: tuple[str, ...] = Field(min_length=1)
-    """Product tokens as their operators declare them, most telling first: evidence names the first that is met."""
+    agents: Annotated[tuple[Annotated[Agent, BeforeValidator(_named)], ...], Field(min_length=1)]
+    """Most telling first: evidence names the first that is met. A plain string is an agent with a name alone."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The product tokens."""
+        return tuple(agent.name for agent in self.agents)
 
 
 def presets() -> tuple[str, ...]:

@@ -120,7 +120,7 @@ class OptOut:
     def prepare(self, out: str) -> Mapping[str, int]:
         """Compile the snapshots into `out/robots.arrow` and `out/origins.parquet` (see `compile_snapshots`)."""
         as_of = parse_time(self.config.as_of, end_of_day=True)
-        return compile_snapshots(self.config.snapshot, out, self.agents.agents, self.config.reading, as_of)
+        return compile_snapshots(self.config.snapshot, out, self.agents.names, self.config.reading, as_of)
 
     def open(self) -> None:
         """Map the compiled index. Raises ValueError if `prepare` made none."""

@@ -173,7 +173,7 @@ def test_agent_lists(tmp_path: Path) -> None:
     assert {"apertus-2025-01", "ai-training-2026-11"} <= set(presets())
     for name in presets():
         assert load_preset(name).name == name
-    apertus = load_preset("apertus-2025-01").agents
+    apertus = load_preset("apertus-2025-01").names
     assert {"GPTBot", "CCBot", "CCBot/2.0", "CCBot/1.0", "FacebookBot", "*"} <= set(apertus)
     assert len(apertus) == 15
     with pytest.raises(ValueError, match="apertus-2025-01"):

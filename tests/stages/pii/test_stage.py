@@ -78,7 +78,7 @@ def test_a_null_text_stays_null_and_is_an_error(pii: Pii) -> None:
     verdict = pii.apply(short)
     assert verdict.columns["text"].to_pylist() == [None, "<email-pii>", None, ""]
     reasons = [Pii.reasons[r - 1] if r else None for r in verdict.reason]
-    assert reasons == [("no-text", "error"), None, ("no-text", "error"), None]
+    assert [r and r[:2] for r in reasons] == [("no-text", "error"), None, ("no-text", "error"), None]
 
 
 def test_the_title_is_cleaned_and_counted_and_has_no_span(pii: Pii, stage: Callable[[PiiConfig], Pii]) -> None:

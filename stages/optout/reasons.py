@@ -1,0 +1,25 @@
+"""Why a page is dropped: one reason for every kind of signal, and one for every way of knowing nothing."""
+
+from __future__ import annotations
+
+from lauter.pipeline.contract import Reason
+from lauter.stages.optout.policy import SIGNALS
+
+NAMES = {"robots.txt": "robots-disallow", "tdmrep": "tdm-reservation", "ai.txt": "ai-txt", "words": "reserved-in-words"}
+"""Reasons of signals that are not called as the signal is."""
+
+UNKNOWN = ("unreachable", "unparsable", "missing", "lost", "forbidden")
+"""Outcomes of an origin that say nothing of its owner's will; each is a reason `robots-…`."""
+
+REASONS = (
+    *(Reason(NAMES.get(kind, kind), mirrored=True) for kind in SIGNALS),
+    Reason("host-denied", mirrored=True),
+    *(Reason(f"robots-{outcome}") for outcome in UNKNOWN),
+    Reason("no-origin", "error"),
+)
+
+CODES = {reason.name: code for code, reason in enumerate(REASONS, 1)}
+"""Reason -> its code in a verdict."""
+
+OF_SIGNAL = {kind: CODES[NAMES.get(kind, kind)] for kind in SIGNALS}
+"""Kind of signal -> the code of its reason."""
