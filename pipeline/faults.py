@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from types import NoneType, UnionType
-from typing import Union, get_args, get_origin
+from typing import Annotated, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -52,14 +52,16 @@ def keys_at(model: type[BaseModel], location: Location) -> list[str]:
             inner = [argument for argument in get_args(current) if argument is not Ellipsis]
             current = inner[-1] if inner else None
     current = _without_none(current)
-    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+    if not (isinstance(current, type) and issubclass(current, BaseModel)):
+        return []
+    return [info.alias or name for name, info in current.model_fields.items()]
 
 
 def _without_none(annotation: object) -> object:
     if get_origin(annotation) in (Union, UnionType):
         some = [argument for argument in get_args(annotation) if argument is not NoneType]
-        return some[0] if len(some) == 1 else annotation
-    return annotation
+        annotation = some[0] if len(some) == 1 else annotation
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
 def nearest(name: str, names: list[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from lauter.pipeline.contract import Reader, StageContext
+from lauter.pipeline.declared import AboutSection, ProviderSection
 from lauter.pipeline.storage import FileStat
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
@@ -47,6 +48,8 @@ class SourceSection(_Section):
     """Whether the build goes on, and says so, where no file is found."""
     options: Mapped = {}
     """The reader's own parameters."""
+    about: AboutSection | None = None
+    """What it is, where it is from and under which terms; for the reports."""
 
 
 class ShardingSection(_Section):
@@ -70,6 +73,8 @@ class ManifestSection(_Section):
     stages: Annotated[tuple[Any, ...], Field(strict=False), BeforeValidator(_some)]
     tokenizer: Mapped = {}
     sharding: Annotated[ShardingSection, BeforeValidator(_defaults)] = ShardingSection()
+    provider: ProviderSection | None = None
+    """Who answers for the models; for the public summary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,8 @@ class Source:
     config: Mapping[str, Any]
     files: tuple[FileStat, ...]
     optional: bool
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What was declared of it (`AboutSection`), as plain data; in no task's key."""
 
     def make(self) -> Reader:
         """Construct the reader."""
@@ -134,6 +141,8 @@ class Manifest:
     barrier: StageSpec | None
     encoder: StageSpec
     sharding: ShardingSection
+    provider: Mapping[str, Any] = field(default_factory=dict)
+    """What the provider declared (`ProviderSection`), as plain data; in no task's key."""
 
 
 def load_target(target: str, python_path: str) -> type[Any]:

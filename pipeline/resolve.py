@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from lauter.pipeline import schema
 from lauter.pipeline.conformance import is_barrier, shortcomings
 from lauter.pipeline.contract import InputFile, StageConfig
+from lauter.pipeline.declared import plain
 from lauter.pipeline.faults import faults, nearest
 from lauter.pipeline.manifest import (
     Catalogue,
@@ -96,6 +97,7 @@ class Resolver:
             barrier=barriers[0] if barriers else None,
             encoder=encoder,
             sharding=section.sharding,
+            provider=plain(section.provider),
         )
 
     def validate(self, model: type[Model], data: object, location: Location) -> Model | None:
@@ -130,6 +132,7 @@ class Resolver:
             config=config.model_dump(mode="json", exclude_unset=True),
             files=self.files(section, (*location, "paths")),
             optional=section.optional,
+            about=plain(section.about),
         )
         reader = source.make()
         for file in [file for file in source.files if file.size][:CHECKED_FILES]:
