@@ -22,5 +22,5 @@ CATALOGUE = Catalogue(
     },
     barriers={"dedup": "lauter.stages.dedup.stage:Dedup"},
     encoder="lauter.stages.tokens.encoder:HuggingFaceEncoder",
-    commands={},
+    commands={"optout": "lauter.stages.optout.cli:app"},
 )

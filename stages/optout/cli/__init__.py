@@ -1,0 +1,15 @@
+"""`lauter optout …`: the commands of the opt-out room, one file each."""
+
+from __future__ import annotations
+
+import typer
+
+from lauter.stages.optout.cli.compile import compile_index
+
+app = typer.Typer(no_args_is_help=True, help="Compile, fetch and ask robots.txt and the other signals of owners.")
+app.command("compile")(compile_index)
+
+
+@app.callback()
+def optout() -> None:
+    """Compile, fetch and ask robots.txt and the other signals of owners."""
