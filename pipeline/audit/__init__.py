@@ -9,8 +9,11 @@ no other row may. What one file has lost never hides what another says: each che
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 from lauter.pipeline.audit.conservation import check_conservation, recount
+from lauter.pipeline.audit.decisions import check_decisions
 from lauter.pipeline.audit.documents import check_documents
 from lauter.pipeline.audit.files import check_files, part_files
 from lauter.pipeline.audit.findings import AuditReport
@@ -23,10 +26,12 @@ from lauter.pipeline.storage import Storage, StorageError
 __all__ = ["AuditReport", "audit"]
 
 
-def audit(storage: Storage, catalogue: Catalogue, root: str | None = None) -> AuditReport:
+def audit(
+    storage: Storage, catalogue: Catalogue, root: str | None = None, options: Mapping[str, Any] | None = None
+) -> AuditReport:
     """Audit a run folder; `root` is the SHA-256 (hex) that corpus.json must have.
 
-    Raises `StorageError` where the folder holds no finished corpus.
+    `options` take the place of parameters of the stages whose decisions are derived again (`check_decisions`). Raises `StorageError` where the folder holds no finished corpus, or an option cannot be used.
     """
     if storage.size(CORPUS) is None:
         raise StorageError(f"{storage.root} holds no finished corpus; run `lauter build` to its end")
@@ -46,4 +51,5 @@ def audit(storage: Storage, catalogue: Catalogue, root: str | None = None) -> Au
     check_documents(storage, parts, report)
     check_token_index(storage, index, intact, report)
     check_shards(storage, index, parts, intact, report)
+    check_decisions(storage, catalogue, parts, intact, options or {}, report)
     return report

@@ -24,6 +24,8 @@ class AuditReport:
     """Records that went in and ledger rows by verdict, over the parts whose ledger is intact."""
     files: int = 0
     recounted: int = 0
+    derived: dict[str, int] = field(default_factory=dict)
+    """Stage -> kept records whose decision was derived again by its verifier."""
 
     @property
     def hint(self) -> str | None:
@@ -38,6 +40,7 @@ class AuditReport:
             **self.counts,
             "files_digested": self.files,
             "inputs_recounted": self.recounted,
+            "decisions_derived": self.derived,
             "violations": self.violations,
             "notes": self.notes,
             "hint": self.hint,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +18,15 @@ def audit(
     root: Annotated[
         str | None, typer.Option(metavar="HEX", help="The SHA-256 that corpus.json must have, from who published it.")
     ] = None,
+    robots: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SNAPSHOT", help="Derive every keep again from this snapshot, for example a newer one; repeatable."
+        ),
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="Derive every keep again under this policy instead of the manifest's.")
+    ] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -24,8 +34,9 @@ def audit(
     from lauter.pipeline.audit import audit as run_audit
     from lauter.stages.catalogue import CATALOGUE
 
+    options = {"snapshot": [str(Path(path).absolute()) for path in robots] if robots else None, "policy": policy}
     try:
-        found = run_audit(Storage(folder), CATALOGUE, root)
+        found = run_audit(Storage(folder), CATALOGUE, root, options)
     except StorageError as error:
         fail(str(error), USAGE)
     if as_json:
@@ -35,6 +46,8 @@ def audit(
         for name, count in found.counts.items():
             console.print(f"{name:<12}{count:>12,}", highlight=False)
         console.print(f"{found.files:,} files digested, {found.recounted:,} inputs counted again", highlight=False)
+        for name, count in found.derived.items():
+            console.print(f"{count:,} kept records derived again ({name})", highlight=False)
         console.print(f"root {found.root}", soft_wrap=True, highlight=False)
         for note in found.notes:
             console.print(f"note: {escape(note)}", soft_wrap=True, highlight=False)
