@@ -9,6 +9,8 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from lauter.stages.optout.policy import Policy
+from lauter.stages.optout.robots.spelling import SIZE_LIMIT
+from lauter.stages.optout.signals.words import patterns
 from lauter.stages.optout.verify.robots import Line, RobotsFile, matches, normal_form, product_token
 
 _USAGE_KEYS = {"train-ai": "content-usage", "ai": "content-usage-draft", "genai": "content-usage-draft"}
@@ -118,6 +120,28 @@ def of_rsl(body: bytes, target: str) -> Reserved | None:
                 if _name(rule) == "prohibits" and rule.get("type", "usage") == "usage" and words & _TRAINING:
                     return Reserved("rsl", f"prohibits {' '.join(sorted(words))}")
             return None
+    return None
+
+
+def of_ai_txt(file: RobotsFile) -> Reserved | None:
+    """The reservation of an ai.txt: everything is refused to an agent of the policy, and nothing allowed."""
+    for names, lines in file.groups:
+        if "*" in names or set(names) & set(file.asked):
+            rules = [line for line in lines if line.field in ("allow", "disallow")]
+            if rules and all(line.field == "disallow" for line in rules):
+                for line in rules:
+                    if line.value in ("/", "*", "/*"):
+                        return Reserved("ai.txt", line.text, line.number)
+    return None
+
+
+def of_comments(body: bytes) -> Reserved | None:
+    """The first comment line of a robots.txt that names the law by which text and data mining is reserved."""
+    references = patterns().references
+    for number, raw in enumerate(re.split(r"\r\n|\r|\n", body[:SIZE_LIMIT].decode("utf-8", "ignore")), 1):
+        _, mark, said = raw.partition("#")
+        if mark and references.search(" ".join(said.lower().split())):
+            return Reserved("words", raw.strip()[:500], number)
     return None
 
 

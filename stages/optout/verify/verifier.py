@@ -15,8 +15,11 @@ from lauter.pipeline.origin import Location, locate, relatives
 from lauter.stages.optout.config import OptOutConfig, effective_agents, effective_hosts, effective_policy
 from lauter.stages.optout.snapshot.answer import parse_time
 from lauter.stages.optout.verify.reservations import (
+    Reserved,
     Scoped,
     longest,
+    of_ai_txt,
+    of_comments,
     of_page,
     of_robots,
     of_rsl,
@@ -39,6 +42,8 @@ class _Origin:
     robots: RobotsFile | None
     scoped: Sequence[Scoped]
     answer: Answer | None
+    anywhere: Reserved | None
+    """A reservation of the whole origin: in words, by ai.txt, by licence terms that nobody has read."""
     tdmrep: Answer | None
     licences: Sequence[Answer]
 
@@ -53,6 +58,8 @@ class Verifier:
         self.hosts = effective_hosts(config)
         self.store = AnswerStore(config.snapshot, parse_time(config.as_of, end_of_day=True))
         self.notes: list[str] = []
+        if self.policy.reading == "strict":
+            self.notes.append("the older first-match reading of robots.txt is not derived again, RFC 9309 is")
         self._origin = lru_cache(_ORIGINS_HELD)(self._read_origin)
 
     def check(self, ledger: pa.RecordBatch, signals: pa.RecordBatch) -> Iterator[str]:
@@ -119,6 +126,8 @@ class Verifier:
         if reserved is not None:
             where = f"{file} line {reserved.line} `{reserved.text}` ({reserved.signal})"
             return where + _evidence(origin.answer)
+        if origin.anywhere is not None:
+            return f"{place.origin} says `{origin.anywhere.text}` ({origin.anywhere.signal}){_evidence(origin.answer)}"
         if origin.tdmrep is not None and origin.tdmrep.body and not permits_tdm(page):
             reserved = of_tdmrep(origin.tdmrep.body, place.target)
             if reserved is not None:
@@ -132,17 +141,35 @@ class Verifier:
     def _read_origin(self, name: str, before: int | None) -> _Origin:
         answer = self.store.newest("robots.txt", name, before)
         tdmrep = self.store.newest("tdmrep.json", name, before) if self.policy.drops("tdmrep") else None
+        anywhere = self._ai_txt(name, before)
         outcome = _outcome(answer)
         if outcome != "rules" or answer is None or not answer.body:
-            return _Origin(outcome, None, (), answer, tdmrep, ())
+            return _Origin(outcome, None, (), answer, anywhere, tdmrep, ())
         robots = RobotsFile(answer.body, self.agents, self.policy.star)
-        licences = []
-        if self.policy.drops("rsl"):
-            for _, lines in robots.groups:
-                places = [locate(line.value) for line in lines if line.field == "license"]
-                terms = [self.store.newest("rsl", place.origin + place.target) for place in places if place]
-                licences += [one for one in terms if one is not None]
-        return _Origin(outcome, robots, of_robots(robots, self.policy), answer, tdmrep, licences)
+        licences, unread = self._licences(robots)
+        if anywhere is None and self.policy.drops("words"):
+            anywhere = of_comments(answer.body)
+        anywhere = anywhere or unread
+        return _Origin(outcome, robots, of_robots(robots, self.policy), answer, anywhere, tdmrep, licences)
+
+    def _ai_txt(self, name: str, before: int | None) -> Reserved | None:
+        answer = self.store.newest("ai.txt", name, before) if self.policy.drops("ai.txt") else None
+        if answer is None or not answer.body or _outcome(answer) != "rules":
+            return None
+        return of_ai_txt(RobotsFile(answer.body, self.agents, self.policy.star))
+
+    def _licences(self, robots: RobotsFile) -> tuple[list[Answer], Reserved | None]:
+        """The RSL documents that a robots.txt points to, and the first pointer to one that is not in the snapshot."""
+        found: list[Answer] = []
+        unread = None
+        for line in (line for _, lines in robots.groups for line in lines if line.field == "license"):
+            place = locate(line.value)
+            terms = self.store.newest("rsl", place.origin + place.target) if place else None
+            if terms is not None and self.policy.drops("rsl"):
+                found.append(terms)
+            elif terms is None and unread is None and self.policy.drops("rsl-unread"):
+                unread = Reserved("rsl-unread", line.text, line.number)
+        return found, unread
 
     def close(self) -> None:
         """Remove the temporary copy of the snapshots."""
