@@ -5,9 +5,11 @@ from __future__ import annotations
 import typer
 
 from lauter.stages.optout.cli.compile import compile_index
+from lauter.stages.optout.cli.fetch import fetch
 
 app = typer.Typer(no_args_is_help=True, help="Compile, fetch and ask robots.txt and the other signals of owners.")
 app.command("compile")(compile_index)
+app.command()(fetch)
 
 
 @app.callback()
