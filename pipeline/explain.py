@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,33 +15,38 @@ import pyarrow.parquet as pq
 from lauter.pipeline import parquet, schema
 from lauter.pipeline.audit.index import CorpusIndex, IndexBroken, read_index
 from lauter.pipeline.corpus import CORPUS
+from lauter.pipeline.manifest import Catalogue
+from lauter.pipeline.origin import locate
 from lauter.pipeline.storage import Storage, StorageError
+from lauter.pipeline.story import story
 
 NOT_SCORES = ("doc_id", "row")
 SAME_RECORD = "same-record"
 
 
-def explain(storage: Storage, wanted: str) -> list[dict[str, Any]]:
+def explain(storage: Storage, wanted: str, catalogue: Catalogue) -> list[dict[str, Any]]:
     """The ledger rows of a URL, or of a doc_id in hex, each with its evidence.
 
     Besides the ledger's columns a row has, where there is such a thing: `scores`; `decision`, the soft decision (stage,
     reason and rule, null where nothing was objected) with its cluster and cluster size; `original`, the record that a
-    duplicate is a copy of; `evidence`, the rows about its origin in what the stages prepared. Raises `StorageError`
-    where there is no finished corpus or a file of it cannot be read.
+    duplicate is a copy of; `evidence`, the rows about its origin in what the stages prepared; `signals`, what the page
+    itself says of its use; `story`, all of it in plain sentences. A URL is found as it was crawled, else by its origin
+    in normal form. Raises `StorageError` where there is no finished corpus or a file of it cannot be read.
     """
     if storage.size(CORPUS) is None:
         raise StorageError(f"{storage.root} holds no finished corpus; run `lauter build` to its end")
     try:
-        corpus = read_index(storage.read(CORPUS))
-        found = [
-            {**row, **_of_document(storage, part, number)}
-            for part, number, row in _ledger_rows(storage, corpus, wanted)
-        ]
+        data = storage.read(CORPUS)
+        corpus = read_index(data)
+        matches = list(_ledger_rows(storage, corpus, wanted)) or list(_rows_of_place(storage, corpus, wanted))
+        found = [{**row, **_of_document(storage, part, number)} for part, number, row in matches]
         _add_originals(storage, corpus, found)
         _add_evidence(storage, corpus, found)
     except (IndexBroken, pa.ArrowException, OSError, KeyError) as error:
         raise StorageError(f"{storage.root} cannot be read, `lauter audit` says more: {error}") from error
-    return [{name: _readable(name, value) for name, value in row.items()} for row in found]
+    readable = [{name: _readable(name, value) for name, value in row.items()} for row in found]
+    order = json.loads(data)["order"]
+    return [{**row, "story": [list(part) for part in story(row, order, catalogue)]} for row in readable]
 
 
 def lines(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -50,7 +56,7 @@ def lines(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield from ((path, _flat(item)) for path, items in value.items() for item in items)
         elif name == "decision" and value["reason"] is None:
             yield name, ", ".join(filter(None, ["nothing against it", _flat(value)]))
-        elif value is not None and name not in ("verdict", "url"):
+        elif value is not None and name not in ("verdict", "url", "story"):
             yield name, _flat(value)
 
 
@@ -77,6 +83,23 @@ def _ledger_rows(storage: Storage, corpus: CorpusIndex, wanted: str) -> Iterator
             first += batch.num_rows
 
 
+def _rows_of_place(storage: Storage, corpus: CorpusIndex, wanted: str) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """The same for a URL that is spelled in another way: what is left is compared in normal form."""
+    place = locate(wanted)
+    if place is None:
+        return
+    # Names in the ledger may be spelled in any way; a label of them is in every spelling but the escaped ones.
+    label = place.origin.partition("://")[2].partition(":")[0]
+    for entry in corpus.inputs:
+        first = 0
+        for batch in parquet.batches(storage, f"ledger/{entry.part}.parquet"):
+            near = pc.match_substring(batch.column("url"), label, ignore_case=True)
+            for number in np.flatnonzero(pc.fill_null(near, fill_value=False).to_numpy(zero_copy_only=False)).tolist():
+                if locate(batch.column("url")[number].as_py()) == place:
+                    yield entry.part, first + number, batch.slice(number, 1).to_pylist()[0]
+            first += batch.num_rows
+
+
 def _doc_id(wanted: str) -> bytes | None:
     try:
         value = bytes.fromhex(wanted)
@@ -93,6 +116,12 @@ def _of_document(storage: Storage, part: str, number: int) -> dict[str, Any]:
     for decision in _at(storage, f"decisions/{part}.parquet", number):
         names = ("stage", "reason", "rule", "cluster", "cluster_size")
         found["decision"] = {name: decision[name] for name in names}
+    path = f"signals/{part}.parquet"
+    if storage.size(path) is not None:
+        names = ("place", "name", "value", "position")
+        said = [{name: item[name] for name in names} for item in _at(storage, path, number)]
+        if said:
+            found["signals"] = said
     return found
 
 

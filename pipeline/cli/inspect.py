@@ -64,9 +64,10 @@ def explain(
     """Show every decision on one page, with its evidence."""
     from lauter.pipeline.explain import explain as find
     from lauter.pipeline.explain import lines
+    from lauter.stages.catalogue import CATALOGUE
 
     try:
-        rows = find(Storage(folder), wanted)
+        rows = find(Storage(folder), wanted, CATALOGUE)
     except StorageError as error:
         fail(str(error), USAGE)
     if as_json:
@@ -77,5 +78,8 @@ def explain(
         console = Console(emoji=False)
         for row in rows:
             console.print(f"[bold]{escape(row['verdict'])}[/]  {escape(str(row['url']))}", soft_wrap=True)
+            for stage, sentence in row["story"]:
+                console.print(f"  [bold]{escape(stage):<13}[/] {escape(sentence)}", soft_wrap=True, highlight=False)
+            console.print("  [dim]as recorded:[/]")
             for name, value in lines(row):
                 console.print(f"  {escape(name):<13} {escape(value)}", soft_wrap=True, highlight=False)

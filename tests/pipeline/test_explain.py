@@ -28,7 +28,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _one(corpus: Path, name: str) -> dict[str, Any]:
-    rows = explain(Storage(str(corpus)), f"https://{name}.example/")
+    rows = explain(Storage(str(corpus)), f"https://{name}.example/", CATALOGUE)
     assert len(rows) == 1
     return rows[0]
 
@@ -67,7 +67,7 @@ def test_a_copy_names_its_original(corpus: Path) -> None:
 
 
 def test_a_repeated_record_names_the_first_and_has_its_own_scores(corpus: Path) -> None:
-    rows = explain(Storage(str(corpus)), identity.native_id("source-a", "one").hex())
+    rows = explain(Storage(str(corpus)), identity.native_id("source-a", "one").hex(), CATALOGUE)
     assert [(row["verdict"], row["reason"]) for row in rows] == [("kept", None), ("duplicate", "same-record")]
     first, again = rows
     assert again["offset"] > first["offset"] == 0
@@ -100,7 +100,7 @@ def test_a_hard_drop_and_a_broken_record_have_no_scores(corpus: Path) -> None:
     assert (row["verdict"], row["reason"], row["rule"]["text"]) == ("dropped", "forbidden", "forbidden")
     assert "scores" not in row and "decision" not in row
     assert _one(corpus, "broken")["verdict"] == "error"
-    assert explain(Storage(str(corpus)), "https://nobody.example/") == []
+    assert explain(Storage(str(corpus)), "https://nobody.example/", CATALOGUE) == []
 
 
 def test_the_command_shows_all_of_it(corpus: Path) -> None:
@@ -112,11 +112,32 @@ def test_the_command_shows_all_of_it(corpus: Path) -> None:
 
 def test_a_broken_run_folder_is_said_so(corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no finished corpus"):
-        explain(Storage(str(tmp_path)), "https://one.example/")
+        explain(Storage(str(tmp_path)), "https://one.example/", CATALOGUE)
     shutil.copytree(corpus, tmp_path / "out")
     (tmp_path / "out/decisions/source-a/a.txt.parquet").unlink()
     with pytest.raises(StorageError, match=r"decisions/source-a/a\.txt\.parquet"):
-        explain(Storage(str(tmp_path / "out")), "https://one.example/")
+        explain(Storage(str(tmp_path / "out")), "https://one.example/", CATALOGUE)
     (tmp_path / "out/corpus.json").write_text("{")
     with pytest.raises(StorageError, match="lauter audit"):
-        explain(Storage(str(tmp_path / "out")), "https://one.example/")
+        explain(Storage(str(tmp_path / "out")), "https://one.example/", CATALOGUE)
+
+
+def test_a_url_is_found_however_it_is_spelled(corpus: Path) -> None:
+    (row,) = explain(Storage(str(corpus)), "HTTPS://me@Alone.Example.:443/#top", CATALOGUE)
+    assert row["url"] == "https://alone.example/"
+    assert explain(Storage(str(corpus)), "https://alone.example/other", CATALOGUE) == []
+
+
+def test_the_story_goes_from_reading_to_the_end(corpus: Path) -> None:
+    def told(name: str) -> dict[str, str]:
+        return dict(_one(corpus, name)["story"])
+
+    kept = told("alone")
+    assert list(kept) == ["read", "origins", "words", "length", "same-text", "end"]
+    assert "a.txt" not in kept["read"] and "b.txt" in kept["read"]
+    assert kept["end"].startswith("kept: row ")
+    assert list(told("blocked")) == ["read", "origins", "end"]
+    assert "blocked" in told("blocked")["origins"]
+    assert told("short")["length"].startswith("objects: too-few-words")
+    assert told("copy")["end"] == "left out as a copy of https://one.example/"
+    assert list(told("broken")) == ["read", "end"]

@@ -1,0 +1,74 @@
+"""What happened to a record, told in plain sentences, stage by stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from lauter.pipeline.manifest import Catalogue, load_target
+
+
+def story(row: Mapping[str, Any], order: Sequence[str], catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    """(stage, sentence) from reading to the shard, of a row of `explain`.
+
+    `order`: the stages of the corpus, `read` first. A stage may tell its own part: a classmethod `tell(row) -> str`, in
+    words that stand after its name; the others are told from the reason and from the scores that they wrote.
+    """
+    yield "read", _read(row)
+    if row["stage"] == "read" and row["verdict"] != "kept":
+        yield "end", _end(row)
+        return
+    soft = row.get("decision") or {}
+    for name in order[1:]:
+        cls = _class(name, catalogue)
+        ended = row["stage"] == name and row["verdict"] in ("dropped", "error") and soft.get("stage") != name
+        told = cls.tell(row) if hasattr(cls, "tell") else None
+        if ended:
+            yield name, told or f"ends here: {_reason(row['reason'], row['rule'])}"
+            yield "end", _end(row)
+            return
+        if soft.get("stage") == name:
+            yield name, f"objects: {_reason(soft['reason'], soft['rule'])}{_scores(row, cls)}"
+        elif row["stage"] == name and row["verdict"] == "duplicate":
+            yield name, f"finds a copy: {row['reason']}, one of {soft.get('cluster_size')} in its cluster"
+        elif told is not None:
+            yield name, told
+        elif name in catalogue.barriers:
+            size = soft.get("cluster_size")
+            yield name, f"first of a cluster of {size}" if size else "no copy of it was found"
+        else:
+            yield name, f"nothing against it{_scores(row, cls)}"
+    yield "end", _end(row)
+
+
+def _class(name: str, catalogue: Catalogue) -> Any:  # noqa: ANN401 - a stage of any kind, None for a user's own
+    target = catalogue.stages.get(name) or catalogue.barriers.get(name)
+    return load_target(target, "") if target else None
+
+
+def _read(row: Mapping[str, Any]) -> str:
+    when = f", fetched {row['fetched_at']}" if row["fetched_at"] else ""
+    return f"from {row['file']} of source {row['source']}, {row['length']:,} bytes at {row['offset']:,}{when}"
+
+
+def _reason(reason: str | None, rule: Mapping[str, Any] | None) -> str:
+    words = str(reason)
+    if rule is not None and rule["text"]:
+        words += f" ({rule['text']})"
+    return words
+
+
+def _scores(row: Mapping[str, Any], cls: Any) -> str:  # noqa: ANN401 - a stage of any kind, or None
+    scores = row.get("scores") or {}
+    mine = [name for name in (cls.scores.names if hasattr(cls, "scores") else ()) if name in scores]
+    return f" ({', '.join(f'{name} {scores[name]}' for name in mine)})" if mine else ""
+
+
+def _end(row: Mapping[str, Any]) -> str:
+    if row["verdict"] in ("kept", "removed") and row["shard"] is not None:
+        place = f"row {row['row']} of tokens/{row['stream']}/{row['shard']:05d}.parquet, {row['tokens']:,} tokens"
+        return f"kept: {place}" if row["verdict"] == "kept" else f"removed by a takedown: padding at {place}"
+    if row["verdict"] == "duplicate":
+        original = row.get("original")
+        return f"left out as a copy of {original['url'] if original else row['duplicate_of']}"
+    return f"{row['verdict']}: {row['reason']}"

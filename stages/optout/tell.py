@@ -1,0 +1,77 @@
+"""What the stage says of one page, in plain words: what was asked, what was found, what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+OUTCOMES = {
+    "rules": "has rules that concern the policy",
+    "allow": "has no rule that concerns the policy",
+    "missing": "is not in the snapshot",
+    "unreachable": "could not be had",
+    "unparsable": "is no robots.txt",
+    "forbidden": "is shown to nobody",
+    "lost": "is not in the snapshot, of which bytes are lost",
+    "host-list": "was not asked: its host is on a list",
+}
+"""`basis.outcome` in words that stand after the name of the file."""
+
+
+def tell(row: Mapping[str, Any]) -> str | None:
+    """A sentence from the evidence of an `explain` row; None where the stage left none."""
+    basis = row.get("basis")
+    if not basis or not basis["outcome"]:
+        return None
+    return "; ".join(_parts(row, basis))
+
+
+def _parts(row: Mapping[str, Any], basis: Mapping[str, Any]) -> Iterator[str]:
+    file = _origin(row, basis)
+    words = OUTCOMES.get(basis["outcome"], basis["outcome"])
+    via = f", asked for the page's own origin ({basis['via']})" if basis["via"] and file else ""
+    yield f"{file or 'the robots.txt of its origin'} {words}{via}{_when(basis)}"
+    dropped = row["stage"] == "optout" and row["verdict"] in ("dropped", "error")
+    rule = row["rule"] if dropped else None
+    if dropped:
+        yield f"dropped: {row['reason']}{_rule(rule, basis)}"
+    else:
+        yield "nothing denies this page"
+    statements = [s for s in _statements(row) if not (rule and rule["text"] and rule["text"] in s)]
+    if statements:
+        yield f"also on record: {'; '.join(statements)}"
+
+
+def _origin(row: Mapping[str, Any], basis: Mapping[str, Any]) -> str | None:
+    for rows in (row.get("evidence") or {}).values():
+        for item in rows:
+            if item.get("origin_id") == basis["origin_id"] and item.get("origin"):
+                return f"{item['origin']}/robots.txt"
+    return None
+
+
+def _when(basis: Mapping[str, Any]) -> str:
+    parts = [f"fetched {basis['fetched_at']}"] if basis["fetched_at"] else []
+    parts += [f"SHA-256 {basis['sha256']}"] if basis["sha256"] else []
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _rule(rule: Mapping[str, Any] | None, basis: Mapping[str, Any]) -> str:
+    if rule is None:
+        return ""
+    agents = basis["agents"] or ([rule["agent"]] if rule["agent"] else [])
+    whom = f" for {', '.join(agents)}" if agents else ""
+    line = f" line {rule['line']}" if rule["line"] else ""
+    return f" by {rule['signal']}{line}{whom}: `{rule['text']}`"
+
+
+def _statements(row: Mapping[str, Any]) -> Sequence[str]:
+    """What the page and its origin say besides, as recorded."""
+    page = [f"{item['place']} {item['name']}: {item['value'][:100]}" for item in row.get("signals") or ()]
+    origin = [
+        f"{statement['signal']} line {statement['line']}: {statement['text'][:100]}"
+        for rows in (row.get("evidence") or {}).values()
+        for item in rows
+        for statement in item.get("statements") or ()
+    ]
+    return [*page, *origin]
