@@ -29,6 +29,11 @@ def _literal() -> NDArray[np.uint8]:
 _LITERAL = _literal()
 _HEX = np.frombuffer(b"0123456789ABCDEF", np.uint8)
 
+NOTES = 65536 + 256
+"""Size of the notes that `note_last` makes."""
+# Comparisons on one text after which its pairs are noted (some 10 µs, for 256 KB of table): never for usual files.
+_NOTE_AFTER = 50_000
+
 
 @kernel
 def _nibble(c: int) -> int:
@@ -125,13 +130,97 @@ def rewrite_targets(
 
 
 @kernel
+def _find_linear(
+    pattern: NDArray[np.uint8], p: int, size: int, text: NDArray[np.uint8], t: int, t_end: int
+) -> tuple[int, int]:
+    """`find` by Knuth, Morris and Pratt (1977): at most 2 * (size + t_end - t) comparisons, whatever the bytes."""
+    borders = np.zeros(size, np.int64)
+    steps = size
+    k = 0
+    for i in range(1, size):
+        while k > 0 and pattern[p + i] != pattern[p + k]:
+            k = borders[k - 1]
+            steps += 1
+        if pattern[p + i] == pattern[p + k]:
+            k += 1
+        borders[i] = k
+    k = 0
+    for i in range(t, t_end):
+        steps += 1
+        while k > 0 and text[i] != pattern[p + k]:
+            k = borders[k - 1]
+            steps += 1
+        if text[i] == pattern[p + k]:
+            k += 1
+        if k == size:
+            return i - size + 1, steps
+    return -1, steps
+
+
+@kernel
+def find(pattern: NDArray[np.uint8], p: int, size: int, text: NDArray[np.uint8], t: int, t_end: int) -> tuple[int, int]:
+    """(where pattern[p:p + size] first stands in text[t:t_end], or -1; byte comparisons made).
+
+    Where the first and the last byte fit at many places in vain (`/*aa…ba` in `aa…`), the linear search takes over.
+    """
+    last = t_end - size
+    if size == 0 or t > last:
+        return (t if t <= last else -1), 1
+    head = pattern[p]
+    tail = pattern[p + size - 1]
+    vain = 0
+    for i in range(t, last + 1):
+        if text[i] == head and text[i + size - 1] == tail:
+            k = 1
+            while k < size and text[i + k] == pattern[p + k]:
+                k += 1
+            vain += k
+            if k >= size:
+                return i, i - t + vain
+            if vain > 2 * (t_end - t):
+                found, spent = _find_linear(pattern, p, size, text, i + 1, t_end)
+                return found, i - t + vain + spent
+    return -1, last + 1 - t + vain
+
+
+@kernel
+def note_last(text: NDArray[np.uint8], t: int, t_end: int, last: NDArray[np.int64]) -> None:
+    """Note where each pair of bytes (a, b) last starts, at a * 256 + b, and each byte a last stands, at 65536 + a."""
+    last[:] = -1
+    for i in range(t, t_end):
+        last[65536 + text[i]] = i
+        if i + 1 < t_end:
+            last[text[i] * 256 + text[i + 1]] = i
+
+
+@kernel
+def _absent(pattern: NDArray[np.uint8], p: int, size: int, t: int, last: NDArray[np.int64]) -> bool:
+    """Whether the notes show that pattern[p:p + size] stands nowhere from t on."""
+    if size == 1:
+        return bool(last[65536 + pattern[p]] < t)
+    for k in range(size - 1):
+        if last[pattern[p + k] * 256 + pattern[p + k + 1]] < t + k:
+            return True
+    return False
+
+
+@kernel
 def match(
-    pattern: NDArray[np.uint8], p: int, p_end: int, anchored: int, text: NDArray[np.uint8], t: int, t_end: int
+    pattern: NDArray[np.uint8],
+    p: int,
+    p_end: int,
+    anchored: int,
+    text: NDArray[np.uint8],
+    t: int,
+    t_end: int,
+    noted: int,
+    last: NDArray[np.int64],
 ) -> tuple[int, int]:
     """(1 if pattern[p:p_end] matches text[t:t_end] else 0, byte comparisons made).
 
     `*` matches any run, everything else itself; the pattern is a prefix unless `anchored`. Leftmost matching of each
-    piece between stars is enough, so time is at most length of pattern x length of text.
+    piece between stars is enough, so time is linear: a few times length of pattern + length of text. If `noted` is 1,
+    `last` holds the notes of this text (`note_last`), by which most patterns end without a look at it.
     """
     steps = 1
     while p < p_end and pattern[p] != 42:
@@ -157,21 +246,50 @@ def match(
                 if text[t + k] != pattern[p + k]:
                     return 0, steps
             return 1, steps
-        found = 0
-        while found == 0 and t + size <= t_end:
-            k = 0
-            while k < size and text[t + k] == pattern[p + k]:
-                k += 1
-            steps += k + 1
-            if k == size:
-                found = 1
-                t += size
-            else:
-                t += 1
-        if found == 0:
+        if noted == 1 and size > 0:
+            steps += size
+            if _absent(pattern, p, size, t, last):
+                return 0, steps
+        found, spent = find(pattern, p, size, text, t, t_end)
+        steps += spent
+        if found < 0:
             return 0, steps
+        t = found + size
         p = piece_end
     return 1, steps
+
+
+@kernel
+def first_hit(
+    start: int,
+    end: int,
+    paths: NDArray[np.int64],
+    path_data: NDArray[np.uint8],
+    anchored: NDArray[np.uint8],
+    text: NDArray[np.uint8],
+    t: int,
+    t_end: int,
+    limit: int,
+    last: NDArray[np.int64],
+) -> tuple[int, int]:
+    """(the first of rules start:end that matches text[t:t_end], NO_DENIAL or OVER_LIMIT; comparisons made).
+
+    Rule r has the path path_data[paths[r]:paths[r + 1]]. `last` is room for NOTES notes. At more than `limit`
+    comparisons the search ends.
+    """
+    steps = 0
+    noted = 0
+    for r in range(start, end):
+        if noted == 0 and steps > _NOTE_AFTER:
+            note_last(text, t, t_end, last)
+            noted = 1
+        hit, spent = match(path_data, paths[r], paths[r + 1], anchored[r], text, t, t_end, noted, last)
+        steps += spent
+        if steps > limit:
+            return -2, steps
+        if hit:
+            return r, steps
+    return -1, steps
 
 
 @kernel
@@ -196,38 +314,16 @@ def first_denials(
     Origin o has the sets sets[o]:sets[o + 1], set s the rules rules[s]:rules[s + 1] in the order in which they count:
     the first that matches decides the set, and the first set that denies decides the target.
     """
+    last = np.empty(NOTES, np.int64)
     for i in range(len(origins)):
         out[i] = -1
         steps = 0
         for s in range(sets[origins[i]], sets[origins[i] + 1]):
-            for r in range(rules[s], rules[s + 1]):
-                if first_match[s]:
-                    hit, spent = match(
-                        path_data,
-                        paths[r],
-                        paths[r + 1],
-                        anchored[r],
-                        unescaped,
-                        unescaped_ends[i],
-                        unescaped_ends[i + 1],
-                    )
-                else:
-                    hit, spent = match(
-                        path_data,
-                        paths[r],
-                        paths[r + 1],
-                        anchored[r],
-                        canonical,
-                        canonical_ends[i],
-                        canonical_ends[i + 1],
-                    )
-                steps += spent
-                if steps > limit:
-                    out[i] = -2
-                    break
-                if hit:
-                    if not allow[r]:
-                        out[i] = r
-                    break
-            if out[i] != -1:
+            text, ends = (unescaped, unescaped_ends) if first_match[s] else (canonical, canonical_ends)
+            hit, spent = first_hit(
+                rules[s], rules[s + 1], paths, path_data, anchored, text, ends[i], ends[i + 1], limit - steps, last
+            )
+            steps += spent
+            if hit == -2 or (hit >= 0 and not allow[hit]):
+                out[i] = hit
                 break

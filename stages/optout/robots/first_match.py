@@ -9,7 +9,7 @@ import numpy as np
 from robotexclusionrulesparser import RobotExclusionRulesParser
 
 from lauter.stages.optout.index.match import unescape
-from lauter.stages.optout.robots.rules import TEXT_LIMIT, Rule, RuleSet, agent_token
+from lauter.stages.optout.robots.rules import TEXT_LIMIT, Rule, RuleSet, Star, agent_token
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 # What robotexclusionrulesparser takes for a rule: the field may stand anywhere in the line.
@@ -17,13 +17,14 @@ _RULE = re.compile(r"(allow|disallow|user-?agent|sitemap|crawl-delay):[ \t]*(.*)
 _CONTROL = re.compile(r"[\x00-\x1f]")
 
 
-def first_match_sets(text: str, agents: Sequence[str]) -> list[RuleSet]:
+def first_match_sets(text: str, agents: Sequence[str], *, star: Star = "agent") -> list[RuleSet]:
     """The rules that robotexclusionrulesparser would ask for each agent, one set a distinct group.
 
     That library chooses the group: a blank line ends one, the first whose name is a substring of the agent's is
     taken, `*` groups come last, a second group of the same agent is never seen. It is given line numbers in place of
     paths, and the paths are matched by our kernel, so that its regular expressions (seconds on `/*a*a*a…$`) never run.
-    One fault is mended: an empty `Allow:` is no rule (the library denies everything).
+    One fault is mended: an empty `Allow:` is no rule (the library denies everything). `star` `ignore`: without the
+    `*` groups.
     """
     lines = _LINE_END.split(text)
     skeleton: list[str] = []
@@ -40,12 +41,16 @@ def first_match_sets(text: str, agents: Sequence[str]) -> list[RuleSet]:
     parser.parse("\n".join(skeleton))
     groups = parser._RobotExclusionRulesParser__rulesets
     sets: dict[int, RuleSet] = {}
+    obeying: dict[int, list[str]] = {}
     for agent in agents:
         token = agent_token(agent)
         index = next((i for i, group in enumerate(groups) if group.does_user_agent_match(token)), None)
         if index is None:
             continue
         default = groups[index].is_default()
+        if default and star == "ignore":
+            continue
+        obeying.setdefault(index, []).append(agent)
         if index in sets and not (default and agent == "*"):
             continue
         rules = tuple(
@@ -53,7 +58,7 @@ def first_match_sets(text: str, agents: Sequence[str]) -> list[RuleSet]:
         )
         if any(not rule.allow for rule in rules):
             sets[index] = RuleSet(agent, rules, first_match=True)
-    return [sets[index] for index in sorted(sets)]
+    return [sets[index]._replace(agents=tuple(obeying[index])) for index in sorted(sets)]
 
 
 def _path(value: str) -> str:

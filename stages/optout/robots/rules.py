@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ TEXT_LIMIT = 500
 """Code points of a rule's text that are kept as evidence; the line number leads to the rest."""
 
 Reading = Literal["rfc9309", "strict"]
+Star = Literal["agent", "fallback", "ignore"]
 
 # Field names, with the misspellings that Google's parser and Protego take for the word.
 _AGENT = frozenset({"user-agent", "useragent", "user agent"})
@@ -52,7 +54,8 @@ _TOKEN_END = re.compile(r"[/\s]")
 _RFC_TOKEN = re.compile(r"[a-z_-]+").match
 _COMPATIBLE = re.compile(r"compatible;\s*([^\s;/()]+)", re.IGNORECASE).search
 _CANONICAL = re.compile(r"[/*][A-Za-z0-9._~/*!&'()+,;=:@-]*").fullmatch
-_INDEX = re.compile(rb"/index\.html?").search
+_STARS = re.compile(rb"\*{2,}").sub
+_RANK = itemgetter(0, 1, 2)
 
 
 class Line(NamedTuple):
@@ -164,7 +167,9 @@ def _groups(
     return groups, orphan, record
 
 
-def rule_sets(robots: Robots, agents: Sequence[str], reading: Reading = "rfc9309") -> tuple[RuleSet, ...]:
+def rule_sets(
+    robots: Robots, agents: Sequence[str], reading: Reading = "rfc9309", *, star: Star = "agent"
+) -> tuple[RuleSet, ...]:
     """All that a file says to the agents, without sets that cannot deny anything.
 
     A target is denied if any set denies it. An agent obeys all groups that name it, else all `*` groups. A group names
@@ -173,51 +178,86 @@ def rule_sets(robots: Robots, agents: Sequence[str], reading: Reading = "rfc9309
     (`GPTBot2` names GPTBot), one that so cuts the agent's own name (a group `AI` names AI2Bot), and one that knows
     lists of agents and odd spellings (`Robots.loose`). Under `strict` the first-match reading is added. Sets of groups
     that name an agent come first, in the order of `agents`; an agent `*` stands for all that are only met by a `*`
-    group.
+    group. `RuleSet.agents` are all that obey the set. `star` as in `policy.Policy`: for all but `agent` there is no
+    agent `*`, and for `ignore` no `*` group.
     """
-    found = _sets(robots.groups, agents)
+    if star != "agent":
+        agents = [agent for agent in agents if agent_token(agent) != "*"]
+    found = _sets(robots.groups, agents, star)
     if robots.loose:
         seen = {one.rules for one in found}
-        found += [one for one in _sets(robots.loose, agents) if one.rules not in seen]
+        found += [one for one in _sets(robots.loose, agents, star) if one.rules not in seen]
     if reading == "strict":
         from lauter.stages.optout.robots.first_match import first_match_sets
 
-        found += first_match_sets(robots.text, agents)
+        found += first_match_sets(robots.text, agents, star=star)
     return tuple(found)
 
 
-def _sets(groups: list[Group], agents: Sequence[str]) -> list[RuleSet]:
-    if not any(not line.allow for group in groups for line in group.lines):
-        return []
-    by_full: dict[str, tuple[int, ...]] = {}
-    by_short: dict[str, tuple[int, ...]] = {}
+class Naming(NamedTuple):
+    """Which groups of a file name whom, by their place in it."""
+
+    full: dict[str, tuple[int, ...]]
+    """By declared token, up to `/` or white space and without `*`."""
+    short: dict[str, tuple[int, ...]]
+    """By declared token as RFC 9309 section 2.2.1 cuts it, to `[A-Za-z_-]+`."""
+    star: tuple[int, ...]
+    """The `*` groups."""
+
+    def groups_of(self, agent: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The groups that name an agent in full, and those that a reader who cuts tokens takes to name it."""
+        token = agent_token(agent)
+        if token == "*":
+            return (), ()
+        cut = _RFC_TOKEN(token)
+        short = None if cut is None else (self.short.get(token) if cut[0] == token else self.full.get(cut[0]))
+        return self.full.get(token, ()), short or ()
+
+
+def groups_by_name(groups: Sequence[Group]) -> Naming:
+    """Index the groups of a file by the tokens that they declare; an empty token names nobody."""
+    full: dict[str, list[int]] = {}
+    short: dict[str, list[int]] = {}
     for i, group in enumerate(groups):
         names = [_declared(name) for name in group.agents]
-        for full in dict.fromkeys(full for full, _ in names):
-            by_full[full] = (*by_full.get(full, ()), i)
-        for short in dict.fromkeys(short for _, short in names):
-            by_short[short] = (*by_short.get(short, ()), i)
-    named: dict[tuple[int, ...], str] = {}
+        for token in dict.fromkeys(token for token, _ in names):
+            full.setdefault(token, []).append(i)
+        for token in dict.fromkeys(token for _, token in names):
+            short.setdefault(token, []).append(i)
+    star = tuple(full.pop("*", ()))
+    for index in (full, short):
+        index.pop("", None)
+    return Naming({t: tuple(g) for t, g in full.items()}, {t: tuple(g) for t, g in short.items()}, star)
+
+
+def _sets(groups: list[Group], agents: Sequence[str], star: Star) -> list[RuleSet]:
+    if not any(not line.allow for group in groups for line in group.lines):
+        return []
+    naming = groups_by_name(groups)
+    named: dict[tuple[int, ...], list[str]] = {}
     unnamed: list[str] = []
     for agent in agents:
-        token = agent_token(agent)
-        if token != "*" and token in by_full:
-            named.setdefault(by_full[token], agent)
+        full, cut = naming.groups_of(agent)
+        if full:
+            named.setdefault(full, []).append(agent)
         else:
             unnamed.append(agent)
-        cut = _RFC_TOKEN(token)
-        if cut is None:
-            continue
-        others = by_short.get(token) if cut[0] == token else by_full.get(cut[0])
-        if others:
-            named.setdefault(others, agent)
-    if unnamed and "*" in by_full:
-        named.setdefault(by_full["*"], "*" if "*" in unnamed else unnamed[0])
+        if cut:
+            named.setdefault(cut, []).append(agent)
+    speakers = {indices: obeying[0] for indices, obeying in named.items()}
+    if unnamed and naming.star and star != "ignore":
+        named.setdefault(naming.star, []).extend(unnamed)
+        speakers.setdefault(naming.star, "*" if "*" in unnamed else unnamed[0])
+    order = {agent: i for i, agent in enumerate(agents)}
     found = []
-    for indices, agent in named.items():
-        rules = _deciding_order([line for i in indices for line in groups[i].lines])
+    for indices, obeying in named.items():
+        rules = deciding_order([line for i in indices for line in groups[i].lines], relative=True)
+        # What is allowed behind the last denial is allowed anyway.
+        size = max((i for i, rule in enumerate(rules, 1) if not rule.allow), default=0)
+        rules = rules[:size]
         if rules:
-            found.append(RuleSet(agent, rules))
+            all_obeying = tuple(sorted(dict.fromkeys(obeying), key=order.__getitem__))
+            found.append(RuleSet(speakers[indices], rules, agents=all_obeying))
     return found
 
 
@@ -267,34 +307,49 @@ def _declared(value: str) -> tuple[str, str]:
     return full, short[0] if short else ""
 
 
-def _deciding_order(lines: list[Line]) -> tuple[Rule, ...]:
-    # Longest path first, Allow before Disallow on a tie (RFC 9309 section 2.2.2), then file order.
+def deciding_order(lines: Sequence[Line], *, relative: bool) -> tuple[Rule, ...]:
+    """The rules of a group in the order in which they count.
+
+    Longest path first, in octets as canonically written; Allow before Disallow on a tie (RFC 9309 section 2.2.2); then
+    file order. `relative`: a Disallow whose path begins with neither `/` nor `*`, which the RFC's grammar does not
+    have, is read as if it began with `/` (`Disallow: private` is still an opt-out; `Allow: private` is nothing).
+    """
     ranked: list[tuple[int, bool, int, Rule]] = []
-    for line in lines:
-        value = line.value
-        if not value.startswith(("/", "*")):
-            # The RFC has no such path. `Disallow: private` is still an opt-out; `Allow: private` is nothing.
-            if line.allow:
+    seen: set[tuple[bool, str]] = set()
+    for allow, written, number, text in lines:
+        if (allow, written) in seen:
+            continue
+        seen.add((allow, written))
+        path = written
+        if not path.startswith(("/", "*")):
+            if allow or not relative:
                 continue
-            value = "/" + value
-        anchored = value.endswith("$")
-        path = value[:-1] if anchored else value
-        forms = {canonical_pattern(path)}
-        if "*" in path and "%" in path:
-            # Whether an escaped `/` behind a star is met in the path or in the query, the target decides.
-            forms.add(canonical_pattern(path, after_star=1))
-        for form in forms:
-            rule = Rule(line.allow, form, anchored, line.number, _evidence(line.text))
-            ranked.append((-len(form) - anchored, not line.allow, line.number, rule))
-            index = _INDEX(form) if line.allow and not anchored else None
-            if index and index.end() == len(form):
-                # Google and Protego: who allows /a/index.html allows /a/, the same document.
-                folder = rule._replace(path=form[: index.start() + 1], anchored=True)
-                ranked.append((-len(folder.path) - 1, False, line.number, folder))
-    ranked.sort(key=lambda item: (item[0], item[1], item[2], item[3].path))
-    while ranked and ranked[-1][3].allow:
-        ranked.pop()  # What no rule denies is allowed anyway.
-    return tuple(item[3] for item in ranked)
+            path = "/" + path
+        anchored = path.endswith("$")
+        if anchored:
+            path = path[:-1]
+        form = canonical_pattern(path)
+        evidence = text if len(text) <= TEXT_LIMIT and text.isascii() else _evidence(text)
+        ranked.append((-len(form) - anchored, not allow, number, Rule(allow, form, anchored, number, evidence)))
+        if not allow and "*" in path and "%" in path:
+            # Whether an escaped `/` behind a star is met in the path or in the query, the target decides. Both are
+            # denied; an Allow keeps to the path, since it may not permit more than it says.
+            other = canonical_pattern(path, after_star=1)
+            if other != form:
+                ranked.append((-len(other) - anchored, True, number, Rule(allow, other, anchored, number, evidence)))
+    ranked.sort(key=_RANK)
+    rules: dict[tuple[bytes, bool], Rule] = {}
+    for _, _, _, rule in ranked:
+        plain = rule.path
+        if b"*" in plain:
+            # A run of stars is one star, and one at the end says nothing.
+            plain = _STARS(b"*", plain)
+            if not rule.anchored:
+                plain = plain.removesuffix(b"*")
+        # The first of equal rules decides; hostile files repeat one 39,000 times.
+        if (plain, rule.anchored) not in rules:
+            rules[plain, rule.anchored] = rule if plain is rule.path else rule._replace(path=plain)
+    return tuple(rules.values())
 
 
 def _evidence(text: str) -> str:
