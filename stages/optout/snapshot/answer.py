@@ -1,4 +1,4 @@
-"""One archived answer to a request for a robots.txt, from the bytes of an HTTP response."""
+"""One archived answer to a request for a robots.txt or its kin, from the bytes of an HTTP response."""
 
 from __future__ import annotations
 
@@ -9,6 +9,17 @@ from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
+KINDS = ("robots.txt", "tdmrep.json", "ai.txt", "rsl")
+"""Files by which an owner speaks of a whole origin, in the order in which what they say is asked."""
+WELL_KNOWN = {"/robots.txt": "robots.txt", "/.well-known/tdmrep.json": "tdmrep.json", "/ai.txt": "ai.txt"}
+"""Where they lie (RFC 9309 section 2.3; TDMRep, W3C community group report of May 2024, section 5; Spawning's ai.txt).
+An RSL document lies anywhere."""
+
+_RSL_TYPE = "application/rsl+xml"
+_RSL_ROOT = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,2000}?-->\s*)*<(?:[A-Za-z_][A-Za-z0-9_.-]*:)?rsl[\s/>]",
+    re.DOTALL,
+).match
 _STATUS = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})(?![0-9])").match
 _HEAD_END = re.compile(rb"\r?\n\r?\n").search
 
@@ -23,10 +34,10 @@ class Reference(NamedTuple):
 
 
 class Fetched(NamedTuple):
-    """One answer to a request for a robots.txt."""
+    """One answer to a request for a file of `KINDS`."""
 
     origin: str
-    """Normalised."""
+    """Normalised; of an RSL document that of its own URL, whoever refers to it."""
     status: int | None
     """HTTP status; None where the source has none: no answer if there is no body either."""
     fetched_at: int | None
@@ -42,6 +53,33 @@ class Fetched(NamedTuple):
     """Under which other records refer to this one."""
     refers_to: Reference | None = None
     """The answer that this one repeats: what it says is there, and unknown if it is not found."""
+    kind: str = "robots.txt"
+    """One of KINDS."""
+    url: str | None = None
+    """Of an RSL document: where it lies, normalised origin and target as written."""
+
+    @property
+    def name(self) -> str:
+        """What references point at: the origin, or the URL of an RSL document."""
+        return self.url or self.origin
+
+
+def well_known(target: str) -> str | None:
+    """The kind of file that lies at a path and query; None for any other page.
+
+    >>> well_known("/robots.txt?x"), well_known("/about")
+    ('robots.txt', None)
+    """
+    return WELL_KNOWN.get(target.partition("?")[0])
+
+
+def is_rsl(media_type: str, body: bytes) -> bool:
+    """Whether an answer is an RSL document: by its Content-Type, or by its root element.
+
+    >>> is_rsl("text/xml", b'<?xml version="1.0"?><rsl xmlns="https://rslstandard.org/rsl"/>')
+    True
+    """
+    return media_type.partition(";")[0].strip().lower() == _RSL_TYPE or _RSL_ROOT(body) is not None
 
 
 def parse_time(value: object, *, end_of_day: bool = False) -> int | None:
@@ -74,10 +112,17 @@ def parse_time(value: object, *, end_of_day: bool = False) -> int | None:
 
 def read_http(origin: str, block: bytes, fetched_at: int | None, *, truncated: bool, broken: bool) -> Fetched:
     """The answer in an HTTP response as it was stored, without its transfer and content codings."""
+    return read_response(origin, block, fetched_at, truncated=truncated, broken=broken)[0]
+
+
+def read_response(
+    origin: str, block: bytes, fetched_at: int | None, *, truncated: bool, broken: bool
+) -> tuple[Fetched, str]:
+    """The same, and the Content-Type (empty where there is none)."""
     status = _STATUS(block)
     end = _HEAD_END(block)
     if status is None or end is None:
-        return Fetched(origin, int(status[1]) if status else None, fetched_at, b"", broken=True)
+        return Fetched(origin, int(status[1]) if status else None, fetched_at, b"", broken=True), ""
     headers: dict[str, str] = {}
     for line in block[: end.start()].decode("latin-1").split("\n")[1:]:
         name, _, value = line.partition(":")
@@ -86,7 +131,7 @@ def read_http(origin: str, block: bytes, fetched_at: int | None, *, truncated: b
     if "chunked" in headers.get("transfer-encoding", "").lower():
         body = _dechunked(body or b"")
     body = _decoded(body, headers.get("content-encoding", "").lower())
-    return Fetched(
+    answer = Fetched(
         origin,
         int(status[1]),
         fetched_at,
@@ -95,6 +140,7 @@ def read_http(origin: str, block: bytes, fetched_at: int | None, *, truncated: b
         truncated,
         broken or body is None,
     )
+    return answer, headers.get("content-type", "")
 
 
 def _dechunked(body: bytes) -> bytes | None:

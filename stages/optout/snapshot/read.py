@@ -1,13 +1,23 @@
-"""Reads robots.txt snapshots: archived answers of many origins, from WARC, Parquet or JSON lines."""
+"""Reads snapshots: archived robots.txt and kin of many origins, from WARC, Parquet, JSON lines or plain files."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-from lauter.pipeline.origin import locate
-from lauter.stages.optout.snapshot.answer import Fetched, Reference, parse_time, read_http
+from lauter.pipeline.origin import Location, locate
+from lauter.stages.optout.snapshot.answer import (
+    Fetched,
+    Reference,
+    is_rsl,
+    parse_time,
+    read_http,
+    read_response,
+    well_known,
+)
+from lauter.stages.optout.snapshot.plain import place_of, read_plain
 from lauter.stages.optout.snapshot.rows import read_lines, read_parquet
 from lauter.stages.optout.snapshot.warc import Record, read_records
 
@@ -20,15 +30,18 @@ _ABOUT = ("warcinfo", "request", "metadata")
 def read_snapshot(path: str, counts: Counter[str]) -> Iterator[Fetched]:
     """Yield every answer in a snapshot file, in file order.
 
-    Formats, by suffix: `.warc[.gz|.zst|.lz4]` (response, resource and revisit records of a URL with the path
-    /robots.txt); `.parquet` and `.jsonl[.gz]` with an origin (`robots_url`, `origin`, `url` or `domain`; a bare host is
-    https), `status` or `http_status`, `fetched_at` or `fetched` (ISO 8601, timestamp, or seconds), `body` (`content`)
-    as text or bytes or `body_b64`, and optionally `location`. A status that is there and cannot be read makes an answer
-    broken. Counted into `counts`: `records`, `not_robots` (answers of other URLs in a WARC), `other_records` (of a
-    /robots.txt, but of a type that is not read), `no_origin` (rows that name none), `broken` (rows that cannot be read,
-    answers that are not what the server said), `undated`, `lost` (places where bytes of the file cannot be read, or an
-    answer's origin cannot be: where it is not 0, an origin that is not found may have been in the file). Raises
-    ValueError for another suffix or a Parquet file without an origin, OSError if it cannot be opened.
+    Formats, by suffix: `.warc[.gz|.zst|.lz4]` (response, resource and revisit records of a URL with a path of
+    `answer.WELL_KNOWN`, and RSL documents at any URL); `.parquet` and `.jsonl[.gz]` with an origin (`robots_url`,
+    `origin`, `url` or `domain`; a bare host is https), `status` or `http_status`, `fetched_at` or `fetched` (ISO 8601,
+    timestamp, or seconds), `body` (`content`) as text or bytes or `body_b64`, and optionally `location`,
+    `content_type`, `truncated` and `broken` (booleans, see `answer.Fetched`) and `kind` (one of `answer.KINDS`; else
+    the path and the body tell, see `rows`); and plain files, undated, whose path names the host (`plain.place_of`). A
+    status that is there and cannot be read makes an answer broken. Counted in `counts`: `records`, `not_robots`
+    (answers that are none of these), `other_records` (of such a file, but of a type that is not read), `no_origin`
+    (rows that name none), `broken` (rows that cannot be read, answers that are not what the server said), `undated`,
+    `lost` (places where bytes of the file cannot be read, or an answer's origin cannot be: where it is not 0, an origin
+    that is not found may have been in the file). Raises ValueError for another suffix or a Parquet file without an
+    origin, OSError if it cannot be opened.
     """
     found = _SUFFIX(path)
     kind = found[1].lower() if found else ""
@@ -38,13 +51,38 @@ def read_snapshot(path: str, counts: Counter[str]) -> Iterator[Fetched]:
         answers = read_parquet(path, counts)
     elif kind in ("jsonl", "ndjson"):
         answers = read_lines(path, counts)
+    elif place_of(path):
+        answers = read_plain(path)
     else:
-        raise ValueError(f"{path}: a robots snapshot is .warc(.gz), .parquet or .jsonl(.gz)")
+        raise ValueError(
+            f"{path}: a snapshot is .warc(.gz), .parquet or .jsonl(.gz), or a plain HOST.txt, HOST/robots.txt, "
+            "HOST/.well-known/tdmrep.json or HOST/ai.txt"
+        )
     for answer in answers:
         counts["records"] += 1
         counts["undated"] += answer.fetched_at is None
         counts["broken"] += answer.broken
         yield answer
+
+
+def is_snapshot(path: str) -> bool:
+    """Whether a path is that of a file that `read_snapshot` reads."""
+    return _SUFFIX(path) is not None or place_of(path) is not None
+
+
+def snapshot_files(path: str) -> list[str]:
+    """A file itself, or every file below a folder that is a snapshot, sorted by path.
+
+    Raises ValueError for a folder without any, OSError for a path that is not there.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        root.stat()
+        return [path]
+    found = sorted(str(file) for file in root.rglob("*") if file.is_file() and is_snapshot(str(file)))
+    if not found:
+        raise ValueError(f"{path}: no snapshot file below this folder")
+    return found
 
 
 def _warc(path: str, counts: Counter[str]) -> Iterator[Fetched]:
@@ -54,16 +92,40 @@ def _warc(path: str, counts: Counter[str]) -> Iterator[Fetched]:
             continue
         # WARC 1.0 has the URL in angle brackets in its grammar, and some writers took it at its word.
         where = locate(record.headers.get("warc-target-uri", "").strip("<>"))
-        robots = where is not None and where.target.partition("?")[0] == "/robots.txt"
-        if where is None or not robots:
-            counts["not_robots"] += kind in _ANSWERS and record.intact
+        file = well_known(where.target) if where else None
+        if where is None or file is None:
+            document = _licence(where, kind, record) if where else None
+            if document:
+                yield document
+            else:
+                counts["not_robots"] += kind in _ANSWERS and record.intact
         elif kind in _ANSWERS or not record.intact:
-            yield _answer(where.origin, kind, record)
+            yield _answer(where.origin, file, kind, record)
         else:
             counts["other_records"] += 1
 
 
-def _answer(origin: str, kind: str, record: Record) -> Fetched:
+def _licence(where: Location, kind: str, record: Record) -> Fetched | None:
+    """An RSL document, which only its own bytes tell: a broken or repeated one is not found."""
+    if kind not in ("response", "resource") or not record.intact or b"rsl" not in record.block[:8192].lower():
+        return None
+    headers = record.headers
+    fetched_at = parse_time(headers.get("warc-date", ""))
+    if kind == "resource":
+        answer, media_type = Fetched(where.origin, None, fetched_at, record.block), headers.get("content-type", "")
+    else:
+        answer, media_type = read_response(where.origin, record.block, fetched_at, truncated=False, broken=False)
+    if not is_rsl(media_type, answer.body or b""):
+        return None
+    return answer._replace(
+        kind="rsl",
+        url=where.origin + where.target,
+        truncated="warc-truncated" in headers,
+        record_id=headers.get("warc-record-id"),
+    )
+
+
+def _answer(origin: str, file: str, kind: str, record: Record) -> Fetched:
     headers = record.headers
     fetched_at = parse_time(headers.get("warc-date", ""))
     truncated = "warc-truncated" in headers
@@ -75,18 +137,17 @@ def _answer(origin: str, kind: str, record: Record) -> Fetched:
         answer = Fetched(origin, None, fetched_at, b"")
     else:
         answer = read_http(origin, record.block, fetched_at, truncated=truncated, broken=broken)
-    answer = answer._replace(record_id=headers.get("warc-record-id"))
+    answer = answer._replace(record_id=headers.get("warc-record-id"), kind=file)
     if kind != "revisit" or answer.broken:
         return answer
     # Its body is that of another record; a status line of its own may stand beside.
-    return answer._replace(body=None, location=None, refers_to=_reference(headers))
+    return answer._replace(body=None, location=None, refers_to=_reference(file, headers))
 
 
-def _reference(headers: Mapping[str, str]) -> Reference:
+def _reference(file: str, headers: Mapping[str, str]) -> Reference:
     where = locate(headers.get("warc-refers-to-target-uri", "").strip("<>"))
-    robots = where is not None and where.target.partition("?")[0] == "/robots.txt"
     return Reference(
         headers.get("warc-refers-to"),
-        where.origin if where is not None and robots else None,
+        where.origin if where is not None and well_known(where.target) == file else None,
         parse_time(headers.get("warc-refers-to-date", "")),
     )

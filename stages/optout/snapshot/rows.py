@@ -1,4 +1,4 @@
-"""Robots answers from tables: JSON lines and Parquet, one row an answer, and no row that costs another."""
+"""Answers from tables: JSON lines and Parquet, one row an answer, and no row that costs another."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lauter.pipeline.origin import locate
-from lauter.stages.optout.snapshot.answer import Fetched, parse_time
+from lauter.pipeline.origin import Location, locate
+from lauter.stages.optout.snapshot.answer import KINDS, Fetched, is_rsl, parse_time, well_known
 from lauter.stages.optout.snapshot.salvage import Kind, read_parts
 
 _ORIGIN = ("robots_url", "origin", "url", "domain")
 _OTHER = ("status", "http_status", "fetched_at", "fetched", "body", "body_b64", "content", "location")
+_ABOUT = ("kind", "content_type", "truncated", "broken")
 # `503`, `503.0` as pandas writes it, `503 Service Unavailable`, and the status line itself.
 _STATUS = re.compile(r"(?:HTTP/[0-9.]+ +)?([0-9]{1,3})(?:\.0*)?(?![0-9A-Za-z.])", re.IGNORECASE).match
 _READABLE = re.compile(
@@ -53,27 +54,54 @@ def _answers(rows: Iterator[Mapping[str, object] | Broken], counts: Counter[str]
     for row in rows:
         if isinstance(row, Broken):
             counts["lost"] += 1
-            origin = _origin(row.readable)
-            if origin is None:
+            place = _place(row.readable)
+            kind = _kind(place, row.readable, None) if place else None
+            if place is None:
                 counts["broken"] += 1
-            else:
+            elif kind is not None:
                 fetched_at = parse_time(_first(row.readable, "fetched_at", "fetched"))
-                yield Fetched(origin, None, fetched_at, b"", broken=True)
+                yield _named(Fetched(place.origin, None, fetched_at, b"", broken=True), place, kind)
             continue
-        origin = _origin(row)
-        if origin is None:
+        place = _place(row)
+        if place is None:
             counts["no_origin"] += 1
             # An answer, but nobody knows whose. A name that is no host (`localhost/`, `n/a`) is nobody's.
             counts["lost"] += not any(isinstance(row.get(name), str) for name in _ORIGIN) and any(
                 row.get(name) is not None for name in _OTHER
             )
         else:
-            yield _answer(origin, row)
+            answer = _answer(place.origin, row)
+            kind = _kind(place, row, answer.body)
+            if kind is None:
+                counts["not_robots"] += 1
+            else:
+                yield _named(answer, place, kind)
+
+
+def _kind(place: Location, row: Mapping[str, object], body: bytes | None) -> str | None:
+    """By the column `kind`, else the path, else the body; a page without any of these is the origin's robots.txt.
+
+    None for a path that ends with `.xml` and is no RSL document: a licence that was not got is no robots.txt.
+    """
+    told = row.get("kind")
+    if told in KINDS:
+        return str(told)
+    kind = well_known(place.target)
+    if kind:
+        return kind
+    media_type = row.get("content_type")
+    if place.target != "/" and is_rsl(media_type if isinstance(media_type, str) else "", body or b""):
+        return "rsl"
+    return None if place.target.partition("?")[0].lower().endswith(".xml") else "robots.txt"
+
+
+def _named(answer: Fetched, place: Location, kind: str) -> Fetched:
+    return answer._replace(kind=kind, url=place.origin + place.target if kind == "rsl" else None)
 
 
 def _answer(origin: str, row: Mapping[str, object]) -> Fetched:
     body = _first(row, "body", "content")
-    broken = False
+    broken = row.get("broken") is True
     if body is None and isinstance(coded := row.get("body_b64"), str):
         try:
             body = base64.b64decode(coded, validate=True)
@@ -97,7 +125,8 @@ def _answer(origin: str, row: Mapping[str, object]) -> Fetched:
         parse_time(_first(row, "fetched_at", "fetched")),
         b"" if broken else body if isinstance(body, bytes) else None,
         location if isinstance(location, str) and _encodable(location) else None,
-        broken=broken,
+        row.get("truncated") is True,
+        broken,
     )
 
 
@@ -117,13 +146,13 @@ def _encodable(text: str) -> bool:
     return not any("\ud800" <= c <= "\udfff" for c in text)
 
 
-def _origin(row: Mapping[str, object]) -> str | None:
+def _place(row: Mapping[str, object]) -> Location | None:
     for name in _ORIGIN:
         value = row.get(name)
         if isinstance(value, str) and ("://" in value or not set(value) & set("/?#@")):
             place = locate(value if "://" in value else f"https://{value}")
             if place:
-                return place.origin
+                return place
     return None
 
 
@@ -172,7 +201,7 @@ def _line(line: bytes) -> Iterator[Mapping[str, object] | Broken]:
 
 def _parquet(path: str, counts: Counter[str]) -> Iterator[Mapping[str, object] | Broken]:
     file = pq.ParquetFile(path)
-    columns = [name for name in _ORIGIN + _OTHER if name in file.schema_arrow.names]
+    columns = [name for name in _ORIGIN + _OTHER + _ABOUT if name in file.schema_arrow.names]
     if not set(_ORIGIN) & set(columns):
         raise ValueError(f"{path}: none of the columns origin, robots_url, url, domain")
     for group in range(file.num_row_groups):
