@@ -95,6 +95,7 @@ class MapStage(Protocol):
     A class may also have `libraries: tuple[str, ...]`, the distributions that decide its output: their installed
     versions are part of the key and of the lineage; a classmethod `check_config(config)` that raises `ValueError` for
     parameters that can't work; a classmethod `reads_for(config)` where `reads` depends on the parameters;
+    a classmethod `tell(row) -> str | None` that says of a row of `explain` what the stage found, in plain words;
     `ledger: pa.Schema`, columns (of `layouts.CARRIED`) that it writes into the ledger row of every record it sees,
     dropped ones too; and `signals: bool`, whether its verdicts have `signals`, which go to `signals/`."""
     Config: ClassVar[type[StageConfig]]
@@ -166,6 +167,48 @@ class VerifiedStage(Protocol):
     @classmethod
     def verifier(cls, config: Any, options: Mapping[str, Any]) -> Verifier:  # noqa: ANN401 - the stage's own Config
         """A verifier for the config that a corpus was built with; `options` override its parameters by name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTable:
+    """A table of a report: every row as long as the header, longest lists cut by the stage; numbers are counts."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str | int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSection:
+    """What a stage has to say for itself in a corpus's report, in plain English and of bounded size."""
+
+    title: str
+    sentences: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str | int], ...] = ()
+    """Names and values: the settings that decided, and counts."""
+    tables: tuple[ReportTable, ...] = ()
+    answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Sentences for the public summary (AI Act, Art. 53(1)(d)), by section of its template: `2.3` behaviour of crawlers,
+    `3.1` reservations of rights, `3.2` illegal content, `3.3` other measures."""
+
+
+@runtime_checkable
+class ReportingStage(Protocol):
+    """A stage with a section of its own in the report. Asked once, when everything is done, for any kind of stage."""
+
+    @classmethod
+    def report(
+        cls,
+        summary: Mapping[str, Any],
+        prepared: Mapping[str, int],
+        config: Any,  # noqa: ANN401 - the stage's own Config
+    ) -> ReportSection | None:
+        """The section, or None for none.
+
+        `summary`: `report.summary.summarise` of the whole ledger, and `funnel` (`report.funnel.funnel_rows`) and
+        `mirrors` (counts, perhaps empty). `prepared`: what `prepare` counted; empty where there is none.
+        """
         ...
 
 

@@ -10,44 +10,60 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from lauter import __version__
-from lauter.pipeline.report.page import write_report
+from lauter.pipeline.proof.chain import CORPUS as CORPUS
+from lauter.pipeline.proof.chain import ROOTS, publish, tree_fields, write_ranges
+from lauter.pipeline.proof.graph import PROVING, ledger_tree, published_ledger
+from lauter.pipeline.report.sections import sections
 from lauter.pipeline.report.summary import summarise
+from lauter.pipeline.report.write import write_report
 from lauter.pipeline.resolve import input_fields
 from lauter.pipeline.specs import reader_spec, spec_class
 from lauter.pipeline.storage import Output, Storage, StorageError
+from lauter.pipeline.takedown.demands import read_tombstones
+from lauter.pipeline.takedown.published import takedown_fields, takedown_files
 from lauter.pipeline.task import Result
 
 if TYPE_CHECKING:
     from lauter.pipeline.plan import Plan
 
-CORPUS = "corpus.json"
-OWNED = ("documents", "scores", "decisions", "signals", "ledger", "tokens", "state")
+OWNED = ("documents", "scores", "decisions", "signals", "ledger", "tokens", "proof", "state")
 """Folders in which a file that the current plan did not make is a leftover."""
 
 
 def finish_unless_finished(plan: Plan, results: Mapping[str, Result]) -> None:
     """Write what makes the run folder a corpus, unless all of it is there and says what it would say now."""
     key = corpus_key(plan, results)
-    if not _is_finished(plan.storage, key):
+    if not _is_finished(plan.storage, key, results):
         finish(plan, results, key)
 
 
 def corpus_key(plan: Plan, results: Mapping[str, Result]) -> str:
-    """SHA-256 over all that corpus.json is made from: the resolved manifest and the digests of all outputs."""
-    outputs = sorted((output.path, output.sha256) for result in results.values() for output in result.outputs)
+    """SHA-256 over all that corpus.json is made from: the resolved manifest and the digests of all outputs.
+
+    The digests are those from before any takedown, and the tree of the ledger, which changes with one, has no part.
+    """
+    made = [result for name, result in results.items() if name.split("/", 1)[0] not in PROVING]
+    outputs = sorted((output.path, output.sha256) for result in made for output in result.outputs)
     return hashlib.sha256(json.dumps([lock_file(plan, results), outputs], sort_keys=True).encode()).hexdigest()
 
 
-def _is_finished(storage: Storage, key: str) -> bool:
+def _is_finished(storage: Storage, key: str, results: Mapping[str, Result]) -> bool:
     if storage.size(CORPUS) is None:
         return False
     try:
         corpus = storage.read_json(CORPUS)
         files = corpus["files"]
         listed = [Output.from_json(item) for item in [*files["other"], *files["report"]]]
+        digests = {item["path"]: item["sha256"] for items in files.values() for item in items}
     except (StorageError, KeyError, TypeError):
         return False
-    return bool(corpus.get("key") == key) and all(storage.size(output.path) == output.size for output in listed)
+    now = (output for result in results.values() for output in result.published())
+    return (
+        corpus.get("key") == key
+        and corpus.get("takedown") == takedown_fields(read_tombstones(storage))
+        and all(digests.get(output.path, output.sha256) == output.sha256 for output in now)
+        and all(storage.size(output.path) == output.size for output in listed)
+    )
 
 
 def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
@@ -66,15 +82,19 @@ def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
             stream: {
                 "rows": sum(shard.info["documents"] for shard in shards),
                 "tokens": sum(shard.info["tokens"] for shard in shards),
-                "shards": [{**shard.output("tokens").to_json(), "tokens": shard.info["tokens"]} for shard in shards],
+                "shards": [{**shard.lying("tokens").to_json(), "tokens": shard.info["tokens"]} for shard in shards],
             }
         },
     }
     extra.append(storage.write_json("tokens/index.json", index))
     lock = lock_file(plan, results)
     extra.append(storage.write("manifest.lock.yaml", yaml.safe_dump(lock, sort_keys=False).encode()))
-    ledger = [results[f"ledger/{part.name}"].output("ledger") for part in plan.parts]
+    ledger = published_ledger(plan, results)
+    tree = ledger_tree(plan, results)
+    extra.append(write_ranges(storage, tree))
+    extra += takedown_files(storage)
     summary = summarise(storage, [output.path for output in ledger])
+    prepared = {name: results[f"prepare/{name}"].info["counts"] for name in plan.prepared}
     plan.save_digests()
     corpus: dict[str, Any] = {
         "name": plan.manifest.name,
@@ -91,14 +111,18 @@ def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
                 "options": dict(source.config),
                 "files": len(source.files),
                 "optional": source.optional,
+                "about": dict(source.about),
             }
             for source in plan.manifest.sources
         },
-        "prepared": {name: results[f"prepare/{name}"].info["counts"] for name in plan.prepared},
+        "provider": dict(plan.manifest.provider),
+        "tokenizer": {"settings": _settings(plan.encoder), "sha256": tokenizer.info["sha256"]},
+        "prepared": prepared,
+        "sections": sections(plan.all_stages(), summary, prepared, {}),
         "clusters": results["cluster/all"].info if plan.barrier else None,
         "files": {
             "ledger": [output.to_json() for output in ledger],
-            "tokens": [shard.output("tokens").to_json() for shard in shards],
+            "tokens": [shard.lying("tokens").to_json() for shard in shards],
             "documents": _outputs(plan, results, "documents", "documents"),
             "scores": _outputs(plan, results, "documents", "scores"),
             "decisions": _outputs(plan, results, "decide", "decisions"),
@@ -107,12 +131,14 @@ def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
             "other": [output.to_json() for output in extra],
         },
         "ledger_sha256": combined_digest(ledger),
+        **tree_fields(tree),
+        "takedown": takedown_fields(read_tombstones(storage)),
         "key": key,
     }
     report = write_report(storage, corpus)
     corpus["files"]["report"] = [output.to_json() for output in report]
     remove_stale(plan, results, {output.path for output in [*extra, *report]})
-    storage.write_json(CORPUS, corpus)
+    publish(storage, corpus, "build")
 
 
 def combined_digest(outputs: list[Output]) -> str:
@@ -124,7 +150,7 @@ def combined_digest(outputs: list[Output]) -> str:
 
 
 def _outputs(plan: Plan, results: Mapping[str, Result], step: str, folder: str) -> list[dict[str, Any]]:
-    done = [results[f"{step}/{part.name}"].outputs for part in plan.parts]
+    done = [results[f"{step}/{part.name}"].published() for part in plan.parts]
     return [output.to_json() for outputs in done for output in outputs if output.path.startswith(folder + "/")]
 
 
@@ -165,6 +191,16 @@ def _locked(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Every parameter; of a file its name alone, since where it lay is nobody's business."""
+    config, paths = _locked(spec)["config"], {name for name, _ in input_fields(spec_class(spec).Config)}
+    return {
+        name: value.rsplit("/", 1)[-1] if name in paths and isinstance(value, str) else value
+        for name, value in config.items()
+        if value is not None
+    }
+
+
 def _without_paths(spec: Mapping[str, Any]) -> dict[str, Any]:
     locked = _locked(spec)
     paths = {name for name, _ in input_fields(spec_class(spec).Config)}
@@ -179,7 +215,13 @@ def lock_file(plan: Plan, results: Mapping[str, Result]) -> dict[str, Any]:
         "lauter": __version__,
         "seed": manifest.seed,
         "sources": [
-            {"name": source.name, "kind": source.kind, "optional": source.optional, "reader": reader_spec(source)}
+            {
+                "name": source.name,
+                "kind": source.kind,
+                "optional": source.optional,
+                "about": dict(source.about),
+                "reader": reader_spec(source),
+            }
             for source in manifest.sources
         ],
         "inputs": [
@@ -194,14 +236,21 @@ def lock_file(plan: Plan, results: Mapping[str, Result]) -> dict[str, Any]:
         "stages": [{spec["name"]: _locked(spec)} for spec in plan.all_stages()],
         "tokenizer": _locked(plan.encoder),
         "sharding": manifest.sharding.model_dump(mode="json"),
+        "provider": dict(manifest.provider),
     }
 
 
 def lineage(plan: Plan, results: Mapping[str, Result]) -> str:
-    """SHA-256 over what the corpus was made from: parameters, versions, and digests of all inputs; no path, no time."""
+    """SHA-256 over what the corpus was made from: parameters, versions, and digests of all inputs; no path, no time.
+
+    What is only declared (`provider`, `about`) made nothing in it.
+    """
     lock = lock_file(plan, results)
+    del lock["provider"]
     for item in lock["inputs"]:
         del item["uri"]
+    for item in lock["sources"]:
+        del item["about"]
     lock["stages"] = [{spec["name"]: _without_paths(spec)} for spec in plan.all_stages()]
     lock["tokenizer"] = _without_paths(plan.encoder)
     return hashlib.sha256(json.dumps(lock, sort_keys=True).encode()).hexdigest()
@@ -212,7 +261,7 @@ def remove_stale(plan: Plan, results: Mapping[str, Result], extra: set[str]) -> 
     storage = plan.storage
     wanted = extra | {output.path for result in results.values() for output in result.outputs}
     wanted |= {f"state/{name}.json" for name in results} | set(plan.listings())
-    wanted |= {"state/digests.json", "state/plan.json", "state/run", "state/lock"}
+    wanted |= {"state/digests.json", "state/plan.json", "state/run", "state/lock", ROOTS}
     for path in storage.list("state/prepare"):
         if path not in wanted:
             for item in storage.read_json(path)["outputs"]:

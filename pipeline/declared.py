@@ -23,9 +23,9 @@ def _day(value: object) -> object:
             return date.fromisoformat(value)
         except ValueError:
             raise ValueError(f"{value!r} is no date; write 2026-03-01") from None
-    if isinstance(value, datetime) or not isinstance(value, date):
-        raise ValueError(f"{value!r} is no date; write 2026-03-01")
-    return value
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise ValueError(f"{value!r} is no date; write 2026-03-01")
 
 
 Day = Annotated[date, BeforeValidator(_day)]
@@ -177,6 +177,8 @@ class ProviderSection(_Declared):
     """The licence of the corpus itself, for its Croissant description."""
     url: Text | None = None
     """Where the corpus can be had."""
+    citation: Text | None = None
+    """How the corpus is cited, for its Croissant description."""
 
 
 def plain(section: _Declared | None) -> Mapping[str, Any]:

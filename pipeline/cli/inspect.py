@@ -41,7 +41,8 @@ def report(folder: FolderArgument, *, as_json: JsonOption = False) -> None:
     """Write OUT/report again from the ledger's numbers and print the funnel."""
     from lauter.pipeline.corpus import CORPUS
     from lauter.pipeline.report.funnel import print_funnel
-    from lauter.pipeline.report.page import report_data, write_report
+    from lauter.pipeline.report.page import report_data
+    from lauter.pipeline.report.write import write_report
 
     storage = Storage(folder)
     if storage.size(CORPUS) is None:

@@ -62,11 +62,11 @@ def ranked(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def visible(name: str) -> str:
+def visible(name: str, limit: int | None = NAME_CHARACTERS) -> str:
     r"""A name as it may stand on the page: invisible and direction-changing characters are spelled out, long ones cut.
 
     >>> visible("invoice\u202egpj.exe")
     'invoice⟨U+202E⟩gpj.exe'
     """
-    cut = name if len(name) <= NAME_CHARACTERS else name[: NAME_CHARACTERS - 1] + "…"
+    cut = name if limit is None or len(name) <= limit else name[: limit - 1] + "…"
     return "".join(f"⟨U+{ord(c):04X}⟩" if unicodedata.category(c) in _INVISIBLE else c for c in cut)

@@ -1,4 +1,4 @@
-"""Writes OUT/report: the numbers as JSON, and one self-contained page that needs no network."""
+"""The report's numbers as data, and one self-contained page of them that needs no network."""
 
 from __future__ import annotations
 
@@ -9,34 +9,8 @@ from lauter.pipeline.report.display import count, ranked, share, size, visible
 from lauter.pipeline.report.drawing import cluster_sizes, funnel_flow, verdict_strip
 from lauter.pipeline.report.funnel import funnel_rows
 from lauter.pipeline.report.inputs import summarise_inputs, summarise_outputs
-from lauter.pipeline.report.optout import summarise_optout
+from lauter.pipeline.report.sections import ROWS
 from lauter.pipeline.schema import VERDICTS
-from lauter.pipeline.storage import Output, Storage
-
-OUTCOMES = {
-    "rules": "has rules for agents of the policy",
-    "allow": "has none for them, or there is no file",
-    "unparsable": "is no robots.txt",
-    "unreachable": "could not be fetched",
-    "forbidden": "may not be fetched (401, 403)",
-}
-"""Outcomes of an origin, as the opt-out stage counts them, in words."""
-
-SNAPSHOT = {
-    "superseded": "replaced by a newer one",
-    "after_as_of": "after the policy’s date",
-    "undated": "without a date",
-    "redirected": "redirected",
-    "truncated": "longer than what is read",
-    "broken": "broken",
-    "no_origin": "without an origin",
-    "not_robots": "of another file",
-    "lost": "lost to damage",
-    "revisits": "unchanged since an earlier one",
-    "unresolved": "unchanged since one that is not there",
-    "other_records": "no answers",
-}
-"""What the opt-out stage counts of a snapshot's answers, in words; what is zero is left out."""
 
 KINDS = {
     "tokens": "token ids of every kept document, one whole document a row",
@@ -44,10 +18,23 @@ KINDS = {
     "documents": "text that passed the hard decisions",
     "scores": "the small columns from which soft decisions are made",
     "decisions": "the soft decisions",
+    "signals": "what pages say of their own use, raw",
     "prepared": "look-up tables built before the first record",
     "other": "tokenizer, and the index of the shards",
 }
 """Kinds of output file, as corpus.json lists them, in words."""
+
+
+FILES = {
+    "eu-summary.md": "the public summary of training content that the AI Act asks for (Art. 53(1)(d))",
+    "eu-summary.json": "the same as data",
+    "domains.csv": "the largest domains of crawled content, for section 2.3 of the summary",
+    "data-register.md": "every source: licence, version, what was kept, opt-outs, personal data",
+    "data-register.json": "the same as data",
+    "../croissant.json": "files and tables of the corpus in MLCommons Croissant",
+    "report.json": "the numbers of this page",
+}
+"""The files beside the page, in words."""
 
 
 def report_data(corpus: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +58,8 @@ def report_data(corpus: Mapping[str, Any]) -> dict[str, Any]:
         "summary": summary,
         "inputs": inputs,
         "outputs": summarise_outputs(corpus),
-        "optout": summarise_optout(corpus, funnel),
+        "sections": corpus["sections"],
+        "mirrors": corpus.get("mirrors"),
         "clusters": corpus["clusters"],
         "prepared": corpus["prepared"],
     }
@@ -90,6 +78,7 @@ def render(data: Mapping[str, Any]) -> str:
     )
     environment.filters |= {"count": count, "ranked": ranked, "share": share, "size": size, "visible": visible}
     summary, clusters = data["summary"], data["clusters"]
+    rules = summary["evidence"]["rules"]
     return environment.get_template("index.html").render(
         data,
         flow=funnel_flow(data["funnel"], summary["reasons"]),
@@ -97,8 +86,8 @@ def render(data: Mapping[str, Any]) -> str:
         languages=_languages(summary["languages"]),
         sizes=cluster_sizes(clusters["log2_sizes"]) if clusters else [],
         duplicate_reasons=[(r["reason"], r["records"]) for r in summary["reasons"] if r["verdict"] == "duplicate"],
-        outcomes=OUTCOMES,
-        snapshot=SNAPSHOT,
+        files=FILES,
+        rules=[[r[name] for name in ("stage", "reason", "signal", "agent", "records")] for r in rules[:ROWS]],
         kinds=KINDS,
     )
 
@@ -112,12 +101,3 @@ def _languages(table: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
         "lost": [row for row in named if not row["kept"]],
         "unidentified": table["-"]["records"] if "-" in table else 0,
     }
-
-
-def write_report(storage: Storage, corpus: Mapping[str, Any]) -> list[Output]:
-    """Write report.json and index.html; the same bytes for the same corpus."""
-    data = report_data(corpus)
-    return [
-        storage.write_json("report/report.json", data),
-        storage.write("report/index.html", render(data).encode()),
-    ]

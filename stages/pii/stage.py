@@ -7,7 +7,8 @@ what the spans point to.
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +17,12 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from lauter.pipeline import schema
-from lauter.pipeline.contract import Reason, StageConfig, StageContext, Verdict
+from lauter.pipeline.contract import Reason, ReportSection, StageConfig, StageContext, Verdict
 from lauter.stages.kernels.words import text_buffers
 from lauter.stages.pii.finding import find
 from lauter.stages.pii.recogniser import Recogniser
 from lauter.stages.pii.recognisers import check, recognisers
+from lauter.stages.pii.report import pii_report
 from lauter.stages.pii.spans import code_points, rewrite
 
 _UNCHECKED, _TOO_DENSE, _NO_TEXT = 1, 2, 3  # places in `reasons`, from 1
@@ -153,6 +155,11 @@ class Pii:
             schema.RULE,
         )
         return Verdict(np.where(dense, _TOO_DENSE, 0).astype(np.uint8), {}, rule)
+
+    @classmethod
+    def report(cls, summary: Mapping[str, Any], prepared: Mapping[str, int], config: PiiConfig) -> ReportSection:
+        """What was looked for, and how many documents were dropped."""
+        return pii_report(summary, config.entities)
 
 
 class _Cleaned(NamedTuple):

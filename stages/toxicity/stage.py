@@ -23,16 +23,18 @@ in the first three.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self, cast
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field, model_validator
 
 from lauter.pipeline import schema
-from lauter.pipeline.contract import ModelPath, Reason, StageConfig, StageContext, Verdict
+from lauter.pipeline.contract import ModelPath, Reason, ReportSection, StageConfig, StageContext, Verdict
 from lauter.stages.toxicity.detoxify import Detoxify
 from lauter.stages.toxicity.lexicon import Lexicon
+from lauter.stages.toxicity.report import toxicity_report
 
 _TOXIC = 1  # place in `reasons`, from 1
 
@@ -134,6 +136,11 @@ class Toxicity:
             reason=np.where(toxic, _TOXIC, 0).astype(np.uint8),
             rule=cast(pa.StructArray, pa.array(rules, schema.RULE)),
         )
+
+    @classmethod
+    def report(cls, summary: Mapping[str, Any], prepared: Mapping[str, int], config: ToxicityConfig) -> ReportSection:
+        """How documents were scored and how many were dropped."""
+        return toxicity_report(summary, config.model, config.max_score)
 
     def _probabilities(self, model: Detoxify, text: pa.LargeStringArray, language: pa.StringArray) -> pa.Array:
         wanted = frozenset(self._config.languages)

@@ -1,0 +1,102 @@
+"""The data register: of each source what it is, under which terms, what went in, what was kept, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from lauter.pipeline import parquet
+from lauter.pipeline.storage import Storage
+
+ABOUT = ("title", "url", "version", "licence", "category", "description", "crawler", "collected")
+PII = "pii_count"
+
+
+def data_sources(corpus: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The sources in order of the manifest: declared fields (None where they are not), and measured ones."""
+    summary = corpus["summary"]
+    found = []
+    for name, source in corpus["sources"].items():
+        counts = summary["sources"].get(name, {"records": 0, "kept": 0, "tokens": 0, "chars": 0})
+        more = summary["by_source"].get(name, {"period": {"first": None, "last": None}, "languages": {}, "reasons": []})
+        found.append(
+            {
+                "name": name,
+                "kind": source["kind"],
+                **{key: source["about"].get(key) for key in ABOUT},
+                "records": counts["records"],
+                "kept": counts["kept"],
+                "tokens": counts["tokens"],
+                "characters": counts["chars"],
+                "period": more["period"],
+                "languages": more["languages"],
+                "languages_kept": more.get("languages_kept", 0),
+                "reasons": more["reasons"],
+            }
+        )
+    return found
+
+
+def period(times: Mapping[str, str | None]) -> str | None:
+    """A first and a last time as one text, None where there is none."""
+    return f"{times['first']} to {times['last']}" if times["first"] else None
+
+
+def data_register(corpus: Mapping[str, Any], pii: Mapping[str, int]) -> dict[str, Any]:
+    """The register as plain data. `pii` is what `pii_counts` returned; a source that is not in it was not looked at.
+
+    `opted_out` counts the records that a stage which answers for reservations of rights (section 3.1 of the public
+    summary) ended: by reason and, where a rule did, by signal. `mirrors` are copies of opted-out pages found in the
+    source, None where nobody looked.
+    """
+    stages = {item["stage"] for item in corpus["sections"] if "3.1" in item["answers"]}
+    signals = corpus["summary"]["evidence"]["by_source"]
+    mirrors: Mapping[str, int] | None = (corpus.get("mirrors") or {}).get("sources")
+    rows = []
+    for source in data_sources(corpus):
+        name = source["name"]
+        reasons = {row["reason"]: row["records"] for row in source.pop("reasons") if row["stage"] in stages}
+        rows.append(
+            {
+                **source,
+                "opted_out": {
+                    "records": sum(reasons.values()),
+                    "reasons": reasons,
+                    "signals": {
+                        row["signal"]: row["records"] for row in signals.get(name, ()) if row["stage"] in stages
+                    },
+                },
+                "pii_spans": pii.get(name),
+                "mirrors": None if mirrors is None else mirrors.get(name, 0),
+                "missing": [f"sources.{name}.about.{key}" for key in ABOUT[:6] if source[key] is None],
+            }
+        )
+    return {"corpus": corpus["name"], "lineage": corpus["lineage"], "sources": rows}
+
+
+def pii_counts(storage: Storage, corpus: Mapping[str, Any]) -> dict[str, int]:
+    """Placeholders for personal data in the kept documents of each source whose scores count them, part by part."""
+    scores = {output["path"].removeprefix("scores/").removesuffix(".parquet") for output in corpus["files"]["scores"]}
+    found: dict[str, int] = {}
+    for item in corpus["inputs"]:
+        part = item["part"]
+        path = f"scores/{part}.parquet"
+        if part not in scores or not _has(storage, path, PII):
+            continue
+        verdict = parquet.read(storage, f"ledger/{part}.parquet", ["verdict"]).column("verdict")
+        kept = np.asarray(pc.equal(pc.cast(verdict, "string"), "kept"))
+        counted = found.setdefault(item["source"], 0)
+        for batch in parquet.batches(storage, path, ["row", PII]):
+            spans = pc.fill_null(batch.column(PII), 0).to_numpy()
+            counted += int(spans[kept[batch.column("row").to_numpy()]].sum())
+        found[item["source"]] = counted
+    return found
+
+
+def _has(storage: Storage, path: str, column: str) -> bool:
+    with storage.open(path) as source:
+        return column in pq.read_schema(source).names
