@@ -74,7 +74,8 @@ def build_corpus(manifest: Manifest, options: BuildOptions, console: Console) ->
         storage.clear_staging()
         plan = Plan(manifest, storage)
         steps: dict[str, list[str]] = {}
-        for name in [*(node.name for node in plan.first_half()), *(f"ledger/{part.name}" for part in plan.parts)]:
+        last = [f"{step}/{part.name}" for step in ("ledger", "leaves") for part in plan.parts]
+        for name in [*(node.name for node in plan.first_half()), *last]:
             steps.setdefault(name.split("/", 1)[0], []).append(name)
         storage.write_json(PLAN, steps)
         sizes = {f"documents/{part.name}": part.file.size for part in plan.parts}

@@ -1,14 +1,14 @@
 """The audit: proves from the files alone that nothing was lost and nothing was touched.
 
-corpus.json is proved by its own digest, the root, which whoever published the corpus can give elsewhere. Every file it
-names is digested again; the ledger's rows are counted against the records that other code finds in the inputs; every
-text is hashed again and found in the ledger; every kept row must stand in the token shards where the ledger says, and
-no other row may. What one file has lost never hides what another says: each check runs over what is intact.
+corpus.json is proved by the root, which whoever published the corpus can give elsewhere: one hash over the ledger's
+Merkle tree and all that corpus.json says. Every file it names is digested again; the ledger's rows are counted against
+the records that other code finds in the inputs; every text is hashed again and found in the ledger; every kept row must
+stand in the token shards where the ledger says, and no other row may. What one file has lost never hides what another
+says: each check runs over what is intact.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +18,7 @@ from lauter.pipeline.audit.documents import check_documents
 from lauter.pipeline.audit.files import check_files, part_files
 from lauter.pipeline.audit.findings import AuditReport
 from lauter.pipeline.audit.index import IndexBroken, read_index
+from lauter.pipeline.audit.roots import check_roots, check_wanted
 from lauter.pipeline.audit.shards import check_shards, check_token_index
 from lauter.pipeline.corpus import CORPUS
 from lauter.pipeline.manifest import Catalogue
@@ -29,22 +30,22 @@ __all__ = ["AuditReport", "audit"]
 def audit(
     storage: Storage, catalogue: Catalogue, root: str | None = None, options: Mapping[str, Any] | None = None
 ) -> AuditReport:
-    """Audit a run folder; `root` is the SHA-256 (hex) that corpus.json must have.
+    """Audit a run folder; `root` is the root (hex) that the corpus must have, from outside the folder.
 
     `options` take the place of parameters of the stages whose decisions are derived again (`check_decisions`). Raises `StorageError` where the folder holds no finished corpus, or an option cannot be used.
     """
     if storage.size(CORPUS) is None:
         raise StorageError(f"{storage.root} holds no finished corpus; run `lauter build` to its end")
     data = storage.read(CORPUS)
-    report = AuditReport(hashlib.sha256(data).hexdigest())
-    if root is not None and root.strip().lower() != report.root:
-        report.violations.append(f"corpus.json: its SHA-256 is {report.root}, not the root {root.strip()}")
+    report = AuditReport()
     try:
         index = read_index(data)
     except IndexBroken as error:
         report.violations += error.sentences
+        check_wanted(None, root, report)
         return report
     intact = check_files(storage, index, report)
+    check_roots(storage, index, data, intact, root, report)
     parts = part_files(index, intact, report)
     check_conservation(storage, index, parts, report)
     recount(index, catalogue, report)

@@ -16,8 +16,9 @@ HINT = (
 class AuditReport:
     """What the audit found."""
 
-    root: str
-    """SHA-256 of the bytes of corpus.json, hex: who has it from elsewhere can prove that corpus.json is that one."""
+    root: str | None = None
+    """The root of the corpus, hex (`proof.chain`): who has it from elsewhere can prove that this is that corpus. None
+    where corpus.json cannot be read."""
     violations: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, NonNegativeInt, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    NonNegativeInt,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
 
 from lauter.pipeline.storage import Output
 
@@ -71,6 +79,31 @@ class SourceEntry(_Entry):
     options: dict[str, Any]
 
 
+Hash = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{64}\z")]
+"""SHA-256 in hex."""
+
+
+class TreeEntry(_Entry):
+    """The shape of the ledger's Merkle tree, and the file that lists the roots of its ranges."""
+
+    ranges: NonNegativeInt
+    leaves: NonNegativeInt
+    path: str
+
+
+class RootEntry(_Entry):
+    """An earlier state of the corpus, as `proof.chain` links them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    root: Hash
+    ledger_root: Hash
+    rows: NonNegativeInt
+    lauter: str
+    cause: str
+    previous: Hash
+
+
 class CorpusIndex(_Entry):
     """What the audit needs of corpus.json; other keys are free."""
 
@@ -81,6 +114,11 @@ class CorpusIndex(_Entry):
     sources: dict[str, SourceEntry]
     files: dict[str, list[FileEntry]]
     ledger_sha256: str
+    root: Hash
+    ledger_root: Hash
+    ledger_tree: TreeEntry
+    cause: str
+    roots: list[RootEntry]
 
     @field_validator("files")
     @classmethod

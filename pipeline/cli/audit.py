@@ -16,7 +16,7 @@ from lauter.pipeline.storage import Storage, StorageError
 def audit(
     folder: FolderArgument,
     root: Annotated[
-        str | None, typer.Option(metavar="HEX", help="The SHA-256 that corpus.json must have, from who published it.")
+        str | None, typer.Option(metavar="HEX", help="The root that the corpus must have, from who published it.")
     ] = None,
     robots: Annotated[
         list[str] | None,

@@ -95,6 +95,15 @@ POSITIONS = pa.schema(
 )
 """The place that each kept document got, by part."""
 
+LEAVES = pa.schema(
+    [
+        pa.field("key", pa.binary(32), nullable=False),
+        pa.field("leaf", pa.binary(32), nullable=False),
+        pa.field("row", pa.uint32(), nullable=False),
+    ]
+)
+"""Leaves of the ledger's Merkle tree, by groups of key ranges."""
+
 
 def rows_of_part(storage: Storage, listed: str, ordinal: int, layout: pa.Schema) -> pa.Table:
     """What the files of a listing hold for one part."""

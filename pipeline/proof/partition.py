@@ -1,0 +1,120 @@
+"""The tree of a whole ledger: leaves are sorted by range through files, so that no more than some ranges are in memory.
+
+A build makes the same in its steps `leaves` and `merkle`; this is for what has no build at hand: the audit, a takedown.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from lauter.pipeline import exchange
+from lauter.pipeline.proof.leaves import DIGEST_BYTES, Digests, leaves, ledger_batches
+from lauter.pipeline.proof.tree import (
+    GROUP_RANGES,
+    LedgerTree,
+    Range,
+    ranges_for,
+    sorted_order,
+    tree_root,
+    with_sentinels,
+)
+from lauter.pipeline.steps.layouts import LEAVES
+from lauter.pipeline.storage import Storage, StorageError
+
+
+def merkle_root(storage: Storage, ledger_paths: Sequence[str]) -> LedgerTree:
+    """The tree of these ledger parts, in any order.
+
+    Takes 68 bytes a row in the folder for temporary files (`TMPDIR`), and at most some 1 GB of memory. Raises
+    `StorageError` where a part cannot be read or the temporary files cannot be written.
+    """
+    try:
+        ranges = ranges_for(sum(_rows(storage, path) for path in ledger_paths))
+        with tempfile.TemporaryDirectory(prefix="lauter-merkle-") as folder:
+            sink = exchange.PartitionedSink(Path(folder) / "leaves.arrow", LEAVES)
+            for path in ledger_paths:
+                for table, group in leaf_tables(storage, path, ranges):
+                    sink.write(table, group)
+            sink.close()
+            local = Storage(folder)
+            found: list[Range] = []
+            for group in range(ranges // GROUP_RANGES):
+                found += group_ranges(local, ["leaves.arrow"], group, ranges)
+    except (pa.ArrowException, OSError) as error:
+        raise StorageError(
+            f"the Merkle tree of the ledger in {storage.root} cannot be computed: {error} (temporary files go to "
+            f"{tempfile.gettempdir()}; TMPDIR names another folder)"
+        ) from error
+    return LedgerTree(tuple(found))
+
+
+def _rows(storage: Storage, path: str) -> int:
+    with storage.open(path) as source:
+        return int(pq.read_metadata(source).num_rows)
+
+
+def leaf_tables(storage: Storage, path: str, ranges: int) -> Iterator[tuple[pa.Table, NDArray[np.int64]]]:
+    """The leaves of one ledger part (LEAVES), in pieces, with the group of ranges that each lies in."""
+    first = 0
+    for batch in ledger_batches(storage, path):
+        keys, digests = leaves(batch)
+        rows = np.arange(first, first + len(keys), dtype=np.uint32)
+        first += len(keys)
+        yield leaf_table(keys, digests, rows), groups_of(keys, ranges)
+
+
+def leaf_table(keys: Digests, digests: Digests, rows: NDArray[np.uint32]) -> pa.Table:
+    """Leaves as a table of the layout LEAVES."""
+    columns = [
+        pa.Array.from_buffers(pa.binary(DIGEST_BYTES), len(items), [None, pa.py_buffer(np.ascontiguousarray(items))])
+        for items in (keys, digests)
+    ]
+    return pa.Table.from_arrays([*columns, pa.array(rows)], schema=LEAVES)
+
+
+def groups_of(keys: Digests, ranges: int) -> NDArray[np.int64]:
+    """The group of ranges that each key lies in: the partition of the exchange."""
+    return exchange.partition_of(_high(keys), ranges // GROUP_RANGES)
+
+
+def _high(keys: Digests) -> NDArray[np.uint64]:
+    return np.ascontiguousarray(keys[:, :8]).view(">u8").reshape(-1).astype(np.uint64)
+
+
+def group_leaves(
+    storage: Storage, paths: Sequence[str], group: int
+) -> tuple[Digests, Digests, NDArray[np.uint64], NDArray[np.uint32]]:
+    """Keys, leaves, part ordinals and rows of one group, in the order of the tree."""
+    table, part = exchange.read_parts(storage, paths, group, LEAVES)
+    keys, digests = (_digests(table.column(name)) for name in ("key", "leaf"))
+    order = sorted_order(keys, digests)
+    return keys[order], digests[order], part[order], table.column("row").to_numpy()[order]
+
+
+def _digests(column: pa.ChunkedArray) -> Digests:
+    found = [
+        np.frombuffer(chunk.buffers()[1], np.uint8)[DIGEST_BYTES * chunk.offset :][: DIGEST_BYTES * len(chunk)]
+        for chunk in column.chunks
+    ]
+    return np.concatenate([np.empty(0, np.uint8), *found]).reshape(-1, DIGEST_BYTES)
+
+
+def group_ranges(storage: Storage, paths: Sequence[str], group: int, ranges: int) -> list[Range]:
+    """The trees of one group's ranges, from what `leaf_tables` gave."""
+    keys, digests, _, _ = group_leaves(storage, paths, group)
+    first = group * GROUP_RANGES
+    place = exchange.partition_of(_high(keys), ranges) - first
+    cuts = np.searchsorted(place, np.arange(GROUP_RANGES + 1))
+    found = []
+    for number, (start, end) in enumerate(pairwise(cuts), first):
+        items = with_sentinels(digests[start:end], number, ranges)
+        found.append(Range(len(items), tree_root(items)))
+    return found
