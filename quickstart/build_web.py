@@ -76,12 +76,15 @@ def warc_file(name: str, records: Sequence[Record], hosts: dict[str, Site]) -> b
 
 
 def robots_file(hosts: dict[str, Site]) -> bytes:
-    """The snapshot: one answer a host that was asked, in the order of the list."""
+    """The snapshot: the robots.txt of each host that was asked, and its other files, in the order of the list."""
     packed = [warc.member(warc.info(ROBOTS_DATE, ROBOTS))]
     for host, site in hosts.items():
         if site.robots is not None:
             url = f"https://{host}/robots.txt"
             packed.append(warc.member(warc.response(url, ROBOTS_DATE, responses.robots_message(site.robots, host))))
+        for file in site.files:
+            url = f"https://{host}{file.path}"
+            packed.append(warc.member(warc.response(url, ROBOTS_DATE, responses.file_message(file, host))))
     return b"".join(packed)
 
 

@@ -27,6 +27,16 @@ class Robots(_Entry):
     location: str | None = None
 
 
+class File(_Entry):
+    """Another file in which an owner speaks of the use of pages."""
+
+    path: str
+    """Where it lies on the host, `/.well-known/tdmrep.json`."""
+    file: str
+    """The body: a file in the host's folder."""
+    content_type: str
+
+
 class Site(_Entry):
     """A made-up host."""
 
@@ -41,6 +51,8 @@ class Site(_Entry):
     footer: str
     robots: Robots | None = None
     """None: the snapshot has no answer of this host."""
+    files: tuple[File, ...] = ()
+    """What else the snapshot has of it."""
 
 
 class Expected(_Entry):
@@ -71,6 +83,10 @@ class Record(_Entry):
     """The HTTP header; None leaves it out."""
     charset: str = "utf-8"
     """The encoding of the bytes, and of the page's own declaration."""
+    headers: dict[str, str] = Field(default_factory=dict)
+    """Further HTTP headers."""
+    head: str = ""
+    """Further markup in the head of the page."""
     coding: tuple[Literal["gzip", "br"], ...] = ()
     """Content codings, in the order in which they are applied."""
     chunked: bool = False

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from quickstart import oddities
-from quickstart.pages import WEB, Record, Robots, Site
+from quickstart.pages import WEB, File, Record, Robots, Site
 from quickstart.warc import member
 
 _HEADING = re.compile(r"<h1>(.*?)</h1>", re.DOTALL)
@@ -41,7 +41,7 @@ def message(record: Record, site: Site) -> bytes:
         body = oddities.bad_utf8(body)
     for coding in record.coding:
         body = member(body) if coding == "gzip" else oddities.brotli(body)
-    headers = {"Server": "quickstart"}
+    headers = {"Server": "quickstart", **record.headers}
     if record.content_type:
         headers["Content-Type"] = record.content_type
     if record.coding:
@@ -64,6 +64,13 @@ def robots_message(robots: Robots, host: str) -> bytes:
     return _message(robots.status, headers, body)
 
 
+def file_message(file: File, host: str) -> bytes:
+    """A host's answer to the request for another file."""
+    body = (WEB / host / file.file).read_bytes()
+    headers = {"Server": "quickstart", "Content-Type": file.content_type, "Content-Length": str(len(body))}
+    return _message(200, headers, body)
+
+
 def _body(record: Record, site: Site) -> bytes:
     page = record.page or ""
     if record.content == "text":
@@ -74,7 +81,7 @@ def _body(record: Record, site: Site) -> bytes:
     heading = _HEADING.search(main)
     template = _environment().get_template(f"{site.template}.html")
     text = template.render(
-        site=site, charset=record.charset, title=heading[1] if heading else site.name, main=main.rstrip()
+        site=site, charset=record.charset, title=heading[1] if heading else site.name, main=main.rstrip(), head=record.head
     )
     # What the encoding lacks (the © of the footer) is written as a character reference, as web servers' authors do.
     return text.encode(record.charset, "xmlcharrefreplace")

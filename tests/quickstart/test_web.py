@@ -73,6 +73,7 @@ def test_kept_pages_are_as_long_as_prose() -> None:
 def test_every_file_is_used_and_every_use_has_its_file() -> None:
     used = {f"_templates/{site.template}.html" for site in sites().values()} | LISTS
     used |= {f"{host}/{site.robots.file}" for host, site in sites().items() if site.robots and site.robots.file}
+    used |= {f"{host}/{file.file}" for host, site in sites().items() for file in site.files}
     for record in records():
         if record.content in ("page", "text"):
             used.add(f"{record.page}.{'txt' if record.content == 'text' else 'html'}")
@@ -102,6 +103,12 @@ def test_every_kind_of_trouble_is_there() -> None:
         ("dropped", "optout", "robots-disallow"),
         ("dropped", "optout", "robots-unreachable"),
         ("dropped", "optout", "robots-unparsable"),
+        ("dropped", "optout", "tdm-reservation"),
+        ("dropped", "optout", "noai"),
+        ("dropped", "optout", "agent-noindex"),
+        ("dropped", "optout", "content-signal"),
+        ("dropped", "optout", "content-usage"),
+        ("dropped", "optout", "rsl"),
         ("duplicate", "dedup", "exact-duplicate"),
         ("duplicate", "dedup", "near-duplicate"),
         ("duplicate", "read", "same-record"),
@@ -130,13 +137,14 @@ def test_another_reader_finds_the_same_records(built: Path) -> None:
     assert found[: len(listed)] == [(record.url, record.status, True) for record in listed]
 
 
-def test_robots_snapshot_has_one_answer_for_each_host_that_was_asked(built: Path) -> None:
+def test_the_snapshot_has_one_answer_for_each_file_that_was_asked_for(built: Path) -> None:
     with (built / "robots.warc.gz").open("rb") as stream:
         found = {
             entry.headers["WARC-Target-URI"]: entry.http_headers.status_code
             for entry in ArchiveIterator(stream, record_types=WarcRecordType.response)
         }
     asked = {f"https://{host}/robots.txt": site.robots.status for host, site in sites().items() if site.robots}
+    asked |= {f"https://{host}{file.path}": 200 for host, site in sites().items() for file in site.files}
     assert found == asked
     assert {200, 301, 404, 503} <= set(found.values())
 

@@ -19,7 +19,6 @@ _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _RAW = re.compile(rb"[^!-~]|[\"<>\\^`{|}#]")
 _PLAIN = re.compile(rb"[A-Za-z0-9/._~!&'()+,;=:@?-]*").fullmatch
 _FIELD = re.compile(r"\s*([A-Za-z-]+)\s*:\s*(.*?)\s*$", re.DOTALL).match
-_INDEX = re.compile(rb"(.*/)index\.html?").fullmatch
 
 
 class Line(NamedTuple):
@@ -53,10 +52,6 @@ class Rules:
                 self.deny.append((path, line))
             elif line.field == "allow":
                 self.allow.append(path)
-                folder = _INDEX(path)
-                if folder:
-                    # Google's reader and Protego: who allows /a/index.html allows /a/.
-                    self.allow.append(folder[1] + b"$")
         self._prefixes = tuple(path for path, _ in self.deny if b"*" not in path and not path.endswith(b"$"))
         self._patterns = [path for path, _ in self.deny if b"*" in path or path.endswith(b"$")]
 

@@ -60,7 +60,7 @@ def test_files_of_ones_own(tmp_path: Path) -> None:
     assert load_policy_file(str(tmp_path / "policy.yaml")).mirrors == "drop"
     del policy["signals"]["noai"]
     (tmp_path / "policy.yaml").write_text(yaml.safe_dump(policy))
-    with pytest.raises(ValueError, match=r"policy\.yaml.*missing signals: \['noai'\]"):
+    with pytest.raises(ValueError, match=r"(?s)policy\.yaml.*missing signals: \['noai'\]"):
         load_policy_file(str(tmp_path / "policy.yaml"))
     (tmp_path / "agents.yaml").write_text("name: mine\nagents: [GPTBot, {name: MyBot, operator: Me, since: 2024-05}]\n")
     assert load_file(str(tmp_path / "agents.yaml")).names == ("GPTBot", "MyBot")
