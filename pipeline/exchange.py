@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -73,9 +73,7 @@ class PartitionedSink:
     def close(self) -> None:
         """Write what is pending and the index."""
         self._flush()
-        self._file.write(bytes(-self._file.tell() % ALIGNMENT))
-        self._file.write(np.array(self._index, "<i8").tobytes())
-        self._file.write(len(self._index).to_bytes(8, "little") + MAGIC)
+        write_index(self._file, self._index)
         self._file.close()
 
 
@@ -98,18 +96,42 @@ def read(
 ) -> Iterator[pa.RecordBatch]:
     """The rows of one partition of one file, or of partitions [partition, end), in the order they were written."""
     with storage.open(path) as source:
-        size = source.size()
-        source.seek(size - TAIL_BYTES)
-        tail = source.read(TAIL_BYTES)
-        if tail[8:] != MAGIC:
-            raise StorageError(f"{storage.root}/{path} is no exchange file; delete it and build again")
-        count = int.from_bytes(tail[:8], "little")
-        source.seek(size - TAIL_BYTES - 24 * count)
-        index = np.frombuffer(source.read(24 * count), "<i8").reshape(-1, 3)
+        index = read_index(storage, path, source)
         stop = partition + 1 if end is None else end
         for _, offset, length in index[(index[:, 0] >= partition) & (index[:, 0] < stop)].tolist():
             source.seek(offset)
             yield pa.ipc.read_record_batch(source.read_buffer(length), schema)
+
+
+def messages(storage: Storage, path: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Every message of a file, in the order of its index."""
+    with storage.open(path) as source:
+        for _, offset, length in read_index(storage, path, source).tolist():
+            source.seek(offset)
+            yield pa.ipc.read_record_batch(source.read_buffer(length), schema)
+
+
+def write_index(file: BinaryIO, index: Sequence[tuple[int, int, int]]) -> None:
+    """End a file with its (partition, offset, length) triples."""
+    file.write(bytes(-file.tell() % ALIGNMENT))
+    file.write(np.array(index, "<i8").tobytes())
+    file.write(len(index).to_bytes(8, "little") + MAGIC)
+
+
+def read_index(storage: Storage, path: str, source: pa.NativeFile) -> NDArray[np.int64]:
+    """(partition, offset, length) of every message of an open file, shape (n, 3).
+
+    Raises `StorageError` where it is no exchange file.
+    """
+    size = source.size()
+    source.seek(size - TAIL_BYTES)
+    tail = source.read(TAIL_BYTES)
+    if tail[8:] != MAGIC:
+        raise StorageError(f"{storage.root}/{path} is no exchange file; delete it and build again")
+    count = int.from_bytes(tail[:8], "little")
+    source.seek(size - TAIL_BYTES - 24 * count)
+    index: NDArray[np.int64] = np.frombuffer(source.read(24 * count), "<i8").reshape(-1, 3)
+    return index
 
 
 def read_parts(
@@ -126,10 +148,12 @@ def read_parts(
 
 def one_batch(table: pa.Table) -> pa.RecordBatch:
     """A table's rows as exactly one record batch."""
-    columns = [
-        pa.concat_arrays(column.chunks) if column.chunks else pa.array([], column.type) for column in table.columns
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=table.schema)
+    return pa.RecordBatch.from_arrays([one_chunk(column) for column in table.columns], schema=table.schema)
+
+
+def one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """A column as exactly one array."""
+    return pa.concat_arrays(column.chunks) if column.chunks else pa.array([], column.type)
 
 
 NODE_ROW_BITS = 32

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lauter.pipeline.storage import Output, Storage, digest_file
@@ -28,16 +29,14 @@ class ParquetSink:
         self._limit = row_group_bytes
         self._pending: list[pa.RecordBatch] = []
         self._pending_bytes = 0
-        self._writer = pq.ParquetWriter(
-            path, schema, compression="zstd", compression_level=3, use_dictionary=_dictionary_columns(schema)
-        )
+        self._writer = writer(path, schema)
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Add rows."""
         if batch.num_rows:
             self.rows += batch.num_rows
             self._pending.append(batch)
-            self._pending_bytes += batch.nbytes
+            self._pending_bytes += content_bytes(batch)
             if self._pending_bytes >= self._limit:
                 self.cut()
 
@@ -52,6 +51,39 @@ class ParquetSink:
         """Write what is pending and the footer."""
         self.cut()
         self._writer.close()
+
+
+def content_bytes(batch: pa.RecordBatch) -> int:
+    """Arrow bytes of a batch's values and offsets, the same for equal values.
+
+    `nbytes` also counts validity bits, which an array without nulls may or may not have, by how it was made: a row
+    group would be cut elsewhere after rows were read back from a file.
+    """
+    return sum(_bytes(column) for column in batch.columns)
+
+
+def _bytes(column: pa.Array) -> int:
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _bytes(column.indices)
+    if pa.types.is_struct(kind):
+        return sum(_bytes(child) for child in column.flatten())
+    if pa.types.is_fixed_size_list(kind):
+        return _bytes(column.flatten())
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return len(column) * (8 if pa.types.is_large_list(kind) else 4) + _bytes(column.flatten())
+    if pa.types.is_large_string(kind) or pa.types.is_large_binary(kind):
+        return len(column) * 8 + (pc.sum(pc.binary_length(column)).as_py() or 0)
+    if pa.types.is_string(kind) or pa.types.is_binary(kind):
+        return len(column) * 4 + (pc.sum(pc.binary_length(column)).as_py() or 0)
+    return 0 if pa.types.is_null(kind) else len(column) * kind.bit_width // 8
+
+
+def writer(where: Path | pa.NativeFile, schema: pa.Schema) -> pq.ParquetWriter:
+    """The one way in which Lauter's Parquet files are written."""
+    return pq.ParquetWriter(
+        where, schema, compression="zstd", compression_level=3, use_dictionary=_dictionary_columns(schema)
+    )
 
 
 def _dictionary_columns(schema: pa.Schema) -> list[str]:

@@ -52,6 +52,10 @@ class RunReport:
     failures: list[Failure] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     """Tasks that wait for one that failed."""
+    reused: int = 0
+    """Records whose later stages were left out, since an earlier run of their task had the answer."""
+    recomputed: int = 0
+    """Records of the same tasks that had to pass the later stages."""
 
 
 class LazyExecutor:
@@ -151,6 +155,8 @@ def run_nodes(
             for outcome in lazy.get().wait():
                 flying -= 1
                 if outcome.result is not None:
+                    report.reused += outcome.result.info.get("reused", 0)
+                    report.recomputed += outcome.result.info.get("recomputed", 0)
                     done(outcome.task.name, outcome.result, cached=False)
                 else:
                     report.failures.append(

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from lauter.pipeline.digests import DigestCache
 from lauter.pipeline.manifest import Source, StageSpec, load_target
 
@@ -51,6 +53,21 @@ def reader_spec(source: Source) -> dict[str, Any]:
 def spec_class(spec: Mapping[str, Any]) -> type[Any]:
     """The class that a spec is of."""
     return load_target(spec["target"], spec["python_path"])
+
+
+def reads_of(spec: Mapping[str, Any]) -> frozenset[str]:
+    """The columns that a stage reads with its parameters."""
+    cls = spec_class(spec)
+    if not hasattr(cls, "reads_for"):
+        return frozenset(cls.reads)
+    return frozenset(cls.reads_for(cls.Config.model_validate(dict(spec["config"]))))
+
+
+def writes_of(spec: Mapping[str, Any]) -> frozenset[str]:
+    """The columns that a map stage writes."""
+    cls = spec_class(spec)
+    schemas: tuple[pa.Schema, ...] = (cls.documents, cls.scores, getattr(cls, "ledger", pa.schema([])))
+    return frozenset(name for schema in schemas for name in schema.names)
 
 
 def installed(cls: type[Any]) -> dict[str, str]:

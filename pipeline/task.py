@@ -16,8 +16,12 @@ import xxhash
 
 from lauter.pipeline.storage import Output, Storage, StorageError
 
-FORMAT = 1
+FORMAT = 2
 """Version of the engine's own file layouts; raising it makes every task stale."""
+
+REUSABLE = "made_with"
+"""Key of a result's info under which a step says what its outputs were made with, where a later run of the same task
+may take some of them over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,18 @@ class Result:
     outputs: tuple[Output, ...] = ()
     info: Mapping[str, Any] = field(default_factory=dict)
     """Small numbers and names: counts, digests of inputs, seconds by stage."""
+    masked: Mapping[str, Output] = field(default_factory=dict)
+    """Path -> what lies there now, of outputs from which a takedown has removed records since. Keys go by `outputs`:
+    nothing that was decided with a record changes because it is gone."""
+
+    def published(self) -> tuple[Output, ...]:
+        """The outputs as they lie in the run folder."""
+        return tuple(self.masked.get(output.path, output) for output in self.outputs)
+
+    def lying(self, suffix: str) -> Output:
+        """The one output whose path starts with a folder, as it lies in the run folder."""
+        output = self.output(suffix)
+        return self.masked.get(output.path, output)
 
     def output(self, suffix: str) -> Output:
         """The one output whose path starts with a folder."""
@@ -77,12 +93,13 @@ def finished(storage: Storage, task: Task) -> Result | None:
         if record["key"] != task.key:
             return None
         outputs = tuple(Output.from_json(data) for data in record["outputs"])
-        info = record["info"]
-    except (StorageError, KeyError, TypeError):
+        masked = {data["path"]: Output.from_json(data) for data in record.get("masked", {}).get("outputs", ())}
+        result = Result(outputs, record["info"], masked)
+    except (StorageError, KeyError, TypeError, AttributeError):
         return None
-    if any(storage.size(output.path) != output.size for output in outputs):
+    if any(storage.size(output.path) != output.size for output in result.published()):
         return None
-    return Result(outputs, info)
+    return result
 
 
 def record(storage: Storage, task: Task, result: Result) -> None:
@@ -96,8 +113,37 @@ def record(storage: Storage, task: Task, result: Result) -> None:
             "info": dict(result.info),
         },
     )
+    if REUSABLE in result.info:
+        storage.delete(_aside_path(task))
 
 
 def forget(storage: Storage, task: Task) -> None:
-    """Remove the record before outputs are touched, so that an interrupted redo can't look finished."""
+    """Remove the record before outputs are touched, so that an interrupted redo can't look finished.
+
+    A record with `REUSABLE` in its info is set aside until the next one is written.
+    """
+    if storage.size(task.record_path) is None:
+        return
+    try:
+        before = storage.read_json(task.record_path)
+        if REUSABLE in before["info"]:
+            storage.write_json(_aside_path(task), before)
+    except (StorageError, KeyError, TypeError):
+        # Half a record is none: everything is made again.
+        storage.delete(_aside_path(task))
     storage.delete(task.record_path)
+
+
+def set_aside(storage: Storage, task: Task) -> dict[str, Any] | None:
+    """The record of the last run of the task that ended, while it is being done again; its outputs may be newer."""
+    if storage.size(_aside_path(task)) is None:
+        return None
+    try:
+        before: dict[str, Any] = storage.read_json(_aside_path(task))
+    except StorageError:
+        return None
+    return before
+
+
+def _aside_path(task: Task) -> str:
+    return f"state/earlier/{task.name}.json"

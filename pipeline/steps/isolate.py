@@ -12,6 +12,9 @@ from lauter.pipeline.contract import MapStage, Verdict
 FAILED = 255
 """The reason code of a row on which the stage itself raised."""
 
+FAILED_REASON = "stage-failed"
+"""What the ledger calls it."""
+
 
 FAILED_ROWS = 16
 FAILED_SHARE = 0.01

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lauter.pipeline.audit import audit
-from lauter.pipeline.steps.documents import FileBroken
+from lauter.pipeline.steps.source import FileBroken
 from lauter.pipeline.storage import Storage, StorageError
 from tests.pipeline.small_run import build, digests, ledger, tokens, write_manifest
 from tests.pipeline.small_stages import CATALOGUE
