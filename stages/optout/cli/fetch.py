@@ -106,7 +106,7 @@ def _print(console: Console, summary: Summary, out: Path) -> None:
     from lauter.stages.optout.fetch.exchange import ERRORS
 
     console.print(
-        f"{summary.origins:,} origins, {summary.fetched:,} answers fetched with {summary.requests:,} requests, "
+        f"{summary.origins:,} origins, {summary.fetched:,} answers fetched with {summary.tries:,} tries, "
         f"{summary.skipped:,} were there",
         highlight=False,
     )

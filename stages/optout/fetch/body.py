@@ -8,7 +8,8 @@ from typing import NamedTuple, Protocol
 LIMIT_BYTES = 500 * 1024
 """What is kept of a decoded body: RFC 9309 section 2.5 asks for at least 500 KiB."""
 
-# A coding may make bytes larger (a stored block of deflate: 5 bytes in 65,535), but it must not feed us for nothing.
+# A coding may make bytes larger (a stored block of deflate: 5 bytes in 65,535). A stream that has sent so many for less
+# text than the limit is made to keep us busy, and what it says is not known.
 _WIRE_BYTES = LIMIT_BYTES + (1 << 16)
 _GZIP = b"\x1f\x8b"
 
@@ -66,13 +67,14 @@ class BodyReader:
         Many servers name a coding and send plain text: such bytes are taken as they are if they are ASCII, as the
         reader of archived answers does.
         """
+        enough = len(self._data) > LIMIT_BYTES
         if self._decoder is None:
-            plain = self._names == [] or self._wire.isascii()
-            return _cut(bytes(self._wire)) if plain else Body(b"", truncated=False, broken=True)
-        if self._failed or not (self.full or self._decoder.ended()):
-            return _cut(bytes(self._wire)) if self._wire.isascii() else Body(b"", truncated=False, broken=True)
-        body = _cut(bytes(self._data))
-        return body._replace(truncated=body.truncated or self.full)
+            readable = self._names == [] or self._wire.isascii()
+        elif enough or (not self._failed and not self.full and self._decoder.ended()):
+            return _cut(bytes(self._data))
+        else:
+            readable = self._wire.isascii()
+        return _cut(bytes(self._wire)) if readable else Body(b"", truncated=False, broken=True)
 
 
 def _cut(data: bytes) -> Body:

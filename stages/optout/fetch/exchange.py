@@ -143,7 +143,9 @@ class Client:
     async def get(self, url: str) -> Answer:
         """Ask for a URL, whose spelling is sent as it is.
 
-        Raises Failure for whatever the server or the network does, OSError where this machine can open no more files.
+        A connection that ends before the first byte of an answer may be a kept one that had just timed out, so it is
+        asked once more at once (RFC 9112 section 9.3.1). Raises Failure for whatever the server or the network does,
+        OSError where this machine can open no more files.
         """
         try:
             target = URL(url, encoded=True)

@@ -47,8 +47,8 @@ class Result(NamedTuple):
     answer: Answer | None
     """None where `failure` is not."""
     failure: Failure | None
-    requests: int
-    """How many were sent, over all redirects and tries."""
+    tries: int
+    """Requests, over all redirects and repeats."""
     fetched_at: datetime
     """UTC, when the answer was there."""
 
@@ -94,7 +94,7 @@ class _Asking:
     hosts: Hosts
     settings: Settings
     chain: list[Hop] = field(default_factory=list)
-    requests: int = 0
+    tries: int = 0
 
     async def follow(self, url: str) -> tuple[str, Answer]:
         """The answer at the end of the redirects and where it was. Raises Failure."""
@@ -136,7 +136,7 @@ class _Asking:
         pause = settings.backoff_s
         for left in reversed(range(settings.retries + 1)):
             wait = pause
-            self.requests += 1
+            self.tries += 1
             try:
                 answer = await self.client.get(url)
             except Failure as failure:
@@ -163,7 +163,7 @@ async def fetch_file(url: str, client: Client, hosts: Hosts, settings: Settings)
     except Failure as error:
         failure = error
         final = asking.chain[-1].url if asking.chain else url
-    return Result(url, final, tuple(asking.chain), answer, failure, asking.requests, datetime.now(UTC))
+    return Result(url, final, tuple(asking.chain), answer, failure, asking.tries, datetime.now(UTC))
 
 
 def _port(url: str) -> int:

@@ -31,8 +31,8 @@ class Summary:
     """Rows written."""
     skipped: int = 0
     """Files that the snapshot has already."""
-    requests: int = 0
-    """Sent, over all redirects and tries."""
+    tries: int = 0
+    """Requests, over all redirects and repeats."""
     answers: dict[str, Counter[str]] = field(default_factory=dict)
     """For each kind, rows by status class (`2xx`) or, where there was no answer, by error (a key of ERRORS)."""
     truncated: int = 0
@@ -100,7 +100,7 @@ def to_row(result: Result, *, robots: bool, user_agent: str) -> dict[str, object
         "content_type": answer.content_type if answer else None,
         "truncated": answer is not None and answer.truncated,
         "broken": answer is not None and answer.broken,
-        "requests": result.requests,
+        "tries": result.tries,
         "user_agent": user_agent,
         "body_b64": base64.b64encode(answer.body).decode() if answer and answer.body is not None else None,
     }
@@ -108,7 +108,7 @@ def to_row(result: Result, *, robots: bool, user_agent: str) -> dict[str, object
 
 def _count(summary: Summary, kind: str, result: Result) -> None:
     summary.fetched += 1
-    summary.requests += result.requests
+    summary.tries += result.tries
     if result.failure is not None:
         summary.answers[kind][result.failure.code] += 1
     elif result.answer is not None:

@@ -144,8 +144,8 @@ def _members(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
 
 
 def _cut_line(rest: bytes) -> bool:
-    """Whether bytes are the beginning of a row."""
-    return b"\n" not in rest and rest.startswith(_ROW_START[: len(rest)])
+    """Whether bytes are the beginning of a row; of a gzip member they may be all of it, with the checksum missing."""
+    return b"\n" not in rest[:-1] and rest.startswith(_ROW_START[: len(rest)])
 
 
 def _cut_member(rest: bytes) -> bool:
