@@ -20,6 +20,7 @@ from lauter.pipeline.run import LazyExecutor, RunReport
 from lauter.pipeline.run import build as run_plan
 from lauter.pipeline.status import PLAN
 from lauter.pipeline.storage import Storage
+from lauter.pipeline.takedown.act import resume
 from lauter.pipeline.task import Result, finished
 
 
@@ -72,6 +73,7 @@ def build_corpus(manifest: Manifest, options: BuildOptions, console: Console) ->
             console.print(f"[yellow]source {source.name}: no file found; the build goes on without it[/]")
     with build_lock(storage):
         storage.clear_staging()
+        resume(storage)
         plan = Plan(manifest, storage)
         steps: dict[str, list[str]] = {}
         last = [f"{step}/{part.name}" for step in ("ledger", "leaves") for part in plan.parts]

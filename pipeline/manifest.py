@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from lauter.pipeline.contract import Reader, StageContext
 from lauter.pipeline.declared import AboutSection, ProviderSection
 from lauter.pipeline.storage import FileStat
+from lauter.pipeline.takedown.demands import Demand
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
@@ -75,6 +76,8 @@ class ManifestSection(_Section):
     sharding: Annotated[ShardingSection, BeforeValidator(_defaults)] = ShardingSection()
     provider: ProviderSection | None = None
     """Who answers for the models; for the public summary."""
+    takedown: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Lists of demands (`takedown/tombstones.jsonl` of other run folders) that this corpus honours too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,8 @@ class Manifest:
     sharding: ShardingSection
     provider: Mapping[str, Any] = field(default_factory=dict)
     """What the provider declared (`ProviderSection`), as plain data; in no task's key."""
+    takedown: tuple[Demand, ...] = ()
+    """Demands of the lists that the manifest names; in no task's key, since the mask comes last."""
 
 
 def load_target(target: str, python_path: str) -> type[Any]:

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from lauter.pipeline.plan import Node
+from lauter.pipeline.node import Node
 from lauter.pipeline.run import Observer
 from lauter.pipeline.storage import Storage, StorageError
 from lauter.pipeline.task import Result, Task
@@ -85,9 +85,13 @@ class BuildProgress(Observer):
             self._live.stop()
 
     def planned(self, nodes: Sequence[Node]) -> None:
-        """Add a bar for each new step."""
+        """Add a bar for each new step; a known one gets longer."""
         for name, count in Counter(node.name.split("/", 1)[0] for node in nodes).items():
-            self._steps[name] = self._bars.add_task(name, total=count)
+            if name in self._steps:
+                before = next(bar.total or 0 for bar in self._bars.tasks if bar.id == self._steps[name])
+                self._bars.update(self._steps[name], total=before + count)
+            else:
+                self._steps[name] = self._bars.add_task(name, total=count)
 
     def started(self, task: Task) -> None:
         """Note what is running, for its heartbeat."""

@@ -7,6 +7,7 @@ nearest valid name; all problems are told at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -29,6 +30,7 @@ from lauter.pipeline.manifest import (
 )
 from lauter.pipeline.paths import PathError, expand_paths, first_inside, name_pattern
 from lauter.pipeline.storage import FileStat, StorageError, open_input
+from lauter.pipeline.takedown.demands import Demand, DemandError, parse_tombstones
 from lauter.pipeline.yaml_lines import Document, Location, ManifestError
 from lauter.pipeline.yaml_lines import load as load_yaml
 
@@ -83,6 +85,7 @@ class Resolver:
                 self.problem(("sources", index, "name"), f"a source named {name!r} stands above")
         specs = [spec for index, entry in enumerate(section.stages) if (spec := self.stage(entry, ("stages", index)))]
         encoder = self.configured("tokenizer", self.catalogue.encoder, section.tokenizer, ("tokenizer",), "")
+        demands = self.demands(section.takedown)
         if self.problems or encoder is None:
             return None
         has_text = all(load_target(source.target, "").provides_text for source in sources)
@@ -98,6 +101,7 @@ class Resolver:
             encoder=encoder,
             sharding=section.sharding,
             provider=plain(section.provider),
+            takedown=demands,
         )
 
     def validate(self, model: type[Model], data: object, location: Location) -> Model | None:
@@ -180,6 +184,22 @@ class Resolver:
         except (OSError, ValueError) as error:
             self.problem(location, f"cannot list {pattern!r}: {told(error)}")
         return []
+
+    def demands(self, patterns: Sequence[str]) -> tuple[Demand, ...]:
+        """What the lists of demands hold, in order of the lists."""
+        found: list[Demand] = []
+        for index, pattern in enumerate(patterns):
+            before = len(self.problems)
+            files = self.expand(pattern, ("takedown", index))
+            if not files and len(self.problems) == before:
+                self.problem(("takedown", index), f"no file matches {pattern!r}")
+            for file in files:
+                try:
+                    with open_input(file.uri) as stream:
+                        found += parse_tombstones(stream.read(), file.uri)
+                except (DemandError, StorageError, OSError) as error:
+                    self.problem(("takedown", index), str(error))
+        return tuple(found)
 
     def stage(self, entry: object, location: Location) -> StageSpec | None:
         """`name`, `{name: parameters}` or `{use: module:attribute, with: parameters}`."""

@@ -9,12 +9,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from lauter.pipeline.corpus import finish_unless_finished
 from lauter.pipeline.executors.executor import Executor
-from lauter.pipeline.plan import Node, Plan
+from lauter.pipeline.made_again import MadeAgain
+from lauter.pipeline.node import Node
+from lauter.pipeline.plan import Plan
+from lauter.pipeline.proof.chain import remember
+from lauter.pipeline.proof.graph import proving
 from lauter.pipeline.steps.isolate import too_many_failed
 from lauter.pipeline.storage import Storage, StorageError
+from lauter.pipeline.takedown.build import mask_results
 from lauter.pipeline.task import Result, Task, finished
 
 ERROR_CHARACTERS = 4000
@@ -81,18 +87,23 @@ def build(plan: Plan, executor: LazyExecutor, observer: Observer) -> RunReport:
     """Build or resume a corpus. Returns what was done; failures are in the report, not raised."""
     report = RunReport()
     results: dict[str, Result] = {}
+    known: dict[str, Node] = {}
     plan.storage.claim()
+    remember(plan.storage)
     try:
-        for graph in (lambda _: plan.first_half(), plan.packing, plan.ledgers):
+        for graph in (lambda _: plan.first_half(), plan.packing, plan.ledgers, partial(proving, plan)):
             try:
                 nodes = graph(results)
             except StorageError as error:
                 report.failures.append(Failure("shards", str(error)))
                 return report
-            run_nodes(plan.storage, nodes, results, executor, observer, report)
+            run_nodes(plan.storage, nodes, results, executor, observer, report, known)
             report.failures += failing_stages(plan, results)
             if report.failures:
                 return report
+            if graph == plan.ledgers:
+                # The last act upon rows: what comes now are hashes of the ledger as it is published.
+                mask_results(plan, results)
         finish_unless_finished(plan, results)
     finally:
         executor.close()
@@ -116,33 +127,50 @@ def run_nodes(
     lazy: LazyExecutor,
     observer: Observer,
     report: RunReport,
+    known: dict[str, Node],
 ) -> None:
-    """Run a graph to its end; `results` gains every task that is done."""
+    """Run a graph to its end; `results` gains every task that is done.
+
+    `known` are the nodes of earlier graphs, and gains those of this one. A task that would read a file from which a
+    takedown has removed records waits until the task that made the file has made it again, so that it decides what it
+    would decide without the takedown; the mask comes last.
+    """
     observer.planned(nodes)
+    known.update({node.name: node for node in nodes})
     waiting = {node.name: len([name for name in node.after if name not in results]) for node in nodes}
     followers: dict[str, list[Node]] = {}
     for node in nodes:
         for name in node.after:
             followers.setdefault(name, []).append(node)
     ready = deque(node for node in nodes if not waiting[node.name])
+    again = MadeAgain(storage, results)
     flying = 0
 
     def done(name: str, result: Result, *, cached: bool) -> None:
+        first = name not in results
         results[name] = result
         observer.ended(name, result, cached=cached)
-        for node in followers.get(name, ()):
-            waiting[node.name] -= 1
-            if not waiting[node.name]:
-                ready.append(node)
+        ready.extend(known[other] for other in again.made(name, result))
+        if first:
+            for node in followers.get(name, ()):
+                waiting[node.name] -= 1
+                if not waiting[node.name]:
+                    ready.append(node)
 
     while ready or flying:
         while ready and (not flying or flying < lazy.get().window):
             node = ready.popleft()
             task = node.build(results)
-            before = finished(storage, task)
+            before = None if node.name in again.forced else finished(storage, task)
             if before is not None:
                 report.cached += 1
                 done(node.name, before, cached=True)
+                continue
+            lacking = again.lacking(task)
+            if lacking is not None:
+                observer.planned([known[name] for name in lacking])
+                report.cached -= len(lacking)
+                ready.extend(known[name] for name in lacking)
                 continue
             if not report.executed:
                 # From here on the folder is no finished corpus until `finish` says so again.
@@ -163,4 +191,5 @@ def run_nodes(
                         Failure(outcome.task.name, (outcome.error or "unknown error")[:ERROR_CHARACTERS])
                     )
                     observer.ended(outcome.task.name, None, cached=False)
-    report.skipped += [node.name for node in nodes if node.name not in results and waiting[node.name]]
+    unmade = [node.name for node in nodes if node.name not in results and waiting[node.name]]
+    report.skipped += [*unmade, *again.waiting()]

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from lauter import __version__
-from lauter.pipeline.cli import audit, build, inspect
+from lauter.pipeline.cli import audit, build, inspect, takedown
 from lauter.pipeline.cli.console import FAILED, INTERRUPTED, USAGE, VIOLATION
 
 __all__ = ["FAILED", "INTERRUPTED", "USAGE", "VIOLATION", "app", "main"]
@@ -51,6 +51,8 @@ for command in (
     inspect.report,
     inspect.explain,
     audit.audit,
+    takedown.takedown,
+    takedown.filter_output,
 ):
     app.command()(command)
 

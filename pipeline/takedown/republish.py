@@ -1,0 +1,118 @@
+"""Writes what makes a run folder a corpus anew after a takedown: index, tree, report, receipt, and corpus.json last."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from lauter.pipeline.corpus import combined_digest
+from lauter.pipeline.listings import Listings
+from lauter.pipeline.plan import Node, Plan
+from lauter.pipeline.proof.chain import publish, tree_fields, write_ranges
+from lauter.pipeline.proof.graph import ledger_tree, proving
+from lauter.pipeline.proof.tree import LedgerTree
+from lauter.pipeline.report.summary import summarise
+from lauter.pipeline.report.write import write_report
+from lauter.pipeline.storage import Output, Storage
+from lauter.pipeline.takedown.demands import Demand
+from lauter.pipeline.takedown.published import FOLDER, takedown_fields, takedown_files
+from lauter.pipeline.task import Result, finished
+from lauter.pipeline.worker import execute
+
+INDEX = "tokens/index.json"
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    name: str
+
+
+class _Ledger:
+    """As much of a plan as the tree of a ledger needs."""
+
+    def __init__(self, storage: Storage, parts: Sequence[str]) -> None:
+        self.storage = storage
+        self.parts = [_Named(part) for part in parts]
+        self.listing = Listings(storage).publish
+
+
+def republish(
+    storage: Storage,
+    before: Mapping[str, Any],
+    demands: Sequence[Demand],
+    masked: Mapping[str, Output],
+    receipt: Mapping[str, Any],
+) -> tuple[str, dict[str, Any]]:
+    """(the new root, the receipt as it was written). `before` is corpus.json as it was, `masked` what changed since."""
+    corpus = copy.deepcopy(dict(before))
+    files: dict[str, list[dict[str, Any]]] = corpus["files"]
+    for kind, items in files.items():
+        files[kind] = [masked[item["path"]].to_json() if item["path"] in masked else item for item in items]
+    ledger = [Output.from_json(item) for item in files["ledger"]]
+    tree = _tree(storage, [entry["part"] for entry in corpus["inputs"]], ledger)
+    corpus |= {
+        "summary": summarise(storage, [output.path for output in ledger]),
+        "ledger_sha256": combined_digest(ledger),
+        "takedown": takedown_fields(demands),
+        **tree_fields(tree),
+    }
+    changed = [write_ranges(storage, tree), _write_index(storage, masked)]
+    receipt = {
+        **receipt,
+        "ledger_root": {"before": before.get("ledger_root"), "after": corpus["ledger_root"]},
+        "files": _changes(before["files"], files),
+    }
+    storage.write_json(f"{FOLDER}/receipt-{receipt['number']:04d}.json", receipt)
+    changed += takedown_files(storage)
+    others = {item["path"]: item for item in files["other"]}
+    files["other"] = list((others | {output.path: output.to_json() for output in changed}).values())
+    del files["report"]
+    files["report"] = [output.to_json() for output in write_report(storage, corpus)]
+    return publish(storage, corpus, "takedown")["root"], dict(receipt)
+
+
+def _tree(storage: Storage, parts: Sequence[str], ledger: Sequence[Output]) -> LedgerTree:
+    """The tree of the ledger, by the very tasks that a build would run, so that the next build finds them done."""
+    plan = cast(Plan, _Ledger(storage, parts))
+    results = {f"ledger/{part}": Result((output,)) for part, output in zip(parts, ledger, strict=True)}
+    for node in proving(plan, results):
+        results[node.name] = _done(storage, node, results)
+    return ledger_tree(plan, results)
+
+
+def _done(storage: Storage, node: Node, results: Mapping[str, Result]) -> Result:
+    task = node.build(results)
+    return finished(storage, task) or execute(task)
+
+
+def _write_index(storage: Storage, masked: Mapping[str, Output]) -> Output:
+    index = storage.read_json(INDEX)
+    for stream in index["streams"].values():
+        for shard in stream["shards"]:
+            if shard["path"] in masked:
+                shard |= masked[shard["path"]].to_json()
+    return storage.write_json(INDEX, index)
+
+
+def _changes(
+    before: Mapping[str, Sequence[Mapping[str, Any]]], after: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> list[dict[str, Any]]:
+    """The files that were rewritten: digests before and after, and which row groups are others now."""
+    changes = []
+    for kind, items in before.items():
+        for old, new in zip(items, after[kind], strict=True):
+            if old["sha256"] != new["sha256"]:
+                same = len(old["row_groups"]) == len(new["row_groups"])
+                pairs = zip(old["row_groups"], new["row_groups"], strict=True) if same else ()
+                changes.append(
+                    {
+                        "path": old["path"],
+                        "before": old["sha256"],
+                        "after": new["sha256"],
+                        "rows": [old["rows"], new["rows"]],
+                        "row_groups": [number for number, pair in enumerate(pairs) if pair[0] != pair[1]],
+                    }
+                )
+    return changes
