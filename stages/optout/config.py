@@ -37,7 +37,7 @@ class OptOutConfig(StageConfig):
     """Archived robots.txt, tdmrep.json, ai.txt and RSL documents, read as one. Empty: every origin is missing."""
 
     policy: str = "default"
-    """A policy that comes with Lauter: `default`, `strict`, `apertus-2025-01`. The fields below change single choices."""
+    """A policy that comes with Lauter: `default`, `strict`, `apertus-2025-01`. Other fields change single choices."""
 
     policy_file: FilePath | None = None
     """A policy of your own (YAML, the fields of `policies/default.yaml`); takes the place of `policy`."""
