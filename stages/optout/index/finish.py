@@ -48,7 +48,7 @@ def write_index(settled: Settled, out: Path, terms: Terms, counts: Counter[str])
     ):
         for merged in _batches(settled, terms):
             writer.write_batch(pa.RecordBatch.from_arrays(merged.index.columns, schema=schema))
-            table = pa.Table.from_batches([merged.index.select([name for name in _ORIGINS.names if name in INDEX.names])])
+            table = pa.Table.from_batches([merged.index.select(_ORIGINS.names[:-1])])
             origins.write_table(table.append_column(_ORIGINS.field("statements"), merged.statements))
             _count(merged, counts)
 

@@ -32,7 +32,7 @@ _HEX = np.frombuffer(b"0123456789ABCDEF", np.uint8)
 NOTES = 65536 + 256
 """Size of the notes that `note_last` makes."""
 # Comparisons on one text after which its pairs are noted (some 10 µs, for 256 KB of table): never for usual files.
-_NOTE_AFTER = 50_000
+NOTE_AFTER = 50_000
 
 
 @kernel
@@ -280,7 +280,7 @@ def first_hit(
     steps = 0
     noted = 0
     for r in range(start, end):
-        if noted == 0 and steps > _NOTE_AFTER:
+        if noted == 0 and steps > NOTE_AFTER:
             note_last(text, t, t_end, last)
             noted = 1
         hit, spent = match(path_data, paths[r], paths[r + 1], anchored[r], text, t, t_end, noted, last)

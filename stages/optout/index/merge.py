@@ -63,9 +63,7 @@ class _Gathered:
     via: list[pa.Array] = field(default_factory=list)
     """The name of the answer, where it is another's."""
 
-    def add(
-        self, version: NDArray[np.int64], rank: int, table: pa.Table, fetched_at: pa.Array, via: pa.Array
-    ) -> None:
+    def add(self, version: NDArray[np.int64], rank: int, table: pa.Table, fetched_at: pa.Array, via: pa.Array) -> None:
         """Add the answers of some versions, all of one rank."""
         self.version.append(version)
         self.rank.append(np.full(len(version), rank, np.int64))
@@ -98,7 +96,8 @@ def merge(settled: Settled, rows: pa.Table, terms: Terms) -> Merged:
     for kind in range(_RSL):
         _in_force(settled, rows, np.flatnonzero(kinds == kind), (group, time), (owner, since), terms, gathered)
     _licences(settled, since, terms, gathered)
-    last = np.append(owner[1:] != owner[:-1], [True] * (len(owner) > 0))
+    last = np.ones(len(owner), np.bool_)
+    last[:-1] = owner[1:] != owner[:-1]
     first_row = np.searchsorted(group, owner)
     names = rows.select(["id", "name"]).take(pa.array(first_row)).combine_chunks()
     shown = pa.array(since, pa.int64(), mask=(since == _ALWAYS) | (not terms.every_version))
@@ -168,7 +167,7 @@ def _in_force(
 
 
 def _licences(settled: Settled, since: NDArray[np.int64], terms: Terms, gathered: _Gathered) -> None:
-    """Follow the pointers of the gathered robots.txt; terms that are not known deny by themselves under some policies."""
+    """Follow the pointers of the gathered robots.txt; under some policies terms that are not known deny by themselves."""
     found: list[tuple[int, At]] = []
     unread: dict[int, list[Statement]] = {}
     for number in range(len(gathered.tables)):
@@ -255,10 +254,10 @@ def _rows(names: pa.Table, since: pa.Array, gathered: _Gathered, last: NDArray[n
         "fetched_at": stamps.take(spoken),
         "sha256": table.column("sha256").take(spoken),
         "outcome": pa.DictionaryArray.from_arrays(_one(outcome), pa.array(OUTCOMES)),
-        "truncated": pc.fill_null(table.column("truncated").take(spoken), False),
+        "truncated": pc.fill_null(table.column("truncated").take(spoken), pa.scalar(value=False)),
         "redirected_to": via.take(spoken),
         "unread": _unread(table, version, is_file, count),
-        "files": _files(table.set_column(3 + 1, "fetched_at", stamps), is_file, before),
+        "files": _files(table.set_column(SETTLED.get_field_index("fetched_at"), "fetched_at", stamps), is_file, before),
         "sets": _sets(_one(table.column("sets")), file_number, starts),
     }
     arrays = [_one(columns[one.name]).cast(one.type) for one in INDEX]
@@ -320,4 +319,6 @@ def _one(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """A column as one array."""
     if isinstance(column, pa.Array):
         return column
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks) if column.chunks else pa.array([], column.type)
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays(column.chunks) if column.chunks else pa.array([], column.type)

@@ -1,62 +1,30 @@
-"""The compiled opt-out index: one Arrow file, memory-mapped by every worker, asked a batch at a time."""
+"""The compiled opt-out index: one Arrow file, memory-mapped by every worker, asked a batch of URLs at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lauter.pipeline.origin import origin_id, resolve_dots
-from lauter.stages.optout.index.match import NO_DENIAL, OVER_LIMIT, STEP_LIMIT, first_denials, rewrite_targets
-from lauter.stages.optout.robots.rules import Rule, RuleSet
+from lauter.pipeline.origin import origin_id
+from lauter.stages.optout.index import mapped as m
+from lauter.stages.optout.index.ask import NO_TIME, find_rows, first_denials
+from lauter.stages.optout.index.evidence import Evidence, evidence_of, fixed
+from lauter.stages.optout.index.layout import INDEX, OUTCOMES, rules_array
+from lauter.stages.optout.index.mapped import Mapped
+from lauter.stages.optout.index.match import NO_DENIAL, OVER_LIMIT, STEP_LIMIT
+from lauter.stages.optout.index.terms import SIGNAL_NAMES
+from lauter.stages.optout.index.urls import OWN_FILE, Places, of_targets, split
+from lauter.stages.optout.robots.rules import RuleSet
 
-OUTCOMES = ("rules", "allow", "unreachable", "unparsable", "forbidden")
-"""What the newest snapshot of an origin amounts to: rules for the policy's agents, no rule for any of them (an empty or
-silent file, 4xx), no answer (5xx, network failure, a redirect that leads nowhere), bytes that are no robots.txt, or a
-refusal to show it (401, 403)."""
+__all__ = ["OUTCOMES", "Decisions", "Denial", "OriginIndex", "RuleTable", "decide", "rules_array"]
 
-_RULE = pa.struct(
-    [
-        pa.field("allow", pa.uint8(), nullable=False),
-        pa.field("anchored", pa.uint8(), nullable=False),
-        pa.field("line", pa.int32(), nullable=False),
-        pa.field("path", pa.large_binary(), nullable=False),
-        pa.field("text", pa.large_string(), nullable=False),
-    ]
-)
-_SET = pa.struct(
-    [
-        pa.field("agent", pa.string(), nullable=False),
-        pa.field("first_match", pa.uint8(), nullable=False),
-        pa.field("rules", pa.large_list(_RULE), nullable=False),
-    ]
-)
-RULES = pa.large_list(_SET)
-"""Sets of rules in the order in which they count (`rules.rule_sets`). Flags are 0 or 1 in bytes, so that a kernel reads
-the mapped file as it is. `text` is empty for a rule that allows: it is evidence of nothing."""
-
-INDEX = pa.schema(
-    [
-        pa.field("origin_id", pa.uint64(), nullable=False),
-        pa.field("origin", pa.large_string(), nullable=False),
-        pa.field("status", pa.int32()),
-        pa.field("fetched_at", pa.timestamp("s", tz="UTC")),
-        pa.field("sha256", pa.binary(32)),
-        pa.field("outcome", pa.dictionary(pa.int8(), pa.string()), nullable=False),
-        pa.field("truncated", pa.bool_(), nullable=False),
-        pa.field("redirected_to", pa.string()),
-        pa.field("sets", RULES, nullable=False),
-    ]
-)
-"""Columns of robots.arrow, one row per origin, ascending by (origin_id, origin). `status` and `sha256` are those of the
-answer that counts (behind `redirected_to` where there is one); `truncated`: the file was longer than what was read. The
-schema's metadata has under LOST in how many places bytes of the snapshot were lost."""
-
-LOST = b"lost"
+_TDM = SIGNAL_NAMES.index("tdmrep")
 
 
 class Denial(NamedTuple):
@@ -69,163 +37,216 @@ class Denial(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class RuleTable:
-    """The nested column `sets`, as flat views for the kernel."""
+class Decisions:
+    """What the index says of n URLs."""
 
-    sets: NDArray[np.int64]
-    agent: pa.StringArray
-    first_match: NDArray[np.uint8]
-    rules: NDArray[np.int64]
-    allow: NDArray[np.uint8]
-    anchored: NDArray[np.uint8]
-    line: pa.Int32Array
-    paths: NDArray[np.int64]
-    path_data: NDArray[np.uint8]
-    text: pa.LargeStringArray
-
-    @classmethod
-    def of(cls, column: pa.LargeListArray) -> RuleTable:
-        """Views of a column of type RULES; nothing is copied."""
-        sets = column.values
-        rules = sets.field("rules").values
-        path = rules.field("path")
-        offsets, data = _binary_views(path)
-        return cls(
-            sets=column.offsets.to_numpy(),
-            agent=sets.field("agent"),
-            first_match=sets.field("first_match").to_numpy(),
-            rules=sets.field("rules").offsets.to_numpy(),
-            allow=rules.field("allow").to_numpy(),
-            anchored=rules.field("anchored").to_numpy(),
-            line=rules.field("line"),
-            paths=offsets,
-            path_data=data,
-            text=rules.field("text"),
-        )
-
-    def denials(self, rows: NDArray[np.int64], targets: Sequence[str]) -> NDArray[np.int64]:
-        """For each (row of the column, target), the index of the rule that denies it, NO_DENIAL or OVER_LIMIT."""
-        out = self._denials(rows, targets)
-        # Clients resolve `.`, `..` and backslashes, some before they ask: what denies either form denies both.
-        dotted = [(i, t) for i, t in enumerate(targets) if "/." in t or "\\" in t or "%2" in t]
-        resolved = [(i, path) for i, t in dotted if (path := resolve_dots(t)) != t]
-        if resolved:
-            again = np.array([i for i, _ in resolved])
-            also = self._denials(rows[again], [path for _, path in resolved])
-            out[again] = np.where(out[again] == NO_DENIAL, also, out[again])
-        return out
-
-    def _denials(self, rows: NDArray[np.int64], targets: Sequence[str]) -> NDArray[np.int64]:
-        column = pa.array([t.encode("utf-8", "surrogatepass") for t in targets], pa.large_binary())
-        offsets, data = _binary_views(column)
-        canonical, canonical_ends = _rewritten(data, offsets, 0)
-        unescaped, unescaped_ends = (
-            (canonical, canonical_ends) if not self.first_match.any() else _rewritten(data, offsets, 1)
-        )
-        out = np.empty(len(rows), np.int64)
-        first_denials(
-            rows,
-            canonical,
-            canonical_ends,
-            unescaped,
-            unescaped_ends,
-            self.sets,
-            self.first_match,
-            self.rules,
-            self.allow,
-            self.anchored,
-            self.paths,
-            self.path_data,
-            STEP_LIMIT,
-            out,
-        )
-        # RFC 9309 section 2.2.2: the file itself may always be read, whatever it says.
-        for i, target in enumerate(targets):
-            if target == "/robots.txt" or target.startswith("/robots.txt?"):
-                out[i] = -1
-        return out
-
-    def evidence(self, rules: pa.Int64Array) -> tuple[pa.StringArray, pa.Int32Array, pa.StringArray]:
-        """Agents, 1-based lines and texts of rule indices of `denials`; null for null."""
-        valid = rules.is_valid().to_numpy(zero_copy_only=False)
-        owner = np.searchsorted(self.rules, rules.fill_null(0).to_numpy(), side="right") - 1
-        return (
-            self.agent.take(pa.array(owner, mask=~valid)),
-            self.line.take(rules),
-            self.text.take(rules).cast(pa.string()),
-        )
+    row: NDArray[np.int64]
+    """The row of each URL's origin, -1 where the snapshot has nothing of it."""
+    rule: NDArray[np.int64]
+    """The rule that denies it, counted over the index; NO_DENIAL, or OVER_LIMIT."""
+    places: Places
+    """The URLs taken apart: `known`, `origin_id`."""
 
 
 class OriginIndex:
-    """A compiled index, opened read-only."""
+    """A compiled index, opened read-only. Rows, sets and rules are counted over all record batches of the file."""
 
     def __init__(self, path: str) -> None:
-        self._table = read_index(path)
-        self.origin_id: NDArray[np.uint64] = self._table.column("origin_id").to_numpy()
-        self.origin: pa.LargeStringArray = self._table.column("origin")
-        self.outcome: NDArray[np.int8] = self._table.column("outcome").indices.to_numpy()
-        """Indices into OUTCOMES."""
-        self.rules = RuleTable.of(self._table.column("sets"))
-        self.lost = int((self._table.schema.metadata or {}).get(LOST, b"0")) > 0
+        """Raises OSError if it cannot be opened, ValueError if it is no index."""
+        self._load(Mapped(Path(path)))
+
+    @classmethod
+    def of_sets(cls, column: pa.LargeListArray) -> OriginIndex:
+        """An index in memory whose row i is named `i` and has the sets i of a column of type `layout.RULES`."""
+        count = len(column)
+        known = {
+            "origin_id": pa.array(np.arange(count, dtype=np.uint64)),
+            "origin": pa.array([str(i) for i in range(count)], pa.large_string()),
+            "outcome": pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int8)), pa.array(OUTCOMES)),
+            "truncated": pa.array(np.zeros(count, bool)),
+            "unread": pa.array(np.zeros(count, np.uint8)),
+            "files": pa.array([[]] * count, INDEX.field("files").type),
+            "sets": column,
+        }
+        arrays = [known.get(one.name, pa.nulls(count, one.type)) for one in INDEX]
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, INDEX) as writer:
+            writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=INDEX))
+        index = cls.__new__(cls)
+        index._load(Mapped(sink.getvalue()))
+        return index
+
+    def _load(self, mapped: Mapped) -> None:
+        self._mapped = mapped
+        self.agents = mapped.agents
+        """The policy's agents, in its order."""
+        self.lost = mapped.lost > 0
         """Whether an origin that is not here may have been in the snapshot."""
+        self.rows = int(mapped.rows[-1])
+        """Their number."""
 
     def find(self, origins: Sequence[str]) -> NDArray[np.int64]:
-        """The row of each normalised origin, -1 where the snapshot has none."""
-        return find_rows(self.origin_id, self.origin, origins)
+        """The (newest) row of each normalised origin, -1 where the snapshot has none."""
+        return self.find_at(origins, np.full(len(origins), NO_TIME))
+
+    def find_at(self, origins: Sequence[str], times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The row of each normalised origin that was in force at a time, -1 where there is none.
+
+        `times`: seconds since 1970, shape (n,), int64. Only an index of every version (`Terms.every_version`) has more
+        than one row an origin; in any other the one row is in force always.
+        """
+        names = [origin.encode("utf-8", "surrogatepass") for origin in origins]
+        ends = np.cumsum([0, *map(len, names)]).astype(np.int64)
+        data = np.frombuffer(b"".join(names), np.uint8)
+        ids = np.fromiter((origin_id(origin) for origin in origins), np.uint64, len(origins))
+        return self._find(data, ends[:-1], ends[1:], ids, np.ones(len(names), np.bool_), times)
+
+    def find_places(self, places: Places, times: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """`find`, or `find_at`, of URLs that were taken apart; -1 for those without an origin, too."""
+        when = np.full(len(places), NO_TIME) if times is None else times
+        return self._find(places.data, places.origin_start, places.origin_end, places.origin_id, places.known, when)
+
+    def _find(
+        self,
+        data: NDArray[np.uint8],
+        starts: NDArray[np.int64],
+        ends: NDArray[np.int64],
+        ids: NDArray[np.uint64],
+        known: NDArray[np.bool_],
+        times: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
+        out = np.empty(len(ids), np.int64)
+        one = self._mapped
+        find_rows(data, starts, ends, ids, known, times, one.at, one.rows, one.bytes, one.int64, one.uint64, out)
+        return out
+
+    def denials(
+        self, places: Places, rows: NDArray[np.int64], skip_tdm: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.int64]:
+        """For each URL, under the row of the same place, the rule that denies it, NO_DENIAL or OVER_LIMIT.
+
+        NO_DENIAL for a row of -1. `skip_tdm` marks URLs for which sets of tdmrep.json do not count, since the page
+        itself speaks (TDMRep report, section 5).
+        """
+        out = np.full(len(places), NO_DENIAL, np.int64)
+        asked = np.flatnonzero(rows >= 0)
+        skipped = np.zeros(len(places), np.bool_) if skip_tdm is None else skip_tdm
+        self._deny(places, asked, rows, skipped, out)
+        # Clients resolve `.`, `..` and backslashes, some before they ask: what denies either form denies both.
+        again, resolved = places.resolved(asked[out[asked] == NO_DENIAL])
+        if len(again):
+            also = np.full(len(again), NO_DENIAL, np.int64)
+            self._deny(resolved, np.arange(len(again)), rows[again], skipped[again], also)
+            # The file itself may be read however its name is spelled.
+            also[(places.marks[again] & OWN_FILE) != 0] = NO_DENIAL
+            out[again] = also
+        return out
+
+    def _deny(
+        self,
+        places: Places,
+        which: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        skipped: NDArray[np.bool_],
+        out: NDArray[np.int64],
+    ) -> None:
+        one = self._mapped
+        batch, place = one.batch_of(one.rows, rows)
+        first_denials(
+            which,
+            batch,
+            place,
+            places.data,
+            places.target_start,
+            places.target_end,
+            places.marks,
+            skipped,
+            _TDM,
+            one.rules,
+            one.at,
+            one.bytes,
+            one.int64,
+            one.uint64,
+            STEP_LIMIT,
+            out,
+        )
+
+    def decide(
+        self,
+        urls: pa.Array,
+        skip_tdm: NDArray[np.bool_] | None = None,
+        times: NDArray[np.int64] | None = None,
+    ) -> Decisions:
+        """Decide each URL of a string or large_string column by the row of its own origin.
+
+        `times`: by the version in force then, in seconds since 1970, instead of by the newest.
+        """
+        places = split(urls)
+        rows = self.find_places(places, times)
+        return Decisions(rows, self.denials(places, rows, skip_tdm), places)
+
+    def outcomes(self, rows: NDArray[np.int64]) -> NDArray[np.int8]:
+        """What the robots.txt of each row amounts to, counting in OUTCOMES; -1 for -1."""
+        one, known = self._mapped, rows >= 0
+        found = np.full(len(rows), -1, np.int8)
+        found[known] = one.bytes[one.places(m.OUTCOME, *one.batch_of(one.rows, rows[known]))].view(np.int8)
+        return found
+
+    def unread(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """`layout.INDEX` `unread` of each row: which of its other files could not be read; 0 for -1."""
+        one, known = self._mapped, rows >= 0
+        found = np.zeros(len(rows), np.uint8)
+        found[known] = one.bytes[one.places(m.UNREAD, *one.batch_of(one.rows, rows[known]))]
+        return found
+
+    def answers(self, rows: NDArray[np.int64]) -> pa.StructArray:
+        """(status, fetched_at, sha256) of the robots.txt that counts for each row; nulls for -1."""
+        one, known = self._mapped, rows >= 0
+        batch, place = one.batch_of(one.rows, np.where(known, rows, 0)) if self.rows else (rows * 0, rows * 0)
+        some = [np.zeros(len(rows), bool)] * 3
+        if self.rows:
+            some = [known & one.valid(c, batch, place) for c in (m.STATUS_VALID, m.FETCHED_VALID, m.SHA256_VALID)]
+        status = np.zeros(len(rows), np.int32)
+        fetched = np.zeros(len(rows), np.int64)
+        digest = np.zeros((len(rows), 32), np.uint8)
+        status[some[0]] = one.int32[one.places(m.STATUS, batch, place)[some[0]]]
+        fetched[some[1]] = one.int64[one.places(m.FETCHED, batch, place)[some[1]]]
+        digest[some[2]] = one.bytes[(one.at[batch, m.SHA256] + 32 * place)[some[2], None] + np.arange(32)]
+        names = ("status", "fetched_at", "sha256")
+        arrays = [
+            pa.array(status, mask=~some[0]),
+            pa.array(fetched, mask=~some[1]).cast(INDEX.field("fetched_at").type),
+            fixed(digest, some[2]),
+        ]
+        return pa.StructArray.from_arrays(arrays, fields=[INDEX.field(name) for name in names])
+
+    def evidence(self, rules: NDArray[np.int64], rows: NDArray[np.int64]) -> Evidence:
+        """What denied: for each rule of `denials` under the row of the same place; nulls for negative rules."""
+        return evidence_of(self._mapped, rules, rows)
 
     def status(self, rows: pa.Int64Array) -> pa.Int32Array:
         """The HTTP status that counts for each row; null where nothing answered, and for null."""
-        return self._table.column("status").take(rows)
+        return self.answers(rows.fill_null(-1).to_numpy()).field("status")
 
 
-def find_rows(ids: NDArray[np.uint64], origin: pa.LargeStringArray, wanted: Sequence[str]) -> NDArray[np.int64]:
-    """The row of each wanted origin, -1 where there is none. `ids` ascend; equal ids are told apart by the string."""
-    wanted_ids = np.fromiter((origin_id(o) for o in wanted), np.uint64, len(wanted))
-    rows = np.searchsorted(ids, wanted_ids).astype(np.int64)
-    for i, name in enumerate(wanted):
-        row = int(rows[i])
-        while row < len(ids) and ids[row] == wanted_ids[i] and origin[row].as_py() != name:
-            row += 1
-        rows[i] = row if row < len(ids) and ids[row] == wanted_ids[i] else -1
-    return rows
+class RuleTable:
+    """Sets of rules without an index, asked as the index is."""
 
+    def __init__(self, index: OriginIndex) -> None:
+        self._index = index
 
-def read_index(path: str) -> pa.RecordBatch:
-    """The one record batch of a robots.arrow, memory-mapped."""
-    return pa.ipc.open_file(pa.memory_map(path)).get_batch(0)
+    @classmethod
+    def of(cls, column: pa.LargeListArray) -> RuleTable:
+        """The sets of a column of type `layout.RULES`."""
+        return cls(OriginIndex.of_sets(column))
 
+    def denials(self, rows: NDArray[np.int64], targets: Sequence[str]) -> NDArray[np.int64]:
+        """For each (row of the column, target), the rule that denies it, NO_DENIAL or OVER_LIMIT."""
+        return self._index.denials(of_targets(list(targets)), rows)
 
-def rules_array(rows: Iterable[Sequence[RuleSet]]) -> pa.LargeListArray:
-    """Sets of rules, one sequence an origin, as a column of type RULES."""
-    # Flat lists: a dictionary a rule would take eight times the memory of the column.
-    set_ends, rule_ends = [0], [0]
-    sets: list[RuleSet] = []
-    rules: list[Rule] = []
-    for row in rows:
-        sets += row
-        set_ends.append(len(sets))
-        for one in row:
-            rules += one.rules
-            rule_ends.append(len(rules))
-    flat = pa.StructArray.from_arrays(
-        [
-            pa.array(np.array([r.allow for r in rules], np.uint8)),
-            pa.array(np.array([r.anchored for r in rules], np.uint8)),
-            pa.array([r.line for r in rules], pa.int32()),
-            pa.array([r.path for r in rules], pa.large_binary()),
-            pa.array(["" if r.allow else r.text for r in rules], pa.large_string()),
-        ],
-        fields=list(_RULE),
-    )
-    nested = pa.StructArray.from_arrays(
-        [
-            pa.array([s.agent for s in sets], pa.string()),
-            pa.array(np.array([s.first_match for s in sets], np.uint8)),
-            pa.LargeListArray.from_arrays(pa.array(rule_ends, pa.int64()), flat, type=pa.large_list(_RULE)),
-        ],
-        fields=list(_SET),
-    )
-    return pa.LargeListArray.from_arrays(pa.array(set_ends, pa.int64()), nested, type=RULES)
+    def evidence(self, rules: NDArray[np.int64]) -> Evidence:
+        """What denied."""
+        return self._index.evidence(rules, np.zeros(len(rules), np.int64))
 
 
 def decide(sets: Sequence[RuleSet], target: str) -> Denial | None:
@@ -236,28 +257,10 @@ def decide(sets: Sequence[RuleSet], target: str) -> Denial | None:
     if not sets:
         return None
     table = RuleTable.of(rules_array([sets]))
-    rule = int(table.denials(np.zeros(1, np.int64), [target])[0])
-    if rule == OVER_LIMIT:
+    rule = table.denials(np.zeros(1, np.int64), [target])
+    if rule[0] == OVER_LIMIT:
         raise ValueError(f"rules need more than {STEP_LIMIT} comparisons for {target[:80]!r}")
-    if rule < 0:
+    if rule[0] < 0:
         return None
-    agent, line, text = table.evidence(pa.array([rule], pa.int64()))
-    return Denial(agent[0].as_py(), line[0].as_py(), text[0].as_py())
-
-
-def _binary_views(array: pa.LargeBinaryArray) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    _, offsets, data = array.buffers()
-    start = array.offset
-    return (
-        np.frombuffer(offsets, np.int64)[start : start + len(array) + 1] if offsets else np.zeros(1, np.int64),
-        np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8),
-    )
-
-
-def _rewritten(
-    data: NDArray[np.uint8], offsets: NDArray[np.int64], legacy: int
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    out = np.empty(3 * int(offsets[-1] - offsets[0]), np.uint8)
-    ends = np.empty(len(offsets), np.int64)
-    rewrite_targets(data, offsets, legacy, out, ends)
-    return out, ends
+    found = table.evidence(rule)
+    return Denial(found.agent[0].as_py(), found.line[0].as_py(), found.text[0].as_py())

@@ -77,7 +77,9 @@ def _candidates(
 ) -> list[tuple[int, str | None, str, int | None]]:
     """(row, record_id, name, fetched_at) of the rows that one of the ids or names fits."""
     fits = pc.or_kleene(
-        pc.fill_null(pc.is_in(rows.column("record_id"), pa.array(list(record_ids), pa.string())), False),
+        pc.fill_null(
+            pc.is_in(rows.column("record_id"), pa.array(list(record_ids), pa.string())), pa.scalar(value=False)
+        ),
         pc.is_in(rows.column("name"), pa.array(list(names), pa.large_string())),
     )
     index = np.flatnonzero(fits.to_numpy(zero_copy_only=False))
@@ -91,8 +93,8 @@ def _resolve_revisits(table: pa.Table, own: int, counts: Counter[str]) -> pa.Tab
     """The first `own` rows; each revisit among them has what the record says that it refers to.
 
     That record is found by WARC-Refers-To, else by WARC-Refers-To-Target-URI (its own origin where there is none) and
-    WARC-Refers-To-Date (WARC 1.1 section 6.7). A revisit is `unparsable` where that is not in the snapshot, is a revisit
-    or no whole answer itself, or was answered with another status.
+    WARC-Refers-To-Date (WARC 1.1 section 6.7). A revisit is `unparsable` where that is not in the snapshot, is a
+    revisit or no whole answer itself, or was answered with another status.
     """
     outcome = table.column("outcome").to_numpy()
     revisits = np.flatnonzero(outcome[:own] == _REVISIT)

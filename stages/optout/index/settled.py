@@ -16,7 +16,7 @@ HOPS = 5
 """Redirects that are followed, within the snapshot: as many as RFC 9309 section 2.3.1.2 asks for."""
 
 DAY = 86_400
-"""Seconds. RFC 9309 section 2.4: a file may be used for 24 hours, so what a redirect led to may be that much younger."""
+"""Seconds. RFC 9309 section 2.4: a file may be used for 24 hours, so where a redirect led may be that much younger."""
 
 _REDIRECT = PENDING.index("redirect")
 

@@ -9,15 +9,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lauter.stages.optout.index.compile import INDEX_FILE, ORIGINS_FILE, compile_answer, compile_snapshots
-from lauter.stages.optout.index.origins import INDEX, OUTCOMES, OriginIndex, find_rows, read_index
+from lauter.stages.optout.index.answers import compile_answer
+from lauter.stages.optout.index.compile import INDEX_FILE, ORIGINS_FILE, compile_snapshots
+from lauter.stages.optout.index.layout import INDEX, OUTCOMES
+from lauter.stages.optout.index.origins import OriginIndex
+from lauter.stages.optout.index.terms import Terms
 from lauter.stages.optout.snapshot.answer import Fetched
 
 DENY = "User-agent: *\nDisallow: /\n"
 ALLOW = "User-agent: *\nAllow: /\n"
+TERMS = Terms(("GPTBot", "*"))
 
 
 def compiled(
@@ -26,7 +31,7 @@ def compiled(
     """Rows of origins.parquet by origin, and the counts."""
     path = folder / "in.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    counts = compile_snapshots([str(path)], str(folder), ["GPTBot", "*"], as_of=as_of)
+    counts = compile_snapshots([str(path)], str(folder), TERMS._replace(as_of=as_of))
     return {row["origin"]: row for row in pq.read_table(folder / ORIGINS_FILE).to_pylist()}, counts
 
 
@@ -60,16 +65,16 @@ def compiled(
 )
 def test_outcomes(status: int | None, body: str | None, outcome: str) -> None:
     answer = Fetched("https://a.example", status, 0, None if body is None else body.encode())
-    result = compile_answer(answer, ["GPTBot", "*"])
+    result = compile_answer(answer, TERMS)
     assert result.outcome == outcome
     assert bool(result.sets) == (outcome == "rules")
 
 
 def test_lost_bytes_are_never_permission() -> None:
     assert (
-        compile_answer(Fetched("https://a.example", 200, 0, ALLOW.encode(), broken=True), ["*"]).outcome == "unparsable"
+        compile_answer(Fetched("https://a.example", 200, 0, ALLOW.encode(), broken=True), TERMS).outcome == "unparsable"
     )
-    assert compile_answer(Fetched("https://a.example", 404, 0, b"", broken=True), ["*"]).outcome == "unparsable"
+    assert compile_answer(Fetched("https://a.example", 404, 0, b"", broken=True), TERMS).outcome == "unparsable"
 
 
 def test_the_newest_answer_counts(tmp_path: Path) -> None:
@@ -139,7 +144,7 @@ def test_bytes_depend_on_the_answers_alone(tmp_path: Path) -> None:
         for name, part in (("a", rows[:cut]), ("b", rows[cut:])):
             (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part))
         files = [str(folder / "b.jsonl"), str(folder / "a.jsonl")]
-        compile_snapshots(files, str(folder), ["GPTBot", "*"], "strict")
+        compile_snapshots(files, str(folder), TERMS._replace(reading="strict"))
         digests.add(tuple(hashlib.sha256((folder / f).read_bytes()).hexdigest() for f in (INDEX_FILE, ORIGINS_FILE)))
     assert len(digests) == 1
 
@@ -148,29 +153,21 @@ def test_the_index(tmp_path: Path) -> None:
     rows = [{"origin": f"https://h{i}.example", "body": DENY if i % 2 else ALLOW, "fetched_at": 0} for i in range(100)]
     _, counts = compiled(tmp_path, rows)
     assert (counts["origins"], counts["rules"], counts["allow"]) == (100, 50, 50)
-    table = read_index(str(tmp_path / INDEX_FILE))
-    assert table.schema == INDEX
+    reader = pa.ipc.open_file(str(tmp_path / INDEX_FILE))
+    assert reader.schema.equals(INDEX)
+    table = reader.read_all()
     index = OriginIndex(str(tmp_path / INDEX_FILE))
-    assert (index.origin_id[1:] > index.origin_id[:-1]).all()
+    ids = table.column("origin_id").to_numpy()
+    assert (ids[1:] > ids[:-1]).all()
     found = index.find([f"https://h{i}.example" for i in range(101)])
     assert found[100] == -1
     for i in range(100):
-        assert index.origin[int(found[i])].as_py() == f"https://h{i}.example"
-        assert OUTCOMES[index.outcome[found[i]]] == ("rules" if i % 2 else "allow")
-
-
-def test_equal_ids_are_told_apart(tmp_path: Path) -> None:
-    compiled(tmp_path, [{"origin": f"https://h{i}.example", "body": DENY} for i in range(5)])
-    index = OriginIndex(str(tmp_path / INDEX_FILE))
-    same = index.origin_id.copy()
-    wanted = index.origin[3].as_py()
-    same[1:4] = index.origin_id[3]
-    assert find_rows(same, index.origin, [wanted])[0] == 3
-    assert find_rows(same[:3], index.origin[:3], [wanted])[0] == -1
+        assert table.column("origin")[int(found[i])].as_py() == f"https://h{i}.example"
+        assert OUTCOMES[index.outcomes(found[i : i + 1])[0]] == ("rules" if i % 2 else "allow")
 
 
 def test_no_snapshot(tmp_path: Path) -> None:
-    counts = compile_snapshots([], str(tmp_path), ["*"])
+    counts = compile_snapshots([], str(tmp_path), TERMS)
     assert counts["origins"] == counts["records"] == 0
     assert OriginIndex(str(tmp_path / INDEX_FILE)).find(["https://a.example"]).tolist() == [-1]
 

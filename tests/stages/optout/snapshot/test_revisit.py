@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lauter.stages.optout.index.compile import ORIGINS_FILE, compile_snapshots
+from lauter.stages.optout.index.terms import Terms
 
 DENY = "HTTP/1.1 200 OK\r\n\r\nUser-agent: *\nDisallow: /\n"
 
@@ -44,7 +45,7 @@ def test_revisit(tmp_path: Path, extra: str, block: str, outcome: str) -> None:
         record("response", "b", "2023-01-01", DENY)
         + record("response", "a", "2022-01-01", "HTTP/1.1 404 Not Found\r\n\r\n")
     )
-    counts = compile_snapshots([str(tmp_path / "new.warc"), str(tmp_path / "old.warc")], str(tmp_path), ["*"])
+    counts = compile_snapshots([str(tmp_path / "new.warc"), str(tmp_path / "old.warc")], str(tmp_path), Terms(("*",)))
     rows = {row["origin"]: row for row in pq.read_table(tmp_path / ORIGINS_FILE).to_pylist()}
     assert rows["https://a.example"]["outcome"] == outcome
     assert counts["revisits"] == 1
