@@ -35,6 +35,9 @@ def fetch(
     ] = None,
     user_agent: Annotated[str | None, typer.Option(metavar="UA", help="The whole user agent.")] = None,
     *,
+    again: Annotated[
+        bool, typer.Option("--again", help="Ask once more where an earlier run got an error, a 429 or a 5xx.")
+    ] = False,
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Connect to private and loopback addresses too.")
     ] = False,
@@ -66,7 +69,7 @@ def fetch(
     rejected: list[str] = []
     console = Console(stderr=True, emoji=False)
     try:
-        with Store(out) as store, Progress(console=console, transient=True) as progress:
+        with Store(out, again=again) as store, Progress(console=console, transient=True) as progress:
             if store.dropped_bytes:
                 console.print(f"the last row of {escape(str(out))} was cut off: it is fetched again", soft_wrap=True)
             origins = read_origins(progress.track(lines, description="asking"), rejected)

@@ -30,8 +30,8 @@ class Store:
     the file, where the next opening drops it.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the file and read which URLs have a row.
+    def __init__(self, path: Path, *, again: bool = False) -> None:
+        """Open or make the file and read which URLs have a row; with `again`, one that says that something answered.
 
         Raises SnapshotError for a name with another suffix, a file that another process writes, or one with bytes that
         no cut row explains; OSError where it cannot be read and written.
@@ -41,12 +41,12 @@ class Store:
         self._gzip = path.name.endswith(".gz")
         self._file = path.open("a+b", buffering=0)
         self.urls: set[str] = set()
-        """Every URL that has a row."""
+        """Every URL that need not be asked for."""
         self.dropped_bytes = 0
         """Of a row that was cut off."""
         try:
             self._lock(path)
-            self._resume(path)
+            self._resume(path, again=again)
         except BaseException:
             self._file.close()
             raise
@@ -68,7 +68,7 @@ class Store:
         """Write one row, which must have its `url` first. Raises OSError if not all of it can be written."""
         data = json.dumps(row).encode() + b"\n"
         if self._gzip:
-            data = gzip.compress(data, mtime=0)
+            data = gzip.compress(data, 6, mtime=0)
         written = self._file.write(data)
         if written != len(data):
             raise OSError(f"only {written} of {len(data)} bytes of a row were written: is the disk full?")
@@ -80,7 +80,7 @@ class Store:
         except BlockingIOError as error:
             raise SnapshotError(f"{path}: another fetch is writing to it; wait for its end") from error
 
-    def _resume(self, path: Path) -> None:
+    def _resume(self, path: Path, *, again: bool) -> None:
         self._file.seek(0)
         end = 0
         # Unbuffered for writing, in pieces for reading: the descriptor is the same.
@@ -91,7 +91,8 @@ class Store:
                     raise SnapshotError(f"{path}: damaged at byte {end:,}; name another file, or cut it off there")
                 if not isinstance(row.get("url"), str):
                     raise SnapshotError(f"{path}: has rows without a url, so no fetch wrote it; name another file")
-                self.urls.add(str(row["url"]))
+                # The last row of a URL is the one that counts.
+                (self.urls.discard if again and _may_pass(row) else self.urls.add)(str(row["url"]))
                 end = after
             file.seek(end)
             rest = file.read()
@@ -110,6 +111,12 @@ def _row(line: bytes) -> Mapping[str, object] | None:
     except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) else None
+
+
+def _may_pass(row: Mapping[str, object]) -> bool:
+    """Whether a row says that nothing answered, or that the server was not able to."""
+    status = row.get("status")
+    return row.get("error") is not None or (isinstance(status, int) and (status == 429 or status >= 500))
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[bytes, int]]:

@@ -15,6 +15,8 @@ import pytest
 from lauter.stages.optout.fetch.body import LIMIT_BYTES
 from lauter.stages.optout.fetch.exchange import ERRORS, Client, Settings
 from lauter.stages.optout.fetch.follow import Result
+from lauter.stages.optout.index.answers import compile_answer
+from lauter.stages.optout.index.terms import Terms
 from lauter.stages.optout.snapshot.answer import Fetched
 from tests.stages.optout.fetch.asking import HOW, ask, stored
 from tests.stages.optout.fetch.server import Act, Request, Server, http
@@ -88,6 +90,7 @@ def test_what_cannot_be_decoded_is_broken_and_not_empty(data: bytes, tmp_path: P
     result, _ = once(http(200, data, "Content-Encoding: gzip"))
     answer = stored(result, tmp_path)
     assert (answer.status, answer.broken) == (200, True)
+    assert compile_answer(answer, Terms(("GPTBot",))).outcome == "unparsable"
 
 
 def test_an_endless_body_is_cut_and_left(tmp_path: Path) -> None:
@@ -202,6 +205,7 @@ def test_an_answer_that_is_not_whole_is_none(act: Act, code: str, tmp_path: Path
     assert error(result) == code
     answer = stored(result, tmp_path)
     assert answer == Fetched(answer.origin, None, answer.fetched_at, None)
+    assert compile_answer(answer, Terms(("GPTBot",))).outcome == "unreachable"
     # A connection that ends without a byte may have been a kept one that had just timed out (RFC 9112 section 9.3.1).
     assert len(server.requests) == (2 if act in (_reset, _nothing) else 1)
 

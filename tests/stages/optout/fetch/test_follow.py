@@ -12,6 +12,8 @@ import pytest
 
 from lauter.stages.optout.fetch.exchange import Client, Settings
 from lauter.stages.optout.fetch.follow import HOPS, Hosts, Result, fetch_file
+from lauter.stages.optout.index.answers import compile_answer
+from lauter.stages.optout.index.terms import Terms
 from tests.stages.optout.fetch.asking import HOW, ask, stored
 from tests.stages.optout.fetch.server import Act, Reply, Request, Server, http
 
@@ -92,6 +94,7 @@ def test_where_a_redirect_must_not_lead(location: str, code: str, tmp_path: Path
     assert len(server.requests) == len(result.chain) == 1
     answer = stored(result, tmp_path)
     assert (answer.status, answer.body, answer.location) == (None, None, None)
+    assert compile_answer(answer, Terms(("GPTBot",))).outcome == "unreachable"
 
 
 def test_a_loop_over_two_hosts_ends() -> None:

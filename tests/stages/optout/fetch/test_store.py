@@ -13,8 +13,8 @@ from lauter.stages.optout.fetch.store import SnapshotError, Store
 from lauter.stages.optout.snapshot.read import read_snapshot
 
 ROWS = [
-    {"url": f"https://h{i}.example/robots.txt", "status": 200, "body_b64": "I" + "0" * 3 * (4 - i), "detail": "ü\n"}
-    for i in range(4)
+    {"url": f"https://h{i}.example/robots.txt", "status": 200, "body_b64": "I" + "0" * 3, "detail": "ü\n"}
+    for i in range(2)
 ]
 
 
@@ -50,8 +50,8 @@ def test_the_reader_of_snapshots_reads_it(suffix: str, tmp_path: Path) -> None:
     write(path)
     counts: Counter[str] = Counter()
     answers = list(read_snapshot(str(path), counts))
-    assert [a.origin for a in answers] == [f"https://h{i}.example" for i in range(4)]
-    assert (counts["lost"], counts["records"]) == (0, 4)
+    assert [a.origin for a in answers] == [f"https://h{i}.example" for i in range(2)]
+    assert (counts["lost"], counts["records"]) == (0, 2)
 
 
 @pytest.mark.parametrize(
