@@ -153,7 +153,7 @@ def largest(sums: DomainSums, *, sme: bool) -> Largest:
     sizes: dict[str, list[NDArray[np.int64]]] = {name: [] for name in names}
     records = 0
     for table in sums.tables():
-        records += pc.sum(table.column("records")).as_py()
+        records += pc.sum(table.column("records")).as_py() or 0
         for name in names:
             sizes[name].append(table.column(name).to_numpy())
     by = "characters" if any(found.any() for found in sizes["characters"]) else "tokens"

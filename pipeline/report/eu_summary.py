@@ -246,7 +246,7 @@ def _crawled(
         if collected is not None or measured is None:
             told = collected and " to ".join(str(collected.get(end, "?")) for end in ("from", "to"))
             section.add(f"{name}: collection period", f"{about}.collected", told)
-        _described(section, source, ("description",))
+        _described(section, source, ("title", "description"))
         section.measured(f"{name}: documents and tokens kept", f"{source['kept']:,} and {source['tokens']:,}")
     _answers(section, corpus, "Behaviour", "No stage of this build looks at preference signals.")
     if names:

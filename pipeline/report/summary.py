@@ -46,13 +46,13 @@ Key = tuple[str | None, ...]
 def summarise(storage: Storage, ledger: Iterable[str]) -> dict[str, Any]:
     """Counts by verdict, reason, language, source, host, signal and agent, from the ledger parts.
 
-    `hosts` are those of kept records, `dropped_hosts` those of all others, and `opted_out_hosts` those of records that
-    a rule for one of `agents` ended; each list is cut to its `TOP` first. `evidence` is what `Evidence.data` says.
+    `hosts` are those of kept records, `dropped_hosts` those of all others, and `ruled_hosts`, by stage, those of records
+    that a rule ended; each list is cut to its `TOP` first. `evidence` is what `Evidence.data` says.
     """
     groups: dict[Key, _Group] = {}
     hosts: Counter[str] = Counter()
     dropped_hosts: Counter[str] = Counter()
-    opted_out_hosts: Counter[str] = Counter()
+    ruled_hosts: Counter[tuple[str, str]] = Counter()
     evidence = Evidence()
     columns = list(dict.fromkeys([*GROUPS, "tokens", "chars", "fetched_at", "url", *Evidence.columns]))
     for path in ledger:
@@ -69,10 +69,10 @@ def summarise(storage: Storage, ledger: Iterable[str]) -> dict[str, Any]:
             evidence.add(table)
             names = each(table.column("url"), host)
             kept = pc.equal(plain.column("verdict"), "kept").combine_chunks()
-            agent = pc.struct_field(table.column("rule"), "agent")
+            ruled = pc.and_(pc.is_valid(table.column("rule")), pc.invert(kept)).combine_chunks()
             _count(hosts, names.filter(kept))
             _count(dropped_hosts, names.filter(pc.invert(kept)))
-            _count(opted_out_hosts, names.filter(pc.is_valid(agent).combine_chunks()))
+            _count_ruled(ruled_hosts, plain.column("stage").combine_chunks().filter(ruled), names.filter(ruled))
     found = evidence.data()
     kept_groups = {key: group for key, group in groups.items() if key[1] == "kept"}
     return {
@@ -87,7 +87,7 @@ def summarise(storage: Storage, ledger: Iterable[str]) -> dict[str, Any]:
         "agents": found["agents"],
         "signals": found["signals"],
         "evidence": {name: found[name] for name in ("rules", "by_source", "basis")},
-        "opted_out_hosts": dict(first(opted_out_hosts)),
+        "ruled_hosts": _by_stage(ruled_hosts),
         "tokens": sum(group.tokens for group in groups.values()),
         "chars": sum(group.chars for group in kept_groups.values()),
         "period": _period(kept_groups.values()),
@@ -97,9 +97,27 @@ def summarise(storage: Storage, ledger: Iterable[str]) -> dict[str, Any]:
 def _count(counter: Counter[str], names: pa.StringArray) -> None:
     for pair in names.drop_null().value_counts().to_pylist():
         counter[pair["values"]] += pair["counts"]
+    _bound(counter)
+
+
+def _count_ruled(counter: Counter[tuple[str, str]], stages: pa.StringArray, names: pa.StringArray) -> None:
+    table = pa.table({"stage": stages, "host": names}).drop_null()
+    for row in table.group_by(["stage", "host"]).aggregate([([], "count_all")]).to_pylist():
+        counter[row["stage"], row["host"]] += row["count_all"]
+    _bound(counter)
+
+
+def _bound(counter: Counter[Any]) -> None:
     if len(counter) > HOSTS_HELD:
         for name, _ in counter.most_common()[HOSTS_HELD // 2 :]:
             del counter[name]
+
+
+def _by_stage(counter: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    found: dict[str, Counter[str]] = {}
+    for (stage, name), count in counter.items():
+        found.setdefault(stage, Counter())[name] = count
+    return {stage: dict(first(hosts)) for stage, hosts in sorted(found.items())}
 
 
 def _by(groups: Mapping[Key, _Group], index: int) -> dict[str, int]:

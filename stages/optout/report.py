@@ -74,7 +74,7 @@ def optout_report(
                 tuple((kind, policy.signals[kind], count) for kind, count in by_signal),
             ),
             ReportTable("Pages ended, by agent", ("agent", "pages"), tuple(_named(summary, agents))),
-            ReportTable("Hosts whose rules ended most", ("host", "pages"), tuple(summary["opted_out_hosts"].items())),
+            ReportTable("Hosts that lost most", ("host", "pages"), _hosts(summary)),
             ReportTable(
                 "Origins in the snapshot, by outcome",
                 ("newest robots.txt", "origins"),
@@ -105,6 +105,11 @@ def _by_signal(summary: Mapping[str, Any], policy: Policy) -> list[tuple[str, in
 def _named(summary: Mapping[str, Any], agents: AgentList) -> list[tuple[str, int]]:
     known = {*agents.names, "*"}
     return [(agent, pages) for agent, pages in summary["agents"].items() if agent in known]
+
+
+def _hosts(summary: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+    hosts: Mapping[str, int] = summary["ruled_hosts"].get(STAGE, {})
+    return tuple(sorted(hosts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _reasons(reasons: Mapping[str, int], policy: Policy) -> ReportTable:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +12,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from lauter.pipeline import parquet, schema
+from lauter.pipeline.contract import ReportSection, ReportTable
 from lauter.pipeline.report.page import render, report_data
+from lauter.pipeline.report.sections import plain
 from lauter.pipeline.report.summary import summarise
 from lauter.pipeline.storage import Storage
 
@@ -28,30 +31,53 @@ class Row(NamedTuple):
     chars: int | None = None
     tokens: int | None = None
     agent: str | None = None
+    signal: str | None = None
+    fetched_at: str | None = None
+    """ISO 8601, UTC."""
+    outcome: str | None = None
+    """What is known of its origin, whose file was fetched when the record was."""
 
 
 ROWS = (
-    Row("web", "a.example", "kept", None, None, "deu_Latn", 4000, 1000),
-    Row("web", "a.example", "kept", None, None, "deu_Latn", 3000, 234),
-    Row("web", "b.example", "kept", None, None, "roh_Latn", 900, 300),
+    Row("web", "a.example", "kept", None, None, "deu_Latn", 4000, 1000, None, None, "2024-02-01T10:00:00Z", "rules"),
+    Row("web", "a.example", "kept", None, None, "deu_Latn", 3000, 234, None, None, "2024-03-05T00:00:01Z", "rules"),
+    Row("web", "b.example", "kept", None, None, "roh_Latn", 900, 300, None, None, "2024-01-31T23:59:59Z", "allow"),
     Row("books", None, "kept", None, None, "eng_Latn", 50, 10),
     Row("web", "b.example", "duplicate", "dedup", "near-duplicate", "deu_Latn", 70),
     Row("web", "c.example", "dropped", "quality", "few-words", "gsw_Latn", 7),
     Row("web", "c.example", "dropped", "quality", "few-words", "deu_Latn", 8),
-    Row("web", "d.example", "dropped", "optout", "robots-disallow", agent="GPTBot"),
-    Row("web", "d.example", "dropped", "optout", "robots-disallow", agent="GPTBot"),
+    Row("web", "d.example", "dropped", "optout", "robots-disallow", agent="GPTBot", outcome="rules"),
+    Row("web", "d.example", "dropped", "optout", "robots-disallow", agent="GPTBot", fetched_at="2025-06-01T00:00:00Z"),
     Row("web", "e.example", "dropped", "optout", "robots-disallow", agent="*"),
-    Row("web", "f.example", "dropped", "optout", "robots-unparsable"),
+    Row("web", "f.example", "dropped", "optout", "robots-unparsable", signal="robots.txt"),
     Row("web", None, "error", "read", "corrupt-range"),
     Row("web", "a.example", "removed", "takedown", "request", "deu_Latn", 33),
 )
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror='alert(1)'>",
+    "</td></table></style><iframe src=//evil.example>",
+    "{{ 7 * 7 }}{% raw %}",
+    "&lt;b&gt;&#x3c;",
+    "a\u202egpj.exe\u2066",
+    "\x00\x1b[31m\r\n\u2028",
+    "مثال.السعودية",
+)
+"""Names that try to be something else."""
 
 
 def write_ledger(storage: Storage, path: str, rows: Sequence[Row], group_bytes: int = 1 << 25) -> None:
     """Publish rows as a ledger part, one batch a row, so that small limits cut many row groups."""
     batches = []
     for place, row in enumerate(rows):
-        rule = {"agent": row.agent, "signal": "robots.txt", "line": 1, "text": "Disallow: /"} if row.agent else None
+        rule, basis = None, None
+        if row.agent or row.signal:
+            rule = {"agent": row.agent, "signal": row.signal or "robots.txt", "line": 1, "text": "Disallow: /"}
+        fetched = datetime.fromisoformat(row.fetched_at) if row.fetched_at else None
+        if row.outcome:
+            basis = dict.fromkeys(schema.BASIS.names) | {"outcome": row.outcome, "fetched_at": fetched}
         full = dict.fromkeys(schema.LEDGER.names) | {
             "doc_id": place.to_bytes(16, "big"),
             "source": row.source,
@@ -63,6 +89,8 @@ def write_ledger(storage: Storage, path: str, rows: Sequence[Row], group_bytes: 
             "stage": row.stage,
             "reason": row.reason,
             "rule": rule,
+            "basis": basis,
+            "fetched_at": fetched,
             "language": row.language,
             "chars": row.chars,
             "tokens": row.tokens,
@@ -72,7 +100,24 @@ def write_ledger(storage: Storage, path: str, rows: Sequence[Row], group_bytes: 
     parquet.write(storage, path, schema.LEDGER, batches, group_bytes)
 
 
-def corpus(folder: Path, rows: Sequence[Row] = ROWS) -> dict[str, Any]:
+SECTION = ReportSection(
+    "Opt-out",
+    ("12 pages were checked for opt-outs, 4 of them ended there.",),
+    (("policy", "careful"), ("hosts always refused", 3)),
+    (
+        ReportTable("Pages ended, by reason", ("reason", "pages"), (("robots-disallow", 3), ("robots-lost", 0))),
+        ReportTable("Agents", ("agent", "pages"), tuple((f"bot-{number:02}", number) for number in range(70))),
+    ),
+    {"2.3": ("Four pages ended.",), "3.1": ("robots.txt is obeyed.", "So is tdmrep.")},
+)
+
+
+def corpus(
+    folder: Path,
+    rows: Sequence[Row] = ROWS,
+    provider: Mapping[str, Any] | None = None,
+    about: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
     """The corpus.json of a ledger: one input file for each source, of which the first has all corrupt ranges."""
     storage = Storage(str(folder))
     names = sorted({row.source for row in rows})
@@ -107,10 +152,16 @@ def corpus(folder: Path, rows: Sequence[Row] = ROWS) -> dict[str, Any]:
         "order": ["read", "optout", "quality", "dedup"],
         "summary": summarise(storage, paths),
         "inputs": inputs,
-        "sources": {name: {"kind": "warc", "options": {}, "files": 1, "optional": False} for name in names},
+        "sources": {
+            name: {"kind": "warc", "options": {}, "files": 1, "optional": False, "about": (about or {}).get(name, {})}
+            for name in names
+        },
+        "provider": provider or {},
+        "tokenizer": {"settings": {"tokenizer": "tekken"}, "sha256": "4" * 64},
+        "sections": [{"stage": "optout", **plain(SECTION)}],
         "prepared": {"optout": {"records": 9, "superseded": 2, "origins": 7, "rules": 4, "allow": 2, "unparsable": 1}},
         "clusters": {"clusters": 5, "clustered": 14, "log2_sizes": [0, 3, 1, 1]},
-        "files": {"ledger": ledger, "tokens": [], "prepared": []},
+        "files": {"ledger": ledger, "tokens": [], "documents": [], "scores": [], "prepared": []},
     }
 
 

@@ -15,20 +15,10 @@ from rich.console import Console
 
 from lauter.pipeline.report.funnel import print_funnel
 from lauter.pipeline.report.inputs import TOP_FILES
-from lauter.pipeline.report.page import render, report_data
-from tests.pipeline.report.hand_made import Page, Row, corpus, page_of
+from lauter.pipeline.report.page import FILES, render, report_data
+from lauter.pipeline.report.sections import ROWS
+from tests.pipeline.report.hand_made import HOSTILE, Page, Row, corpus, page_of
 from tests.pipeline.small_run import build, write_manifest
-
-HOSTILE = (
-    "<script>alert(1)</script>",
-    "\"><img src=x onerror='alert(1)'>",
-    "</td></table></style><iframe src=//evil.example>",
-    "{{ 7 * 7 }}{% raw %}",
-    "&lt;b&gt;&#x3c;",
-    "a\u202egpj.exe\u2066",
-    "\x00\x1b[31m\r\n\u2028",
-    "مثال.السعودية",
-)
 
 
 def _number(text: str) -> int:
@@ -86,29 +76,30 @@ def test_the_numbers_on_the_page_are_those_of_the_report(made: dict[str, Any]) -
         assert table[-1][0] == "all others, or without a host" and table[-1][1] == "1"
 
 
-def test_the_opt_out_section_counts_what_was_asked_and_what_came_of_it(made: dict[str, Any]) -> None:
+def test_the_evidence_section_shows_what_stages_told(made: dict[str, Any]) -> None:
     page = page_of(made)
-    assert "12 pages were checked, 4 of them ended here (33.3 %)" in page.sections["optout"]
-    reasons = {row[0]: row[1] for row in page.tables["optout", "Ended by reason"][1:]}
-    assert reasons == {
-        "robots-disallow": "3",
-        "robots-unreachable": "0",
-        "robots-unparsable": "1",
-        "robots-missing": "0",
-        "robots-lost": "0",
-        "robots-forbidden": "0",
-    }
-    assert [row[:2] for row in page.tables["optout", "Removed by agent"][1:]] == [["GPTBot", "2"], ["*", "1"]]
-    assert [row[1] for row in page.tables["optout", "Origins by outcome"][1:]] == ["4", "2", "1", "0", "0", "7"]
-    assert "9 answers, 2 replaced by a newer one." in page.sections["optout"]
+    assert "12 pages were checked for opt-outs, 4 of them ended there." in page.sections["evidence"]
+    assert page.tables["evidence", "Opt-out: settings"] == [["policy", "careful"], ["hosts always refused", "3"]]
+    assert page.tables["evidence", "Pages ended, by reason"][1:] == [["robots-disallow", "3"], ["robots-lost", "0"]]
+    assert len(page.tables["evidence", "Agents"]) + len(page.tables["evidence", "Agents, continued"]) == 1 + ROWS
+    assert f"{ROWS - 12} more; 10 are left out" in page.sections["evidence"]
+    assert page.tables["evidence", "Records ended by a rule"][1:] == [
+        ["optout", "robots-disallow", "robots.txt", "GPTBot", "2"],
+        ["optout", "robots-disallow", "robots.txt", "*", "1"],
+        ["optout", "robots-unparsable", "robots.txt", "-", "1"],
+    ]
+    assert [row[:2] for row in page.tables["evidence", "Records ended by signal"][1:]] == [["robots.txt", "4"]]
     assert [row[:2] for row in page.tables["duplicates", "Clusters by size"][1:]] == [
         ["2", "3"],
         ["3–4", "1"],
         ["5–8", "1"],
     ]
-    without = made | {"order": ["read", "quality", "dedup"], "prepared": {}, "clusters": None}
+    assert "near copies" not in page.sections["evidence"]
+    copies = page_of(made | {"mirrors": {"found": 12, "dropped": 5}})
+    assert "12 near copies of opted-out pages were found elsewhere; 5 of them" in copies.sections["evidence"]
+    without = made | {"order": ["read", "quality", "dedup"], "sections": [], "clusters": None}
     page = page_of(without)
-    assert "built without an opt-out stage" in page.sections["optout"]
+    assert "No stage of this corpus reports evidence" in page.sections["evidence"]
     assert "built without a deduplication stage" in page.sections["duplicates"]
 
 
@@ -124,7 +115,7 @@ def _loads_nothing(page: Page) -> None:
     for tag, name, value in page.attributes:
         assert name not in ("src", "srcset", "data", "action", "poster", "background", "xlink:href"), (tag, name)
         assert not name.startswith("on"), (tag, name)
-        assert name != "href" or value.startswith("#"), (tag, value)
+        assert name != "href" or value.startswith("#") or value in FILES, (tag, value)
         assert "url(" not in value
     assert not re.search(r"url\(|@import|//", page.style)
     assert ("meta", "content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
@@ -136,7 +127,7 @@ def _is_accessible(page: Page) -> None:
     for _, name, value in page.attributes:
         if name == "aria-labelledby":
             assert value in ids
-        if name == "href":
+        if name == "href" and value.startswith("#"):
             assert value[1:] in ids
         if name == "scope":
             assert value in ("row", "col")
@@ -171,7 +162,7 @@ def _swapped(value: Any, old: str, new: str) -> Any:  # noqa: ANN401 - any JSON 
     "plain",
     (
         *("by hand", "web", "warc", "web.warc.gz", "request", "takedown", "few-words", "a.example", "d.example"),
-        *("GPTBot", "deu_Latn", "gsw_Latn", "near-duplicate"),
+        *("GPTBot", "deu_Latn", "gsw_Latn", "near-duplicate", "careful", "bot-05"),
     ),
 )
 def test_any_name_may_be_hostile(made: dict[str, Any], benign: Page, plain: str, hostile: str) -> None:
@@ -206,8 +197,9 @@ def test_the_report_of_a_build_is_its_corpus_and_equal_every_time(tmp_path: Path
         folder.mkdir()
         build(write_manifest(folder, {"a.txt": text, "b.txt": "six\tgamma delta"}), folder / "out")
         outs.append(folder / "out")
-    for name in ("index.html", "report.json"):
+    for name in ("index.html", *FILES):
         assert (outs[0] / "report" / name).read_bytes() == (outs[1] / "report" / name).read_bytes()
+        assert str(tmp_path) not in (outs[0] / "report" / name).read_text()
     data = json.loads((outs[0] / "report/report.json").read_text())
     found = json.loads((outs[0] / "corpus.json").read_text())
     assert data == report_data(found)

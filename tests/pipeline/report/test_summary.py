@@ -3,6 +3,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from lauter.pipeline.storage import Storage
 from tests.pipeline.report.hand_made import ROWS, Row, write_ledger
 
 
-def _summary(folder: Path, parts: list[list[Row]], group_bytes: int = 1 << 25) -> dict[str, object]:
+def _summary(folder: Path, parts: list[list[Row]], group_bytes: int = 1 << 25) -> dict[str, Any]:
     storage = Storage(str(folder))
     paths = [f"ledger/{place}.parquet" for place in range(len(parts))]
     for path, rows in zip(paths, parts, strict=True):
@@ -55,7 +56,39 @@ def test_the_numbers_of_a_ledger_made_by_hand(tmp_path: Path) -> None:
         "f.example": 1,
     }
     assert summary["agents"] == {"GPTBot": 2, "*": 1}
-    assert summary["opted_out_hosts"] == {"d.example": 2, "e.example": 1}
+    assert summary["ruled_hosts"] == {"optout": {"d.example": 2, "e.example": 1, "f.example": 1}}
+    assert summary["period"] == {"first": "2024-01-31T23:59:59Z", "last": "2024-03-05T00:00:01Z"}
+    assert summary["signals"] == {"robots.txt": 4}
+    assert summary["evidence"] == {
+        "rules": [
+            _rule("robots-disallow", "GPTBot", 2),
+            _rule("robots-disallow", "*", 1),
+            _rule("robots-unparsable", "-", 1),
+        ],
+        "by_source": {"web": [{"stage": "optout", "signal": "robots.txt", "records": 4}]},
+        "basis": {
+            "first": "2024-01-31T23:59:59Z",
+            "last": "2024-03-05T00:00:01Z",
+            "outcomes": [
+                {"outcome": "rules", "via": "-", "kept": True, "records": 2},
+                {"outcome": "allow", "via": "-", "kept": True, "records": 1},
+                {"outcome": "rules", "via": "-", "kept": False, "records": 1},
+            ],
+        },
+    }
+    assert summary["by_source"]["books"] == {
+        "period": {"first": None, "last": None},
+        "languages": {"eng_Latn": 10},
+        "languages_kept": 1,
+        "reasons": [],
+    }
+    web = summary["by_source"]["web"]
+    assert web["languages"] == {"deu_Latn": 1234, "roh_Latn": 300}
+    assert sum(row["records"] for row in web["reasons"]) == 9
+
+
+def _rule(reason: str, agent: str, records: int) -> dict[str, object]:
+    return {"stage": "optout", "reason": reason, "signal": "robots.txt", "agent": agent, "records": records}
 
 
 NAMES = [f"h{number}.example" for number in range(TOP + 30)]
@@ -86,8 +119,11 @@ def test_the_summary_is_a_count_however_the_ledger_is_cut(rows: list[Row], cut: 
     assert summary["verdicts"] == Counter(row.verdict for row in rows)
     hosts = Counter(row.host for row in kept if row.host)
     assert summary["hosts"] == dict(sorted(hosts.items(), key=lambda item: (-item[1], item[0]))[:TOP])
-    out = Counter(row.host for row in rows if row.agent and row.host and row.host != "[broken")
-    assert summary["opted_out_hosts"] == dict(sorted(out.items(), key=lambda item: (-item[1], item[0]))[:TOP])
+    for stage in ("one", "two"):
+        out = Counter(r.host for r in rows if r.stage == stage and r.agent and r.host and r.host != "[broken")
+        first = dict(sorted(out.items(), key=lambda item: (-item[1], item[0]))[:TOP])
+        assert summary["ruled_hosts"].get(stage, {}) == first
+    assert summary["signals"].get("robots.txt", 0) == sum(row.agent is not None for row in rows)
     funnel = funnel_rows(summary, ["one", "two"])
     assert [row["ended"] for row in funnel] == [sum(r.stage == name for r in rows) for name in ("one", "two")]
     assert funnel[-1]["records"] - funnel[-1]["ended"] == len(kept)

@@ -1,0 +1,71 @@
+"""The data register of a ledger made by hand, and of a build whose scores count personal data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from lauter.pipeline import parquet
+from lauter.pipeline.report.markdown import register_page
+from lauter.pipeline.report.register import data_register, pii_counts
+from lauter.pipeline.storage import Storage
+from tests.pipeline.report.hand_made import ROWS, corpus
+
+ABOUT = {"web": {"title": "A | crawl", "licence": "CC-BY-4.0", "collected": {"from": "2024-01-01"}}}
+
+
+def test_every_source_has_its_numbers(tmp_path: Path) -> None:
+    made = corpus(tmp_path, about=ABOUT)
+    register = data_register(made, {"web": 5})
+    books, web = register["sources"]
+    assert (web["title"], web["licence"], web["version"]) == ("A | crawl", "CC-BY-4.0", None)
+    assert {key: web[key] for key in ("records", "kept", "tokens", "characters", "pii_spans", "mirrors")} == {
+        "records": 12,
+        "kept": 3,
+        "tokens": 1534,
+        "characters": 7900,
+        "pii_spans": 5,
+        "mirrors": None,
+    }
+    assert web["opted_out"] == {
+        "records": 4,
+        "reasons": {"robots-disallow": 3, "robots-unparsable": 1},
+        "signals": {"robots.txt": 4},
+    }
+    assert web["languages"] == {"deu_Latn": 1234, "roh_Latn": 300}
+    assert web["period"] == {"first": "2024-01-31T23:59:59Z", "last": "2024-03-05T00:00:01Z"}
+    assert web["missing"] == [f"sources.web.about.{key}" for key in ("url", "version", "category", "description")]
+    assert (books["records"], books["opted_out"]["records"], books["pii_spans"]) == (1, 0, None)
+    mirrored = data_register(made | {"mirrors": {"found": 3, "dropped": 1, "sources": {"web": 3}}}, {})
+    assert [source["mirrors"] for source in mirrored["sources"]] == [0, 3]
+
+
+def test_the_register_reads_as_markdown(tmp_path: Path) -> None:
+    page = register_page(data_register(corpus(tmp_path, about=ABOUT), {"web": 5}))
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:1] == "|"]
+    assert rows[2] == ["books", "not declared", "not declared", "1", "1", "10", "0", "–", "–"]
+    assert rows[3] == ["web", "not declared", "CC-BY-4.0", "12", "3", "1,534", "4", "5", "–"]
+    assert "- title: A \\| crawl" in page
+    assert "- opted out, by signal: robots.txt 4" in page
+    assert "**not declared: sources.books.about.title**" in page
+
+
+def test_personal_data_is_counted_in_kept_documents_alone(tmp_path: Path) -> None:
+    made = corpus(tmp_path)
+    storage = Storage(str(tmp_path))
+    rows = [row for row in ROWS if row.source == "web"]
+    for item, output in zip(made["inputs"], made["files"]["ledger"], strict=True):
+        (tmp_path / output["path"]).rename(tmp_path / "moved")
+        (tmp_path / "ledger" / item["source"]).mkdir()
+        (tmp_path / "moved").rename(tmp_path / f"ledger/{item['part']}.parquet")
+    kept = [row.verdict == "kept" for row in rows]
+    schema = pa.schema([("row", pa.uint32()), ("pii_count", pa.int32())])
+    # As the engine writes scores: documents only, so rows are left out; and a count may be null.
+    batch = pa.record_batch([pa.array([0, 1, 2, 3, 11], pa.uint32()), pa.array([2, None, 7, 100, 1000])], schema)
+    assert kept[:4] == [True, True, True, False] and not kept[11]
+    parquet.write(storage, "scores/web/web.warc.gz.parquet", schema, [batch])
+    other = pa.schema([("row", pa.uint32())])
+    parquet.write(storage, "scores/books/books.warc.gz.parquet", other, [pa.record_batch([[0]], other)])
+    made["files"]["scores"] = [{"path": f"scores/{item['part']}.parquet"} for item in made["inputs"]]
+    assert pii_counts(storage, made) == {"web": 9}
