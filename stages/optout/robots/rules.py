@@ -14,6 +14,7 @@ from lauter.stages.optout.index.match import canonicalise
 from lauter.stages.optout.robots.spelling import (
     INVISIBLE,
     SIZE_LIMIT,
+    WHITE,
     is_odd,
     listed_agents,
     plain_line,
@@ -54,6 +55,7 @@ _TOKEN_END = re.compile(r"[/\s]")
 _RFC_TOKEN = re.compile(r"[a-z_-]+").match
 _COMPATIBLE = re.compile(r"compatible;\s*([^\s;/()]+)", re.IGNORECASE).search
 _CANONICAL = re.compile(r"[/*][A-Za-z0-9._~/*!&'()+,;=:@-]*").fullmatch
+_GAP = re.compile(rf"[{WHITE}]+")
 _STARS = re.compile(rb"\*{2,}").sub
 _RANK = itemgetter(0, 1, 2)
 
@@ -141,12 +143,13 @@ def _groups(
     """The groups, whether a Disallow stands in none of them, and whether any line is a record or a comment."""
     groups: list[Group] = []
     named = naming = orphan = record = False
+    white = WHITE if respelt is str else None
     for number, raw in enumerate(_LINE_END.split(text), 1):
-        line = raw.partition("#")[0].strip()
+        line = raw.partition("#")[0].strip(white)
         if not line:
             record = record or "#" in raw
             continue
-        field, value = _field(respelt(line))
+        field, value = _field(respelt(line), white)
         if field in _AGENT:
             record = named = True
             if not naming:
@@ -284,19 +287,20 @@ def canonical_pattern(path: str, *, after_star: int = 0) -> bytes:
     return out[: canonicalise(data, 0, len(data), 1, after_star, out, 0)].tobytes()
 
 
-def _field(line: str) -> tuple[str, str]:
+def _field(line: str, white: str | None) -> tuple[str, str]:
+    """The field of a line in lower case, and its value; `white` is what may stand around them (None: all Unicode)."""
     field, colon, value = line.partition(":")
-    field = field.strip().lower()
+    field = field.strip(white).lower()
     if colon and (field in _RULE or field in _AGENT or field in _OTHER):
-        return field, value.strip()
+        return field, value.strip(white)
     # `Disallow /path`, `User agent GPTBot`, `Disallow /a:b`: the colon is missing or belongs to the value.
-    words = line.split(None, 1)
-    first = words[0].lower() if words else ""
+    words = _GAP.split(line, maxsplit=1)
+    first = words[0].lower()
     if first in ("user", "user:") and len(words) == 2 and words[1].lower().startswith("agent "):
-        return "user agent", words[1][6:].strip()
+        return "user agent", words[1][6:].strip(white)
     if first in _RULE or first in _AGENT:
-        return first, words[1].strip() if len(words) == 2 else ""
-    return field, value.strip()
+        return first, words[1].strip(white) if len(words) == 2 else ""
+    return field, value.strip(white)
 
 
 @lru_cache(4096)

@@ -11,13 +11,18 @@ SIZE_LIMIT = 500 * 1024
 INVISIBLE = "\ufeff\u200b\u00ef\u00bb\u00bf"
 """Left by editors at the start of a line: byte order mark (a second one, or one encoded twice) and zero-width space."""
 
+WHITE = " \t\v\f"
+"""White space around a record: that of RFC 9309 section 2.2, and the two other ASCII characters that Google strips."""
+
 _UTF16_MARKS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _ROBOTS = re.compile(r"user.?agent|allow|sitemap|^\s*(?:#|\Z)", re.IGNORECASE).search
 _DASHES = "\u2010-\u2015\u2212\ufe63\uff0d"
 _WIDE_COLON = re.compile("[^:\uff1a\ufe55]*[\uff1a\ufe55]").match
 _USER_AGENT = re.compile(rf"user[\s_{_DASHES}-]*agents?\s*:", re.IGNORECASE).match
 _URL = re.compile(r"([^:]*:\s*)https?://[^/?#\s]*(.*)", re.IGNORECASE).fullmatch
-_ODD_CHARACTERS = "\ufeff\u200b\uff1a\ufe55\\"
+_ODD_ASCII = "\\\x1c\x1d\x1e\x1f"
+# Marks and colons as above, and white space that is none to the standard.
+_ODD_CHARACTER = re.compile("[\ufeff\u200b\uff1a\ufe55\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]").search
 # For text in lower case: a literal start is found some times faster than one in any case.
 _ODD_AGENT = re.compile(
     rf"user(?:[_{_DASHES}]|\s[\s_-]|-[\s_-]|[\s-]?agents"
@@ -60,7 +65,9 @@ def read_text(body: bytes) -> str:
 
 def is_odd(text: str) -> bool:
     """Whether a text has anything that `plain_line` or `listed_agents` read in a way of their own."""
-    if any(c in text for c in _ODD_CHARACTERS) or text.startswith("\u00ef\u00bb\u00bf"):
+    if any(c in text for c in _ODD_ASCII) or text.startswith("\u00ef\u00bb\u00bf"):
+        return True
+    if not text.isascii() and _ODD_CHARACTER(text):
         return True
     lower = text.lower()
     return _ODD_AGENT(lower) is not None or ("http" in lower and _ODD_RULE(lower) is not None)

@@ -21,7 +21,7 @@ from lauter.stages.optout.index.match import (
 from lauter.stages.optout.robots.rules import Group, Rule, deciding_order, groups_by_name
 
 Obeyed = tuple[tuple[Rule, ...], ...]
-"""Rules in the order in which they count, one sequence for each reading of the crawler's names. Each reading may deny."""
+"""Rules in the order in which they count, one sequence for each reading of the crawler's names; each may deny."""
 
 
 class Decision(NamedTuple):
@@ -36,24 +36,38 @@ class Decision(NamedTuple):
     """False: the rules cannot be matched within `match.STEP_LIMIT` comparisons, and that is no permission."""
 
 
-def obeyed_rules(groups: Sequence[Group], names: Sequence[str]) -> Obeyed:
-    """What one crawler with these product tokens obeys (RFC 9309 section 2.2.1).
+class StandardReader:
+    """A parsed file, asked for what crawlers obey; the rules of the same groups are one object."""
 
-    All groups that name it are read as one; if none does, the `*` groups are. A declared token counts up to `/` or
-    white space and in any case. A name that the RFC's `[A-Za-z_-]+` does not hold in full (`AI2Bot`) is looked up in
-    full and as the RFC cuts it. Several names are several readings too, but the `*` groups are obeyed only if no group
-    has any of them. No odd spelling is read, and no path that begins with neither `/` nor `*`.
-    """
-    naming = groups_by_name(groups)
-    found: dict[tuple[int, ...], None] = {}
-    unnamed = True
-    for name in names:
-        full, cut = naming.groups_of(name)
-        unnamed = unnamed and not full
-        found.update(dict.fromkeys(indices for indices in (full, cut) if indices))
-    if unnamed and naming.star:
-        found[naming.star] = None
-    return tuple(deciding_order([line for i in g for line in groups[i].lines], relative=False) for g in found)
+    def __init__(self, groups: Sequence[Group]) -> None:
+        self._groups = groups
+        self._naming = groups_by_name(groups)
+        self._rules: dict[tuple[int, ...], tuple[Rule, ...]] = {}
+
+    def obeyed(self, names: Sequence[str]) -> Obeyed:
+        """What one crawler with these product tokens obeys (RFC 9309 section 2.2.1).
+
+        All groups that name it are read as one; if none does, the `*` groups are. A declared token counts up to `/`
+        or white space and in any case. A name that the RFC's `[A-Za-z_-]+` does not hold in full (`AI2Bot`) is looked
+        up in full and as the RFC cuts it. Several names are several readings too, but the `*` groups are obeyed only
+        if no group has any of them. No odd spelling is read, and no path that begins with neither `/` nor `*`.
+        """
+        found: dict[tuple[int, ...], None] = {}
+        unnamed = True
+        for name in names:
+            full, cut = self._naming.groups_of(name)
+            unnamed = unnamed and not full
+            found.update(dict.fromkeys(indices for indices in (full, cut) if indices))
+        if unnamed and self._naming.star:
+            found[self._naming.star] = None
+        return tuple(self._rules_of(indices) for indices in found)
+
+    def _rules_of(self, indices: tuple[int, ...]) -> tuple[Rule, ...]:
+        rules = self._rules.get(indices)
+        if rules is None:
+            lines = [line for i in indices for line in self._groups[i].lines]
+            rules = self._rules[indices] = deciding_order(lines, relative=False)
+        return rules
 
 
 def decide_all(questions: Sequence[tuple[Obeyed, str]]) -> list[Decision]:
