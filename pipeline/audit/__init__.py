@@ -20,6 +20,7 @@ from lauter.pipeline.audit.findings import AuditReport
 from lauter.pipeline.audit.index import IndexBroken, read_index
 from lauter.pipeline.audit.roots import check_roots, check_wanted
 from lauter.pipeline.audit.shards import check_shards, check_token_index
+from lauter.pipeline.audit.takedown import check_takedown
 from lauter.pipeline.corpus import CORPUS
 from lauter.pipeline.manifest import Catalogue
 from lauter.pipeline.storage import Storage, StorageError
@@ -52,5 +53,6 @@ def audit(
     check_documents(storage, parts, report)
     check_token_index(storage, index, intact, report)
     check_shards(storage, index, parts, intact, report)
+    check_takedown(storage, index, parts, intact, report)
     check_decisions(storage, catalogue, parts, intact, options or {}, report)
     return report

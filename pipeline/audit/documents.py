@@ -18,6 +18,7 @@ from lauter.pipeline.audit.files import PartFiles
 from lauter.pipeline.audit.findings import AuditReport
 from lauter.pipeline.audit.tables import Rows, row_groups
 from lauter.pipeline.storage import Storage, StorageError
+from lauter.pipeline.takedown.blank import EMPTY_SHA256, REMOVED
 
 LEDGER_COLUMNS = ("doc_id", "verdict", "stage", "reason", "text_sha256")
 TAIL_ROWS = 1 << 20
@@ -88,7 +89,10 @@ class _Ledger:
             decisions = decisions.slice(0, len(place)) if decisions is not None else None
         here = window.take(pa.array(place))
         for name, said in (("doc_id", "another doc_id"), ("text_sha256", "another text_sha256")):
-            differ = np.flatnonzero(~_same(here, documents, name))
+            same = _same(here, documents, name)
+            if name == "text_sha256":
+                same |= _is_removed(here) & _flags(pc.equal(documents.column(name), EMPTY_SHA256))
+            differ = np.flatnonzero(~same)
             if len(differ):
                 yield f"{where}: {said} than row {first + place[differ[0]]} of {self._path}; {len(differ)} such rows"
         if decisions is not None:
@@ -130,14 +134,18 @@ class _Ledger:
 
 
 def _agrees(ledger: pa.Table, decisions: pa.Table) -> NDArray[np.bool_]:
-    """Whether each ledger row tells what its soft decision says; a repeated record ends as such whatever that is."""
+    """Whether each ledger row tells what its soft decision says; a repeated or removed record need not."""
     verdict = ledger.column("verdict").cast(pa.string())
     against = _flags(pc.is_valid(decisions.column("reason")))
     told = _flags(pc.equal(verdict, "dropped")) & _same(ledger, decisions, "stage") & _same(ledger, decisions, "reason")
     copied = _flags(pc.equal(verdict, "duplicate")) & _flags(pc.is_valid(decisions.column("cluster")))
     free = _flags(pc.equal(verdict, "kept")) | copied
-    agrees: NDArray[np.bool_] = _same_record(ledger) | np.where(against, told, free)
+    agrees: NDArray[np.bool_] = _same_record(ledger) | _is_removed(ledger) | np.where(against, told, free)
     return agrees
+
+
+def _is_removed(ledger: pa.Table) -> NDArray[np.bool_]:
+    return _flags(pc.equal(ledger.column("verdict").cast(pa.string()), REMOVED))
 
 
 def _same_record(ledger: pa.Table) -> NDArray[np.bool_]:

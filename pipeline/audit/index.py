@@ -91,6 +91,13 @@ class TreeEntry(_Entry):
     path: str
 
 
+class TakedownEntry(_Entry):
+    """The list of demands that the corpus was masked with."""
+
+    demands: NonNegativeInt
+    sha256: Hash
+
+
 class RootEntry(_Entry):
     """An earlier state of the corpus, as `proof.chain` links them."""
 
@@ -119,6 +126,7 @@ class CorpusIndex(_Entry):
     ledger_tree: TreeEntry
     cause: str
     roots: list[RootEntry]
+    takedown: TakedownEntry
 
     @field_validator("files")
     @classmethod

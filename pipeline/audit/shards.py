@@ -1,8 +1,9 @@
 """Token shards against the ledger: the kept rows and the rows of the shards are the same, at the same places.
 
 For each row group of each shard, the rows that the ledger places in it and the rows that stand there are counted, and
-the 128-bit hashes of (doc_id, row, tokens) are added up modulo 2^128. Equal count and sum: the same set of rows. Memory
-is 16 bytes and a count a row group, whatever the size of the corpus.
+the 128-bit hashes of (doc_id, row, tokens, removed) are added up modulo 2^128. Equal count and sum: the same set of
+rows. Memory is 16 bytes and a count a row group, whatever the size of the corpus. A removed row keeps its place and its
+length, and holds padding alone.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from lauter.pipeline.audit.findings import AuditReport
 from lauter.pipeline.audit.index import CorpusIndex
 from lauter.pipeline.audit.tables import row_groups
 from lauter.pipeline.storage import Output, Storage, StorageError
+from lauter.pipeline.takedown.blank import REMOVED, shard_rows
+from lauter.pipeline.takedown.mask import pad_id
 
 TOKEN_INDEX = "tokens/index.json"
 SHARD = re.compile(r"tokens/([^/]+)/(\d+)\.parquet")
@@ -31,7 +34,7 @@ SHARD = re.compile(r"tokens/([^/]+)/(\d+)\.parquet")
 ROW_BITS = 40
 """(shard, row) as one int64: 2^23 shards of 2^40 rows each."""
 
-_HASHED = np.dtype([("doc_id", "V16"), ("row", "<i8"), ("tokens", "<i4")])
+_HASHED = np.dtype([("doc_id", "V16"), ("row", "<i8"), ("tokens", "<i4"), ("removed", "?")])
 _PLACED = ("doc_id", "verdict", "stream", "shard", "row", "tokens")
 
 
@@ -86,9 +89,9 @@ class _Shards:
             self.beyond[self.outputs[index].path] += 1
         group = np.searchsorted(self.starts, (shard[inside] << ROW_BITS) | row[inside], "right") - 1
         chosen = table.filter(pa.array(inside))
-        for index, value in zip(
-            group.tolist(), _hashes(chosen.column("doc_id"), row[inside], chosen.column("tokens")), strict=True
-        ):
+        removed = _is(chosen, REMOVED)
+        values = _hashes(chosen.column("doc_id"), row[inside], chosen.column("tokens"), removed)
+        for index, value in zip(group.tolist(), values, strict=True):
             self.count[index] += 1
             self.sum[index] += value
 
@@ -127,23 +130,27 @@ def check_shards(
 
 def _read_places(storage: Storage, path: str, shards: _Shards, report: AuditReport) -> None:
     for group, table in enumerate(row_groups(storage, "ledger", path, *_PLACED)):
-        kept = pc.equal(table.column("verdict").cast(pa.string()), "kept")
-        placed = kept
+        # What was removed had a place only if it was kept before, so it has all of one or nothing.
+        removed = _is(table, REMOVED)
+        wanted = _is(table, "kept") | (removed & pc.is_valid(table.column("row")).to_numpy())
+        placed = wanted
         for name in ("stream", "shard", "row", "tokens"):
-            valid = pc.is_valid(table.column(name))
-            if not valid.equals(kept):
+            valid = pc.is_valid(table.column(name)).to_numpy()
+            if not np.array_equal(valid, wanted):
                 report.violations.append(f"{path}: row group {group}: not exactly the kept rows have a {name}")
-            placed = pc.and_(placed, valid)
-        if pc.any(placed).as_py():
-            shards.place(table.filter(placed))
+            placed = placed & valid
+        if placed.any():
+            shards.place(table.filter(pa.array(placed)))
 
 
 def _compare(storage: Storage, output: Output, number: int, shards: _Shards) -> Iterator[str]:
     start = 0
-    for group, table in enumerate(row_groups(storage, "tokens", output.path, "doc_id", "length", "tokens")):
+    pad = pad_id(storage)
+    for group, table in enumerate(row_groups(storage, "tokens", output.path, "doc_id", "length", "tokens", "removed")):
         place = shards.first_group[number] + group
         row = np.arange(start, start + table.num_rows, dtype=np.int64)
-        total = sum(_hashes(table.column("doc_id"), row, table.column("length")))
+        removed = table.column("removed").to_numpy()
+        total = sum(_hashes(table.column("doc_id"), row, table.column("length"), removed))
         if shards.count[place] != table.num_rows:
             yield (
                 f"{output.path}: row group {group} has {table.num_rows} rows, the ledger places "
@@ -155,18 +162,27 @@ def _compare(storage: Storage, output: Output, number: int, shards: _Shards) -> 
             pc.list_value_length(table.column("tokens")).to_numpy(), table.column("length").to_numpy()
         ):
             yield f"{output.path}: row group {group} has rows whose length is not their number of tokens"
+        elif removed.any() and not shard_rows(table, removed, pad).equals(table):
+            yield f"{output.path}: row group {group} has removed rows that hold more than padding"
         start += table.num_rows
 
 
-def _hashes(doc_id: pa.ChunkedArray, row: NDArray[np.int64], tokens: pa.ChunkedArray) -> Iterator[int]:
-    """XXH3-128 of each (doc_id, row, tokens), 28 bytes little-endian."""
+def _is(table: pa.Table, verdict: str) -> NDArray[np.bool_]:
+    flags: NDArray[np.bool_] = pc.equal(table.column("verdict").cast(pa.string()), verdict).to_numpy()
+    return flags
+
+
+def _hashes(
+    doc_id: pa.ChunkedArray, row: NDArray[np.int64], tokens: pa.ChunkedArray, removed: NDArray[np.bool_]
+) -> Iterator[int]:
+    """XXH3-128 of each (doc_id, row, tokens, removed), 29 bytes little-endian."""
     record = np.empty(len(row), _HASHED)
     start = 0
     for chunk in doc_id.chunks:
         ids = np.frombuffer(chunk.buffers()[1], "V16")[chunk.offset : chunk.offset + len(chunk)]
         record["doc_id"][start : start + len(chunk)] = ids
         start += len(chunk)
-    record["row"], record["tokens"] = row, tokens.to_numpy()
+    record["row"], record["tokens"], record["removed"] = row, tokens.to_numpy(), removed
     data = record.tobytes()
     for place in range(0, len(data), _HASHED.itemsize):
         yield xxhash.xxh3_128_intdigest(data[place : place + _HASHED.itemsize])
