@@ -103,9 +103,8 @@ def test_a_page_goes_before_the_tdmrep_file(build: Build) -> None:
     freed = page(headers="tdm-reservation: 0\r\n")
     assert ends(build(file), freed) == ""
     assert ends(build(file, {"policy": "strict"}), freed) == "tdm-reservation"
-    assert ends(
-        build(file), page(headers="tdm-reservation: 0\r\n", html='<meta name="tdm-reservation" content=1>')
-    ) == ("tdm-reservation")
+    both = page(headers="tdm-reservation: 0\r\n", html='<meta name="tdm-reservation" content=1>')
+    assert ends(build(file), both) == "tdm-reservation"
 
 
 def test_a_basis_for_every_keep_and_drop(build: Build) -> None:
@@ -123,7 +122,7 @@ def test_a_basis_for_every_keep_and_drop(build: Build) -> None:
     assert rows[0]["sha256"] == rows[1]["sha256"] and len(rows[0]["sha256"]) == 32
     assert rows[0]["fetched_at"] == datetime(2025, 1, 31, tzinfo=UTC)
     assert rows[0]["agents"] is None
-    assert rows[1]["agents"][:2] == ["CCBot", "GPTBot"] or set(rows[1]["agents"]) >= {"CCBot", "GPTBot"}
+    assert rows[1]["agents"] == ["CCBot", "GPTBot"]
 
 
 def test_an_opt_out_that_stood_at_the_time_of_the_crawl(build: Build) -> None:
@@ -147,14 +146,14 @@ def test_lists_of_hosts_go_before_everything_else(build: Build) -> None:
     stage = build([robots("User-agent: *\nDisallow: /\n"), robots("", "https://x.shut.example")], lists)
     assert reasons(stage, [f"{A}/x", "https://x.shut.example/", "https://b.example/"]) == ["", "host-denied", ""]
     verdict = stage.apply(pa.record_batch({"url": [f"{A}/x", "https://x.shut.example/"]}))
-    allowed, denied = verdict.columns["basis"].to_pylist()
+    allowed = verdict.columns["basis"].to_pylist()[0]
     assert (allowed["outcome"], allowed["via"]) == ("host-list", "licence of 2025-03-01")
     assert verdict.rule is not None
     assert verdict.rule.to_pylist()[0] is None
     assert verdict.rule.to_pylist()[1]["text"] == "court order 17/2025"
 
 
-def test_what_a_star_group_means(build: Build, tmp_path: object) -> None:
+def test_what_a_star_group_means(build: Build) -> None:
     rows = [robots("User-agent: *\nDisallow: /\n\n" + "".join(f"User-agent: {a}\nAllow: /\n\n" for a in ("GPTBot",)))]
     expected = {"agent": "robots-disallow", "fallback": "robots-disallow", "ignore": ""}
     for star, reason in expected.items():
