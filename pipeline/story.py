@@ -8,6 +8,10 @@ from typing import Any
 from lauter.pipeline.manifest import Catalogue, load_target
 
 
+SCORES = 6
+"""Scores of a stage that are told; `explain` lists all of them below its story."""
+
+
 def story(row: Mapping[str, Any], order: Sequence[str], catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     """(stage, sentence) from reading to the shard, of a row of `explain`.
 
@@ -60,7 +64,7 @@ def _reason(reason: str | None, rule: Mapping[str, Any] | None) -> str:
 
 def _scores(row: Mapping[str, Any], cls: Any) -> str:  # noqa: ANN401 - a stage of any kind, or None
     scores = row.get("scores") or {}
-    mine = [name for name in (cls.scores.names if hasattr(cls, "scores") else ()) if name in scores]
+    mine = [name for name in (cls.scores.names if hasattr(cls, "scores") else ()) if name in scores][:SCORES]
     return f" ({', '.join(f'{name} {scores[name]}' for name in mine)})" if mine else ""
 
 

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+AGENTS = 5
+"""Names of agents that are told one by one."""
+
+TEXT = 120
+"""Code points of a statement that are told."""
+
 OUTCOMES = {
     "rules": "has rules that concern the policy",
     "allow": "has no rule that concerns the policy",
@@ -27,30 +33,26 @@ def tell(row: Mapping[str, Any]) -> str | None:
 
 
 def _parts(row: Mapping[str, Any], basis: Mapping[str, Any]) -> Iterator[str]:
-    file = _origin(row, basis)
-    words = OUTCOMES.get(basis["outcome"], basis["outcome"])
-    via = f", asked for the page's own origin ({basis['via']})" if basis["via"] and file else ""
-    yield f"{file or 'the robots.txt of its origin'} {words}{via}{_when(basis)}"
     dropped = row["stage"] == "optout" and row["verdict"] in ("dropped", "error")
     rule = row["rule"] if dropped else None
-    if dropped:
-        yield f"dropped: {row['reason']}{_rule(rule, basis)}"
-    else:
-        yield "nothing denies this page"
-    statements = [s for s in _statements(row) if not (rule and rule["text"] and rule["text"] in s)]
+    words = OUTCOMES.get(basis["outcome"], basis["outcome"])
+    via = f" ({basis['via']})" if basis["via"] else ""
+    yield f"{_file(row, basis)}{via} {words}{'' if rule else _digest(basis)}"
+    yield f"dropped: {row['reason']}{_rule(rule, basis)}" if dropped else "nothing denies this page"
+    statements = [one for one in _statements(row) if not (rule and rule["text"] and one[:80] in rule["text"])]
     if statements:
         yield f"also on record: {'; '.join(statements)}"
 
 
-def _origin(row: Mapping[str, Any], basis: Mapping[str, Any]) -> str | None:
+def _file(row: Mapping[str, Any], basis: Mapping[str, Any]) -> str:
     for rows in (row.get("evidence") or {}).values():
         for item in rows:
             if item.get("origin_id") == basis["origin_id"] and item.get("origin"):
                 return f"{item['origin']}/robots.txt"
-    return None
+    return "the robots.txt of its origin"
 
 
-def _when(basis: Mapping[str, Any]) -> str:
+def _digest(basis: Mapping[str, Any]) -> str:
     parts = [f"fetched {basis['fetched_at']}"] if basis["fetched_at"] else []
     parts += [f"SHA-256 {basis['sha256']}"] if basis["sha256"] else []
     return f" ({', '.join(parts)})" if parts else ""
@@ -60,16 +62,22 @@ def _rule(rule: Mapping[str, Any] | None, basis: Mapping[str, Any]) -> str:
     if rule is None:
         return ""
     agents = basis["agents"] or ([rule["agent"]] if rule["agent"] else [])
-    whom = f" for {', '.join(agents)}" if agents else ""
-    line = f" line {rule['line']}" if rule["line"] else ""
-    return f" by {rule['signal']}{line}{whom}: `{rule['text']}`"
+    whom = f", said to {_names(agents)}" if agents else ""
+    line = f", line {rule['line']}" if rule["line"] else ""
+    return f" by {rule['signal']}{line}{whom}: `{rule['text']}`{_digest(basis)}"
+
+
+def _names(agents: Sequence[str]) -> str:
+    """The first of them; a rule for everyone has all of the policy's."""
+    shown = ", ".join(agents[:AGENTS])
+    return f"{shown} and {len(agents) - AGENTS} more" if len(agents) > AGENTS else shown
 
 
 def _statements(row: Mapping[str, Any]) -> Sequence[str]:
     """What the page and its origin say besides, as recorded."""
-    page = [f"{item['place']} {item['name']}: {item['value'][:100]}" for item in row.get("signals") or ()]
+    page = [f"{item['place']} {item['name']}: {item['value'][:TEXT]}" for item in row.get("signals") or ()]
     origin = [
-        f"{statement['signal']} line {statement['line']}: {statement['text'][:100]}"
+        f"{statement['signal']}, line {statement['line']}: {statement['text'][:TEXT]}"
         for rows in (row.get("evidence") or {}).values()
         for item in rows
         for statement in item.get("statements") or ()

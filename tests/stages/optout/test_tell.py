@@ -1,0 +1,54 @@
+"""What the stage says of a page in plain words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lauter.stages.optout.tell import tell
+
+BASIS = {
+    "outcome": "rules",
+    "origin_id": "01",
+    "via": None,
+    "sha256": "ab" * 32,
+    "fetched_at": "2025-01-31T00:00:00+00:00",
+    "agents": None,
+}
+EVIDENCE = {"optout/origins.parquet": [{"origin_id": "01", "origin": "https://a.example", "statements": []}]}
+
+
+def row(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - a row of explain
+    plain = {"stage": None, "verdict": "kept", "reason": None, "rule": None, "basis": BASIS, "evidence": EVIDENCE}
+    return plain | changes
+
+
+def test_a_keep_names_the_file_and_its_digest() -> None:
+    assert tell(row()) == (
+        "https://a.example/robots.txt has rules that concern the policy (fetched 2025-01-31T00:00:00+00:00, SHA-256 "
+        f"{'ab' * 32}); nothing denies this page"
+    )
+
+
+def test_a_drop_names_line_and_agents() -> None:
+    rule = {"agent": "GPTBot", "signal": "robots.txt", "line": 2, "text": "Disallow: /"}
+    told = tell(
+        row(
+            stage="optout",
+            verdict="dropped",
+            reason="robots-disallow",
+            rule=rule,
+            basis=BASIS | {"agents": ["GPTBot", *(f"bot{n}" for n in range(6))]},
+        )
+    )
+    assert told is not None
+    assert "by robots.txt, line 2, said to GPTBot, bot0, bot1, bot2, bot3 and 2 more: `Disallow: /`" in told
+    assert told.count("SHA-256") == 1
+
+
+def test_what_else_is_on_record_is_told() -> None:
+    said = [{"place": "header", "name": "tdm-reservation", "value": "0", "position": 3}]
+    assert str(tell(row(signals=said))).endswith("also on record: header tdm-reservation: 0")
+
+
+def test_without_a_basis_there_is_nothing_to_tell() -> None:
+    assert tell(row(basis=None)) is None
