@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from lauter import __version__
+from lauter.pipeline.mirroring import mirror_counts
 from lauter.pipeline.proof.chain import CORPUS as CORPUS
 from lauter.pipeline.proof.chain import ROOTS, publish, tree_fields, write_ranges
 from lauter.pipeline.proof.graph import PROVING, ledger_tree, published_ledger
@@ -118,8 +119,9 @@ def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
         "provider": dict(plan.manifest.provider),
         "tokenizer": {"settings": _settings(plan.encoder), "sha256": tokenizer.info["sha256"]},
         "prepared": prepared,
-        "sections": sections(plan.all_stages(), summary, prepared, {}),
+        "sections": sections(plan.all_stages(), summary, prepared, mirror_counts(plan, results) or {}),
         "clusters": results["cluster/all"].info if plan.barrier else None,
+        "mirrors": mirror_counts(plan, results),
         "files": {
             "ledger": [output.to_json() for output in ledger],
             "tokens": [shard.lying("tokens").to_json() for shard in shards],

@@ -28,6 +28,15 @@ class Part:
     file_name: str
     """As the ledger shows it: the shortest end of its path that no other file of its source has."""
 
+    def described(self) -> dict[str, Any]:
+        """The file as a task that reads it is told."""
+        return {
+            "uri": self.file.uri,
+            "name": self.file_name,
+            "size": self.file.size,
+            "mtime_ns": self.file.mtime_ns,
+        }
+
 
 PART_NAME_BYTES = 80
 """File systems allow 255 bytes a name; suffixes and staging names need some of them."""

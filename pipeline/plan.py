@@ -2,6 +2,7 @@
 
     prepare ─> documents ─┬─> same ────────────────────┬─> decide ─> choose ─> keep ─> encode ─> pack ─> ledger
                           └─> emit ─> reduce ─> cluster ┘
+                          (and, where a stage asks for copies of what it drops, the steps of `mirroring`)
 
 A node builds its task when all it waits for is done, since a task's key contains the digests of its inputs. The
 number of shards is known only when everything is encoded: `packing` and `ledgers` are graphs of their own.
@@ -11,31 +12,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from lauter.pipeline.digests import DigestCache
 from lauter.pipeline.manifest import Manifest
+from lauter.pipeline.mirroring import found_mirrors, mirror_nodes, mirroring
+from lauter.pipeline.node import Node, Results
 from lauter.pipeline.parts import Part, parts
 from lauter.pipeline.specs import apply_spec, spec_class, stage_spec
 from lauter.pipeline.storage import Output, Storage, StorageError
-from lauter.pipeline.task import Result, Task
+from lauter.pipeline.task import Task
 
 PARTITIONS = 16
 """Key ranges of every exchange. Fixed, so that outputs do not depend on the machine."""
-
-Results = Mapping[str, Result]
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A task to be: its name, the names it waits for, and how to build it from their results."""
-
-    name: str
-    after: tuple[str, ...]
-    build: Callable[[Results], Task]
-
 
 SORT_TOKENS = 1 << 23
 """Tokens that are sorted together while a shard is packed: 32 MB of ids. Cells are read in such runs, since opening
@@ -69,6 +59,7 @@ class Plan:
         self._listings: dict[str, str] = {}
         self.stages = [stage_spec(spec, self._digests) for spec in manifest.stages]
         self.barrier = stage_spec(manifest.barrier, self._digests) if manifest.barrier else None
+        self.mirroring = mirroring(self.stages) if self.barrier else ()
         self.encoder = stage_spec(manifest.encoder, self._digests)
         self.prepared = [
             spec["name"]
@@ -116,6 +107,8 @@ class Plan:
             nodes += [self._emit(part) for part in self.parts]
             nodes += [self._reduce(partition, names) for partition in range(PARTITIONS)]
             nodes.append(self._cluster())
+        if self.mirroring:
+            nodes += mirror_nodes(self, self._partition_names())
         nodes += [self._decide(part) for part in self.parts]
         if self.barrier:
             nodes += [self._choose(partition, names) for partition in range(PARTITIONS)]
@@ -148,12 +141,7 @@ class Plan:
                     "part": part.name,
                     "source": part.source,
                     "reader": dict(part.reader),
-                    "file": {
-                        "uri": part.file.uri,
-                        "name": part.file_name,
-                        "size": part.file.size,
-                        "mtime_ns": part.file.mtime_ns,
-                    },
+                    "file": part.described(),
                     "stages": [apply_spec(spec) for spec in self.stages],
                     "prepared": {
                         name: [output.to_json() for output in results[f"prepare/{name}"].outputs]
@@ -224,6 +212,8 @@ class Plan:
         after = [f"documents/{part.name}", *(f"same/{name}" for name in self._partition_names())]
         if self.barrier:
             after.append("cluster/all")
+        if self.mirroring:
+            after.append("mirrored/all")
         soft = [spec for spec in self.stages if hasattr(spec_class(spec), "decide")]
 
         def build(results: Results) -> Task:
@@ -241,6 +231,7 @@ class Plan:
                     "stages": soft,
                     "same": self._same_listing(results),
                     "clusters": clusters,
+                    "mirrors": found_mirrors(self, results),
                     "seed": self.manifest.seed,
                     "partitions": PARTITIONS,
                 },

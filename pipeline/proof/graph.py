@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from lauter.pipeline.node import Node, Results
 from lauter.pipeline.parts import Part
-from lauter.pipeline.plan import Node, Plan, Results
+from lauter.pipeline.plan import Plan
 from lauter.pipeline.proof.tree import GROUP_RANGES, LedgerTree, Range, ranges_for
 from lauter.pipeline.storage import Output
 from lauter.pipeline.task import Task

@@ -1,10 +1,13 @@
 """Step `decide`: the soft decisions of one part, from score columns alone, and its candidates in each cluster.
 
-The first stage (in manifest order) that objects gives the reason. A document that survives and lies in a cluster
-becomes a candidate for being the cluster's canonical document.
+The first stage (in manifest order) that objects gives the reason. Where none does, a copy of a record that a stage
+dropped is dropped too, if that stage's policy says so. A document that survives and lies in a cluster becomes a
+candidate for being the cluster's canonical document.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +15,17 @@ from numpy.typing import NDArray
 
 from lauter.pipeline import exchange, parquet, schema
 from lauter.pipeline.contract import SoftStage, StageContext
-from lauter.pipeline.steps.layouts import CANDIDATES, CLUSTERS, DECISIONS, ROWS, TEXT, row_numbers, rows_of_part
+from lauter.pipeline.steps.layouts import (
+    CANDIDATES,
+    CLUSTERS,
+    DECISIONS,
+    MIRROR,
+    MIRRORED,
+    ROWS,
+    TEXT,
+    row_numbers,
+    rows_of_part,
+)
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.worker import made
@@ -37,6 +50,16 @@ def run(task: Task, storage: Storage) -> Result:
                     reasons[index] = stage.reasons[verdict.reason[index] - 1].name
                     rules[index] = verdict.rule[int(index)].as_py() if verdict.rule is not None else None
     cluster, size = _clusters(task, storage, rows)
+    again = np.isin(rows, row_numbers(rows_of_part(storage, args["same"], args["ordinal"], ROWS)))
+    mirror_of: list[bytes | None] = [None] * len(rows)
+    counts = {"found": 0, "dropped": 0}
+    for place, policy, copy in _mirrored(task, storage, rows):
+        mirror_of[place] = copy["doc_id"]
+        counts["found"] += int(reasons[place] is None and not again[place])
+        if policy == "drop" and reasons[place] is None:
+            stage_names[place], reasons[place] = copy["stage"], MIRROR
+            rules[place] = {"agent": None, "signal": "mirror", "line": None, "text": copy["url"]}
+            counts["dropped"] += int(not again[place])
     table = pa.Table.from_arrays(
         [
             scores.column("doc_id").combine_chunks(),
@@ -46,6 +69,7 @@ def run(task: Task, storage: Storage) -> Result:
             pa.array(rules, schema.RULE),
             pa.array(cluster, mask=size == 0),
             pa.array(size, mask=size == 0),
+            pa.array(mirror_of, schema.DOC_ID),
         ],
         schema=DECISIONS,
     )
@@ -53,9 +77,24 @@ def run(task: Task, storage: Storage) -> Result:
     outputs = [parquet.write(storage, path, DECISIONS, [exchange.one_batch(table)])]
     if args["clusters"] is not None:
         objected = np.array([reason is not None for reason in reasons], np.bool_)
-        again = np.isin(rows, row_numbers(rows_of_part(storage, args["same"], args["ordinal"], ROWS)))
         outputs.append(_candidates(task, storage, ~objected & ~again & (size > 0), cluster))
-    return Result(tuple(outputs))
+    return Result(tuple(outputs), {"mirrors": counts})
+
+
+def _mirrored(task: Task, storage: Storage, rows: NDArray[np.uint32]) -> list[tuple[int, str, dict[str, Any]]]:
+    """(place among the documents, policy, row of `MIRRORED`) of every copy, once: a stage that drops comes first."""
+    mirrors = task.args["mirrors"]
+    if mirrors is None:
+        return []
+    table, _ = exchange.read_parts(storage, [mirrors["found"]["path"]], task.args["ordinal"], MIRRORED)
+    copies = table.to_pylist()
+    places = np.searchsorted(rows, row_numbers(table)).tolist()
+    found: dict[int, tuple[int, str, dict[str, Any]]] = {}
+    for name, policy in sorted(mirrors["policies"], key=lambda item: item[1] != "drop"):
+        for place, copy in zip(places, copies, strict=True):
+            if copy["stage"] == name:
+                found.setdefault(place, (place, policy, copy))
+    return [found[place] for place in sorted(found)]
 
 
 def _clusters(task: Task, storage: Storage, rows: NDArray[np.uint32]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:

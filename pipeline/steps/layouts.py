@@ -44,6 +44,29 @@ EDGES = pa.schema([pa.field("smaller", pa.uint64()), pa.field("larger", pa.uint6
 CLUSTERS = pa.schema([pa.field("row", pa.uint32()), pa.field("cluster", pa.uint64()), pa.field("size", pa.uint32())])
 """Which cluster a document lies in, by part."""
 
+MIRRORS = pa.schema(
+    [
+        pa.field("row", pa.uint32(), nullable=False),
+        pa.field("doc_id", schema.DOC_ID, nullable=False),
+        pa.field("url", pa.string()),
+        pa.field("stage", TEXT, nullable=False),
+    ]
+)
+"""Records of a part that a stage dropped and whose copies matter to it, signed; their keys are in `KEYS` too."""
+
+MIRRORED = pa.schema(
+    [
+        pa.field("row", pa.uint32()),
+        pa.field("stage", pa.string()),
+        pa.field("doc_id", schema.DOC_ID),
+        pa.field("url", pa.string()),
+    ]
+)
+"""Documents that are copies of such a record, by part: the stage that dropped it, its doc_id and its URL."""
+
+MIRROR = "mirror-of-opted-out"
+"""Reason of a document that is dropped as the copy of such a record."""
+
 DECISIONS = pa.schema(
     [
         pa.field("doc_id", schema.DOC_ID, nullable=False),
@@ -53,9 +76,11 @@ DECISIONS = pa.schema(
         pa.field("rule", schema.RULE),
         pa.field("cluster", pa.uint64()),
         pa.field("cluster_size", pa.uint32()),
+        pa.field("mirror_of", schema.DOC_ID),
     ]
 )
-"""One row per document: the soft decision against it (null: none), and the cluster it lies in."""
+"""One row per document: the soft decision against it (null: none), the cluster it lies in, and the record that is no
+document and of which it is a copy (`MIRRORS`)."""
 
 CANDIDATES = pa.schema(
     [

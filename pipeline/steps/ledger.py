@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lauter.pipeline import parquet, schema
-from lauter.pipeline.steps.layouts import LOSERS, POSITIONS, ROWS, TEXT, row_numbers, rows_of_part
+from lauter.pipeline.steps.layouts import LOSERS, MIRROR, POSITIONS, ROWS, TEXT, row_numbers, rows_of_part
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.task import Result, Task
 
@@ -30,11 +30,13 @@ def run(task: Task, storage: Storage) -> Result:
     rule = records.column("rule").to_pylist()
     doc_id = records.column("doc_id").to_pylist()
     duplicate_of: list[bytes | None] = [None] * count
-    decisions = parquet.read(storage, args["decisions"]["path"], ["row", "stage", "reason", "rule"])
+    decisions = parquet.read(storage, args["decisions"]["path"], ["row", "stage", "reason", "rule", "mirror_of"])
     decisions = decisions.filter(pc.is_valid(decisions.column("reason")))
     for found in decisions.to_pylist():
         row = found["row"]
         stage[row], reason[row], verdict[row], rule[row] = found["stage"], found["reason"], "dropped", found["rule"]
+        if found["reason"] == MIRROR:
+            duplicate_of[row] = found["mirror_of"]
     if args["losers"] is not None:
         for found in rows_of_part(storage, args["losers"], args["ordinal"], LOSERS).to_pylist():
             row = found["row"]

@@ -120,6 +120,7 @@ def test_where_no_decision_changes_nothing_else_runs(tmp_path: Path) -> None:
     assert again.report.cached >= first.report.executed - 3
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(
     row_group_bytes=st.sampled_from([32 << 20, 700]),

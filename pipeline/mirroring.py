@@ -1,0 +1,175 @@
+"""The graph of the steps that find copies of records which a stage dropped, where that stage wants to know of them.
+
+    documents ─> mirrors ─> meet ─> mirrored ─> decide
+                 emit ──────┘  cluster ──┘
+
+Nothing of the joining of documents depends on it: with `keep` the corpus is, to the token, the one without.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from lauter.pipeline.node import Node, Results
+from lauter.pipeline.parts import Part
+from lauter.pipeline.specs import apply_spec, reads_of, spec_class, writes_of
+from lauter.pipeline.task import Task
+
+if TYPE_CHECKING:
+    from lauter.pipeline.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Mirroring:
+    """A stage to which copies of what it drops matter, for which reasons, and what becomes of the copies."""
+
+    stage: str
+    reasons: tuple[str, ...]
+    policy: Literal["keep", "drop"]
+
+
+def mirroring(stages: Sequence[Mapping[str, Any]]) -> tuple[Mirroring, ...]:
+    """The stages of a plan that want to know of copies, in order."""
+    found = []
+    for spec in stages:
+        cls = spec_class(spec)
+        if hasattr(cls, "mirrors"):
+            reasons = tuple(reason.name for reason in cls.reasons if reason.mirrored)
+            config = cls.Config.model_validate(dict(spec["config"]))
+            found.append(Mirroring(spec["name"], reasons, cls.mirrors(config)))
+    return tuple(item for item in found if item.reasons)
+
+
+def signing_stages(stages: Sequence[Mapping[str, Any]], barrier: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The stages without which the barrier stage can't read a record: those that write what it or one of them reads."""
+    needed, chosen = set(reads_of(barrier)), []
+    for spec in reversed(stages):
+        if needed & writes_of(spec):
+            needed |= reads_of(spec)
+            chosen.append(apply_spec(spec))
+    return chosen[::-1]
+
+
+def mirror_nodes(plan: Plan, partitions: Sequence[str]) -> list[Node]:
+    """One `mirrors` task a part, one `meet` task a range of keys, and `mirrored`, which hands each part its copies."""
+    assert plan.barrier is not None
+    stages = signing_stages(plan.stages, plan.barrier)
+    return [
+        *(_mirrors(plan, part, stages, plan.barrier, len(partitions)) for part in plan.parts),
+        *(_meet(plan, number, plan.barrier) for number in range(len(partitions))),
+        _mirrored(plan, partitions, plan.barrier),
+    ]
+
+
+def _task(plan: Plan, name: str, function: str, args: dict[str, Any]) -> Task:
+    return Task(name, f"lauter.pipeline.steps.{function}", plan.storage.root, args, plan.storage.token)
+
+
+def _mirrors(
+    plan: Plan, part: Part, stages: Sequence[Mapping[str, Any]], barrier: Mapping[str, Any], partitions: int
+) -> Node:
+    name = f"mirrors/{part.name}"
+    prepared = [spec["name"] for spec in stages if spec["name"] in plan.prepared]
+    wanted = {item.stage: list(item.reasons) for item in plan.mirroring}
+
+    def build(results: Results) -> Task:
+        return _task(
+            plan,
+            name,
+            "mirrors:run",
+            {
+                "part": part.name,
+                "source": part.source,
+                "reader": dict(part.reader),
+                "file": part.described(),
+                "records": results[f"documents/{part.name}"].output("state/records").to_json(),
+                "wanted": wanted,
+                "stages": list(stages),
+                "prepared": {
+                    stage: [output.to_json() for output in results[f"prepare/{stage}"].outputs] for stage in prepared
+                },
+                "barrier": barrier,
+                "seed": plan.manifest.seed,
+                "partitions": partitions,
+            },
+        )
+
+    return Node(name, (f"documents/{part.name}",), build)
+
+
+def _listing(plan: Plan, results: Results, step: str, names: Sequence[str], folder: str) -> str:
+    outputs = [results[f"{step}/{name}"].output(folder) for name in names]
+    return plan.listing(folder.replace("/", "-"), outputs)
+
+
+def _meet(plan: Plan, partition: int, barrier: Mapping[str, Any]) -> Node:
+    name, names = f"meet/{partition:05d}", [part.name for part in plan.parts]
+
+    def build(results: Results) -> Task:
+        return _task(
+            plan,
+            name,
+            "meet:run",
+            {
+                "documents": _listing(plan, results, "emit", names, "state/keys"),
+                "mirrors": _listing(plan, results, "mirrors", names, "state/mirror-keys"),
+                "partition": partition,
+                "barrier": barrier,
+                "seed": plan.manifest.seed,
+            },
+        )
+
+    return Node(name, tuple(f"{step}/{part}" for step in ("emit", "mirrors") for part in names), build)
+
+
+def _mirrored(plan: Plan, partitions: Sequence[str], barrier: Mapping[str, Any]) -> Node:
+    names = [part.name for part in plan.parts]
+
+    def build(results: Results) -> Task:
+        return _task(
+            plan,
+            "mirrored/all",
+            "meet:join",
+            {
+                "edges": _listing(plan, results, "meet", partitions, "state/mirror-edges"),
+                "mirrors": _listing(plan, results, "mirrors", names, "state/mirrors"),
+                "clusters": results["cluster/all"].output("state/clusters").to_json(),
+                "barrier": barrier,
+                "seed": plan.manifest.seed,
+            },
+        )
+
+    after = ["cluster/all", *(f"mirrors/{name}" for name in names), *(f"meet/{name}" for name in partitions)]
+    return Node("mirrored/all", tuple(after), build)
+
+
+def found_mirrors(plan: Plan, results: Results) -> dict[str, Any] | None:
+    """What `decide` is told: where the copies stand, and the policy of each stage; None where nobody asks."""
+    if not plan.mirroring:
+        return None
+    return {
+        "found": results["mirrored/all"].output("state/mirrored").to_json(),
+        "policies": [[item.stage, item.policy] for item in plan.mirroring],
+    }
+
+
+def mirror_counts(plan: Plan, results: Results) -> dict[str, Any] | None:
+    """Copies found and dropped, found by source, and the records that they were looked for with; None: nobody asked."""
+    if not plan.mirroring:
+        return None
+    sources: Counter[str] = Counter()
+    dropped = 0
+    for part in plan.parts:
+        info = results[f"decide/{part.name}"].info["mirrors"]
+        sources[part.source] += info["found"]
+        dropped += info["dropped"]
+    signed = sum(results[f"mirrors/{part.name}"].info["signed"] for part in plan.parts)
+    return {
+        "found": sources.total(),
+        "dropped": dropped,
+        "opted_out_signed": signed,
+        "sources": {name: count for name, count in sources.items() if count},
+    }

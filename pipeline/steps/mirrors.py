@@ -1,0 +1,134 @@
+"""Step `mirrors`: keys of the records of one part whose copies elsewhere matter to the stage that dropped them.
+
+Such a record (an opted-out page) ended before its text was made. It is read again here, its text is made in memory,
+signed by the barrier stage, and forgotten: what is left are keys, and which record each is of. Only these records are
+worked on, so the cost is theirs alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from lauter.pipeline import exchange, parquet
+from lauter.pipeline.contract import BarrierStage, MapStage, ReadBatch, StageContext
+from lauter.pipeline.specs import reads_of
+from lauter.pipeline.steps import isolate
+from lauter.pipeline.steps.flow import add_row_numbers, merged
+from lauter.pipeline.steps.layouts import KEYS, MIRRORS, TEXT
+from lauter.pipeline.steps.quarantine import quarantine_folder
+from lauter.pipeline.steps.source import FileBroken, check_unchanged, reader_of
+from lauter.pipeline.storage import Output, Storage, open_input
+from lauter.pipeline.task import Result, Task
+from lauter.pipeline.worker import artefact_folder, opened
+
+
+def run(task: Task, storage: Storage) -> Result:
+    """Sign the wanted records of one file; a stage that drops one, or fails on it, leaves it unsigned."""
+    args = task.args
+    wanted = _wanted(storage, args["records"]["path"], args["wanted"])
+    barrier: BarrierStage = opened(args["barrier"], StageContext(seed=args["seed"]))
+    reads = sorted(reads_of(args["barrier"]))
+    path = f"state/mirror-keys/{args['part']}.arrow"
+    signed, failed = np.empty(0, np.uint32), 0
+    with ExitStack() as stack:
+        staged = stack.enter_context(storage.staging(path))
+        sink = exchange.PartitionedSink(staged, KEYS)
+        if wanted.num_rows:
+            stages = _stages(task, storage, stack.enter_context(quarantine_folder(storage)))
+            for batch in _records(task, wanted):
+                batch, raised = _through(stages, batch, frozenset(args["wanted"]))
+                failed += raised
+                if batch.num_rows:
+                    index, key = barrier.emit(batch.select(["row", *reads]))
+                    rows = batch.column("row").to_numpy()
+                    table = pa.Table.from_arrays([pa.array(key), pa.array(rows[index])], schema=KEYS)
+                    sink.write(table, exchange.partition_of(key, args["partitions"]))
+                    signed = np.concatenate([signed, rows])
+            check_unchanged(args["file"])
+        sink.close()
+        keys = exchange.describe(staged, path, sink.rows)
+    if isolate.too_many_failed(failed, wanted.num_rows):
+        raise isolate.StageError(
+            f"{args['file']['uri']}: {failed} of {wanted.num_rows} opted-out records could not be signed; "
+            "this is a fault of a stage or its set-up, not of the pages"
+        )
+    known = wanted.filter(pa.array(np.isin(wanted.column("row").to_numpy(), signed)))
+    mirrors = parquet.write(storage, f"state/mirrors/{args['part']}.parquet", MIRRORS, [exchange.one_batch(known)])
+    return Result((keys, mirrors), {"wanted": wanted.num_rows, "signed": known.num_rows, "failed": failed})
+
+
+def _wanted(storage: Storage, path: str, reasons: Mapping[str, Sequence[str]]) -> pa.Table:
+    """The records that ended for a wanted reason, as `MIRRORS`, in order."""
+    records = parquet.read(storage, path, ["doc_id", "url", "stage", "reason"])
+    ends = zip(
+        records.column("stage").cast(pa.string()).to_pylist(),
+        records.column("reason").cast(pa.string()).to_pylist(),
+        strict=True,
+    )
+    rows = [row for row, (stage, reason) in enumerate(ends) if stage in reasons and reason in reasons[stage]]
+    chosen = records.take(pa.array(rows, pa.int64()))
+    return pa.Table.from_arrays(
+        [
+            pa.array(rows, pa.uint32()),
+            chosen.column("doc_id"),
+            chosen.column("url"),
+            chosen.column("stage").cast(pa.string()).dictionary_encode().cast(TEXT),
+        ],
+        schema=MIRRORS,
+    )
+
+
+def _stages(task: Task, storage: Storage, quarantine: str) -> list[MapStage]:
+    prepared = {name: [Output.from_json(item) for item in items] for name, items in task.args["prepared"].items()}
+    return [
+        opened(
+            spec,
+            StageContext(task.args["seed"], artefact_folder(storage, prepared.get(spec["name"], [])), quarantine),
+        )
+        for spec in task.args["stages"]
+    ]
+
+
+def _records(task: Task, wanted: pa.Table) -> Iterator[pa.RecordBatch]:
+    """The wanted records as the reader gives them, with row numbers; reads no further than the last of them."""
+    file, rows = task.args["file"], wanted.column("row").to_numpy().astype(np.int64)
+    first = 0
+    with open_input(file["uri"]) as stream:
+        for read in reader_of(task.args).read(cast(BinaryIO, stream), file["name"]):
+            end = first + read.records.num_rows
+            low, high = np.searchsorted(rows, [first, end])
+            if high > low:
+                yield _taken(read, first, rows[low:high], wanted.slice(low, high - low), file)
+            first = end
+            if high == len(rows):
+                return
+    raise FileBroken(f"{file['uri']}: has fewer records than when it was read first; run the same command again")
+
+
+def _taken(
+    read: ReadBatch, first: int, rows: NDArray[np.int64], wanted: pa.Table, file: Mapping[str, Any]
+) -> pa.RecordBatch:
+    batch = add_row_numbers(read.records, first).take(pa.array(rows - first))
+    if not batch.column("doc_id").equals(exchange.one_chunk(wanted.column("doc_id"))):
+        raise FileBroken(f"{file['uri']}: has other records than when it was read first; run the same command again")
+    return batch
+
+
+def _through(stages: Sequence[MapStage], batch: pa.RecordBatch, deaf: frozenset[str]) -> tuple[pa.RecordBatch, int]:
+    """A batch after all stages, and how many rows one of them raised on; the drops of `deaf` stages are overheard."""
+    raised = 0
+    for stage in stages:
+        if not batch.num_rows:
+            break
+        verdict = isolate.apply(stage, batch)
+        failed = verdict.reason == isolate.FAILED
+        raised += int(failed.sum())
+        keep = ~failed if stage.name in deaf else verdict.keep
+        batch = merged(batch, verdict).filter(pa.array(keep))
+    return batch, raised

@@ -1,0 +1,220 @@
+"""Copies of records that a stage dropped: found through the keys of all, dropped or only named."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lauter.pipeline.audit import audit
+from lauter.pipeline.identity import native_id
+from lauter.pipeline.storage import Storage
+from tests.pipeline.counting_stage import SEEN
+from tests.pipeline.mirror_stage import CATALOGUE
+from tests.pipeline.small_run import build, digests, ledger, write_manifest
+
+FILES = {
+    # `n1`, `n2` and `n9` may not be used. `n4` and `n6` are copies of `n1`, `n5` of `n9`, and too short anyhow.
+    "a.txt": "n1\tthe same text\nn2\tNobody has this one\nn3\tquite another text\nn4\tThe same text copy",
+    "b.txt": "n5\tshort\nn6\tthe same text copy again\nn7\tmore of it\nn8\tmore of it\nn9\tshort\nn4\tx y",
+}
+BLOCKED = ("n1", "n2", "n9")
+
+
+def _stages(policy: str | None, name: str = "reserved") -> list[object]:
+    first: object = {"origins": {"blocked": "blocked.list"}}
+    if policy is not None:
+        first = {name: {"blocked": "blocked.list", "mirrors": policy}}
+    return [first, "counted", {"length": {"min_words": 2}}, "same-text"]
+
+
+def _manifest(folder: Path, policy: str | None, blocked: tuple[str, ...] = BLOCKED) -> Path:
+    (folder / "blocked.list").write_text("\n".join(f"https://{name}.example/" for name in blocked))
+    return write_manifest(folder, FILES, _stages(policy))
+
+
+def _by_name(out: Path) -> dict[str, dict[str, Any]]:
+    """Ledger rows by name; of a name that stands twice the first."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in ledger(out):
+        found.setdefault(str(row["url"]).removeprefix("https://").removesuffix(".example/"), row)
+    return found
+
+
+def _mirror_of(out: Path) -> list[bytes | None]:
+    found: list[bytes | None] = []
+    for path in sorted((out / "decisions").rglob("*.parquet")):
+        found += pq.read_table(path).column("mirror_of").to_pylist()
+    return found
+
+
+def _clean(out: Path) -> bool:
+    return audit(Storage(str(out)), CATALOGUE).violations == []
+
+
+def test_copies_are_dropped_and_say_of_what(tmp_path: Path) -> None:
+    outcome = build(_manifest(tmp_path, "drop"), tmp_path / "out", catalogue=CATALOGUE)
+    rows = _by_name(tmp_path / "out")
+    ends = {name: (row["verdict"], row["stage"], row["reason"]) for name, row in rows.items()}
+    copied = ("dropped", "reserved", "mirror-of-opted-out")
+    assert ends == {
+        "n1": ("dropped", "reserved", "blocked"),
+        "n2": ("dropped", "reserved", "blocked"),
+        "n3": ("kept", None, None),
+        "n4": copied,
+        "n5": ("dropped", "length", "too-few-words"),
+        "n6": copied,
+        "n7": ends["n7"],
+        "n8": ends["n8"],
+        "n9": ("dropped", "reserved", "blocked"),
+    }
+    assert {ends["n7"][0], ends["n8"][0]} == {"kept", "duplicate"}
+    for name in ("n4", "n6"):
+        assert rows[name]["duplicate_of"] == rows["n1"]["doc_id"] == native_id("source-a", "n1")
+        assert rows[name]["rule"] == {"agent": None, "signal": "mirror", "line": None, "text": "https://n1.example/"}
+    assert outcome.corpus["mirrors"] == {
+        "found": 2,
+        "dropped": 2,
+        "opted_out_signed": 3,
+        "sources": {"source-a": 1, "source-b": 1},
+    }
+    assert outcome.corpus["clusters"]["clusters"] == 2
+    assert _clean(tmp_path / "out")
+
+
+def test_kept_copies_change_nothing_and_are_named(tmp_path: Path) -> None:
+    build(_manifest(tmp_path, None), tmp_path / "without", catalogue=CATALOGUE)
+    outcome = build(_manifest(tmp_path, "keep"), tmp_path / "out", catalogue=CATALOGUE)
+    assert outcome.corpus["mirrors"] | {"sources": None} == {
+        "found": 2,
+        "dropped": 0,
+        "opted_out_signed": 3,
+        "sources": None,
+    }
+    one, other = digests(tmp_path / "without"), digests(tmp_path / "out")
+    same = ("documents", "scores", "tokens")
+    assert {k: v for k, v in one.items() if k.startswith(same)} == {
+        k: v for k, v in other.items() if k.startswith(same)
+    }
+    names = {"origins": "reserved"}
+    told = [{**row, "stage": names.get(str(row["stage"]), row["stage"])} for row in ledger(tmp_path / "without")]
+    assert told == ledger(tmp_path / "out")
+    first, last = native_id("source-a", "n1"), native_id("source-b", "n9")
+    # Of a.txt: n3 and n4; of b.txt: n5 (a copy of n9), n6, n7, n8 and n4 again.
+    assert _mirror_of(tmp_path / "out") == [None, first, last, first, None, None, None]
+    assert _mirror_of(tmp_path / "without") == [None] * 7
+    assert build(_manifest(tmp_path, None), tmp_path / "without", catalogue=CATALOGUE).corpus["mirrors"] is None
+    assert _clean(tmp_path / "out")
+
+
+def test_another_policy_decides_again_and_reads_nothing(tmp_path: Path) -> None:
+    manifest = _manifest(tmp_path, "keep")
+    build(manifest, tmp_path / "out", catalogue=CATALOGUE)
+    state = tmp_path / "out/state"
+    done = {path: path.stat().st_mtime_ns for path in state.rglob("*.json")}
+    SEEN.clear()
+    manifest.write_text(manifest.read_text().replace("mirrors: keep", "mirrors: drop"))
+    build(manifest, tmp_path / "out", catalogue=CATALOGUE)
+    assert not SEEN
+    changed = [path for path, at in done.items() if path.exists() and path.stat().st_mtime_ns != at]
+    again = {path.relative_to(state).parts[0] for path in changed}
+    assert "decide" in again
+    assert again.isdisjoint({"prepare", "documents", "emit", "cluster", "mirrors", "meet", "mirrored"})
+    build(manifest, tmp_path / "fresh", catalogue=CATALOGUE)
+    assert digests(tmp_path / "out") == digests(tmp_path / "fresh")
+
+
+def test_only_what_was_dropped_is_extracted_again(tmp_path: Path) -> None:
+    SEEN.clear()
+    build(_manifest(tmp_path, "drop"), tmp_path / "out", catalogue=CATALOGUE)
+    # 7 documents, and 3 records that are signed.
+    assert SEEN["counted"] == 10
+
+
+def test_text_of_a_signed_record_is_nowhere(tmp_path: Path) -> None:
+    build(_manifest(tmp_path, "drop"), tmp_path / "out", catalogue=CATALOGUE)
+    for path in (tmp_path / "out").rglob("*"):
+        if path.suffix == ".parquet":
+            assert "nobody has this one" not in str(pq.read_table(path).to_pylist()).lower(), path
+        elif path.is_file():
+            assert b"nobody has this one" not in path.read_bytes().lower(), path
+
+
+def test_nothing_dropped_is_nothing_to_sign(tmp_path: Path) -> None:
+    outcome = build(_manifest(tmp_path, "drop", ()), tmp_path / "out", catalogue=CATALOGUE)
+    assert outcome.corpus["mirrors"] == {"found": 0, "dropped": 0, "opted_out_signed": 0, "sources": {}}
+    assert _clean(tmp_path / "out")
+
+
+def test_of_two_stages_the_one_that_drops_decides(tmp_path: Path) -> None:
+    """`n1` is the first record of its text and only to be named; `n2` has the same text and drops."""
+    (tmp_path / "named.list").write_text("https://n1.example/")
+    (tmp_path / "dropped.list").write_text("https://n2.example/")
+    stages: list[object] = [
+        {"reserved": {"blocked": "named.list", "mirrors": "keep"}},
+        {"claimed": {"blocked": "dropped.list", "mirrors": "drop"}},
+        "counted",
+        "same-text",
+    ]
+    files = {"a.txt": "n1\tone text here\nn2\tone text here\nn3\tone text here\nn4\tanother text"}
+    build(write_manifest(tmp_path, files, stages), tmp_path / "out", catalogue=CATALOGUE)
+    row = _by_name(tmp_path / "out")["n3"]
+    assert (row["stage"], row["reason"]) == ("claimed", "mirror-of-opted-out")
+    assert row["duplicate_of"] == native_id("source-a", "n2")
+    assert _clean(tmp_path / "out")
+
+
+TEXTS = [
+    "alpha beta",
+    "gamma delta",
+    "alpha beta copy",
+    "beta",
+    "forbidden fruit here",
+    "eta theta",
+    "eta theta copy x",
+]
+NAMES = [f"n{i}" for i in range(14)]
+
+
+@pytest.mark.slow
+@settings(max_examples=8, deadline=None)
+@given(
+    texts=st.lists(st.sampled_from(TEXTS), min_size=14, max_size=14),
+    blocked=st.sets(st.sampled_from(NAMES)),
+    policy=st.sampled_from(["keep", "drop"]),
+)
+def test_every_copy_is_found_and_nothing_else(texts: list[str], blocked: set[str], policy: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "blocked.list").write_text("\n".join(f"https://{name}.example/" for name in sorted(blocked)))
+        lines = [f"{name}\t{text}" for name, text in zip(NAMES, texts, strict=True)]
+        files = {"a.txt": "\n".join(lines[:7]), "b.txt": "\n".join(lines[7:])}
+        outcome = build(write_manifest(folder, files, _stages(policy)), folder / "out", catalogue=CATALOGUE)
+        rows = _by_name(folder / "out")
+        core = {name: text.split(" copy")[0] for name, text in zip(NAMES, texts, strict=True)}
+        signed = [name for name in NAMES if name in blocked and "forbidden" not in core[name]]
+        first = {core[name]: name for name in reversed(signed)}
+        wanted = {
+            name: first[core[name]]
+            for name in NAMES
+            if name not in blocked and core[name] in first and len(core[name].split()) > 1
+        }
+        found = {name: row for name, row in rows.items() if row["reason"] == "mirror-of-opted-out"}
+        assert outcome.corpus["mirrors"]["found"] == len(wanted)
+        assert outcome.corpus["mirrors"]["dropped"] == len(found)
+        assert outcome.corpus["mirrors"]["opted_out_signed"] == len(signed)
+        if policy == "drop":
+            assert {name: row["duplicate_of"] for name, row in found.items()} == {
+                name: rows[of]["doc_id"] for name, of in wanted.items()
+            }
+        else:
+            assert not found
+        kept = Counter(core[name] for name, row in rows.items() if row["verdict"] == "kept")
+        assert not kept or max(kept.values()) == 1
+        assert _clean(folder / "out")
