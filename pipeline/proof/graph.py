@@ -5,10 +5,9 @@ from __future__ import annotations
 from lauter.pipeline.node import Node, Results
 from lauter.pipeline.parts import Part
 from lauter.pipeline.plan import Plan
-from lauter.pipeline.proof.tree import GROUP_RANGES, LedgerTree, Range, ranges_for
+from lauter.pipeline.proof.tree import LedgerTree, Range, Shape, shape_of
 from lauter.pipeline.storage import Output
 from lauter.pipeline.task import Task
-
 
 PROVING = ("leaves", "merkle")
 """Its steps."""
@@ -23,30 +22,30 @@ def published_ledger(plan: Plan, results: Results) -> list[Output]:
 def proving(plan: Plan, results: Results) -> list[Node]:
     """One `leaves` task a ledger part, one `merkle` task a group of ranges."""
     ledger = published_ledger(plan, results)
-    ranges = ranges_for(sum(output.rows for output in ledger))
-    nodes = [_leaves(plan, part, output, ranges) for part, output in zip(plan.parts, ledger, strict=True)]
-    return [*nodes, *(_merkle(plan, group, ranges) for group in range(ranges // GROUP_RANGES))]
+    shape = shape_of(sum(output.rows for output in ledger))
+    nodes = [_leaves(plan, part, output, shape) for part, output in zip(plan.parts, ledger, strict=True)]
+    return [*nodes, *(_merkle(plan, group, shape) for group in range(shape.groups))]
 
 
 def ledger_tree(plan: Plan, results: Results) -> LedgerTree:
     """The tree, from the results of the `merkle` tasks."""
-    ranges = ranges_for(sum(output.rows for output in published_ledger(plan, results)))
-    trees = [tree for group in range(ranges // GROUP_RANGES) for tree in results[f"merkle/{group:05d}"].info["trees"]]
+    groups = shape_of(sum(output.rows for output in published_ledger(plan, results))).groups
+    trees = [tree for group in range(groups) for tree in results[f"merkle/{group:05d}"].info["trees"]]
     return LedgerTree(tuple(Range(leaves, bytes.fromhex(root)) for leaves, root in trees))
 
 
-def _leaves(plan: Plan, part: Part, ledger: Output, ranges: int) -> Node:
-    args = {"part": part.name, "ledger": ledger.to_json(), "ranges": ranges}
+def _leaves(plan: Plan, part: Part, ledger: Output, shape: Shape) -> Node:
+    args = {"part": part.name, "ledger": ledger.to_json(), "groups": shape.groups}
     return Node(f"leaves/{part.name}", (), lambda _: _task(plan, f"leaves/{part.name}", "leaves", args))
 
 
-def _merkle(plan: Plan, group: int, ranges: int) -> Node:
+def _merkle(plan: Plan, group: int, shape: Shape) -> Node:
     name = f"merkle/{group:05d}"
     after = tuple(f"leaves/{part.name}" for part in plan.parts)
 
     def build(results: Results) -> Task:
         listing = plan.listing("state-leaves", [results[waited].output("state/leaves") for waited in after])
-        return _task(plan, name, "merkle", {"listing": listing, "group": group, "ranges": ranges})
+        return _task(plan, name, "merkle", {"listing": listing, "group": group, "shape": list(shape)})
 
     return Node(name, after, build)
 

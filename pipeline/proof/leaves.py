@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from lauter.pipeline import parquet, schema
 from lauter.pipeline.origin import locate
-from lauter.pipeline.storage import Storage
+from lauter.pipeline.storage import Storage, StorageError
 
 DIGEST_BYTES = 32
 LEAF = b"\x00"
@@ -70,8 +70,12 @@ def key_of(located: str) -> bytes:
 
 
 def ledger_batches(storage: Storage, path: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """A ledger part in pieces of at most `ROWS` rows."""
-    for batch in parquet.batches(storage, path, columns or schema.LEDGER.names):
+    """A ledger part in pieces of at most `ROWS` rows; raises `StorageError` where it lacks a column."""
+    wanted = columns or schema.LEDGER.names
+    for batch in parquet.batches(storage, path, wanted):
+        lacking = sorted(set(wanted) - set(batch.schema.names))
+        if lacking:
+            raise StorageError(f"{storage.root}/{path}: has no column `{lacking[0]}`")
         for start in range(0, batch.num_rows, ROWS):
             yield batch.slice(start, ROWS)
 

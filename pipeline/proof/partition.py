@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from lauter.pipeline import exchange
 from lauter.pipeline.proof.leaves import DIGEST_BYTES, Digests, leaves, ledger_batches
 from lauter.pipeline.proof.tree import (
-    GROUP_RANGES,
     LedgerTree,
     Range,
-    ranges_for,
+    Shape,
+    shape_of,
     sorted_order,
     tree_root,
     with_sentinels,
@@ -33,21 +33,21 @@ from lauter.pipeline.storage import Storage, StorageError
 def merkle_root(storage: Storage, ledger_paths: Sequence[str]) -> LedgerTree:
     """The tree of these ledger parts, in any order.
 
-    Takes 68 bytes a row in the folder for temporary files (`TMPDIR`), and at most some 1 GB of memory. Raises
+    Takes 68 bytes a row in the folder for temporary files (`TMPDIR`), and some 400 MB of memory. Raises
     `StorageError` where a part cannot be read or the temporary files cannot be written.
     """
     try:
-        ranges = ranges_for(sum(_rows(storage, path) for path in ledger_paths))
+        shape = shape_of(sum(_rows(storage, path) for path in ledger_paths))
         with tempfile.TemporaryDirectory(prefix="lauter-merkle-") as folder:
             sink = exchange.PartitionedSink(Path(folder) / "leaves.arrow", LEAVES)
             for path in ledger_paths:
-                for table, group in leaf_tables(storage, path, ranges):
+                for table, group in leaf_tables(storage, path, shape.groups):
                     sink.write(table, group)
             sink.close()
             local = Storage(folder)
             found: list[Range] = []
-            for group in range(ranges // GROUP_RANGES):
-                found += group_ranges(local, ["leaves.arrow"], group, ranges)
+            for group in range(shape.groups):
+                found += group_ranges(local, ["leaves.arrow"], group, shape)
     except (pa.ArrowException, OSError) as error:
         raise StorageError(
             f"the Merkle tree of the ledger in {storage.root} cannot be computed: {error} (temporary files go to "
@@ -61,14 +61,14 @@ def _rows(storage: Storage, path: str) -> int:
         return int(pq.read_metadata(source).num_rows)
 
 
-def leaf_tables(storage: Storage, path: str, ranges: int) -> Iterator[tuple[pa.Table, NDArray[np.int64]]]:
+def leaf_tables(storage: Storage, path: str, groups: int) -> Iterator[tuple[pa.Table, NDArray[np.int64]]]:
     """The leaves of one ledger part (LEAVES), in pieces, with the group of ranges that each lies in."""
     first = 0
     for batch in ledger_batches(storage, path):
         keys, digests = leaves(batch)
         rows = np.arange(first, first + len(keys), dtype=np.uint32)
         first += len(keys)
-        yield leaf_table(keys, digests, rows), groups_of(keys, ranges)
+        yield leaf_table(keys, digests, rows), exchange.partition_of(_high(keys), groups)
 
 
 def leaf_table(keys: Digests, digests: Digests, rows: NDArray[np.uint32]) -> pa.Table:
@@ -78,11 +78,6 @@ def leaf_table(keys: Digests, digests: Digests, rows: NDArray[np.uint32]) -> pa.
         for items in (keys, digests)
     ]
     return pa.Table.from_arrays([*columns, pa.array(rows)], schema=LEAVES)
-
-
-def groups_of(keys: Digests, ranges: int) -> NDArray[np.int64]:
-    """The group of ranges that each key lies in: the partition of the exchange."""
-    return exchange.partition_of(_high(keys), ranges // GROUP_RANGES)
 
 
 def _high(keys: Digests) -> NDArray[np.uint64]:
@@ -107,14 +102,14 @@ def _digests(column: pa.ChunkedArray) -> Digests:
     return np.concatenate([np.empty(0, np.uint8), *found]).reshape(-1, DIGEST_BYTES)
 
 
-def group_ranges(storage: Storage, paths: Sequence[str], group: int, ranges: int) -> list[Range]:
+def group_ranges(storage: Storage, paths: Sequence[str], group: int, shape: Shape) -> list[Range]:
     """The trees of one group's ranges, from what `leaf_tables` gave."""
     keys, digests, _, _ = group_leaves(storage, paths, group)
-    first = group * GROUP_RANGES
-    place = exchange.partition_of(_high(keys), ranges) - first
-    cuts = np.searchsorted(place, np.arange(GROUP_RANGES + 1))
+    width = shape.ranges // shape.groups
+    place = exchange.partition_of(_high(keys), shape.ranges) - group * width
+    cuts = np.searchsorted(place, np.arange(width + 1))
     found = []
-    for number, (start, end) in enumerate(pairwise(cuts), first):
-        items = with_sentinels(digests[start:end], number, ranges)
+    for number, (start, end) in enumerate(pairwise(cuts), group * width):
+        items = with_sentinels(digests[start:end], number, shape.ranges)
         found.append(Range(len(items), tree_root(items)))
     return found

@@ -33,12 +33,12 @@ from lauter.pipeline.proof.leaves import (
 )
 from lauter.pipeline.proof.partition import group_leaves
 from lauter.pipeline.proof.tree import (
-    GROUP_RANGES,
     LedgerTree,
     Range,
     bounds,
     leaf_hash,
     range_of,
+    shape_of,
     sorted_order,
     tree_paths,
     tree_root,
@@ -161,8 +161,9 @@ def _from_state(storage: Storage, index: CorpusIndex, tree: LedgerTree, number: 
     paths = [f"state/leaves/{entry.part}.arrow" for entry in index.inputs]
     if any(storage.size(path) is None for path in paths):
         return None
+    shape = shape_of(tree.rows)
     try:
-        keys, digests, part, row = group_leaves(storage, paths, number // GROUP_RANGES)
+        keys, digests, part, row = group_leaves(storage, paths, number * shape.groups // shape.ranges)
     except (StorageError, pa.ArrowException, OSError, ValueError):
         return None
     low, high = bounds(number, len(tree.ranges))

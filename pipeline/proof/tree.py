@@ -21,6 +21,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,20 +34,29 @@ MIN_RANGES = 256
 RANGE_ROWS = 1 << 18
 """Rows of a range that are aimed at, at most: 17 MB of leaves."""
 
-GROUP_RANGES = 16
-"""Ranges that one task builds: at most some 270 MB of leaves."""
+GROUP_ROWS = 1 << 20
+"""Rows of the ranges that one task builds, at most: 71 MB of leaves."""
 
 
-def ranges_for(rows: int) -> int:
-    """Into how many ranges a ledger of so many rows is cut.
+class Shape(NamedTuple):
+    """How a ledger is cut. The groups of ranges are the work of a task; no hash depends on them."""
 
-    >>> ranges_for(0), ranges_for(67_108_864), ranges_for(67_108_865), ranges_for(30_000_000_000)
-    (256, 256, 512, 131072)
+    ranges: int
+    groups: int
+
+
+def shape_of(rows: int) -> Shape:
+    """Into how many ranges, and groups of neighbouring ranges, a ledger of so many rows is cut.
+
+    >>> [tuple(shape_of(rows)) for rows in (0, 67_108_864, 67_108_865, 30_000_000_000)]
+    [(256, 1), (256, 64), (512, 128), (131072, 32768)]
     """
-    ranges = MIN_RANGES
+    ranges, groups = MIN_RANGES, 1
     while ranges * RANGE_ROWS < rows:
         ranges *= 2
-    return ranges
+    while groups * GROUP_ROWS < rows:
+        groups *= 2
+    return Shape(ranges, groups)
 
 
 def range_of(key: bytes, ranges: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lauter.pipeline import exchange
 from lauter.pipeline.proof.partition import group_ranges, leaf_tables
+from lauter.pipeline.proof.tree import Shape
 from lauter.pipeline.steps.layouts import LEAVES
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.task import Result, Task
@@ -15,7 +16,7 @@ def leaves(task: Task, storage: Storage) -> Result:
     path = f"state/leaves/{task.args['part']}.arrow"
     with storage.staging(path) as staged:
         sink = exchange.PartitionedSink(staged, LEAVES)
-        for table, group in leaf_tables(storage, task.args["ledger"]["path"], task.args["ranges"]):
+        for table, group in leaf_tables(storage, task.args["ledger"]["path"], task.args["groups"]):
             sink.write(table, group)
         sink.close()
         return Result((exchange.describe(staged, path, sink.rows),), {"rows": sink.rows})
@@ -24,5 +25,5 @@ def leaves(task: Task, storage: Storage) -> Result:
 def merkle(task: Task, storage: Storage) -> Result:
     """The number of leaves and the root of each range of one group."""
     paths = [output.path for output in listing(storage, task.args["listing"])]
-    found = group_ranges(storage, paths, task.args["group"], task.args["ranges"])
+    found = group_ranges(storage, paths, task.args["group"], Shape(*task.args["shape"]))
     return Result((), {"trees": [[item.leaves, item.root.hex()] for item in found]})

@@ -17,8 +17,11 @@ from typer.testing import CliRunner
 
 from lauter.pipeline import parquet
 from lauter.pipeline.audit import AuditReport, audit
+from lauter.pipeline.audit.roots import OUTSIDE
 from lauter.pipeline.cli import app
 from lauter.pipeline.corpus import combined_digest
+from lauter.pipeline.proof.chain import corpus_digest, corpus_root, tree_fields, write_ranges
+from lauter.pipeline.proof.partition import merkle_root
 from lauter.pipeline.storage import Output, Storage, StorageError
 from lauter.pipeline.tamper import problem_of
 from tests.pipeline.small_run import build, write_manifest
@@ -66,7 +69,12 @@ def _index(out: Path) -> Any:  # noqa: ANN401 - JSON
     return json.loads((out / "corpus.json").read_text())
 
 
-def _save(out: Path, index: object) -> None:
+def _save(out: Path, index: dict[str, Any]) -> None:
+    """Write an index under the root that it then has, as a forger would."""
+    try:
+        index["root"] = corpus_root(bytes.fromhex(index["ledger_root"]), corpus_digest(index))
+    except TypeError:
+        index.pop("root", None)
     (out / "corpus.json").write_text(json.dumps(index))
 
 
@@ -77,6 +85,13 @@ def _record(out: Path, changed: Output) -> None:
         index["files"][kind] = [changed.to_json() if item["path"] == changed.path else item for item in items]
     index["ledger_sha256"] = combined_digest([Output.from_json(item) for item in index["files"]["ledger"]])
     _save(out, index)
+    if changed.path.startswith("ledger/"):
+        try:
+            tree = merkle_root(Storage(str(out)), [item["path"] for item in index["files"]["ledger"]])
+        except StorageError:  # no tree can be made of a file that is no ledger
+            return
+        _save(out, {**index, **tree_fields(tree)})
+        _record(out, write_ranges(Storage(str(out)), tree))
     if changed.path.startswith("tokens/") and changed.path.endswith(".parquet"):
         listed = json.loads((out / "tokens/index.json").read_text())
         for stream in listed["streams"].values():
@@ -101,6 +116,16 @@ def _forge(out: Path, path: str, change: Change) -> None:
     _record(out, output)
 
 
+def _contents(out: Path, path: str) -> dict[str, bytes]:
+    """A file, and those that say what it is."""
+    return {name: (out / name).read_bytes() for name in (path, "corpus.json", "tokens/index.json", "proof/ranges.json")}
+
+
+def _put_back(out: Path, contents: dict[str, bytes]) -> None:
+    for name, data in contents.items():
+        (out / name).write_bytes(data)
+
+
 def _set(name: str, row: int, value: object) -> Change:
     """Change one value of the first row group's column."""
     done: list[bool] = []
@@ -123,15 +148,83 @@ def test_an_untouched_corpus_passes(built: Path) -> None:
     assert report.to_json()["ok"] and report.hint is None
     assert report.counts == {"records_in": 48, "kept": 41, "dropped": 4, "duplicate": 2, "error": 1, "removed": 0}
     assert report.recounted == 2
-    assert report.root == hashlib.sha256((built / "out/corpus.json").read_bytes()).hexdigest()
+    assert report.root == _index(built / "out")["root"]
 
 
-def test_the_root_proves_the_index(built: Path) -> None:
-    root = _audit(built / "out").root
-    assert _audit(built / "out", root.upper()).violations == []
+def _root(out: Path) -> str:
+    root = _audit(out).root
+    assert root is not None
+    return root
+
+
+def test_the_root_proves_the_corpus(built: Path) -> None:
+    root = _root(built / "out")
+    assert _audit(built / "out", f" {root.upper()}\n").violations == []
     found = _audit(built / "out", "00" * 32)
-    assert found.violations == [f"corpus.json: its SHA-256 is {root}, not the root {'00' * 32}"]
+    assert found.violations == [f"corpus.json: the root is {root}, not the root {'00' * 32}; {OUTSIDE}"]
     assert found.counts["records_in"] == 48
+
+
+def test_the_root_is_computed_from_the_ledger_not_copied(corpus: Path) -> None:
+    root = _root(corpus)
+    true = _index(corpus)
+    _forge(corpus, LEDGER_B, _set("url", 0, "https://other.example/"))
+    forged = _index(corpus)
+    assert forged["ledger_root"] != true["ledger_root"]
+    # All of it agrees with itself now; only who has the root from elsewhere can tell.
+    assert [item for item in _violations(corpus) if "summary" not in item] == []
+    other = _root(corpus)
+    assert other != root
+    assert f"corpus.json: the root is {other}, not the root {root}; {OUTSIDE}" in _audit(corpus, root).violations
+    _save(corpus, {**forged, "ledger_root": true["ledger_root"], "ledger_tree": true["ledger_tree"]})
+    found = _audit(corpus, root)
+    said = f"it says {true['ledger_root']}"
+    assert f"corpus.json: the ledger's Merkle root is {forged['ledger_root']}, {said}" in found.violations
+    assert found.root not in (root, other)
+
+
+def test_a_root_or_a_shape_that_is_not_the_ledgers_is_found(corpus: Path) -> None:
+    index = _index(corpus)
+    root = index["root"]
+    (corpus / "corpus.json").write_text(json.dumps({**index, "root": "ab" * 32}))
+    assert _violations(corpus) == [f"corpus.json: its root is {root}, it says {'ab' * 32}"]
+    for name, value in (("leaves", 1), ("ranges", 512), ("path", "proof/other.json")):
+        _save(corpus, {**index, "ledger_tree": {**index["ledger_tree"], name: value}})
+        assert [item for item in _violations(corpus) if "48 leaves in 256 ranges" in item], name
+    (corpus / "corpus.json").write_text(json.dumps(index))
+    listed = json.loads((corpus / "proof/ranges.json").read_text())
+    listed[0], listed[1] = listed[1], listed[0]
+    _record(corpus, Storage(str(corpus)).write_json("proof/ranges.json", listed))
+    assert _violations(corpus) == ["proof/ranges.json: does not list the roots that the ledger's ranges have"]
+    index = _index(corpus)
+    index["files"]["other"] = [item for item in index["files"]["other"] if item["path"] != "proof/ranges.json"]
+    _save(corpus, index)
+    assert "corpus.json: proof/ranges.json is not in the list of other files" in _violations(corpus)
+
+
+def test_a_name_that_stands_twice_is_found(corpus: Path) -> None:
+    text = (corpus / "corpus.json").read_text()
+    (corpus / "corpus.json").write_text('{"name": "for another reader",' + text.lstrip()[1:])
+    report = _audit(corpus, "00" * 32)
+    assert "corpus.json: `name` stands twice in one object" in report.violations and report.root is None
+
+
+def test_earlier_roots_are_chained_and_known(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    manifest = write_manifest(tmp_path, {"a.txt": LINES})
+    build(manifest, out)
+    first = _root(out)
+    build(write_manifest(tmp_path, {"a.txt": LINES + "\nmore\tmuch more text"}), out)
+    build(write_manifest(tmp_path, {"a.txt": LINES + "\nmore\tmuch more of it"}), out)
+    index = _index(out)
+    assert index["roots"][0]["root"] == first and len(index["roots"]) == 2
+    (found,) = _audit(out, first).violations
+    assert f"not the root {first}, which this corpus had before: since then came build, build" in found
+    for changed in (index["roots"][1:], index["roots"][::-1], [{**index["roots"][0], "rows": 1}, index["roots"][1]]):
+        _save(out, {**index, "roots": changed})
+        assert [item for item in _violations(out) if "does not follow from the root before it" in item], changed
+    _save(out, {**index, "roots": [{**entry, "note": "more"} for entry in index["roots"]]})
+    assert all(item.startswith("corpus.json: `roots.") for item in _violations(out))
 
 
 @pytest.mark.parametrize("folder", ["tokens", "ledger", "documents", "scores", "decisions"])
@@ -245,7 +338,8 @@ def test_every_cut_of_the_index_is_a_violation(corpus: Path) -> None:
 
 
 def test_every_key_of_the_index_may_be_lost_or_of_another_type_without_a_crash(corpus: Path) -> None:
-    needed = {"lineage", "layout_id", "summary", "inputs", "sources", "files", "ledger_sha256"}
+    needed = {"lineage", "layout_id", "summary", "inputs", "sources", "files", "ledger_sha256", "ledger_root"}
+    needed |= {"ledger_tree", "roots", "cause", "root"}
     for name in needed:
         index = _index(corpus)
         kept = index.pop(name)
@@ -254,7 +348,7 @@ def test_every_key_of_the_index_may_be_lost_or_of_another_type_without_a_crash(c
         assert _violations(corpus) == [f"corpus.json: `{name}` is missing"]
         for other in (None, 7, "text", [], {}, [1], {"a": 1}):
             if type(other) is not type(kept):
-                _save(corpus, {**index, name: other})
+                (corpus / "corpus.json").write_text(json.dumps({**index, name: other}))
                 assert _violations(corpus), (name, other)
         _save(corpus, {**index, name: kept})
     for path in ("../corpus.json", "/etc/hostname", ""):
@@ -335,11 +429,10 @@ def test_another_doc_id_another_order_and_other_scores_are_found(corpus: Path) -
 def test_a_soft_decision_that_the_ledger_hides_or_changes_is_found(corpus: Path) -> None:
     row = pq.read_table(corpus / LEDGER_B).column("reason").to_pylist().index("too-few-words")
     for name, value in (("reason", "dull"), ("stage", "read"), ("verdict", "error")):
-        before = (corpus / LEDGER_B).read_bytes(), (corpus / "corpus.json").read_bytes()
+        before = _contents(corpus, LEDGER_B)
         _forge(corpus, LEDGER_B, _set(name, row, value))
         assert any("which is not what decisions/ says; 1 such rows" in item for item in _violations(corpus)), name
-        (corpus / LEDGER_B).write_bytes(before[0])
-        (corpus / "corpus.json").write_bytes(before[1])
+        _put_back(corpus, before)
     decisions = "decisions/source-b/b.txt.parquet"
     kept = pq.read_table(corpus / decisions).column("reason").to_pylist().index(None)
     _forge(corpus, decisions, _set("reason", kept, "too-few-words"))
@@ -356,7 +449,7 @@ def test_a_hard_drop_has_no_document(corpus: Path) -> None:
 def test_other_places_lengths_and_ids_are_found(corpus: Path) -> None:
     table = pq.read_table(corpus / LEDGER_A)
     shard = f"tokens/main/{table.column('shard')[0].as_py():05d}.parquet"
-    saved = (corpus / LEDGER_A).read_bytes(), (corpus / "corpus.json").read_bytes()
+    saved = _contents(corpus, LEDGER_A)
     for name, value in (("tokens", 1), ("row", 1 << 20), ("shard", 999), ("row", None), ("stream", None)):
         _forge(corpus, LEDGER_A, _set(name, 0, value))
         found = [item for item in _violations(corpus) if "summary" not in item]
@@ -369,19 +462,17 @@ def test_other_places_lengths_and_ids_are_found(corpus: Path) -> None:
             assert "the ledger places 1 rows in shard 999 of main, which is not there" in found
         if value is None:
             assert f"{LEDGER_A}: row group 0: not exactly the kept rows have a {name}" in found
-        (corpus / LEDGER_A).write_bytes(saved[0])
-        (corpus / "corpus.json").write_bytes(saved[1])
+        _put_back(corpus, saved)
     first = pq.ParquetFile(corpus / shard).read_row_group(0)
     for change in (
         _set("doc_id", 0, bytes(16)),
         _set("length", 0, 7),
         lambda table: table.take(pa.array(np.arange(table.num_rows)[::-1])),
     ):
-        before = {path: (corpus / path).read_bytes() for path in (shard, "corpus.json", "tokens/index.json")}
+        before = _contents(corpus, shard)
         _forge(corpus, shard, change)
         assert any(item.startswith(f"{shard}: row group 0 ") for item in _violations(corpus))
-        for path, data in before.items():
-            (corpus / path).write_bytes(data)
+        _put_back(corpus, before)
     assert first.num_rows > 1
     _forge(corpus, shard, lambda table: table.slice(1))
     assert any("the ledger places" in item for item in _violations(corpus))
@@ -427,7 +518,7 @@ def test_no_corpus_is_said_so(tmp_path: Path) -> None:
 
 
 def test_the_command_shows_root_and_hint(corpus: Path) -> None:
-    root = _audit(corpus).root
+    root = _root(corpus)
     good = CliRunner().invoke(app, ["audit", str(corpus), "--root", root])
     assert good.exit_code == 0 and f"root {root}" in good.output and "hint" not in good.output
     bad = CliRunner().invoke(app, ["audit", str(corpus), "--root", "00", "--json"])

@@ -14,6 +14,7 @@ from lauter.pipeline.corpus import combined_digest
 from lauter.pipeline.proof.chain import publish, tree_fields, write_ranges
 from lauter.pipeline.proof.partition import merkle_root
 from lauter.pipeline.storage import Storage
+from lauter.pipeline.takedown.published import takedown_fields
 
 Row = dict[str, Any]
 
@@ -70,6 +71,7 @@ def publish_ledger(out: Path, parts: Sequence[Sequence[Row]], row_group_bytes: i
             "other": [write_ranges(storage, tree).to_json()],
         },
         "ledger_sha256": combined_digest(outputs),
+        "takedown": takedown_fields([]),
         **tree_fields(tree),
     }
     return publish(storage, corpus, "build")

@@ -22,13 +22,21 @@ from tests.pipeline.proof.small_ledger import publish_ledger, row
 SITE = "https://www.example.org"
 ROWS = [
     [row(1, f"{SITE}/a"), row(2, f"{SITE}/b", verdict="dropped", stage="optout", reason="robots")],
-    [row(3, f"{SITE}/a#part", verdict="duplicate", duplicate_of=(1).to_bytes(16, "big")), row(4, None), row(5, "dns:x")],
+    [
+        row(3, f"{SITE}/a#part", verdict="duplicate", duplicate_of=(1).to_bytes(16, "big")),
+        row(4, None),
+        row(5, "dns:x"),
+    ],
 ]
 # A small alphabet, so that equal URLs, and different spellings of one, are common.
 URLS = st.one_of(
     st.none(),
-    st.builds("{}://{}{}".format, st.sampled_from(["http", "HTTPS", "ftp"]), st.sampled_from(["a.org", "B.org:80"]),
-              st.sampled_from(["", "/", "/x", "/x#y", "/\u00fc", "/a\tb", "/\\"])),
+    st.builds(
+        "{}://{}{}".format,
+        st.sampled_from(["http", "HTTPS", "ftp"]),
+        st.sampled_from(["a.org", "B.org:80"]),
+        st.sampled_from(["", "/", "/x", "/x#y", "/\u00fc", "/a\tb", "/\\"]),
+    ),
     st.text(max_size=3),
 )
 
@@ -111,7 +119,9 @@ def _move(proof: dict[str, Any], place: int) -> None:
 
 
 FORGERIES = {
-    "another verdict": lambda p: p["rows"][1].update(text=p["rows"][1]["text"].replace("verdict=duplicate", "verdict=kept")),
+    "another verdict": lambda p: p["rows"][1].update(
+        text=p["rows"][1]["text"].replace("verdict=duplicate", "verdict=kept")
+    ),
     "a row left out": lambda p: p["rows"].pop(1),
     "all rows left out": lambda p: p.update(rows=[p["rows"][0], p["rows"][-1]]),
     "no left neighbour": lambda p: p["rows"].pop(0),
@@ -173,7 +183,7 @@ def test_any_changed_byte_of_a_proof_is_found(proofs: list[dict[str, Any]], data
         assert verify_proof.main([str(path), proof["root"]]) == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(parts=st.lists(st.lists(URLS, max_size=5), max_size=3), others=st.lists(URLS.filter(bool), max_size=3))
 def test_every_url_has_a_proof_of_presence_or_of_absence(parts: list[list[str | None]], others: list[str]) -> None:
     with tempfile.TemporaryDirectory() as name:
