@@ -13,7 +13,8 @@ changed threshold re-reads a few bytes a document and never text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, BinaryIO, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -132,6 +133,45 @@ class PreparedStage(Protocol):
 
     def prepare(self, out: str) -> Mapping[str, int]:
         """Build into the local folder `out` (deterministic bytes); return counts for the report."""
+        ...
+
+
+@runtime_checkable
+class PartitionedStage(Protocol):
+    """A prepared stage whose build is split where its input files are many: by file, then by range of 64-bit keys.
+
+    What it leaves must not depend on the split: `prepare` makes the same bytes in one go. `counts` is added to; the
+    counts of all map and range calls are summed and handed to `prepare_finish`.
+    """
+
+    prepare_from: ClassVar[str]
+    """The field of its parameters that names the files; the stage of a split step is made without it."""
+    prepare_rows: ClassVar[pa.Schema]
+    prepare_questions: ClassVar[pa.Schema]
+    prepare_settled: ClassVar[pa.Schema]
+
+    def prepare_map(
+        self, paths: Sequence[str], counts: Counter[str]
+    ) -> Iterator[tuple[pa.Table, NDArray[np.uint64]]]:
+        """Tables of `prepare_rows` from some of the files, with the key of each row. Memory: one table."""
+        ...
+
+    def prepare_ask(self, rows: pa.Table) -> pa.Table:
+        """What some rows must know of rows with other keys: a table of `prepare_questions`."""
+        ...
+
+    def prepare_answer(
+        self, rows: pa.Table, asked: Iterable[pa.Table]
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+        """(row, key of who asks) of the rows of one range that the questions of all ranges may mean."""
+        ...
+
+    def prepare_range(self, rows: pa.Table, answers: pa.Table, counts: Counter[str]) -> pa.Table:
+        """A table of `prepare_settled` from all rows of a range, in any order, and the rows that answer its questions."""
+        ...
+
+    def prepare_finish(self, ranges: Sequence[pa.Table], out: str, counts: Counter[str]) -> Mapping[str, int]:
+        """Build into the local folder `out` from all ranges, in order of key, memory-mapped; return counts."""
         ...
 
 

@@ -16,10 +16,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from lauter.pipeline.digests import DigestCache
-from lauter.pipeline.manifest import Manifest
+from lauter.pipeline.listings import Listings
+from lauter.pipeline.manifest import Manifest, StageSpec
 from lauter.pipeline.mirroring import found_mirrors, mirror_nodes, mirroring
 from lauter.pipeline.node import Node, Results
 from lauter.pipeline.parts import Part, parts
+from lauter.pipeline.preparing import Preparing, prepare_nodes
 from lauter.pipeline.specs import apply_spec, spec_class, stage_spec
 from lauter.pipeline.storage import Output, Storage, StorageError
 from lauter.pipeline.task import Task
@@ -56,7 +58,7 @@ class Plan:
         self.manifest, self.storage = manifest, storage
         self.parts = parts(manifest)
         self._digests = DigestCache(storage)
-        self._listings: dict[str, str] = {}
+        self._listings = Listings(storage)
         self.stages = [stage_spec(spec, self._digests) for spec in manifest.stages]
         self.barrier = stage_spec(manifest.barrier, self._digests) if manifest.barrier else None
         self.mirroring = mirroring(self.stages) if self.barrier else ()
@@ -75,18 +77,8 @@ class Plan:
         return Task(name, f"lauter.pipeline.steps.{function}", self.storage.root, args, self.storage.token)
 
     def listing(self, name: str, outputs: Sequence[Output]) -> str:
-        """Publish a list of outputs for tasks that read one slice of each; its name ends with its digest.
-
-        A list is made once a plan: its outputs are final when the first task that waits for them is built.
-        """
-        if name in self._listings:
-            return self._listings[name]
-        content = json.dumps([output.to_json() for output in outputs], sort_keys=True).encode()
-        path = f"state/listings/{name}-{hashlib.sha256(content).hexdigest()[:24]}.json"
-        if self.storage.size(path) != len(content):
-            self.storage.write(path, content)
-        self._listings[name] = path
-        return path
+        """Publish a list of outputs for tasks that read one slice of each."""
+        return self._listings.publish(name, outputs)
 
     def all_stages(self) -> list[dict[str, Any]]:
         """Every stage in order, the one that joins all documents last."""
@@ -94,12 +86,12 @@ class Plan:
 
     def listings(self) -> list[str]:
         """Paths of the lists that tasks of this plan read."""
-        return list(self._listings.values())
+        return self._listings.paths()
 
     def first_half(self) -> list[Node]:
         """Everything up to the encoded documents."""
         names = self._names()
-        nodes = [self._prepare(spec) for spec in self.stages if spec["name"] in self.prepared]
+        nodes = [node for stage in self.manifest.stages if stage.name in self.prepared for node in self._prepare(stage)]
         nodes.append(self._tokenizer())
         nodes += [self._documents(part) for part in self.parts]
         nodes += [self._same(partition, names) for partition in range(PARTITIONS)]
@@ -116,13 +108,8 @@ class Plan:
         nodes += [self._encode(part) for part in self.parts]
         return nodes
 
-    def _prepare(self, spec: dict[str, Any]) -> Node:
-        name = f"prepare/{spec['name']}"
-
-        def build(results: Results) -> Task:
-            return self._task(name, "prepare:run", {"stage": apply_spec(spec), "seed": self.manifest.seed})
-
-        return Node(name, (), build)
+    def _prepare(self, stage: StageSpec) -> list[Node]:
+        return prepare_nodes(Preparing(stage, self.manifest.seed, self._task, self._listings, self._digests))
 
     def _tokenizer(self) -> Node:
         def build(results: Results) -> Task:

@@ -17,12 +17,17 @@ def run(task: Task, storage: Storage) -> Result:
     """Call `prepare` in a scratch folder and publish every file that it leaves, under the stage's name."""
     spec = task.args["stage"]
     stage = made(spec, StageContext(seed=task.args["seed"]))
-    outputs = []
     with tempfile.TemporaryDirectory(prefix="lauter-prepare-") as scratch:
         counts = stage.prepare(scratch)
-        for file in sorted(Path(scratch).iterdir()):
-            path = f"{spec['name']}/{file.name}"
-            with storage.staging(path) as staged:
-                shutil.copyfile(file, staged)
-            outputs.append(Published(path, file.stat().st_size, digest_file(file)))
-    return Result(tuple(outputs), {"counts": dict(counts)})
+        return Result(publish(storage, spec["name"], Path(scratch)), {"counts": dict(counts)})
+
+
+def publish(storage: Storage, name: str, folder: Path) -> tuple[Published, ...]:
+    """Publish the files of a local folder as those of a stage."""
+    outputs = []
+    for file in sorted(folder.iterdir()):
+        path = f"{name}/{file.name}"
+        with storage.staging(path) as staged:
+            shutil.copyfile(file, staged)
+        outputs.append(Published(path, file.stat().st_size, digest_file(file)))
+    return tuple(outputs)

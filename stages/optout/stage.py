@@ -15,8 +15,9 @@ from lauter.pipeline.contract import Reason, ReportSection, StageConfig, StageCo
 from lauter.pipeline.origin import origin_id, relatives
 from lauter.stages.optout.config import OptOutConfig, effective_agents, effective_hosts, effective_policy
 from lauter.stages.optout.findings import Findings
-from lauter.stages.optout.index.compile import INDEX_FILE, compile_snapshots
+from lauter.stages.optout.index.finish import INDEX_FILE
 from lauter.stages.optout.index.origins import OUTCOMES, OriginIndex
+from lauter.stages.optout.index.prepare import PartitionedCompile
 from lauter.stages.optout.index.terms import Terms
 from lauter.stages.optout.index.urls import Places, split
 from lauter.stages.optout.reasons import CODES, REASONS
@@ -31,7 +32,7 @@ _COLUMNS = pa.schema([schema.RECORD.field(name) for name in ("fetched_at", "http
 _MISSING = OUTCOMES.index("missing")
 
 
-class OptOut:
+class OptOut(PartitionedCompile):
     """Drops pages of owners who opted out; leaves for every page what its keep or its drop rests on."""
 
     name: ClassVar[str] = "optout"
@@ -85,8 +86,8 @@ class OptOut:
         self._pages = PageReader(self.policy, self.agents.names) if wanted(self.policy) else None
 
     def prepare(self, out: str) -> Mapping[str, int]:
-        """Compile the snapshots into `out/robots.arrow` and `out/origins.parquet` (see `compile_snapshots`)."""
-        return compile_snapshots(self.config.snapshot, out, self.terms)
+        """Compile the snapshots into `out/robots.arrow` and `out/origins.parquet` (see `index.compile`)."""
+        return self.prepare_whole(self.config.snapshot, out)
 
     def open(self) -> None:
         """Map the compiled index. Raises ValueError if `prepare` made none."""

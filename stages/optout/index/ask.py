@@ -206,9 +206,9 @@ def first_denials(
     """For each of the places `which`, the rule (counted over the file) that denies it, or NO_DENIAL, or OVER_LIMIT.
 
     Place i has the row `place[i]` of batch `batch[i]`. The sets of a row are asked in order, the rules of a set too:
-    the first that matches decides the set, and the first set that denies decides. Sets of the signal `skipped_signal` are
-    passed over for places that are `skipped`. A target that is /robots.txt itself is never denied (RFC 9309 section
-    2.2.2).
+    the first that matches decides the set, and the first set that denies decides. Sets of the signal `skipped_signal`
+    are passed over for places that are `skipped`. A target that is /robots.txt itself is never denied (RFC 9309
+    section 2.2.2).
     """
     longest = 0
     for i in which:

@@ -167,7 +167,7 @@ def _in_force(
 
 
 def _licences(settled: Settled, since: NDArray[np.int64], terms: Terms, gathered: _Gathered) -> None:
-    """Follow the pointers of the gathered robots.txt; under some policies terms that are not known deny by themselves."""
+    """Follow the pointers of gathered robots.txt; under some policies terms that are not known deny by themselves."""
     found: list[tuple[int, At]] = []
     unread: dict[int, list[Statement]] = {}
     for number in range(len(gathered.tables)):
