@@ -7,7 +7,6 @@ from typing import Any
 
 from lauter.pipeline.manifest import Catalogue, load_target
 
-
 SCORES = 6
 """Scores of a stage that are told; `explain` lists all of them below its story."""
 

@@ -39,7 +39,7 @@ def _parts(row: Mapping[str, Any], basis: Mapping[str, Any]) -> Iterator[str]:
     via = f" ({basis['via']})" if basis["via"] else ""
     yield f"{_file(row, basis)}{via} {words}{'' if rule else _digest(basis)}"
     yield f"dropped: {row['reason']}{_rule(rule, basis)}" if dropped else "nothing denies this page"
-    statements = [one for one in _statements(row) if not (rule and rule["text"] and one[:80] in rule["text"])]
+    statements = [one for one in _statements(row) if not (rule and rule["text"] and one.partition(": ")[2][:60] in rule["text"])]
     if statements:
         yield f"also on record: {'; '.join(statements)}"
 
