@@ -275,7 +275,7 @@ def _reservations(corpus: Mapping[str, Any], provider: Mapping[str, Any]) -> Sec
     stages = [item["stage"] for item in corpus["sections"] if "3.1" in item["answers"]]
     rules = [rule for rule in corpus["summary"]["evidence"]["rules"] if rule["stage"] in stages]
     if stages:
-        section.measured("Records that a reservation ended", rules)
+        section.measured("Records that a reservation ended, or not knowing of one", rules)
         mirrors = corpus.get("mirrors")
         if mirrors:
             section.measured("Copies of reserved pages found elsewhere", mirrors["found"])

@@ -62,14 +62,14 @@ class Evidence:
         signals: Counter[str] = Counter()
         agents: Counter[str] = Counter()
         rules: Counter[tuple[str, ...]] = Counter()
-        sources: dict[str, Counter[tuple[str, str]]] = {}
+        sources: dict[str, Counter[tuple[str, str, str]]] = {}
         for (source, verdict, stage, reason, signal, agent), count in self._rules.items():
             if verdict == "kept":
                 continue
             signals[signal or "-"] += count
             agents.update({agent: count} if agent is not None else {})
             rules[stage or "-", reason or "-", signal or "-", agent or "-"] += count
-            sources.setdefault(source or "-", Counter())[stage or "-", signal or "-"] += count
+            sources.setdefault(source or "-", Counter())[stage or "-", reason or "-", signal or "-"] += count
         return {
             "signals": dict(first(signals)),
             "agents": dict(first(agents)),
@@ -78,7 +78,10 @@ class Evidence:
                 for (stage, reason, signal, agent), count in first(rules, TOP_RULES)
             ],
             "by_source": {
-                source: [{"stage": stage, "signal": signal, "records": n} for (stage, signal), n in first(counts)]
+                source: [
+                    {"stage": stage, "reason": reason, "signal": signal, "records": n}
+                    for (stage, reason, signal), n in first(counts)
+                ]
                 for source, counts in sorted(sources.items())
             },
             "basis": {

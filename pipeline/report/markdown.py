@@ -69,9 +69,9 @@ def register_page(register: Mapping[str, Any]) -> str:
     lines = [
         "# Data register",
         "",
-        f"Corpus {text(register['corpus'])}, lineage `{register['lineage'][:16]}`. Counts are of records; “opted out”"
-        " are those that a reservation of rights ended, “personal data” placeholders in kept documents, “copies” copies"
-        " of opted-out pages found in the source.",
+        f"Corpus {text(register['corpus'])}, lineage `{register['lineage'][:16]}`. Counts are of records. “Opted out”:"
+        " ended by a reservation of rights, or for not knowing of one. “Personal data”: placeholders in kept documents."
+        " “Copies”: copies of opted-out pages found in the source.",
         "",
         *table(header, [_row(source) for source in sources]),
     ]
@@ -103,8 +103,10 @@ def _facts(source: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "fetched (kept records)", period(source["period"]) or "no kept record has a date"
     yield "characters", count(source["characters"])
     yield "languages", _languages(source)
-    for label, key in (("opted out, by reason", "reasons"), ("opted out, by signal", "signals")):
-        yield label, ", ".join(f"{name} {value:,}" for name, value in source["opted_out"][key].items())
+    opted_out = source["opted_out"]
+    yield "opted out, by reason", ", ".join(f"{name} {value:,}" for name, value in opted_out["reasons"].items())
+    rules = [f"{rule['signal']} {rule['records']:,} ({rule['reason']})" for rule in opted_out["rules"]]
+    yield "opted out, by signal (and reason)", ", ".join(rules)
 
 
 def _languages(source: Mapping[str, Any]) -> str:

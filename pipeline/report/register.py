@@ -50,8 +50,8 @@ def data_register(corpus: Mapping[str, Any], pii: Mapping[str, int]) -> dict[str
     """The register as plain data. `pii` is what `pii_counts` returned; a source that is not in it was not looked at.
 
     `opted_out` counts the records that a stage which answers for reservations of rights (section 3.1 of the public
-    summary) ended: by reason and, where a rule did, by signal. `mirrors` are copies of opted-out pages found in the
-    source, None where nobody looked.
+    summary) ended: by reason and, where a rule is the evidence, by its signal. `mirrors` are copies of opted-out pages
+    found in the source, None where nobody looked.
     """
     stages = {item["stage"] for item in corpus["sections"] if "3.1" in item["answers"]}
     signals = corpus["summary"]["evidence"]["by_source"]
@@ -66,9 +66,11 @@ def data_register(corpus: Mapping[str, Any], pii: Mapping[str, int]) -> dict[str
                 "opted_out": {
                     "records": sum(reasons.values()),
                     "reasons": reasons,
-                    "signals": {
-                        row["signal"]: row["records"] for row in signals.get(name, ()) if row["stage"] in stages
-                    },
+                    "rules": [
+                        {key: row[key] for key in ("reason", "signal", "records")}
+                        for row in signals.get(name, ())
+                        if row["stage"] in stages
+                    ],
                 },
                 "pii_spans": pii.get(name),
                 "mirrors": None if mirrors is None else mirrors.get(name, 0),

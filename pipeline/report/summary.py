@@ -46,8 +46,8 @@ Key = tuple[str | None, ...]
 def summarise(storage: Storage, ledger: Iterable[str]) -> dict[str, Any]:
     """Counts by verdict, reason, language, source, host, signal and agent, from the ledger parts.
 
-    `hosts` are those of kept records, `dropped_hosts` those of all others, and `ruled_hosts`, by stage, those of records
-    that a rule ended; each list is cut to its `TOP` first. `evidence` is what `Evidence.data` says.
+    `hosts` are those of kept records, `dropped_hosts` those of all others, and `ruled_hosts`, by stage, those of
+    records that a rule ended; each list is cut to its `TOP` first. `evidence` is what `Evidence.data` says.
     """
     groups: dict[Key, _Group] = {}
     hosts: Counter[str] = Counter()

@@ -20,6 +20,7 @@ OUTCOMES = {
     "unparsable": "is no robots.txt",
     "unreachable": "could not be fetched",
     "forbidden": "may not be fetched (401, 403)",
+    "missing": "is not there, only other files are",
 }
 """Outcomes of an origin, as the snapshots' compiler counts them, in words."""
 
@@ -31,7 +32,7 @@ SNAPSHOT = {
     "truncated": "longer than what is read",
     "broken": "broken",
     "no_origin": "without an origin",
-    "not_robots": "of another file",
+    "not_robots": "of files that say nothing of use",
     "lost": "lost to damage",
     "revisits": "unchanged since an earlier one",
     "unresolved": "unchanged since one that is not there",
@@ -39,10 +40,13 @@ SNAPSHOT = {
 }
 """What is counted of a snapshot's answers, in words; what is zero is left out."""
 
+FILES = {"tdmrep.json": "tdmrep.json", "ai.txt": "ai.txt", "rsl": "of RSL licences"}
+"""Files besides robots.txt, as they are counted in a snapshot, in words."""
+
 STAR = {
-    "agent": "`*` counts as an agent of its own",
-    "fallback": "`*` speaks to the agents that no other group names",
-    "ignore": "`*` is not looked at",
+    "agent": "“*” counts as an agent of its own",
+    "fallback": "“*” speaks to the agents that no other group names",
+    "ignore": "“*” is not looked at",
 }
 
 
@@ -97,14 +101,21 @@ def _by_signal(summary: Mapping[str, Any], policy: Policy) -> list[tuple[str, in
     """Pages ended by each kind of signal that the policy lets end a page, zeros too: none is an answer."""
     found: dict[str, int] = {}
     for rule in summary["evidence"]["rules"]:
-        if rule["stage"] == STAGE:
+        # A page of which nothing could be known was not reserved by a signal.
+        if rule["stage"] == STAGE and rule["reason"].removeprefix("robots-") not in UNKNOWN:
             found[rule["signal"]] = found.get(rule["signal"], 0) + rule["records"]
     return [(kind, found.get(kind, 0)) for kind in SIGNALS if policy.drops(kind) or kind in found]
 
 
 def _named(summary: Mapping[str, Any], agents: AgentList) -> list[tuple[str, int]]:
-    known = {*agents.names, "*"}
-    return [(agent, pages) for agent, pages in summary["agents"].items() if agent in known]
+    # A page may spell an agent as it likes (RFC 9309 section 2.2.1).
+    known = {name.lower(): name for name in (*agents.names, "*")}
+    found: dict[str, int] = {}
+    for rule in summary["evidence"]["rules"]:
+        name = known.get(rule["agent"].lower())
+        if rule["stage"] == STAGE and name is not None:
+            found[name] = found.get(name, 0) + rule["records"]
+    return sorted(found.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _hosts(summary: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
@@ -151,7 +162,9 @@ def _snapshot(prepared: Mapping[str, int]) -> tuple[str, ...]:
     if not prepared.get("records"):
         return ("The snapshot of opt-outs is empty: of no origin anything was known.",)
     more = "".join(f", {prepared[key]:,} {meaning}" for key, meaning in SNAPSHOT.items() if prepared.get(key))
-    return (f"Snapshot: {prepared['records']:,} answers of {prepared.get('origins', 0):,} origins{more}.",)
+    others = ", ".join(f"{prepared[key]:,} {name}" for key, name in FILES.items() if prepared.get(key))
+    files = f" Besides robots.txt it holds {others}." if others else ""
+    return (f"Snapshot: {prepared['records']:,} answers of {prepared.get('origins', 0):,} origins{more}.{files}",)
 
 
 def _mirrors(mirrors: Mapping[str, Any], policy: Policy) -> tuple[str, ...]:
@@ -159,7 +172,8 @@ def _mirrors(mirrors: Mapping[str, Any], policy: Policy) -> tuple[str, ...]:
         return ()
     found, dropped = mirrors.get("found", 0), mirrors.get("dropped", 0)
     return (
-        f"{found:,} copies of opted-out pages were found elsewhere, {dropped:,} of them dropped ({policy.mirrors}).",
+        f"{found:,} copies of opted-out pages were found elsewhere, {dropped:,} of them dropped; the policy for them is"
+        f" “{policy.mirrors}”.",
     )
 
 

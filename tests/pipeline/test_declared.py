@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from lauter.pipeline.declared import AboutSection, ProviderSection
 from lauter.pipeline.resolve import load
 from lauter.pipeline.yaml_lines import ManifestError
 from tests.pipeline.small_run import build, digests, write_manifest
@@ -101,6 +103,16 @@ def test_a_changed_declaration_runs_no_task_and_rewrites_the_report(tmp_path: Pa
 
     build(_declare(path, None, None), out)
     assert "provider.name" in _missing(out)
+
+
+def test_the_example_in_the_documentation_has_every_field() -> None:
+    page = (Path(__file__).parents[2] / "docs/manifest.md").read_text()
+    (block,) = (text for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if text.startswith("provider:"))
+    data = yaml.safe_load(block)
+    provider = ProviderSection.model_validate(data["provider"])
+    about = AboutSection.model_validate(data["sources"][0]["about"])
+    assert set(provider.model_dump(exclude_none=True)) == set(ProviderSection.model_fields)
+    assert set(about.model_dump(exclude_none=True)) == set(AboutSection.model_fields)
 
 
 def _missing(out: Path) -> Any:  # noqa: ANN401 - JSON

@@ -80,7 +80,8 @@ def test_the_evidence_section_shows_what_stages_told(made: dict[str, Any]) -> No
     page = page_of(made)
     assert "12 pages were checked for opt-outs, 4 of them ended there." in page.sections["evidence"]
     assert page.tables["evidence", "Opt-out: settings"] == [["policy", "careful"], ["hosts always refused", "3"]]
-    assert page.tables["evidence", "Pages ended, by reason"][1:] == [["robots-disallow", "3"], ["robots-lost", "0"]]
+    reasons = [row[:2] for row in page.tables["evidence", "Pages ended, by reason"][1:]]
+    assert reasons == [["robots-disallow", "3"], ["robots-lost", "0"]]
     assert len(page.tables["evidence", "Agents"]) + len(page.tables["evidence", "Agents, continued"]) == 1 + ROWS
     assert f"{ROWS - 12} more; 10 are left out" in page.sections["evidence"]
     assert page.tables["evidence", "Records ended by a rule"][1:] == [
@@ -94,9 +95,6 @@ def test_the_evidence_section_shows_what_stages_told(made: dict[str, Any]) -> No
         ["3–4", "1"],
         ["5–8", "1"],
     ]
-    assert "near copies" not in page.sections["evidence"]
-    copies = page_of(made | {"mirrors": {"found": 12, "dropped": 5}})
-    assert "12 near copies of opted-out pages were found elsewhere; 5 of them" in copies.sections["evidence"]
     without = made | {"order": ["read", "quality", "dedup"], "sections": [], "clusters": None}
     page = page_of(without)
     assert "No stage of this corpus reports evidence" in page.sections["evidence"]

@@ -31,7 +31,10 @@ def test_every_source_has_its_numbers(tmp_path: Path) -> None:
     assert web["opted_out"] == {
         "records": 4,
         "reasons": {"robots-disallow": 3, "robots-unparsable": 1},
-        "signals": {"robots.txt": 4},
+        "rules": [
+            {"reason": "robots-disallow", "signal": "robots.txt", "records": 3},
+            {"reason": "robots-unparsable", "signal": "robots.txt", "records": 1},
+        ],
     }
     assert web["languages"] == {"deu_Latn": 1234, "roh_Latn": 300}
     assert web["period"] == {"first": "2024-01-31T23:59:59Z", "last": "2024-03-05T00:00:01Z"}
@@ -47,7 +50,9 @@ def test_the_register_reads_as_markdown(tmp_path: Path) -> None:
     assert rows[2] == ["books", "not declared", "not declared", "1", "1", "10", "0", "–", "–"]
     assert rows[3] == ["web", "not declared", "CC-BY-4.0", "12", "3", "1,534", "4", "5", "–"]
     assert "- title: A \\| crawl" in page
-    assert "- opted out, by signal: robots.txt 4" in page
+    assert (
+        "- opted out, by signal (and reason): robots.txt 3 (robots-disallow), robots.txt 1 (robots-unparsable)" in page
+    )
     assert "**not declared: sources.books.about.title**" in page
 
 

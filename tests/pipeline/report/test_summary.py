@@ -65,7 +65,7 @@ def test_the_numbers_of_a_ledger_made_by_hand(tmp_path: Path) -> None:
             _rule("robots-disallow", "*", 1),
             _rule("robots-unparsable", "-", 1),
         ],
-        "by_source": {"web": [{"stage": "optout", "signal": "robots.txt", "records": 4}]},
+        "by_source": {"web": [_of_source("robots-disallow", 3), _of_source("robots-unparsable", 1)]},
         "basis": {
             "first": "2024-01-31T23:59:59Z",
             "last": "2024-03-05T00:00:01Z",
@@ -85,6 +85,10 @@ def test_the_numbers_of_a_ledger_made_by_hand(tmp_path: Path) -> None:
     web = summary["by_source"]["web"]
     assert web["languages"] == {"deu_Latn": 1234, "roh_Latn": 300}
     assert sum(row["records"] for row in web["reasons"]) == 9
+
+
+def _of_source(reason: str, records: int) -> dict[str, object]:
+    return {"stage": "optout", "reason": reason, "signal": "robots.txt", "records": records}
 
 
 def _rule(reason: str, agent: str, records: int) -> dict[str, object]:

@@ -23,7 +23,16 @@ ROWS = (
     Row("web", "d.example", "dropped", "optout", "robots-unreachable"),
     Row("web", "e.example", "dropped", "quality", "few-words", signal="words"),
 )
-PREPARED = {"records": 9, "superseded": 2, "origins": 7, "rules": 4, "allow": 2, "unparsable": 1, "broken": 0}
+PREPARED = {
+    "records": 9,
+    "superseded": 2,
+    "origins": 7,
+    "rules": 4,
+    "allow": 2,
+    "unparsable": 1,
+    "broken": 0,
+    "ai.txt": 3,
+}
 
 
 def _section(folder: Path, copies: dict[str, int] | None = None, **config: Any) -> ReportSection:  # noqa: ANN401
@@ -42,7 +51,7 @@ def test_the_section_counts_what_was_asked_and_what_came_of_it(tmp_path: Path) -
     section = _section(tmp_path)
     assert section.sentences == (
         "8 pages were checked for opt-outs, 5 of them ended there (62.5 %).",
-        "Snapshot: 9 answers of 7 origins, 2 replaced by a newer one.",
+        "Snapshot: 9 answers of 7 origins, 2 replaced by a newer one. Besides robots.txt it holds 3 ai.txt.",
     )
     tables = _tables(section)
     reasons = tables["Pages ended, by reason"]
@@ -56,7 +65,7 @@ def test_the_section_counts_what_was_asked_and_what_came_of_it(tmp_path: Path) -
     assert {name: count for name, count in signals.items() if count} == {"robots.txt": 3, "tdmrep": 1}
     assert tables["Pages ended, by agent"] == {"GPTBot": 3}
     assert tables["Hosts that lost most"] == {"b.example": 3, "c.example": 1}
-    assert list(tables["Origins in the snapshot, by outcome"].values()) == [4, 2, 1, 0, 0]
+    assert list(tables["Origins in the snapshot, by outcome"].values()) == [4, 2, 1, 0, 0, 0]
     rows = next(table.rows for table in section.tables if table.title == "What decisions rest on")
     assert set(rows) == {("rules", "itself", 1, 3), ("allow", "itself", 1, 0)}
 
@@ -82,4 +91,4 @@ def test_the_summary_hears_protocols_agents_dates_and_counts(tmp_path: Path, nam
 
 def test_copies_of_opted_out_pages_are_told(tmp_path: Path) -> None:
     section = _section(tmp_path, {"found": 12, "dropped": 5}, mirrors="drop")
-    assert "12 copies of opted-out pages were found elsewhere, 5 of them dropped (drop)." in section.sentences
+    assert "12 copies of opted-out pages were found elsewhere, 5 of them dropped; the policy for them is “drop”." in section.sentences
