@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lauter.pipeline.cli.console import USAGE, VIOLATION, FolderArgument, JsonOption, fail, show
+from lauter.pipeline.cli.prove import write_proof
 from lauter.pipeline.storage import Storage, StorageError
 
 
@@ -27,10 +28,26 @@ def audit(
     policy: Annotated[
         str | None, typer.Option(help="Derive every keep again under this policy instead of the manifest's.")
     ] = None,
+    prove: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Only write a proof that this URL (or doc_id) is in the ledger, or that it is not."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the proof goes; proof.json in this folder if not given.")
+    ] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Prove from the files alone that nothing was lost and nothing was touched; exit 3 on a violation."""
+    if prove is not None:
+        if robots or policy:
+            fail("--prove writes one proof and audits nothing; leave out --robots and --policy", USAGE)
+        write_proof(folder, prove, root, out, as_json=as_json)
+        return
+    if out is not None:
+        fail("--out is for the proof that --prove writes; an audit prints its findings (--json for JSON)", USAGE)
     from lauter.pipeline.audit import audit as run_audit
     from lauter.stages.catalogue import CATALOGUE
 

@@ -51,10 +51,15 @@ FORMAT = "lauter-proof-1"
 AUDIT = "`lauter audit` says more"
 
 
+class Contradiction(StorageError):
+    """The run folder does not agree with itself, so nothing can be proved from it."""
+
+
 def prove(storage: Storage, wanted: str) -> dict[str, Any]:
     """The proof about a URL, or about a doc_id of 32 hex digits: of that presence only.
 
-    Raises `StorageError` where there is no finished corpus, no row has the doc_id, or the folder contradicts itself.
+    Raises `StorageError` where there is no finished corpus or no row has the doc_id, and `Contradiction` where the
+    folder does not agree with itself.
     """
     if storage.size(CORPUS) is None:
         raise StorageError(f"{storage.root} holds no finished corpus; run `lauter build` to its end")
@@ -64,7 +69,7 @@ def prove(storage: Storage, wanted: str) -> dict[str, Any]:
         digest = corpus_digest(json.loads(data))
         tree = LedgerTree(tuple(Range(count, bytes.fromhex(root)) for count, root in storage.read_json(RANGES)))
         if len(tree.ranges) != index.ledger_tree.ranges or tree.root.hex() != index.ledger_root:
-            raise StorageError(f"{storage.root}/{RANGES} does not belong to corpus.json; {AUDIT}")
+            raise Contradiction(f"{storage.root}/{RANGES} does not belong to corpus.json; {AUDIT}")
         doc_id = _doc_id(wanted)
         subject = _subject_of(storage, index, doc_id) if doc_id else locator(wanted, b"")
         proof = _proof(storage, index, tree, subject)
@@ -76,7 +81,7 @@ def prove(storage: Storage, wanted: str) -> dict[str, Any]:
         }
         verify(proof, index.root)
     except (IndexBroken, pa.ArrowException, OSError, ValueError, TypeError) as error:
-        raise StorageError(f"{storage.root} cannot be proved from, {AUDIT}: {error}") from error
+        raise Contradiction(f"{storage.root} cannot be proved from, {AUDIT}: {error}") from error
     return proof
 
 
@@ -196,7 +201,7 @@ def _from_ledger(storage: Storage, index: CorpusIndex, tree: LedgerTree, number:
     order = sorted_order(all_keys, all_digests)
     whole = _Leaves(all_keys[order], all_digests[order], np.concatenate(parts)[order], np.concatenate(rows)[order])
     if not _is_range(whole, tree, number):
-        raise StorageError(f"the ledger is not the one whose roots {storage.root}/{RANGES} lists; {AUDIT}")
+        raise Contradiction(f"the ledger is not the one whose roots {storage.root}/{RANGES} lists; {AUDIT}")
     return whole
 
 
@@ -209,7 +214,7 @@ def _text(storage: Storage, index: CorpusIndex, found: _Leaves, place: int) -> b
     part, row = index.inputs[int(found.part[place])].part, int(found.row[place])
     text = _row_text(storage, _path(part), row)
     if leaf_hash(found.keys[place].tobytes(), text) != found.digests[place].tobytes():
-        raise StorageError(f"row {row} of {storage.root}/{_path(part)} is not the one in its Merkle tree; {AUDIT}")
+        raise Contradiction(f"row {row} of {storage.root}/{_path(part)} is not the one in its Merkle tree; {AUDIT}")
     return text
 
 
