@@ -61,9 +61,9 @@ def canonicalise(
     """Write data[start:end] in the one form in which rules and targets are compared; return the end in `out`.
 
     RFC 9309 section 2.2.2: an octet has the same meaning escaped or not, so unreserved and reserved octets are
-    written plain and all others as `%XX` in upper case. `%2F` and `%3F` stay escaped before the first `?`, where `/`
-    and `?` are delimiters (RFC 3986 section 3.3), and are plain in the query, as the RFC's own table has it. `%2A`
-    stays escaped, and a `*` is escaped unless `pattern` is 1. `after_star` 1 says that text after a `*` of a pattern
+    written plain and all others as `%XX` in upper case. `%2F` stays escaped before the first `?`, where `/` is a
+    delimiter (RFC 3986 section 3.3), and is plain in the query, as the RFC's own table has it; an escaped `?` counts
+    as one (so Google and Protego). `%2A` stays escaped, and a `*` is escaped unless `pattern` is 1. `after_star` 1 says that text after a `*` of a pattern
     is in the query. `out` needs room for three times the input.
     """
     query = 0
@@ -74,7 +74,9 @@ def canonicalise(
         if c == 37 and i + 1 < end and _nibble(data[i]) >= 0 and _nibble(data[i + 1]) >= 0:
             value = _nibble(data[i]) * 16 + _nibble(data[i + 1])
             i += 2
-            if _LITERAL[value] and (query == 1 or (value != 47 and value != 63)):
+            if _LITERAL[value] and (query == 1 or value != 47):
+                if value == 63:
+                    query = 1
                 out[at] = value
                 at += 1
             else:
@@ -290,40 +292,3 @@ def first_hit(
         if hit:
             return r, steps
     return -1, steps
-
-
-@kernel
-def first_denials(
-    origins: NDArray[np.int64],
-    canonical: NDArray[np.uint8],
-    canonical_ends: NDArray[np.int64],
-    unescaped: NDArray[np.uint8],
-    unescaped_ends: NDArray[np.int64],
-    sets: NDArray[np.int64],
-    first_match: NDArray[np.uint8],
-    rules: NDArray[np.int64],
-    allow: NDArray[np.uint8],
-    anchored: NDArray[np.uint8],
-    paths: NDArray[np.int64],
-    path_data: NDArray[np.uint8],
-    limit: int,
-    out: NDArray[np.int64],
-) -> None:
-    """For each target, the index of the rule that denies it, or NO_DENIAL, or OVER_LIMIT.
-
-    Origin o has the sets sets[o]:sets[o + 1], set s the rules rules[s]:rules[s + 1] in the order in which they count:
-    the first that matches decides the set, and the first set that denies decides the target.
-    """
-    last = np.empty(NOTES, np.int64)
-    for i in range(len(origins)):
-        out[i] = -1
-        steps = 0
-        for s in range(sets[origins[i]], sets[origins[i] + 1]):
-            text, ends = (unescaped, unescaped_ends) if first_match[s] else (canonical, canonical_ends)
-            hit, spent = first_hit(
-                rules[s], rules[s + 1], paths, path_data, anchored, text, ends[i], ends[i + 1], limit - steps, last
-            )
-            steps += spent
-            if hit == -2 or (hit >= 0 and not allow[hit]):
-                out[i] = hit
-                break

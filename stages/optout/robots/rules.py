@@ -201,17 +201,23 @@ class Naming(NamedTuple):
     """Which groups of a file name whom, by their place in it."""
 
     full: dict[str, tuple[int, ...]]
-    """By declared token, up to `/` or white space and without `*`."""
+    """By declared token, up to `/` or white space and without `*`, and by whole declared values of several words."""
     short: dict[str, tuple[int, ...]]
     """By declared token as RFC 9309 section 2.2.1 cuts it, to `[A-Za-z_-]+`."""
     star: tuple[int, ...]
     """The `*` groups."""
 
     def groups_of(self, agent: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The groups that name an agent in full, and those that a reader who cuts tokens takes to name it."""
+        """The groups that name an agent in full, and those that a reader who cuts tokens takes to name it.
+
+        An agent of several words (`Kangaroo Bot`) is named in full by all of them, and by the first as one who cuts.
+        """
         token = agent_token(agent)
         if token == "*":
             return (), ()
+        words = agent.lower().split()
+        if len(words) > 1 and words[0] == token:
+            return self.full.get(" ".join(words), ()), self.full.get(token, ())
         cut = _RFC_TOKEN(token)
         short = None if cut is None else (self.short.get(token) if cut[0] == token else self.full.get(cut[0]))
         return self.full.get(token, ()), short or ()
@@ -223,7 +229,8 @@ def groups_by_name(groups: Sequence[Group]) -> Naming:
     short: dict[str, list[int]] = {}
     for i, group in enumerate(groups):
         names = [_declared(name) for name in group.agents]
-        for token in dict.fromkeys(token for token, _ in names):
+        words = (" ".join(name.split()) for name in group.agents if " " in name or "\t" in name)
+        for token in dict.fromkeys([*(token for token, _ in names), *words]):
             full.setdefault(token, []).append(i)
         for token in dict.fromkeys(token for _, token in names):
             short.setdefault(token, []).append(i)

@@ -78,8 +78,9 @@ def canonicalise_plainly(data: bytes, *, pattern: bool = False, after_star: bool
     for found in re.finditer(rb"%([0-9A-Fa-f]{2})|(.)", data, re.DOTALL):
         value = bytes.fromhex(found[1].decode()) if found[1] else found[2]
         plain = re.match(b"[" + literal + b"]", value) is not None
-        if found[1] and value in b"/?" and not query:
+        if found[1] and value == b"/" and not query:
             plain = False
+        query = query or value == b"?"
         if found[2]:
             if value == b"*" and pattern:
                 plain, query = True, query or after_star

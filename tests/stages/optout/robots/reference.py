@@ -162,6 +162,16 @@ class Reader:
                 chosen = self._nearest(tokens, token)
             cut = re.match("[a-z_-]*", token)
             assert cut
+            words = " ".join(name.lower().split())
+            if self.names == "full or cut" and words.startswith(token + " "):
+                # Several words are one name; who cuts names reads the first.
+                first = chosen
+                chosen = [
+                    i for i, (one, _) in enumerate(groups) if any(" ".join(v.lower().split()) == words for v in one)
+                ]
+                named = named or bool(chosen)
+                yield from (merged(one) for one in (chosen, first) if one)
+                continue
             if self.names == "cut":
                 chosen = [i for i, one in enumerate(tokens) if any(_cut(t) == token for t in one if t != "*")]
                 chosen = chosen if token == cut[0] else []
@@ -263,7 +273,7 @@ def _form_of(escapes: Escapes, data: bytes, *, pattern: bool, query_from: int | 
         query = query or (query_from is not None and found.start() >= query_from)
         if found[1]:
             octet = bytes([int(found[1], 16)])
-            plain = octet in UNRESERVED or (octet in RESERVED and octet not in b"*#" and (query or octet not in b"/?"))
+            plain = octet in UNRESERVED or (octet in RESERVED and octet not in b"*#" and (query or octet != b"/"))
             if escapes == "resolved":
                 plain = octet not in b"*$" or not pattern
             if escapes == "escaped once":
