@@ -114,7 +114,7 @@ def croissant(storage: Storage, corpus: Mapping[str, Any]) -> dict[str, Any]:
         f"{corpus['lauter']}; lineage {corpus['lineage']}.",
         "version": f"1.0.0+{corpus['lineage'][:16]}",
         **{key: value for key, value in declared.items() if value is not None},
-        "inLanguage": [name for name, row in summary["languages"].items() if row["kept"] and name != "-"],
+        "inLanguage": sorted(name for name, row in summary["languages"].items() if row["kept"] and name != "-"),
         "distribution": distribution,
         "recordSet": record_sets,
     }

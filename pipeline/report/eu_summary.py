@@ -273,7 +273,11 @@ def _reservations(corpus: Mapping[str, Any], provider: Mapping[str, Any]) -> Sec
     section.declared("Signatory of the Code of Practice", provider, "provider.code_of_practice")
     _answers(section, corpus, "Measures of the build", "No stage of this build looks at reservations of rights.")
     stages = [item["stage"] for item in corpus["sections"] if "3.1" in item["answers"]]
-    rules = [rule for rule in corpus["summary"]["evidence"]["rules"] if rule["stage"] in stages]
+    rules = [
+        {key: rule[key] for key in ("stage", "reason", "signal", "agent", "records")}
+        for rule in corpus["summary"]["evidence"]["rules"]
+        if rule["stage"] in stages
+    ]
     if stages:
         section.measured("Records that a reservation ended, or not knowing of one", rules)
         mirrors = corpus.get("mirrors")

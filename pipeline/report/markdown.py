@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lauter.pipeline.report.display import count, visible
+from lauter.pipeline.report.display import count, ranked, visible
 from lauter.pipeline.report.register import period
 
 ROWS = 60
@@ -99,18 +99,18 @@ def _facts(source: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         yield key, source[key] or ""
     yield "read as", source["kind"]
     for key in ("crawler", "collected"):
-        yield key, "; ".join(f"{name} {value}" for name, value in (source[key] or {}).items())
+        yield key, "; ".join(f"{name} {value}" for name, value in sorted((source[key] or {}).items()))
     yield "fetched (kept records)", period(source["period"]) or "no kept record has a date"
     yield "characters", count(source["characters"])
     yield "languages", _languages(source)
     opted_out = source["opted_out"]
-    yield "opted out, by reason", ", ".join(f"{name} {value:,}" for name, value in opted_out["reasons"].items())
+    yield "opted out, by reason", ", ".join(f"{name} {value:,}" for name, value in ranked(opted_out["reasons"]))
     rules = [f"{rule['signal']} {rule['records']:,} ({rule['reason']})" for rule in opted_out["rules"]]
     yield "opted out, by signal (and reason)", ", ".join(rules)
 
 
 def _languages(source: Mapping[str, Any]) -> str:
-    found = sorted(source["languages"].items(), key=lambda item: (-item[1], item[0]))[:12]
+    found = ranked(source["languages"])[:12]
     listed = ", ".join(f"{'not identified' if name == '-' else name} {tokens:,}" for name, tokens in found)
     more = source["languages_kept"] - len(found)
     return f"{listed} tokens{f'; {more} more' if more > 0 else ''}" if found else ""

@@ -17,10 +17,10 @@ PII = "pii_count"
 
 
 def data_sources(corpus: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The sources in order of the manifest: declared fields (None where they are not), and measured ones."""
+    """The sources by name: declared fields (None where they are not), and measured ones."""
     summary = corpus["summary"]
     found = []
-    for name, source in corpus["sources"].items():
+    for name, source in sorted(corpus["sources"].items()):
         counts = summary["sources"].get(name, {"records": 0, "kept": 0, "tokens": 0, "chars": 0})
         more = summary["by_source"].get(name, {"period": {"first": None, "last": None}, "languages": {}, "reasons": []})
         found.append(

@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from lauter.pipeline.declared import AboutSection, ProviderSection
+from lauter.pipeline.report.write import write_report
 from lauter.pipeline.resolve import load
+from lauter.pipeline.storage import Storage
 from lauter.pipeline.yaml_lines import ManifestError
 from tests.pipeline.small_run import build, digests, write_manifest
 from tests.pipeline.small_stages import CATALOGUE
@@ -100,6 +102,10 @@ def test_a_changed_declaration_runs_no_task_and_rewrites_the_report(tmp_path: Pa
     assert lock["sources"][0]["about"] == {"licence": "CC0-1.0", "category": "crawled"}
     assert "Somebody" in (out / "report/eu-summary.md").read_text()
     assert json.loads((out / "report/data-register.json").read_text())["sources"][0]["licence"] == "CC0-1.0"
+
+    reports = {file: file.read_bytes() for file in [*(out / "report").iterdir(), out / "croissant.json"]}
+    write_report(Storage(str(out)), json.loads((out / "corpus.json").read_text()))
+    assert all(file.read_bytes() == data for file, data in reports.items()), "`lauter report` writes the same bytes"
 
     build(_declare(path, None, None), out)
     assert "provider.name" in _missing(out)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from lauter.pipeline import parquet
 from lauter.pipeline.report.markdown import register_page
 from lauter.pipeline.report.register import data_register, pii_counts
+from lauter.pipeline.report.write import write_report
 from lauter.pipeline.storage import Storage
 from tests.pipeline.report.hand_made import ROWS, corpus
 
@@ -74,3 +77,16 @@ def test_personal_data_is_counted_in_kept_documents_alone(tmp_path: Path) -> Non
     parquet.write(storage, "scores/books/books.warc.gz.parquet", other, [pa.record_batch([[0]], other)])
     made["files"]["scores"] = [{"path": f"scores/{item['part']}.parquet"} for item in made["inputs"]]
     assert pii_counts(storage, made) == {"web": 9}
+
+
+def test_a_corpus_read_from_disk_gives_the_same_reports(tmp_path: Path) -> None:
+    about = {"web": {"crawler": {"operator": "O", "name": "N"}, "collected": {"from": "2024-01-01"}, "title": "t"}}
+    made = corpus(tmp_path, provider={"models": [{"name": "M", "based_on": [{"name": "B"}]}]}, about=about)
+    made["sources"] = dict(reversed(made["sources"].items()))
+    first = _written(tmp_path, made)
+    assert first == _written(tmp_path, json.loads(json.dumps(made, sort_keys=True)))
+    assert len(first) == 8
+
+
+def _written(folder: Path, made: dict[str, Any]) -> dict[str, bytes]:
+    return {output.path: (folder / output.path).read_bytes() for output in write_report(Storage(str(folder)), made)}

@@ -8,8 +8,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lauter.pipeline.report.evidence import TOP
 from lauter.pipeline.report.funnel import funnel_rows
-from lauter.pipeline.report.summary import TOP, summarise
+from lauter.pipeline.report.summary import summarise
 from lauter.pipeline.storage import Storage
 from tests.pipeline.report.hand_made import ROWS, Row, write_ledger
 

@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from lauter.stages.pii.stage import Pii, PiiConfig
+
+
+def test_the_section_says_what_was_looked_for_and_what_was_dropped() -> None:
+    summary = {"funnel": [{"stage": "pii", "records": 9, "ended": 2}, {"stage": "quality", "records": 7, "ended": 1}]}
+    section = Pii.report(summary, {}, PiiConfig(entities=("email", "iban")))
+    assert section.facts == (("looked for", "email, iban"),)
+    assert section.sentences[1].startswith("2 documents were dropped")
+    assert section.answers == {
+        "3.3": ("Personal data in text and titles was replaced by placeholders: email, iban.",),
+    }
