@@ -41,8 +41,8 @@ def merkle_root(storage: Storage, ledger_paths: Sequence[str]) -> LedgerTree:
         with tempfile.TemporaryDirectory(prefix="lauter-merkle-") as folder:
             sink = exchange.PartitionedSink(Path(folder) / "leaves.arrow", LEAVES)
             for path in ledger_paths:
-                for table, group in leaf_tables(storage, path, shape.groups):
-                    sink.write(table, group)
+                for table, groups in leaf_tables(storage, path, shape.groups):
+                    sink.write(table, groups)
             sink.close()
             local = Storage(folder)
             found: list[Range] = []

@@ -144,7 +144,7 @@ def _parents(level: Digests) -> Digests:
     messages = np.empty((pairs, width), np.uint8)
     messages[:, 0] = NODE[0]
     messages[:, 1:] = level[: 2 * pairs].reshape(pairs, 2 * DIGEST_BYTES)
-    view, sha256 = memoryview(messages.reshape(-1)), hashlib.sha256
+    view, sha256 = messages.reshape(-1).data, hashlib.sha256
     starts = range(0, pairs * width, width)
     digests = b"".join([sha256(view[start : start + width]).digest() for start in starts])
     return np.concatenate([np.frombuffer(digests, np.uint8).reshape(pairs, DIGEST_BYTES), level[2 * pairs :]])

@@ -38,7 +38,8 @@ def test_the_root_binds_ledger_corpus_and_chain(tmp_path: Path) -> None:
     assert first["roots"] == [] and second["roots"] == [entry_of(first)]
     assert second["root"] == corpus_root(bytes.fromhex("ab" * 32), corpus_digest(second))
     assert corpus_digest(second) == corpus_digest({**second, "root": "another"})
-    for changed in ({"name": "x"}, {"roots": []}, {"cause": "build"}, {"ledger_root": "ac" * 32}):
+    changes: list[dict[str, Any]] = [{"name": "x"}, {"roots": []}, {"cause": "build"}, {"ledger_root": "ac" * 32}]
+    for changed in changes:
         other = {**second, **changed}
         assert corpus_root(bytes.fromhex(other["ledger_root"]), corpus_digest(other)) != second["root"]
     third = publish(storage, {**CORPUS, "name": "one"}, "build")
@@ -89,7 +90,8 @@ def test_a_broken_chain_is_said_so_and_one_without_roots_is_none(tmp_path: Path)
         assert not (tmp_path / "state/roots.json").exists()
     whole = publish(storage, CORPUS, "build")
     assert whole["roots"] == []
-    for broken in ([{}], {}, [1], [{**entry_of(whole), "previous": "00"}], [{**entry_of(whole), "more": 1}]):
+    changed: list[object] = [[{**entry_of(whole), "previous": "00"}], [{**entry_of(whole), "more": 1}]]
+    for broken in [[{}], {}, [1], *changed]:
         storage.write_json("state/roots.json", broken)
         with pytest.raises(StorageError, match="no chain of roots"):
             publish(storage, CORPUS, "build")

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def _move(proof: dict[str, Any], place: int) -> None:
         item["place"] += place
 
 
-FORGERIES = {
+FORGERIES: dict[str, Callable[[Any], object]] = {
     "another verdict": lambda p: p["rows"][1].update(
         text=p["rows"][1]["text"].replace("verdict=duplicate", "verdict=kept")
     ),

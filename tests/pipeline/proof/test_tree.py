@@ -122,7 +122,7 @@ def test_a_shape_depends_on_the_rows_alone() -> None:
 def test_rows_are_sorted_by_key_then_leaf(rows: list[tuple[int, int, int]]) -> None:
     keys = [bytes([a]) * 8 + bytes([b]) * 24 for a, b, _ in rows]
     digests = [bytes([c]) * 32 for _, _, c in rows]
-    order = sorted_order(_digests(keys), _digests(digests)) if rows else []
+    order = sorted_order(_digests(keys), _digests(digests)).tolist()
     assert [(keys[n], digests[n]) for n in order] == sorted(zip(keys, digests, strict=True))
 
 
