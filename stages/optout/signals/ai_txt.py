@@ -24,11 +24,10 @@ def ai_txt_statements(body: bytes) -> tuple[Statement, ...] | None:
     robots = parse(body)
     if not robots.parsable:
         return None
-    found = [
-        _statement(line, tuple(name for agent in group.agents for name in listed_agents(agent)))
-        for group in robots.loose or robots.groups
-        for line in group.lines
-    ]
+    found: list[Statement] = []
+    for group in robots.loose or robots.groups:
+        agents = tuple(name for agent in group.agents for name in listed_agents(agent))
+        found.extend(_statement(line, agents) for line in group.lines)
     return tuple(sorted(found, key=lambda one: one.line or 0))
 
 

@@ -7,8 +7,8 @@ import re
 from lauter.stages.optout.signals.lines import Record, evidence, split_path
 from lauter.stages.optout.signals.statement import Says, Statement
 
-_EQUALS = re.compile(r"\s*[=:]\s*")
-_DELIMITER = re.compile(r"[\s,;]+")
+_EQUALS = re.compile(r" ?[=:] ?")
+_DELIMITER = re.compile(r"[ ,;]+")
 
 
 def signal_says(value: str) -> Says | None:
@@ -17,7 +17,7 @@ def signal_says(value: str) -> Says | None:
     >>> signal_says("search=yes, AI-Train=no"), signal_says("ai-train=yes"), signal_says("search=no")
     ('deny', 'allow', None)
     """
-    signals = _DELIMITER.split(_EQUALS.sub("=", value.lower()))
+    signals = _DELIMITER.split(_EQUALS.sub("=", " ".join(value.lower().split())))
     if "ai-train=no" in signals:
         return "deny"
     return "allow" if "ai-train=yes" in signals else None

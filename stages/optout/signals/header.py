@@ -21,14 +21,14 @@ def header_signals(block: bytes) -> Iterator[PageSignal]:
     """
     if not _ANY(block):
         return
-    folded: list[tuple[int, bytes]] = []
+    folded: list[tuple[int, list[bytes]]] = []
     for number, line in enumerate(block.split(b"\n"), 1):
         if line[:1] in (b" ", b"\t") and folded:
-            folded[-1] = (folded[-1][0], folded[-1][1] + b" " + line.strip())
+            folded[-1][1].append(line.strip())
         else:
-            folded.append((number, line.rstrip()))
-    for number, line in folded:
-        field = _FIELD(line)
+            folded.append((number, [line.rstrip()]))
+    for number, parts in folded:
+        field = _FIELD(b" ".join(parts))
         if field is None:
             continue
         name, value = field[1].decode().lower(), field[2].decode("utf-8", "replace").strip()

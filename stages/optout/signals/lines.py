@@ -45,6 +45,7 @@ def records(text: str) -> Iterator[Record]:
     """
     if not _ANY(text):
         return
+    named: list[str] = []
     agents: tuple[str, ...] = ()
     naming = False
     for number, raw in enumerate(lines_of(text), 1):
@@ -54,20 +55,21 @@ def records(text: str) -> Iterator[Record]:
         line = plain_line(written)
         agent = _AGENT(line)
         if agent:
-            agents = (agents if naming else ()) + listed_agents(agent[1].strip().lower())
-            naming = True
+            if not naming:
+                named, naming = [], True
+            named.extend(listed_agents(agent[1].strip().lower()))
             continue
         found = _FIELD(line)
+        if naming and ((found and found[1]) or _RULE(line)):
+            # One tuple for all lines of the group: `sets` reads it once.
+            agents, naming = tuple(named), False
         if found:
             field: Field = "license"
             if found[1]:
                 field = "content-usage" if found[1].lower() == "usage" else "content-signal"
-                naming = False
             # The path of a preference may hold a backslash that `plain_line` would turn; the value is as written.
             value = _FIELD(written)
             yield Record(field, (value or found)[2].strip(), agents, number, written)
-        elif _RULE(line):
-            naming = False
 
 
 def split_path(value: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 RSL_TYPE = "application/rsl+xml"
 
 _PARAMETER = r"""\s*;\s*([^\s=;,"]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?"""
-_LINK = re.compile(rf"<([^>]*)>((?:{_PARAMETER.replace('(', '(?:').replace('(?:?:', '(?:')})*)")
+_LINK = re.compile(rf"<([^<>]*)>((?:{_PARAMETER.replace('(', '(?:').replace('(?:?:', '(?:')})*)")
 _PARAMETERS = re.compile(_PARAMETER)
 
 

@@ -25,6 +25,9 @@ LICENCE_LIMIT = 100
 """Different statements of one page that are kept, and licences among them. Of 3,000 public pages none has over 11. The
 limits bound what a hostile page costs; licences have one of their own, so that a list of them hides nothing else."""
 
+TAG_LIMIT = 65_536
+"""Bytes of a tag that are read; what is longer has lost its end."""
+
 JSON_WINDOW = 4_096
 """Bytes after a `"license"` key in which its value must end."""
 
@@ -62,7 +65,7 @@ def page_signals(batch: pa.RecordBatch) -> pa.RecordBatch:
                 PageSignal("json-ld", "license", value, texts.position(row, start + at)) for value, at in found
             )
         else:
-            text = texts.data[start:end].tobytes().decode("utf-8", "replace")
+            text = texts.data[start : min(end, start + TAG_LIMIT)].tobytes().decode("utf-8", "replace")
             by_row[row].add(_in_tag(kind, text, texts.position(row, tag)))
     rows = [(row, *key, position) for row in sorted(by_row) for key, position in by_row[row].positions.items()]
     arrays = [pa.array([row[i] for row in rows], field.type) for i, field in enumerate(PAGE_SIGNAL)]
@@ -80,16 +83,21 @@ class _Texts:
         read = np.array([is_html(one) for one in media_type.to_pylist()], bool)
         self.html: NDArray[np.bool_] = payload.is_valid().to_numpy(zero_copy_only=False) & read
         self._wide: dict[int, str] = {}
+        self._cursor = (-1, 0, 0)
         self._recode()
 
     def position(self, row: int, at: int) -> int:
-        """Byte of the payload for a place in the buffer."""
+        """Byte of the payload for a place in the buffer; to be asked in document order."""
         start = int(self.offsets[row])
         codec = self._wide.get(row)
         if codec is None:
             return at - start
-        before = self.data[start:at].tobytes().decode("utf-8", "replace")
-        return len(before.encode(codec, "replace"))
+        if self._cursor[0] != row:
+            self._cursor = (row, start, 0)
+        _, last, position = self._cursor
+        position += len(self.data[last:at].tobytes().decode("utf-8", "replace").encode(codec, "replace"))
+        self._cursor = (row, at, position)
+        return position
 
     def candidates(self) -> Candidates:
         """Where in the buffer statements may stand."""

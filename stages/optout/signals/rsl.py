@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
+from lauter.stages.optout.robots.rules import TEXT_LIMIT
 from lauter.stages.optout.signals.lines import evidence
 from lauter.stages.optout.signals.statement import Says, Statement
 
@@ -35,7 +36,7 @@ class _Licence:
 
 @dataclass
 class _Content:
-    """One `content` element; `start` and `end` are its bytes, without the end tag."""
+    """One `content` element; `start` and `end` are its bytes, without the end tag; 0 where it holds another."""
 
     path: str
     line: int
@@ -118,7 +119,11 @@ def rsl_statements(body: bytes) -> tuple[Statement, ...] | None:
     for content in reader.contents:
         says = _says(content)
         if says:
-            words = body[content.start : content.end].decode("utf-8", "replace").replace("\0", "")
+            words = (
+                body[content.start : content.end or content.start + TEXT_LIMIT]
+                .decode("utf-8", "replace")
+                .replace("\0", "")
+            )
             found.append(Statement("rsl", says, content.path, (), content.line, evidence(" ".join(words.split()))))
     return tuple(found)
 

@@ -26,23 +26,42 @@ def signal_sets(
     for one in statements:
         if one.signal in dropped and (one.says != "note" or one.signal == "rsl-unread"):
             by_kind.setdefault(one.signal, []).append(one)
+    heard_by = _Circles(agents)
     found: list[RuleSet] = []
     for kind, said in by_kind.items():
         circles: dict[tuple[int, ...], list[str]] = {}
         for agent in agents:
-            heard = tuple(i for i, one in enumerate(said) if speaks_to(one, agent))
+            heard = tuple(i for i, one in enumerate(said) if agent in heard_by.names(one.agents))
             circles.setdefault(heard, []).append(agent)
+        forms = [_forms(one) for one in said]
         for heard, circle in circles.items():
-            rules = _rules([said[i] for i in heard], kind)
+            rules = _deciding_order([rule for i in heard for rule in forms[i]], kind)
             if rules:
                 agent = "*" if "*" in circle else circle[0]
                 found.append(RuleSet(agent, rules, signal=kind, agents=tuple(circle)))
     return tuple(found)
 
 
-def speaks_to(statement: Statement, agent: str) -> bool:
-    """Whether a statement is said to an agent: to everyone, to `*`, or by its name as in `rules.rule_sets`."""
-    return not statement.agents or any(_names(declared, agent) for declared in statement.agents)
+class _Circles:
+    """Whom of the policy's agents each group of declared ones names; a group's statements share one tuple."""
+
+    def __init__(self, agents: Sequence[str]) -> None:
+        self._agents = agents
+        self._known: dict[int, tuple[tuple[str, ...], frozenset[str]]] = {}
+
+    def names(self, declared: tuple[str, ...]) -> frozenset[str]:
+        # By identity: to hash a group of 38,000 names for each of as many lines takes minutes. The tuple is kept, so
+        # that its identity stays its own.
+        known = self._known.get(id(declared))
+        if known is None:
+            spoken_to = frozenset(agent for agent in self._agents if _speak_to(declared, agent))
+            known = self._known[id(declared)] = (declared, spoken_to)
+        return known[1]
+
+
+def _speak_to(declared: Sequence[str], agent: str) -> bool:
+    # To everyone, to `*`, or by name as in `rules.rule_sets`.
+    return not declared or any(_names(one, agent) for one in declared)
 
 
 def _names(declared: str, agent: str) -> bool:
@@ -59,8 +78,7 @@ def _names(declared: str, agent: str) -> bool:
     return short is not None and short[0] == token
 
 
-def _rules(said: Sequence[Statement], kind: str) -> tuple[Rule, ...]:
-    rules = [rule for one in said for rule in _forms(one)]
+def _deciding_order(rules: list[Rule], kind: str) -> tuple[Rule, ...]:
     if kind not in _FILE_ORDER:
         key: Callable[[Rule], tuple[int, bool, int, bytes]] = lambda rule: (  # noqa: E731
             -len(rule.path) - rule.anchored,

@@ -7,6 +7,7 @@ optout-signals, section 9). What they look like is data (`words.yaml`).
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
@@ -100,12 +101,21 @@ def _found(comment: _Comment) -> tuple[int, str]:
     """The line that holds the reference or use of a reservation; text "" where the comment is none."""
     known = patterns()
     match = known.references.search(comment.words)
-    if match is None:
-        for use in known.uses.finditer(comment.words):
-            if known.reserves.search(comment.words, max(0, use.start() - WINDOW), use.end() + WINDOW):
-                match = use
-                break
-    if match is None:
-        return 0, ""
-    index = max(i for i, start in enumerate(comment.starts) if start <= match.start())
-    return comment.lines[index]
+    at = match.start() if match else _reserved_use(comment.words, known)
+    return (0, "") if at is None else comment.lines[bisect_right(comment.starts, at) - 1]
+
+
+def _reserved_use(words: str, known: Patterns) -> int | None:
+    """Where the first use starts that has reserving words in its window."""
+    uses = known.uses.finditer(words)
+    use = next(uses, None)
+    if use is None:
+        return None
+    for reserve in known.reserves.finditer(words):
+        while use and use.end() + WINDOW < reserve.start():
+            use = next(uses, None)
+        if use is None:
+            return None
+        if reserve.end() + WINDOW >= use.start():
+            return use.start()
+    return None

@@ -182,3 +182,27 @@ def test_no_bytes_raise(body: bytes) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_empty_file_says_nothing(kind: FileKind) -> None:
     assert file_statements(kind, b" \n") == (True, ())
+
+
+HOSTILE: list[tuple[FileKind, bytes]] = [
+    ("robots.txt", b"# " + b"data mining " * 40_000),
+    ("robots.txt", b"# " + b"eksploracj" * 50_000),
+    ("robots.txt", b"# reserve\n" * 50_000),
+    ("robots.txt", b"Content-Signal: a" + b" " * 500_000 + b"b"),
+    ("robots.txt", b"Content-Usage: a=(" + b"b " * 250_000),
+    ("robots.txt", b"Content-Usage: " + b"a," * 250_000),
+    ("robots.txt", b"User-agent: a%\n" * 16_000 + b"Content-Signal: ai-train=no\n" * 9_000),
+    ("robots.txt", b"User-agent: a\nContent-Usage: /* train-ai=n\n" * 11_000),
+    ("ai.txt", b"User-agent: a\n" * 18_000 + b"Disallow: /a\n" * 19_000),
+    ("tdmrep.json", b"[" + b"0," * 250_000),
+    ("tdmrep.json", b'[{"tdm-reservation":1},' * 20_000),
+    ("rsl", b"<rsl>" + b"<content>" * 50_000),
+    ("rsl", b"<rsl>" + b"<content><license><prohibits>all</prohibits></license></content>" * 10_000 + b"</rsl>"),
+]
+
+
+@pytest.mark.parametrize("index", range(len(HOSTILE)))
+def test_hostile_files_end(index: int) -> None:
+    # Each takes well under a second; with time that grows with the square it would take minutes.
+    kind, body = HOSTILE[index]
+    signal_sets(file_statements(kind, body).statements, (*AGENTS, *map(str, range(60))), SIGNALS)

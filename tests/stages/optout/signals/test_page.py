@@ -186,12 +186,33 @@ def test_no_bytes_raise(pages: list[bytes | None], noise: bytes) -> None:
     rows.validate(full=True)
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        ("<meta name=robots content=noai>" * 8_000).encode("utf-16"),
+        b"<meta noai " + b"a " * 100_000,
+        b"<meta noai" + b" " * 500_000,
+        b"<script type=ld+json>" + b'"license":[' * 50_000,
+        b"<a rel=license href=" * 50_000,
+    ],
+)
+def test_hostile_pages_end(page: bytes) -> None:
+    page_signals(batch([page]))
+
+
+@pytest.mark.parametrize(
+    "field", [b"<" * 250_000, b"<a>;b=" * 40_000, b'<a>;b="' * 35_000, b"\n " * 100_000, b"a: " * 80_000]
+)
+def test_hostile_headers_end(field: bytes) -> None:
+    page_signals(batch([None], b"Link: " + field + b"\nX-Robots-Tag: " + field))
+
+
 def test_no_rows() -> None:
     assert page_signals(batch([])).num_rows == 0
     assert page_signals(batch([None])).schema == PAGE_SIGNAL
 
 
-MAY_SAY = (b"noai", b"noindex", b"tdm-", b'license"', b"license'", b"=license", b"dc.", b"dcterms.", b"content-usage")
+MAY_SAY = (b"noai", b"noindex", b"tdm-", b'license"', b"license'", b"=license", b'"dc.', b"dcterms.", b"content-usage")
 
 
 def real_pages(data: Path) -> Iterator[bytes]:

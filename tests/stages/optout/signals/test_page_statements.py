@@ -113,3 +113,10 @@ def test_no_row_raises(place: str, name: str, value: str) -> None:
         assert one.signal in SIGNALS
         assert one.path == "/"
         one.text.encode()
+
+
+@pytest.mark.parametrize("piece", ["noai ", "a:", "a ", "unavailable_after:", "<a>;", '"\\'])
+def test_hostile_values_end(piece: str) -> None:
+    value = (piece * 1_000)[:1_000]
+    for name in ("x-robots-tag", "license", "robots", "content-usage"):
+        page_statements("header", name, value, AGENTS)
