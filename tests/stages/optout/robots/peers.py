@@ -77,6 +77,15 @@ def _changed(target: str, draw: random.Random) -> str:
             return target + str(draw.randrange(100)) * draw.randrange(2)
 
 
+# The first part of a line, or a target, that is not in the query.
+_BEFORE_QUERY = re.compile(r"(?:\A|(?<=[\r\n]))[^?\r\n]+")
+
+
+def _kept_slashes(text: str) -> str:
+    """Escaped slashes of a path, escaped again: the wrapper resolves every escape once, Google's own parser none."""
+    return _BEFORE_QUERY.sub(lambda found: re.sub("(?i)%2f", "%252F", found[0]), text)
+
+
 class Peers:
     """The two other readers, with one file before them."""
 
@@ -85,12 +94,16 @@ class Peers:
         # Google's wrapper takes text, and none with NUL.
         self.text = body.decode("utf-8", "replace").replace("\0", "\ufffd")
         self._google = google.RobotsMatcher()
+        self._google_text = _kept_slashes(self.text)
         self._protego = Protego.parse(self.text)
 
     def answers(self, agent: str, targets: Sequence[str]) -> list[tuple[bool, bool]]:
         """Whether (Google's, Protego) permit each target to an agent."""
-        urls = ["https://a.example" + target for target in targets]
+        host = "https://a.example"
         return [
-            (bool(self._google.is_allowed(self.text, agent, url)), bool(self._protego.can_fetch(url, agent)))
-            for url in urls
+            (
+                bool(self._google.is_allowed(self._google_text, agent, host + _kept_slashes(target))),
+                bool(self._protego.can_fetch(host + target, agent)),
+            )
+            for target in targets
         ]
