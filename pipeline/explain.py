@@ -28,7 +28,7 @@ def explain(storage: Storage, wanted: str, catalogue: Catalogue) -> list[dict[st
     """The ledger rows of a URL, or of a doc_id in hex, each with its evidence.
 
     Besides the ledger's columns a row has, where there is such a thing: `scores`; `decision`, the soft decision (stage,
-    reason and rule, null where nothing was objected) with its cluster and cluster size; `original`, the record that a
+    reason and rule, null where nothing was objected) with its cluster and `mirror_of`; `original`, the record that a
     duplicate is a copy of; `evidence`, the rows about its origin in what the stages prepared; `signals`, what the page
     itself says of its use; `story`, all of it in plain sentences. A URL is found as it was crawled, else by its origin
     in normal form. Raises `StorageError` where there is no finished corpus or a file of it cannot be read.
@@ -114,12 +114,12 @@ def _of_document(storage: Storage, part: str, number: int) -> dict[str, Any]:
     for score in _at(storage, f"scores/{part}.parquet", number):
         found["scores"] = {name: value for name, value in score.items() if name not in NOT_SCORES and value is not None}
     for decision in _at(storage, f"decisions/{part}.parquet", number):
-        names = ("stage", "reason", "rule", "cluster", "cluster_size")
+        names = ("stage", "reason", "rule", "cluster", "cluster_size", "mirror_of")
         found["decision"] = {name: decision[name] for name in names}
     path = f"signals/{part}.parquet"
     if storage.size(path) is not None:
-        names = ("place", "name", "value", "position")
-        said = [{name: item[name] for name in names} for item in _at(storage, path, number)]
+        raw = ("place", "name", "value", "position")
+        said = [{name: item[name] for name in raw} for item in _at(storage, path, number)]
         if said:
             found["signals"] = said
     return found
