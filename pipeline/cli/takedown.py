@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from dataclasses import replace
+from io import BufferedReader
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from rich.console import Console
@@ -97,15 +99,16 @@ def filter_output(
         except (OSError, FilterBroken) as error:
             fail(f"{path}: {error}", USAGE)
     matcher = Matcher(loaded, replace)
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    # read1 gives what is there: a chat must not wait for a whole block.
+    source, sink = cast(BufferedReader, sys.stdin.buffer), sys.stdout.buffer
     try:
-        while data := source.read1(READ_BYTES):  # type: ignore[attr-defined]
+        while data := source.read1(READ_BYTES):
             sink.write(matcher.feed(data))
             sink.flush()
         sink.write(matcher.finish())
         sink.flush()
     except BrokenPipeError:
-        # Who reads has left; the interpreter would complain once more when it closes the stream.
-        sys.stdout = None  # type: ignore[assignment]
+        # Who reads has left. The interpreter flushes once more when it ends, and must find a stream that takes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if report:
         sys.stderr.write(f'{{"spans": {matcher.spans}, "characters": {matcher.characters}}}\n')

@@ -1,4 +1,8 @@
-"""Near-copies of removed records: documents of the same cluster. Whether they go too is a decision of its own."""
+"""Near-copies of removed records. Whether they go too is a decision of its own.
+
+A copy is a document of the same cluster, or one that was found to be the copy of a record that is no document
+(`mirror_of`).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lauter.pipeline import parquet
+from lauter.pipeline import parquet, schema
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.takedown.blank import REMOVED
 from lauter.pipeline.takedown.find import Found, Indexes
@@ -32,14 +36,16 @@ def find_copies(storage: Storage, parts: Sequence[str], found: Found) -> Copies:
     hit = {part.part: part.rows for part in found.parts}
     clusters: set[int] = set()
     for name, rows in hit.items():
-        for table in _clustered(storage, name):
-            clusters.update(table.filter(_isin(table, rows)).column("cluster").to_pylist())
+        for table in _decisions(storage, name):
+            clusters.update(table.filter(_isin(table, rows)).column("cluster").drop_null().to_pylist())
     ids: set[str] = set()
     verdicts: Counter[str] = Counter()
     known = pa.array(sorted(clusters), pa.uint64())
-    for name in parts if clusters else ():
-        for table in _clustered(storage, name):
-            table = table.filter(pc.is_in(table.column("cluster"), value_set=known))
+    removed = pa.array([doc_id for part in found.parts for doc_id in part.doc_id.to_pylist()], schema.DOC_ID)
+    for name in parts if found.parts else ():
+        for table in _decisions(storage, name):
+            copied = pc.is_in(table.column("mirror_of"), value_set=removed)
+            table = table.filter(pc.or_(copied, pc.is_in(table.column("cluster"), value_set=known)))
             table = table.filter(pc.invert(_isin(table, hit.get(name, NONE))))
             if table.num_rows:
                 said = _verdicts(storage, name, table.column("row").to_numpy().astype(np.int64))
@@ -50,13 +56,11 @@ def find_copies(storage: Storage, parts: Sequence[str], found: Found) -> Copies:
     return Copies(tuple(sorted(ids)), dict(sorted(verdicts.items())))
 
 
-def _clustered(storage: Storage, part: str) -> Iterator[pa.Table]:
-    """Decisions about documents that lie in a cluster."""
+def _decisions(storage: Storage, part: str) -> Iterator[pa.Table]:
     path = f"decisions/{part}.parquet"
     if storage.size(path) is not None:
-        for batch in parquet.batches(storage, path, ["doc_id", "row", "cluster"]):
-            table = pa.Table.from_batches([batch])
-            yield table.filter(pc.is_valid(table.column("cluster")))
+        for batch in parquet.batches(storage, path, ["doc_id", "row", "cluster", "mirror_of"]):
+            yield pa.Table.from_batches([batch])
 
 
 def _isin(table: pa.Table, rows: Indexes) -> pa.Array:

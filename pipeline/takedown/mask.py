@@ -161,6 +161,7 @@ def _part_jobs(part: PartHits, kinds: Sequence[str], pad: int | None) -> list[_J
             _Parquet(f"signals/{name}.parquet", dropped),
         ),
         "emit": (_Exchange(f"state/keys/{name}.arrow", KEYS, dropped),),
+        "mirrors": (_Exchange(f"state/mirror-keys/{name}.arrow", KEYS, dropped),),
         "decide": (
             _Parquet(f"decisions/{name}.parquet", decisions),
             _Exchange(f"state/candidates/{name}.arrow", CANDIDATES, _alone(blank.candidate_rows)),

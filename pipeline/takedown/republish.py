@@ -9,7 +9,8 @@ from typing import Any, cast
 
 from lauter.pipeline.corpus import combined_digest
 from lauter.pipeline.listings import Listings
-from lauter.pipeline.plan import Node, Plan
+from lauter.pipeline.node import Node
+from lauter.pipeline.plan import Plan
 from lauter.pipeline.proof.chain import publish, tree_fields, write_ranges
 from lauter.pipeline.proof.graph import ledger_tree, proving
 from lauter.pipeline.proof.tree import LedgerTree
