@@ -45,7 +45,8 @@ def shortcomings(loaded: object) -> list[str]:
         for name, kind in sequences.items()
         if name not in missing and not _is_tuple_of(getattr(loaded, name), kind)
     ]
-    found += [f"`{name}` must be a method" for name in methods if name not in missing and not _is_method(loaded, name)]
+    given = [name for name in (*methods, "report") if hasattr(loaded, name)]
+    found += [f"`{name}` must be a method" for name in given if not _is_method(loaded, name)]
     if "Config" not in missing:
         config = loaded.Config  # type: ignore[attr-defined]
         if isinstance(config, type) and issubclass(config, StageConfig):
@@ -65,11 +66,13 @@ def _is_method(cls: type[Any], name: str) -> bool:
 
 def _decisions(cls: type[Any], config: type[StageConfig]) -> list[str]:
     """Without its decision fields a config must still be valid: that is how `apply` sees it."""
-    if not hasattr(cls, "decide") and not hasattr(cls, "decision_fields"):
+    decides = hasattr(cls, "decide")
+    if not decides and not hasattr(cls, "decision_fields"):
         return []
-    for one, other in (("decide", "decision_fields"), ("decision_fields", "decide")):
-        if not hasattr(cls, one):
-            return [f"it has {other} and lacks {one}"]
+    if not hasattr(cls, "decision_fields"):
+        return ["it has decide and lacks decision_fields"]
+    if not decides and not hasattr(cls, "mirrors"):
+        return ["it has decision_fields and lacks decide"]
     fields = cls.decision_fields
     if not isinstance(fields, frozenset | set):
         return ["`decision_fields` must be a frozenset of names"]

@@ -181,7 +181,10 @@ class MirroringStage(Protocol):
 
     @classmethod
     def mirrors(cls, config: Any) -> Literal["keep", "drop"]:  # noqa: ANN401 - the stage's own Config
-        """Whether a document in one cluster with a record of a `mirrored` reason is only counted, or dropped."""
+        """Whether a document in one cluster with a record of a `mirrored` reason is only counted, or dropped.
+
+        A class may name what only this method reads in `decision_fields`: then another answer extracts nothing again.
+        """
         ...
 
 

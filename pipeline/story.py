@@ -38,7 +38,9 @@ def story(row: Mapping[str, Any], order: Sequence[str], catalogue: Catalogue) ->
             yield name, told
         elif name in catalogue.barriers:
             size = soft.get("cluster_size")
-            yield name, f"first of a cluster of {size}" if size else "no copy of it was found"
+            copies = f"first of a cluster of {size}" if size else "no copy of it was found"
+            dropped = f"; a copy of record {soft['mirror_of']}, which was dropped" if soft.get("mirror_of") else ""
+            yield name, copies + dropped
         else:
             yield name, f"nothing against it{_scores(row, cls)}"
     yield "end", _end(row)

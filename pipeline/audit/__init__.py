@@ -18,6 +18,7 @@ from lauter.pipeline.audit.documents import check_documents
 from lauter.pipeline.audit.files import check_files, part_files
 from lauter.pipeline.audit.findings import AuditReport
 from lauter.pipeline.audit.index import IndexBroken, read_index
+from lauter.pipeline.audit.mirrors import check_mirrors
 from lauter.pipeline.audit.roots import check_roots, check_wanted
 from lauter.pipeline.audit.shards import check_shards, check_token_index
 from lauter.pipeline.audit.takedown import check_takedown
@@ -51,6 +52,7 @@ def audit(
     check_conservation(storage, index, parts, report)
     recount(index, catalogue, report)
     check_documents(storage, parts, report)
+    check_mirrors(storage, index, catalogue, parts, intact, report)
     check_token_index(storage, index, intact, report)
     check_shards(storage, index, parts, intact, report)
     check_takedown(storage, index, parts, intact, report)

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from lauter.pipeline.audit.files import PartFiles
 from lauter.pipeline.audit.findings import AuditReport
 from lauter.pipeline.audit.tables import Rows, row_groups
+from lauter.pipeline.steps.layouts import MIRROR
 from lauter.pipeline.storage import Storage, StorageError
 from lauter.pipeline.takedown.blank import EMPTY_SHA256, REMOVED
 
-LEDGER_COLUMNS = ("doc_id", "verdict", "stage", "reason", "text_sha256")
+LEDGER_COLUMNS = ("doc_id", "verdict", "stage", "reason", "duplicate_of", "text_sha256")
 TAIL_ROWS = 1 << 20
 """Ledger rows behind the last document that are looked at in one go."""
 
@@ -138,10 +139,19 @@ def _agrees(ledger: pa.Table, decisions: pa.Table) -> NDArray[np.bool_]:
     verdict = ledger.column("verdict").cast(pa.string())
     against = _flags(pc.is_valid(decisions.column("reason")))
     told = _flags(pc.equal(verdict, "dropped")) & _same(ledger, decisions, "stage") & _same(ledger, decisions, "reason")
+    told &= _names_its_record(ledger, decisions)
     copied = _flags(pc.equal(verdict, "duplicate")) & _flags(pc.is_valid(decisions.column("cluster")))
     free = _flags(pc.equal(verdict, "kept")) | copied
     agrees: NDArray[np.bool_] = _same_record(ledger) | _is_removed(ledger) | np.where(against, told, free)
     return agrees
+
+
+def _names_its_record(ledger: pa.Table, decisions: pa.Table) -> NDArray[np.bool_]:
+    """Whether a row that is dropped as a copy says of what, and no other dropped row does."""
+    record, said = decisions.column("mirror_of"), ledger.column("duplicate_of")
+    copy = _flags(pc.equal(decisions.column("reason").cast(pa.string()), MIRROR))
+    names: NDArray[np.bool_] = np.where(copy, _flags(pc.equal(said, record)), _flags(pc.is_null(said)))
+    return names
 
 
 def _is_removed(ledger: pa.Table) -> NDArray[np.bool_]:

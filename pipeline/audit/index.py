@@ -127,6 +127,7 @@ class CorpusIndex(_Entry):
     cause: str
     roots: list[RootEntry]
     takedown: TakedownEntry
+    mirrors: dict[str, Any] | None = None
 
     @field_validator("files")
     @classmethod

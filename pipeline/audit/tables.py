@@ -31,6 +31,7 @@ LAYOUTS = {
             schema.LEDGER.field("stage"),
             schema.LEDGER.field("reason"),
             pa.field("cluster", pa.uint64()),
+            pa.field("mirror_of", schema.DOC_ID),
         ]
     ),
     # All but the time: Parquet keeps no seconds, so it comes back in milliseconds.

@@ -7,7 +7,8 @@ not allowed before. The outputs are the same bytes as those of a run from scratc
 
 That is right only where the later stages see what they saw: none may read a column that a changed stage, or a stage
 that reads from one, has written. And only from outputs whose every byte is as recorded: after a kill some of them may
-be newer than others, and what somebody has touched must not be made good by copying it.
+be newer than others, a takedown has blanked what its rows said, and what somebody has touched must not be made good by
+copying it.
 """
 
 from __future__ import annotations
@@ -34,9 +35,6 @@ from lauter.pipeline.steps.layouts import CARRIED, RECORDS
 from lauter.pipeline.storage import Output, Storage, StorageError
 from lauter.pipeline.tamper import problem_of
 from lauter.pipeline.task import FORMAT, REUSABLE, Result, Task, set_aside
-
-MASKED = "state/masked.json"
-"""Files out of which rows were masked after they were built, by path: what is gone from them must not be copied."""
 
 Beat = Callable[[Tally], None]
 
@@ -67,7 +65,7 @@ def earlier_run(task: Task, storage: Storage, stages: Sequence[MapStage]) -> Ear
         return None
     if cut is None or cut == len(stages) or not _independent(task, stages, cut, before["stages"]):
         return None
-    if outputs[1].path in _masked(storage) or any(problem_of(storage, output) for output in outputs):
+    if any(problem_of(storage, output) for output in outputs):
         return None
     return Earlier(storage, [output.path for output in outputs], stages, cut)
 
@@ -94,13 +92,6 @@ def _independent(task: Task, stages: Sequence[MapStage], cut: int, before: Seque
         getattr(stage, "signals", False) or touched & reads_of(spec) or carried & writes_of(spec)
         for spec, stage in zip(specs[cut:], stages[cut:], strict=True)
     )
-
-
-def _masked(storage: Storage) -> Mapping[str, Any]:
-    if storage.size(MASKED) is None:
-        return {}
-    masked: Mapping[str, Any] = storage.read_json(MASKED)
-    return masked
 
 
 @dataclass(frozen=True, slots=True)

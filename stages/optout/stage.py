@@ -45,6 +45,7 @@ class OptOut(PartitionedCompile):
     ledger: ClassVar[pa.Schema] = schema.fields(schema.DOCUMENT, "basis")
     signals: ClassVar[bool] = True
     reasons: ClassVar[tuple[Reason, ...]] = REASONS
+    decision_fields: ClassVar[frozenset[str]] = frozenset({"mirrors"})
 
     @classmethod
     def check_config(cls, config: OptOutConfig) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lauter.pipeline import parquet
 from lauter.pipeline.audit import audit
 from lauter.pipeline.identity import native_id
 from lauter.pipeline.storage import Storage
@@ -218,3 +223,65 @@ def test_every_copy_is_found_and_nothing_else(texts: list[str], blocked: set[str
         kept = Counter(core[name] for name, row in rows.items() if row["verdict"] == "kept")
         assert not kept or max(kept.values()) == 1
         assert _clean(folder / "out")
+
+
+def _forge(out: Path, path: str, column: str, row: int, value: object) -> list[str]:
+    """Change one value and record the file as if it had been built so; what the audit finds."""
+    table = pq.read_table(out / path)
+    field = table.schema.field(column)
+    values = table.column(column).to_pylist()
+    values[row] = value
+    with parquet.writer(out / path, table.schema) as writer:
+        at = table.schema.get_field_index(column)
+        writer.write_table(table.set_column(at, field, pa.array(values, field.type)))
+    output = parquet.describe(out / path, path).to_json()
+    corpus = json.loads((out / "corpus.json").read_text())
+    for kind, items in corpus["files"].items():
+        corpus["files"][kind] = [output if item["path"] == path else item for item in items]
+    (out / "corpus.json").write_text(json.dumps(corpus))
+    return audit(Storage(str(out)), CATALOGUE).violations
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("forged")
+    build(_manifest(folder, "drop"), folder / "out", catalogue=CATALOGUE)
+    return folder / "out"
+
+
+LEDGER, DECISIONS = "ledger/source-a/a.txt.parquet", "decisions/source-a/a.txt.parquet"
+
+
+@pytest.mark.parametrize(
+    ("path", "column", "row", "value", "sentence"),
+    [
+        (LEDGER, "duplicate_of", 3, None, "which is not what decisions/ says"),
+        (LEDGER, "duplicate_of", 3, bytes(16), "which is not what decisions/ says"),
+        (LEDGER, "verdict", 3, "kept", "which is not what decisions/ says"),
+        (LEDGER, "verdict", 0, "kept", "copies name 1 records which no ledger part has as dropped"),
+        (DECISIONS, "mirror_of", 1, bytes(16), "copies name 1 records which no ledger part has as dropped"),
+        (DECISIONS, "mirror_of", 1, None, "corpus.json: 2 copies of dropped records were found"),
+        (DECISIONS, "reason", 1, None, "corpus.json: 2 copies of dropped records were dropped"),
+        (DECISIONS, "mirror_of", 0, native_id("source-a", "n1"), "corpus.json: 2 copies of dropped records were found"),
+    ],
+    ids=["unnamed", "misnamed", "kept", "record kept", "no record", "unmarked", "undecided", "marked"],
+)
+def test_a_forged_copy_is_found(
+    built: Path, tmp_path: Path, path: str, column: str, row: int, value: object, sentence: str
+) -> None:
+    shutil.copytree(built, tmp_path / "out")
+    found = _forge(tmp_path / "out", path, column, row, value)
+    assert any(sentence in violation for violation in found), found
+
+
+def test_counts_that_the_policy_denies_are_found(tmp_path: Path) -> None:
+    build(_manifest(tmp_path, "keep"), tmp_path / "out", catalogue=CATALOGUE)
+    lock = tmp_path / "out/manifest.lock.yaml"
+    lock.write_text(lock.read_text().replace("mirrors: keep", "mirrors: drop"))
+    corpus = json.loads((tmp_path / "out/corpus.json").read_text())
+    for item in corpus["files"]["other"]:
+        if item["path"] == lock.name:
+            item |= {"size": lock.stat().st_size, "sha256": hashlib.sha256(lock.read_bytes()).hexdigest()}
+    (tmp_path / "out/corpus.json").write_text(json.dumps(corpus))
+    found = audit(Storage(str(tmp_path / "out")), CATALOGUE).violations
+    assert any("2 copies were found and 0 dropped" in violation for violation in found), found

@@ -121,7 +121,7 @@ def test_where_no_decision_changes_nothing_else_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     row_group_bytes=st.sampled_from([32 << 20, 700]),
     texts=st.lists(st.lists(st.sampled_from([*WORDS, "boom"]), min_size=0, max_size=4), min_size=30, max_size=30),
