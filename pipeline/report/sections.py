@@ -29,7 +29,7 @@ def sections(
     found = []
     for spec in specs:
         cls = spec_class(spec)
-        if callable(getattr(cls, "report", None)):
+        if hasattr(cls, "report"):
             config = cls.Config.model_validate(dict(spec["config"]))
             section = _asked(cls, told, prepared.get(spec["name"], {}), config)
             if section is not None:

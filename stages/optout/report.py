@@ -40,7 +40,7 @@ SNAPSHOT = {
 }
 """What is counted of a snapshot's answers, in words; what is zero is left out."""
 
-FILES = {"tdmrep.json": "tdmrep.json", "ai.txt": "ai.txt", "rsl": "of RSL licences"}
+FILES = {"tdmrep.json": "tdmrep.json", "ai.txt": "ai.txt", "rsl": "RSL licences"}
 """Files besides robots.txt, as they are counted in a snapshot, in words."""
 
 STAR = {
@@ -162,8 +162,8 @@ def _snapshot(prepared: Mapping[str, int]) -> tuple[str, ...]:
     if not prepared.get("records"):
         return ("The snapshot of opt-outs is empty: of no origin anything was known.",)
     more = "".join(f", {prepared[key]:,} {meaning}" for key, meaning in SNAPSHOT.items() if prepared.get(key))
-    others = ", ".join(f"{prepared[key]:,} {name}" for key, name in FILES.items() if prepared.get(key))
-    files = f" Besides robots.txt it holds {others}." if others else ""
+    others = ", ".join(f"{name} {prepared[key]:,}" for key, name in FILES.items() if prepared.get(key))
+    files = f" Besides robots.txt: {others}." if others else ""
     return (f"Snapshot: {prepared['records']:,} answers of {prepared.get('origins', 0):,} origins{more}.{files}",)
 
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from lauter.pipeline.conformance import shortcomings
 from lauter.pipeline.contract import ReportSection, ReportTable, StageConfig
 from lauter.pipeline.report.sections import ROWS, sections
+from tests.pipeline.small_stages import Length
 
 HERE = "tests.pipeline.report.test_sections"
 
@@ -50,6 +52,14 @@ class Wrong(Counting):
 
 class Mute:
     Config: ClassVar[type[StageConfig]] = CountConfig
+
+
+def test_a_report_that_is_no_method_is_told_before_any_work() -> None:
+    class Worded(Length):
+        report = "dropped short lines"
+
+    assert shortcomings(Length) == []
+    assert shortcomings(Worded) == ["`report` must be a method"]
 
 
 def _spec(name: str, cls: type[Any]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def test_the_section_counts_what_was_asked_and_what_came_of_it(tmp_path: Path) -
     section = _section(tmp_path)
     assert section.sentences == (
         "8 pages were checked for opt-outs, 5 of them ended there (62.5 %).",
-        "Snapshot: 9 answers of 7 origins, 2 replaced by a newer one. Besides robots.txt it holds 3 ai.txt.",
+        "Snapshot: 9 answers of 7 origins, 2 replaced by a newer one. Besides robots.txt: ai.txt 3.",
     )
     tables = _tables(section)
     reasons = tables["Pages ended, by reason"]
