@@ -80,6 +80,11 @@ def build(
     seconds = time.monotonic() - started
     if outcome.report.executed:
         tasks = f"{outcome.report.executed} tasks run, {outcome.report.cached} were done before"
+        if outcome.report.reused:
+            tasks += (
+                f"; {outcome.report.reused:,} records decided as before, "
+                f"{outcome.report.recomputed:,} passed the later stages anew"
+            )
         console.print(f"done in {seconds:.1f} s: {tasks}", highlight=False)
     else:
         console.print(
