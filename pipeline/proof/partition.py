@@ -25,6 +25,7 @@ from lauter.pipeline.proof.tree import (
     sorted_order,
     tree_root,
     with_sentinels,
+    words,
 )
 from lauter.pipeline.steps.layouts import LEAVES
 from lauter.pipeline.storage import Storage, StorageError
@@ -68,7 +69,7 @@ def leaf_tables(storage: Storage, path: str, groups: int) -> Iterator[tuple[pa.T
         keys, digests = leaves(batch)
         rows = np.arange(first, first + len(keys), dtype=np.uint32)
         first += len(keys)
-        yield leaf_table(keys, digests, rows), exchange.partition_of(_high(keys), groups)
+        yield leaf_table(keys, digests, rows), exchange.partition_of(words(keys[:, :8])[:, 0], groups)
 
 
 def leaf_table(keys: Digests, digests: Digests, rows: NDArray[np.uint32]) -> pa.Table:
@@ -78,10 +79,6 @@ def leaf_table(keys: Digests, digests: Digests, rows: NDArray[np.uint32]) -> pa.
         for items in (keys, digests)
     ]
     return pa.Table.from_arrays([*columns, pa.array(rows)], schema=LEAVES)
-
-
-def _high(keys: Digests) -> NDArray[np.uint64]:
-    return np.ascontiguousarray(keys[:, :8]).view(">u8").reshape(-1).astype(np.uint64)
 
 
 def group_leaves(
@@ -106,7 +103,7 @@ def group_ranges(storage: Storage, paths: Sequence[str], group: int, shape: Shap
     """The trees of one group's ranges, from what `leaf_tables` gave."""
     keys, digests, _, _ = group_leaves(storage, paths, group)
     width = shape.ranges // shape.groups
-    place = exchange.partition_of(_high(keys), shape.ranges) - group * width
+    place = exchange.partition_of(words(keys[:, :8])[:, 0], shape.ranges) - group * width
     cuts = np.searchsorted(place, np.arange(width + 1))
     found = []
     for number, (start, end) in enumerate(pairwise(cuts), group * width):

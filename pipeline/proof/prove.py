@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from lauter.pipeline import schema
+from lauter.pipeline import exchange, schema
 from lauter.pipeline.audit.index import CorpusIndex, IndexBroken, read_index
 from lauter.pipeline.proof.chain import CORPUS, RANGES, corpus_digest
 from lauter.pipeline.proof.leaves import (
@@ -43,6 +43,7 @@ from lauter.pipeline.proof.tree import (
     tree_paths,
     tree_root,
     with_sentinels,
+    words,
 )
 from lauter.pipeline.proof.verify_proof import verify
 from lauter.pipeline.storage import Storage, StorageError
@@ -184,12 +185,11 @@ def _from_ledger(storage: Storage, index: CorpusIndex, tree: LedgerTree, number:
     """The leaves of a range from one pass over the ledger, of which only `url` and `doc_id` are read outside of it."""
     keys, digests = [np.empty((0, DIGEST_BYTES), np.uint8)], [np.empty((0, DIGEST_BYTES), np.uint8)]
     parts, rows = [np.empty(0, np.uint64)], [np.empty(0, np.uint32)]
-    low, high = bounds(number, len(tree.ranges))
     for ordinal, entry in enumerate(index.inputs):
         first = 0
         for batch in ledger_batches(storage, _path(entry.part)):
-            own = np.ascontiguousarray(row_keys(batch)[:, :8]).view(">u8").reshape(-1)
-            here = np.flatnonzero((own >= int.from_bytes(low[:8], "big")) & (own <= int.from_bytes(high[:8], "big")))
+            own = exchange.partition_of(words(row_keys(batch)[:, :8])[:, 0], len(tree.ranges))
+            here = np.flatnonzero(own == number)
             if len(here):
                 found = leaves(batch.take(pa.array(here)))
                 keys.append(found.keys)

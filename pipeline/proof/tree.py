@@ -152,12 +152,17 @@ def _parents(level: Digests) -> Digests:
 
 def sorted_order(keys: Digests, leaves: Digests) -> NDArray[np.int64]:
     """The order of rows by (key, leaf), both as bytes: it does not depend on where rows came from."""
-    first = np.ascontiguousarray(keys[:, :8]).view(">u8").reshape(-1)
+    first = words(keys[:, :8])[:, 0]
     order = np.argsort(first, kind="stable")
     # Only rows of one URL share the first 64 bits of a key, but for chance: they alone are compared in full.
-    again = np.flatnonzero(first[order][1:] == first[order][:-1])
-    for run in np.split(again, np.flatnonzero(np.diff(again) != 1) + 1) if len(again) else ():
-        start, end = int(run[0]), int(run[-1]) + 2
-        tied = order[start:end].tolist()
-        order[start:end] = sorted(tied, key=lambda row: (keys[row].tobytes(), leaves[row].tobytes()))
+    same = first[order][1:] == first[order][:-1]
+    places = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
+    tied = order[places]
+    both = np.concatenate([words(keys[tied]), words(leaves[tied])], axis=1)
+    order[places] = tied[np.lexsort(both.T[::-1])]
     return order
+
+
+def words(digests: Digests) -> NDArray[np.uint64]:
+    """Bytes, shape (n, 8 m), as big-endian numbers of 64 bits, shape (n, m)."""
+    return np.ascontiguousarray(digests).view(">u8").astype(np.uint64)

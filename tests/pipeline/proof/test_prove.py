@@ -155,6 +155,18 @@ FORGERIES: dict[str, Callable[[Any], object]] = {
     "key and text cut elsewhere": lambda p: p["rows"][1].update(
         key=p["rows"][1]["key"] + p["rows"][1]["text"][:1].encode().hex(), text=p["rows"][1]["text"][1:]
     ),
+    # The leaf of a row that is there, passed off as the left neighbour of its own key.
+    "a key cut short to hide its row": lambda p: p.update(
+        rows=[
+            {
+                **p["rows"][2],
+                "key": p["rows"][2]["key"][:-2],
+                "text": bytes.fromhex(p["rows"][2]["key"][-2:]).decode("utf-8", "surrogateescape")
+                + p["rows"][2]["text"],
+            },
+            p["rows"][3],
+        ]
+    ),
     "a sentinel as a row": lambda p: p["rows"][0].update(key=p["rows"][1]["key"]),
 }
 
