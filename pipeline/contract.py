@@ -167,7 +167,7 @@ class PartitionedStage(Protocol):
         ...
 
     def prepare_range(self, rows: pa.Table, answers: pa.Table, counts: Counter[str]) -> pa.Table:
-        """A table of `prepare_settled` from all rows of a range, in any order, and the rows that answer its questions."""
+        """A table of `prepare_settled` from all rows of a range, in any order, and the answers to its questions."""
         ...
 
     def prepare_finish(self, ranges: Sequence[pa.Table], out: str, counts: Counter[str]) -> Mapping[str, int]:
@@ -189,17 +189,25 @@ class MirroringStage(Protocol):
 
 
 class Verifier(Protocol):
-    """Re-derives a stage's decisions by another path than the stage, for the audit."""
+    """Re-derives a stage's decisions by another path than the stage, for the audit.
+
+    It can be pickled: copies of it work in other processes, as long as the first is not closed.
+    """
 
     notes: list[str]
     """What could not be checked, and why."""
 
-    def check(self, ledger: pa.RecordBatch, signals: pa.RecordBatch) -> Iterator[str]:
-        """One sentence with evidence for each row that was kept and should not have been.
+    def check(self, ledger: pa.RecordBatch, signals: pa.RecordBatch) -> Iterator[tuple[int, str]]:
+        """Row of the batch, and one sentence with evidence, for each record that was kept and should not have been.
 
-        `ledger`: kept rows of one part (`schema.LEDGER` columns named in `reads`); `signals`: `schema.SIGNAL` rows of
-        the same part and row range. Memory does not grow with the number of calls.
+        `ledger`: kept rows of any parts (`doc_id`, `url`, `fetched_at` of `schema.LEDGER`) in the order of their URLs,
+        pages of one host in one batch after another; `signals`: their `schema.SIGNAL` rows, `row` counting in the
+        batch, in order. Memory does not grow with the number of calls.
         """
+        ...
+
+    def close(self) -> None:
+        """Remove what it has put on disk."""
         ...
 
 

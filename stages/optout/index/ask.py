@@ -43,7 +43,7 @@ def _search(ids: NDArray[np.uint64], start: int, count: int, first: np.uint64, w
     low = 0
     high = count
     if count > 4 * _NEAR:
-        guess = np.int64((np.float64(wanted) - np.float64(first)) / width * count)
+        guess = int((np.float64(wanted) - np.float64(first)) / width * count)
         near = max(0, guess - _NEAR)
         far = min(count, guess + _NEAR)
         if near < count and ids[start + near] < wanted:

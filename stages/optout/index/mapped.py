@@ -135,7 +135,8 @@ class Mapped:
         """Whether elements are not null, by the bitmap in a `_VALID` column."""
         start = self.at[batch, column]
         bits = self.bytes[np.where(start < 0, 0, start + (place >> 3))] >> (place & 7).astype(np.uint8) & 1
-        return (start < 0) | (bits == 1)
+        found: NDArray[np.bool_] = (start < 0) | (bits == 1)
+        return found
 
 
 def _buffers(batch: pa.RecordBatch) -> list[pa.Buffer | None]:

@@ -98,7 +98,7 @@ def split(urls: pa.Array) -> Places:
         again = np.zeros(len(some), np.uint8)
         mark_targets(data, bounds[2, some], bounds[3, some], again)
         marks[some] = again
-    return Places(data, *bounds, ids, known, marks & np.uint8(DOTTED | OWN_FILE))
+    return Places(data, bounds[0], bounds[1], bounds[2], bounds[3], ids, known, marks & np.uint8(DOTTED | OWN_FILE))
 
 
 def string_views(column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:

@@ -70,4 +70,4 @@ def xxh3(data: NDArray[np.uint8], start: int, end: int) -> np.uint64:
             state += _mix(data, end - 16 * (k + 1), 4 * k + 2)
     state ^= state >> np.uint64(37)
     state *= _AVALANCHE
-    return state ^ state >> _HALF
+    return np.uint64(state ^ state >> _HALF)

@@ -5,13 +5,19 @@ from __future__ import annotations
 import io
 import re
 import zlib
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-KINDS = ("robots.txt", "tdmrep.json", "ai.txt", "rsl")
+FileKind = Literal["robots.txt", "tdmrep.json", "ai.txt", "rsl"]
+KINDS: tuple[FileKind, ...] = ("robots.txt", "tdmrep.json", "ai.txt", "rsl")
 """Files by which an owner speaks of a whole origin, in the order in which what they say is asked."""
-WELL_KNOWN = {"/robots.txt": "robots.txt", "/.well-known/tdmrep.json": "tdmrep.json", "/ai.txt": "ai.txt"}
+WELL_KNOWN: Mapping[str, FileKind] = {
+    "/robots.txt": "robots.txt",
+    "/.well-known/tdmrep.json": "tdmrep.json",
+    "/ai.txt": "ai.txt",
+}
 """Where they lie (RFC 9309 section 2.3; TDMRep, W3C community group report of May 2024, section 5; Spawning's ai.txt).
 An RSL document lies anywhere."""
 
@@ -53,8 +59,7 @@ class Fetched(NamedTuple):
     """Under which other records refer to this one."""
     refers_to: Reference | None = None
     """The answer that this one repeats: what it says is there, and unknown if it is not found."""
-    kind: str = "robots.txt"
-    """One of KINDS."""
+    kind: FileKind = "robots.txt"
     url: str | None = None
     """Of an RSL document: where it lies, normalised origin and target as written."""
 
@@ -64,7 +69,7 @@ class Fetched(NamedTuple):
         return self.url or self.origin
 
 
-def well_known(target: str) -> str | None:
+def well_known(target: str) -> FileKind | None:
     """The kind of file that lies at a path and query; None for any other page.
 
     >>> well_known("/robots.txt?x"), well_known("/about")

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lauter.pipeline.origin import locate
-from lauter.stages.optout.snapshot.answer import Fetched
+from lauter.stages.optout.snapshot.answer import Fetched, FileKind
 
 
 class Place(NamedTuple):
     """Whose file it is, and which."""
 
     origin: str
-    kind: str
+    kind: FileKind
 
 
 def place_of(path: str) -> Place | None:
@@ -27,12 +27,14 @@ def place_of(path: str) -> Place | None:
     """
     parts = Path(path).parts
     name = parts[-1] if parts else ""
+    kind: FileKind = "robots.txt"
+    host: tuple[str, ...] = ()
     if name in ("robots.txt", "ai.txt"):
-        host, kind = parts[-2:-1], name
+        host, kind = parts[-2:-1], "ai.txt" if name == "ai.txt" else "robots.txt"
     elif parts[-2:] == (".well-known", "tdmrep.json"):
         host, kind = parts[-3:-2], "tdmrep.json"
-    else:
-        host, kind = (name.removesuffix(".txt"),) if name.endswith(".txt") else (), "robots.txt"
+    elif name.endswith(".txt"):
+        host = (name.removesuffix(".txt"),)
     if not host or "." not in host[0].strip(".") or set(host[0]) & set("/?#@\\"):
         return None
     found = locate(f"https://{host[0]}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from lauter.pipeline.origin import Location, locate
 from lauter.stages.optout.snapshot.answer import (
     Fetched,
+    FileKind,
     Reference,
     is_rsl,
     parse_time,
@@ -125,7 +126,7 @@ def _licence(where: Location, kind: str, record: Record) -> Fetched | None:
     )
 
 
-def _answer(origin: str, file: str, kind: str, record: Record) -> Fetched:
+def _answer(origin: str, file: FileKind, kind: str, record: Record) -> Fetched:
     headers = record.headers
     fetched_at = parse_time(headers.get("warc-date", ""))
     truncated = "warc-truncated" in headers
@@ -144,7 +145,7 @@ def _answer(origin: str, file: str, kind: str, record: Record) -> Fetched:
     return answer._replace(body=None, location=None, refers_to=_reference(file, headers))
 
 
-def _reference(file: str, headers: Mapping[str, str]) -> Reference:
+def _reference(file: FileKind, headers: Mapping[str, str]) -> Reference:
     where = locate(headers.get("warc-refers-to-target-uri", "").strip("<>"))
     return Reference(
         headers.get("warc-refers-to"),

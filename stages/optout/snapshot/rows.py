@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lauter.pipeline.origin import Location, locate
-from lauter.stages.optout.snapshot.answer import KINDS, Fetched, is_rsl, parse_time, well_known
+from lauter.stages.optout.snapshot.answer import KINDS, Fetched, FileKind, is_rsl, parse_time, well_known
 from lauter.stages.optout.snapshot.salvage import Kind, read_parts
 
 _ORIGIN = ("robots_url", "origin", "url", "domain")
@@ -78,14 +78,14 @@ def _answers(rows: Iterator[Mapping[str, object] | Broken], counts: Counter[str]
                 yield _named(answer, place, kind)
 
 
-def _kind(place: Location, row: Mapping[str, object], body: bytes | None) -> str | None:
+def _kind(place: Location, row: Mapping[str, object], body: bytes | None) -> FileKind | None:
     """By the column `kind`, else the path, else the body; a page without any of these is the origin's robots.txt.
 
     None for a path that ends with `.xml` and is no RSL document: a licence that was not got is no robots.txt.
     """
-    told = row.get("kind")
-    if told in KINDS:
-        return str(told)
+    told = next((kind for kind in KINDS if row.get("kind") == kind), None)
+    if told:
+        return told
     kind = well_known(place.target)
     if kind:
         return kind
@@ -95,7 +95,7 @@ def _kind(place: Location, row: Mapping[str, object], body: bytes | None) -> str
     return None if place.target.partition("?")[0].lower().endswith(".xml") else "robots.txt"
 
 
-def _named(answer: Fetched, place: Location, kind: str) -> Fetched:
+def _named(answer: Fetched, place: Location, kind: FileKind) -> Fetched:
     return answer._replace(kind=kind, url=place.origin + place.target if kind == "rsl" else None)
 
 
