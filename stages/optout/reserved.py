@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lauter.pipeline import schema
 from lauter.stages.optout.policy import Policy
 from lauter.stages.optout.reasons import OF_SIGNAL
-from lauter.stages.optout.robots.rules import TEXT_LIMIT
+from lauter.stages.optout.robots.rules import TEXT_LIMIT, agent_token
 from lauter.stages.optout.signals.page_statements import page_statements, tdm_of_page
 
 PAGE_SIGNALS = (
@@ -54,6 +54,7 @@ class PageReader:
     def __init__(self, policy: Policy, agents: Sequence[str]) -> None:
         self._policy = policy
         names = tuple(agents)
+        self._named = {agent_token(agent): agent for agent in reversed(names)}
         # Most pages say one of a few things: `noindex`, `index, follow`, a link to the same licence.
         self._statements = lru_cache(4096)(lambda place, name, value: page_statements(place, name, value, names))
 
@@ -86,5 +87,6 @@ class PageReader:
             denies = tdm == "deny" if statement.signal == "tdmrep" else statement.says == "deny"
             # A pointer to terms that nobody has read says nothing itself; a policy that drops it says enough.
             if (denies and statement.says == "deny") or statement.signal == "rsl-unread":
-                return statement.signal, statement.agents[0] if statement.agents else None
+                said_to = statement.agents[0] if statement.agents else None
+                return statement.signal, self._named.get(agent_token(said_to), said_to) if said_to else None
         return None

@@ -98,6 +98,12 @@ def test_the_evidence_of_a_page_signal(build: Build) -> None:
     assert (row["row"], row["place"], row["name"], row["value"]) == (0, "meta", "robots", "index, noai")
 
 
+def test_an_agent_is_named_as_the_policy_names_it(build: Build) -> None:
+    verdict = build([robots("")]).apply(page(html='<meta name="gptbot" content="noindex">'))
+    assert verdict.rule is not None
+    assert verdict.rule.to_pylist()[0]["agent"] == "GPTBot"
+
+
 def test_a_page_goes_before_the_tdmrep_file(build: Build) -> None:
     file = [FILES["tdm-reservation"]]
     freed = page(headers="tdm-reservation: 0\r\n")
