@@ -126,7 +126,7 @@ def main(rows: int) -> None:
         _, proved = tree_paths(leaves, chosen)
         deepest = max(len(path) for path in proved)
         print(
-            f"{nodes:,.0f} nodes/s in a range; a path has at most {deepest} + {len(tree.ranges).bit_length() - 1} hashes"
+            f"{nodes:,.0f} nodes/s in a range; a path is at most {deepest} + {len(tree.ranges).bit_length() - 1} long"
         )
 
 
