@@ -18,7 +18,7 @@ import pytest
 from fastwarc.stream_io import BrotliWriter, Lz4Writer, ZstdWriter
 
 from lauter.stages.optout.snapshot.answer import Fetched, Reference, parse_time
-from lauter.stages.optout.snapshot.read import read_snapshot
+from lauter.stages.optout.snapshot.read import read_snapshot, snapshot_files
 
 BODY = b"User-agent: *\nDisallow: /\n"
 TIME = int(datetime(2025, 1, 31, 12, tzinfo=UTC).timestamp())
@@ -337,3 +337,77 @@ def test_other_compressions_show_a_cut(*, tmp_path: Path, zstd: bool) -> None:
     answers, counts = read(path)
     assert len(answers) < 200
     assert counts["lost"] >= 1
+
+
+def test_other_files_of_an_origin(tmp_path: Path) -> None:
+    rsl = b'<?xml version="1.0"?>\n<rsl xmlns="https://rslstandard.org/rsl"/>'
+    records = [
+        ("https://a.example/robots.txt", b"HTTP/1.1 200 OK\r\n\r\n#"),
+        ("https://a.example/.well-known/tdmrep.json?v=1", b"HTTP/1.1 200 OK\r\n\r\n[]"),
+        ("https://a.example/ai.txt", b"HTTP/1.1 404 Not Found\r\n\r\n"),
+        ("https://A.example/terms.xml", b"HTTP/1.1 200 OK\r\nContent-Type: application/rsl+xml\r\n\r\n<x/>"),
+        ("https://a.example/feed", b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n" + rsl),
+        ("https://a.example/page", b"HTTP/1.1 200 OK\r\n\r\n<html>rsl</html>"),
+    ]
+    path = tmp_path / "crawl.warc"
+    path.write_bytes(
+        b"".join(
+            b"WARC/1.1\r\nWARC-Type: response\r\n"
+            + f"WARC-Target-URI: {url}\r\nContent-Length: {len(block)}\r\n\r\n".encode()
+            + block
+            + b"\r\n\r\n"
+            for url, block in records
+        )
+    )
+    counts: Counter[str] = Counter()
+    found = [(answer.kind, answer.name) for answer in read_snapshot(str(path), counts)]
+    assert found == [
+        ("robots.txt", "https://a.example"),
+        ("tdmrep.json", "https://a.example"),
+        ("ai.txt", "https://a.example"),
+        ("rsl", "https://a.example/terms.xml"),
+        ("rsl", "https://a.example/feed"),
+    ]
+    assert counts["not_robots"] == 1
+
+
+def test_rows_say_which_file_they_are(tmp_path: Path) -> None:
+    rows = [
+        ({"url": "https://a.example/ai.txt", "body": ""}, "ai.txt"),
+        ({"robots_url": "https://a.example/.well-known/tdmrep.json", "status": 404}, "tdmrep.json"),
+        ({"url": "https://a.example/l", "body": "<rsl/>"}, "rsl"),
+        ({"url": "https://a.example/l", "body": "?", "content_type": "application/rsl+xml; charset=utf-8"}, "rsl"),
+        ({"url": "https://a.example/l", "body": "?", "kind": "rsl"}, "rsl"),
+        ({"url": "https://a.example/l.xml", "status": 404}, None),
+        ({"url": "https://a.example/", "body": "<rsl/>"}, "robots.txt"),
+        ({"domain": "a.example", "body": ""}, "robots.txt"),
+        ({"url": "https://a.example/any", "body": ""}, "robots.txt"),
+    ]
+    for row, kind in rows:
+        path = tmp_path / "in.jsonl"
+        path.write_text(json.dumps(row) + "\n")
+        counts: Counter[str] = Counter()
+        assert [answer.kind for answer in read_snapshot(str(path), counts)] == ([kind] if kind else [])
+        assert counts["not_robots"] == (kind is None)
+
+
+def test_a_folder_of_plain_files(tmp_path: Path) -> None:
+    files = {
+        "a.example.txt": ("https://a.example", "robots.txt"),
+        "b.example/robots.txt": ("https://b.example", "robots.txt"),
+        "b.example/ai.txt": ("https://b.example", "ai.txt"),
+        "b.example/.well-known/tdmrep.json": ("https://b.example", "tdmrep.json"),
+        "more/c.example:8080.txt": ("https://c.example:8080", "robots.txt"),
+    }
+    for name in [*files, "notes.txt", "robots/robots.txt", "README.md"]:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("#")
+    listed = snapshot_files(str(tmp_path))
+    answers = [answer for path in listed for answer in read_snapshot(path, Counter())]
+    assert sorted((a.origin, a.kind) for a in answers) == sorted(files.values())
+    assert {(a.status, a.fetched_at, a.body) for a in answers} == {(None, None, b"#")}
+    with pytest.raises(ValueError, match="no snapshot file"):
+        snapshot_files(str(tmp_path / "robots"))
+    with pytest.raises(OSError, match="nothing"):
+        snapshot_files(str(tmp_path / "nothing"))
