@@ -30,9 +30,7 @@ def check(
     index: Annotated[
         str | None, typer.Option(metavar="INDEX", help="A folder that `lauter optout compile` wrote.")
     ] = None,
-    robots: Annotated[
-        str | None, typer.Option(metavar="FILE", help="A robots.txt; - is standard input.")
-    ] = None,
+    robots: Annotated[str | None, typer.Option(metavar="FILE", help="A robots.txt; - is standard input.")] = None,
     agents: Annotated[str | None, typer.Option(metavar="A,B", help="Agents, with commas between.")] = None,
     policy: Annotated[
         str | None, typer.Option(metavar="P", help="A policy, by name or file, whose agents are asked for.")
@@ -47,7 +45,9 @@ def check(
 
     With --batch: each row comes back with allowed, rule and line, one JSON object a line, in order.
     """
-    given = [name for name, value in (("--batch", batch), ("--index", index), ("--robots", robots)) if value is not None]
+    given = [
+        name for name, value in (("--batch", batch), ("--index", index), ("--robots", robots)) if value is not None
+    ]
     if len(given) != 1:
         fail(f"give one of --batch, --index and --robots, not {' and '.join(given) or 'none'}", USAGE)
     if batch is not None:
@@ -75,11 +75,10 @@ def _opened(name: str) -> Iterator[BinaryIO]:
         yield sys.stdin.buffer
         return
     try:
-        stream = Path(name).open("rb")
+        with Path(name).open("rb") as stream:
+            yield stream
     except OSError as error:
         fail(f"{name}: {error.strerror or error}", USAGE)
-    with stream:
-        yield stream
 
 
 def _answer_batch(name: str) -> None:

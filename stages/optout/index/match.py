@@ -63,8 +63,8 @@ def canonicalise(
     RFC 9309 section 2.2.2: an octet has the same meaning escaped or not, so unreserved and reserved octets are
     written plain and all others as `%XX` in upper case. `%2F` stays escaped before the first `?`, where `/` is a
     delimiter (RFC 3986 section 3.3), and is plain in the query, as the RFC's own table has it; an escaped `?` counts
-    as one (so Google and Protego). `%2A` stays escaped, and a `*` is escaped unless `pattern` is 1. `after_star` 1 says that text after a `*` of a pattern
-    is in the query. `out` needs room for three times the input.
+    as one (so Google and Protego). `%2A` stays escaped, and a `*` is escaped unless `pattern` is 1. `after_star` 1
+    says that text after a `*` of a pattern is in the query. `out` needs room for three times the input.
     """
     query = 0
     i = start
@@ -200,7 +200,7 @@ def _absent(pattern: NDArray[np.uint8], p: int, size: int, t: int, last: NDArray
     """Whether the notes show that pattern[p:p + size] stands nowhere from t on."""
     if size == 1:
         return bool(last[65536 + pattern[p]] < t)
-    for k in range(size - 1):
+    for k in range(size - 1):  # noqa: SIM110 - numba compiles no generator expressions
         if last[pattern[p + k] * 256 + pattern[p + k + 1]] < t + k:
             return True
     return False

@@ -57,7 +57,6 @@ _COMPATIBLE = re.compile(r"compatible;\s*([^\s;/()]+)", re.IGNORECASE).search
 _CANONICAL = re.compile(r"[/*][A-Za-z0-9._~/*!&'()+,;=:@-]*").fullmatch
 _GAP = re.compile(rf"[{WHITE}]+")
 _STARS = re.compile(rb"\*{2,}").sub
-_RANK = itemgetter(0, 1, 2)
 
 
 class Line(NamedTuple):
@@ -325,44 +324,47 @@ def deciding_order(lines: Sequence[Line], *, relative: bool) -> tuple[Rule, ...]
     file order. `relative`: a Disallow whose path begins with neither `/` nor `*`, which the RFC's grammar does not
     have, is read as if it began with `/` (`Disallow: private` is still an opt-out; `Allow: private` is nothing).
     """
-    ranked: list[tuple[int, bool, int, Rule]] = []
+    # (rank, canonical path, anchored, line): plain tuples, since a hostile file has 39,000 of them.
+    ranked: list[tuple[int, bytes, bool, Line]] = []
     seen: set[tuple[bool, str]] = set()
-    for allow, written, number, text in lines:
-        if (allow, written) in seen:
+    for line in lines:
+        allow, path, _, _ = line
+        if (allow, path) in seen:
             continue
-        seen.add((allow, written))
-        path = written
-        if not path.startswith(("/", "*")):
+        seen.add((allow, path))
+        if path[0] != "/" and path[0] != "*":
             if allow or not relative:
                 continue
             path = "/" + path
-        anchored = path.endswith("$")
+        anchored = path[-1] == "$"
         if anchored:
             path = path[:-1]
         form = canonical_pattern(path)
-        evidence = text if len(text) <= TEXT_LIMIT and text.isascii() else _evidence(text)
-        ranked.append((-len(form) - anchored, not allow, number, Rule(allow, form, anchored, number, evidence)))
-        if not allow and "*" in path and "%" in path:
+        ranked.append((-2 * (len(form) + anchored) - allow, form, anchored, line))
+        if not allow and "%" in path and "*" in path:
             # Whether an escaped `/` behind a star is met in the path or in the query, the target decides. Both are
             # denied; an Allow keeps to the path, since it may not permit more than it says.
             other = canonical_pattern(path, after_star=1)
             if other != form:
-                ranked.append((-len(other) - anchored, True, number, Rule(allow, other, anchored, number, evidence)))
-    ranked.sort(key=_RANK)
-    rules: dict[tuple[bytes, bool], Rule] = {}
-    for _, _, _, rule in ranked:
-        plain = rule.path
-        if b"*" in plain:
+                ranked.append((-2 * (len(other) + anchored), other, anchored, line))
+    ranked.sort(key=itemgetter(0))
+    rules: dict[tuple[bytes, bool], Line] = {}
+    for _, form, anchored, line in ranked:
+        if b"*" in form:
             # A run of stars is one star, and one at the end says nothing.
-            plain = _STARS(b"*", plain)
-            if not rule.anchored:
-                plain = plain.removesuffix(b"*")
-        # The first of equal rules decides; hostile files repeat one 39,000 times.
-        if (plain, rule.anchored) not in rules:
-            rules[plain, rule.anchored] = rule if plain is rule.path else rule._replace(path=plain)
-    return tuple(rules.values())
+            if b"**" in form:
+                form = _STARS(b"*", form)
+            if not anchored and form[-1] == 42:
+                form = form[:-1]
+        # The first of equal rules decides.
+        rules.setdefault((form, anchored), line)
+    return tuple(
+        Rule(line.allow, form, anchored, line.number, _evidence(line.text)) for (form, anchored), line in rules.items()
+    )
 
 
 def _evidence(text: str) -> str:
+    if len(text) <= TEXT_LIMIT and text.isascii():
+        return text
     clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return clean if len(clean) <= TEXT_LIMIT else clean[: TEXT_LIMIT - 1] + "…"

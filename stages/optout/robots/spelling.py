@@ -22,7 +22,9 @@ _USER_AGENT = re.compile(rf"user[\s_{_DASHES}-]*agents?\s*:", re.IGNORECASE).mat
 _URL = re.compile(r"([^:]*:\s*)https?://[^/?#\s]*(.*)", re.IGNORECASE).fullmatch
 _ODD_ASCII = "\\\x1c\x1d\x1e\x1f"
 # Marks and colons as above, and white space that is none to the standard.
-_ODD_CHARACTER = re.compile("[\ufeff\u200b\uff1a\ufe55\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]").search
+_ODD_CHARACTER = re.compile(
+    "[\ufeff\u200b\uff1a\ufe55\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+).search
 # For text in lower case: a literal start is found some times faster than one in any case.
 _ODD_AGENT = re.compile(
     rf"user(?:[_{_DASHES}]|\s[\s_-]|-[\s_-]|[\s-]?agents"

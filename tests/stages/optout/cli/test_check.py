@@ -91,7 +91,9 @@ def test_a_compiled_index(tmp_path: Path, robots: str) -> None:
     snapshot.write_text(json.dumps(row) + "\n")
     index = str(tmp_path / "index")
     assert CliRunner().invoke(app, ["compile", str(snapshot), "--out", index]).exit_code == 0
-    code, out, _ = run("--index", index, "--json", "https://a.example/a", "https://a.example/q", "http://b.example", "x")
+    code, out, _ = run(
+        "--index", index, "--json", "https://a.example/a", "https://a.example/q", "http://b.example", "x"
+    )
     assert code == 0
     denied, spelt, missing, nowhere = json.loads(out)
     assert (denied["reason"], denied["rule"], denied["line"]) == ("robots-disallow", "Disallow: /a", 2)
@@ -101,7 +103,10 @@ def test_a_compiled_index(tmp_path: Path, robots: str) -> None:
     assert (missing["allowed"], missing["outcome"]) == (True, "missing")
     assert (nowhere["allowed"], nowhere["reason"]) == (False, "no-origin")
     code, out, _ = run("--index", index, "https://a.example/a")
-    assert out.splitlines()[:2] == ["https://a.example/a: denied", "  robots-disallow (robots.txt, line 2): Disallow: /a"]
+    assert out.splitlines()[:2] == [
+        "https://a.example/a: denied",
+        "  robots-disallow (robots.txt, line 2): Disallow: /a",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -116,9 +116,7 @@ class Reader:
                     orphaned = True
                     if self.orphans == "everyone":
                         groups.append((["*"], [rule]))
-            elif field and self.others_end == "naming":
-                naming = False
-            elif not field and self.others_end == "blank lines" and groups and groups[-1][1]:
+            elif self.others_end == ("naming" if field else "blank lines"):
                 naming = False
         return [] if orphaned and self.orphans == "all ignored" else groups
 
@@ -361,7 +359,7 @@ READINGS: Sequence[tuple[str, Reader]] = (
     ("LINE-SYNTAX", replace(RFC, syntax="unlimited")),
     ("TARGET", replace(RFC, target="path")),
 )
-"""The closed list of codes in docs/compliance.md, and the habits that each stands for; a common one before a rare one."""
+"""The closed list of codes in docs/compliance.md, and the habits that each stands for; the common before the rare."""
 
 CODES = tuple(dict.fromkeys(code for code, _ in READINGS))
 

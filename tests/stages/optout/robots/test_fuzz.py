@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lauter.pipeline.origin import target_of
-from lauter.stages.optout.index.match import NOTES, STEP_LIMIT, first_hit
 from lauter.stages.optout.index.origins import decide
-from lauter.stages.optout.robots.rules import Rule, agent_token, parse, rule_sets
-from lauter.stages.optout.robots.spelling import SIZE_LIMIT
+from lauter.stages.optout.robots.rules import agent_token, parse, rule_sets
 from lauter.stages.optout.robots.standard import StandardReader, decide_all
 from tests.stages.optout.robots.peers import Peers
 from tests.stages.optout.robots.reference import RFC
@@ -28,13 +25,35 @@ paths = st.lists(st.sampled_from(PIECES), max_size=6).map("".join)
 fields = st.sampled_from(
     [
         *("User-agent: ", "Disallow: ", "Allow: ", "disallow:", "ALLOW :", " Disallow : ", "Disallow ", "useragent: "),
-        *("Sitemap: ", "Crawl-delay: ", "x: ", "dissallow: ", "User agent: ", "\xa0Disallow: ", "User_agent: ", ": ", ""),
+        *(
+            "Sitemap: ",
+            "Crawl-delay: ",
+            "x: ",
+            "dissallow: ",
+            "User agent: ",
+            "\xa0Disallow: ",
+            "User_agent: ",
+            ": ",
+            "",
+        ),
     ]
 )
 declared = st.sampled_from(
     [
         *AGENTS,
-        *("gptbot", "GPTBot2", "AI", "AI21Bot", "*bot", "bot", "CCBot/1.0", "applebot", "* x", "GPTBot, CCBot", "kangaroo"),
+        *(
+            "gptbot",
+            "GPTBot2",
+            "AI",
+            "AI21Bot",
+            "*bot",
+            "bot",
+            "CCBot/1.0",
+            "applebot",
+            "* x",
+            "GPTBot, CCBot",
+            "kangaroo",
+        ),
     ]
 )
 lines = st.one_of(
