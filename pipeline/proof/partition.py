@@ -34,7 +34,7 @@ from lauter.pipeline.storage import Storage, StorageError
 def merkle_root(storage: Storage, ledger_paths: Sequence[str]) -> LedgerTree:
     """The tree of these ledger parts, in any order.
 
-    Takes 68 bytes a row in the folder for temporary files (`TMPDIR`), and some 400 MB of memory. Raises
+    Takes 68 bytes a row in the folder for temporary files (`TMPDIR`), and half a GB of memory. Raises
     `StorageError` where a part cannot be read or the temporary files cannot be written.
     """
     try:
