@@ -83,11 +83,9 @@ def join(task: Task, storage: Storage) -> Result:
         for part in range(len(parts) if first else 0):
             alone = ends[~clustered & ~np.isin(ends, record)]
             number, row = exchange.split_node(alone)
-            rows, cluster = [row[number == part]], [alone[number == part]]
-            for some, of in _clusters(storage, clusters, part):
-                rows.append(some)
-                cluster.append(of)
-            sink.write(*_of_part(part, np.concatenate(rows), np.concatenate(cluster), node, component, first))
+            found = [(row[number == part], alone[number == part]), *_clusters(storage, clusters, part)]
+            rows, of = (np.concatenate(columns) for columns in zip(*found, strict=True))
+            sink.write(*_of_part(part, rows, of, node, component, first))
         sink.close()
         output = exchange.describe(staged, path, sink.rows)
     return Result((output,), {"mirrored": output.rows})
