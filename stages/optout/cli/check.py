@@ -77,6 +77,8 @@ def _opened(name: str) -> Iterator[BinaryIO]:
     try:
         with Path(name).open("rb") as stream:
             yield stream
+    except BrokenPipeError:
+        raise  # Of standard output, not of the file.
     except OSError as error:
         fail(f"{name}: {error.strerror or error}", USAGE)
 

@@ -14,10 +14,11 @@ import pytest
 from protego import Protego
 
 from lauter.pipeline.contract import StageContext
+from lauter.stages.optout.config import OptOutConfig
 from lauter.stages.optout.robots.rules import parse
 from lauter.stages.optout.robots.standard import StandardReader, decide_all
 from lauter.stages.optout.snapshot.read import read_snapshot
-from lauter.stages.optout.stage import OptOut, OptOutConfig
+from lauter.stages.optout.stage import OptOut
 from tests.stages.optout.conftest import names
 from tests.stages.optout.robots.reference import code_of
 

@@ -358,6 +358,8 @@ READINGS: Sequence[tuple[str, Reader]] = (
     ("LINE-SYNTAX", replace(RFC, syntax="short lines")),
     ("LINE-SYNTAX", replace(RFC, syntax="unlimited")),
     ("TARGET", replace(RFC, target="path")),
+    # Two habits of Protego at once: it chooses another group, whose names it ends elsewhere.
+    ("AGENT-NAME", replace(RFC, names="part", others_end="naming")),
 )
 """The closed list of codes in docs/compliance.md, and the habits that each stands for; the common before the rare."""
 
