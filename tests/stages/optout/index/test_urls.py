@@ -14,8 +14,8 @@ from lauter.stages.optout.index.urls import DOTTED, OWN_FILE, split
 from lauter.stages.optout.index.xxh3 import LONGEST, SHORTEST, xxh3
 
 _PIECES = (
-    "http:// https:// HTTP:// ftp:// a.example a . .. -_ / // /. /.. %2e %2E ? # /robots.txt \\ @ :80 :443 :8080 é xn--a "
-    "www. % [::1] a?b#c"
+    "http:// https:// HTTP:// ftp:// a.example a . .. -_ / // /. /.. %2e %2E ? # /robots.txt \\ @ :80 :443 :8080 é "
+    "xn--a www. % [::1] a?b#c"
 )
 pieces = st.sampled_from([*_PIECES.split(), " ", "\n", "\t", "x" * 130])
 urls = st.lists(pieces, max_size=7).map("".join)
