@@ -119,12 +119,12 @@ def test_pages_that_are_newly_allowed_are_extracted_and_no_others(
     seen.clear()
     outcome = _build(manifest, tmp_path / "out")
     fresh = [url for url in passed if (urlsplit(url).hostname or "") in before - after]
-    # Extraction sees the newly allowed ones, and once more what `mirrors` signs.
+    # Extraction sees the newly allowed ones, and what `mirrors` has not signed yet.
     info = [json.loads(p.read_text())["info"] for p in sorted((tmp_path / "out/state/mirrors").rglob("*.json"))]
     assert len(fresh) > 10
     assert outcome.report.recomputed == len(fresh)
     assert outcome.report.reused == sum((urlsplit(url).hostname or "") not in before | after for url in passed)
-    assert len(seen) == len(fresh) + sum(item["wanted"] for item in info)
+    assert len(seen) == len(fresh) + sum(item["fresh"] for item in info)
     _build(manifest, tmp_path / "fresh")
     assert _digests(tmp_path / "out") == _digests(tmp_path / "fresh")
     copies = [row for row in _ledger(tmp_path / "out") if row["reason"] == "mirror-of-opted-out"]

@@ -142,6 +142,23 @@ def test_only_what_was_dropped_is_extracted_again(tmp_path: Path) -> None:
     assert SEEN["counted"] == 10
 
 
+def test_what_was_signed_before_is_not_signed_again(tmp_path: Path) -> None:
+    manifest = _manifest(tmp_path, "drop")
+    build(manifest, tmp_path / "out", catalogue=CATALOGUE)
+    (tmp_path / "blocked.list").write_text("\n".join(f"https://{name}.example/" for name in ("n1", "n3", "n9")))
+    SEEN.clear()
+    build(manifest, tmp_path / "out", catalogue=CATALOGUE)
+    # `n2` becomes a document, `n3` is signed.
+    assert SEEN["counted"] == 2
+    build(manifest, tmp_path / "fresh", catalogue=CATALOGUE)
+    made = [
+        {str(path.relative_to(out)): path.read_bytes() for path in sorted((out / "state").rglob("*.arrow"))}
+        for out in (tmp_path / "out", tmp_path / "fresh")
+    ]
+    assert made[0] == made[1]
+    assert digests(tmp_path / "out") == digests(tmp_path / "fresh")
+
+
 def test_text_of_a_signed_record_is_nowhere(tmp_path: Path) -> None:
     build(_manifest(tmp_path, "drop"), tmp_path / "out", catalogue=CATALOGUE)
     for path in (tmp_path / "out").rglob("*"):
