@@ -113,6 +113,9 @@ def _read(answer: Fetched, terms: Terms) -> Compiled:
     body = answer.body or b""
     sets: tuple[RuleSet, ...] = ()
     truncated = answer.truncated
+    wanted = terms.dropped | terms.recorded
+    if "rsl" in wanted:
+        wanted |= {"rsl-unread"}  # Where the pointer leads may be in the snapshot.
     if answer.kind == "robots.txt":
         robots = parse(body)
         truncated = robots.truncated or truncated
@@ -120,15 +123,13 @@ def _read(answer: Fetched, terms: Terms) -> Compiled:
             return Compiled("unparsable", truncated)
         if "robots.txt" in terms.dropped:
             sets = rule_sets(robots, terms.agents, terms.reading, star=terms.star)
-        said = robots_statements(robots)
+        # Where Allow and Disallow are all that counts (Apertus), nothing else is looked for.
+        said = robots_statements(robots) if wanted - {"robots.txt"} else ()
     else:
         file = file_statements(answer.kind, body)
         if not file.parsable:
             return Compiled("unparsable", truncated)
         said = file.statements
-    wanted = terms.dropped | terms.recorded
-    if "rsl" in wanted:
-        wanted |= {"rsl-unread"}  # Where the pointer leads may be in the snapshot.
     kept = tuple(one for one in said if one.signal in wanted)
     sets += signal_sets([one for one in kept if one.signal != "rsl-unread"], terms.agents, terms.dropped)
     return Compiled("rules" if sets else "allow", truncated, sets, kept)
