@@ -59,8 +59,16 @@ def gram_hash(gram: bytes, salt: bytes) -> bytes:
 
 
 def hashes(text: str, salt: bytes) -> NDArray[np.uint64]:
-    """The hashes of all grams of a text, sorted, each once, uint64."""
+    """The hashes of the grams of a text that are worth listing, sorted, each once, uint64.
+
+    Those are not of which more than half is numbers: they are calendars and counters, and stand on many pages.
+    """
     grams = Grams()
     UnitStream().feed(text, grams.units, final=True)
-    found = {gram_hash(gram, salt) for gram, _, _ in grams.take()}
+    found = {gram_hash(gram, salt) for gram in {gram for gram, _, _ in grams.take()} if _has_words(gram)}
     return np.unique(np.frombuffer(b"".join(found), ">u8").astype(np.uint64))
+
+
+def _has_words(gram: bytes) -> bool:
+    units = gram.decode("utf-8", "surrogatepass").split(" ")
+    return 2 * sum(any(map(str.isalpha, unit)) for unit in units) >= len(units)
