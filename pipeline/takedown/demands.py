@@ -85,7 +85,7 @@ def host_value(text: str) -> str:
     origin = normalise("http://" + text.removeprefix(ANY_SUBDOMAIN))
     host = origin.removeprefix("http://") if origin else ""
     named = text.removeprefix(ANY_SUBDOMAIN)
-    if not host or any(mark in named for mark in "/@?#\\") or (":" in host and not host.startswith("[")):
+    if not host or any(mark in named for mark in "/@?#\\*") or (":" in named and not named.endswith("]")):
         raise ValueError(f"{text!r} is no host: write it without scheme, port and path, as `example.org`")
     if below and host.startswith("["):
         raise ValueError(f"{text!r}: an address has no subdomains")
