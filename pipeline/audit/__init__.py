@@ -10,6 +10,7 @@ says: each check runs over what is intact.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from lauter.pipeline.audit.conservation import check_conservation, recount
@@ -22,6 +23,7 @@ from lauter.pipeline.audit.mirrors import check_mirrors
 from lauter.pipeline.audit.roots import check_roots, check_wanted
 from lauter.pipeline.audit.shards import check_shards, check_token_index
 from lauter.pipeline.audit.takedown import check_takedown
+from lauter.pipeline.audit.workers import Workers, workers_for
 from lauter.pipeline.corpus import CORPUS
 from lauter.pipeline.manifest import Catalogue
 from lauter.pipeline.storage import Storage, StorageError
@@ -30,11 +32,17 @@ __all__ = ["AuditReport", "audit"]
 
 
 def audit(
-    storage: Storage, catalogue: Catalogue, root: str | None = None, options: Mapping[str, Any] | None = None
+    storage: Storage,
+    catalogue: Catalogue,
+    root: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    workers: int | None = None,
 ) -> AuditReport:
     """Audit a run folder; `root` is the root (hex) that the corpus must have, from outside the folder.
 
-    `options` take the place of parameters of the stages whose decisions are derived again (`check_decisions`). Raises `StorageError` where the folder holds no finished corpus, or an option cannot be used.
+    `options` take the place of parameters of the stages whose decisions are derived again (`check_decisions`).
+    `workers` are the processes it may use; None: the cores of the machine. Raises `StorageError` where the folder holds
+    no finished corpus, or an option cannot be used.
     """
     if storage.size(CORPUS) is None:
         raise StorageError(f"{storage.root} holds no finished corpus; run `lauter build` to its end")
@@ -47,14 +55,21 @@ def audit(
         check_wanted(None, root, report)
         return report
     intact = check_files(storage, index, report)
-    check_roots(storage, index, data, intact, root, report)
     parts = part_files(index, intact, report)
-    check_conservation(storage, index, parts, report)
-    recount(index, catalogue, report)
-    check_documents(storage, parts, report)
-    check_mirrors(storage, index, catalogue, parts, intact, report)
-    check_token_index(storage, index, intact, report)
-    check_shards(storage, index, parts, intact, report)
-    check_takedown(storage, index, parts, intact, report)
-    check_decisions(storage, catalogue, parts, intact, options or {}, report)
+    rows = sum(part.files["ledger"].rows for part in parts if "ledger" in part.files)
+    with Workers(workers_for(rows, workers)) as apart:
+        apart.check(
+            (
+                partial(check_roots, storage, index, data, intact, root),
+                partial(check_conservation, storage, index, parts),
+                partial(recount, index, catalogue),
+                *(partial(check_documents, storage, [part]) for part in parts),
+                partial(check_mirrors, storage, index, catalogue, parts, intact),
+                partial(check_token_index, storage, index, intact),
+                partial(check_shards, storage, index, parts, intact),
+                partial(check_takedown, storage, index, parts, intact),
+            ),
+            report,
+        )
+        check_decisions(storage, catalogue, parts, intact, options or {}, apart, report)
     return report

@@ -28,6 +28,16 @@ class AuditReport:
     derived: dict[str, int] = field(default_factory=dict)
     """Stage -> kept records whose decision was derived again by its verifier."""
 
+    def add(self, other: AuditReport) -> None:
+        """Add what another check found."""
+        self.root = other.root or self.root
+        self.violations += other.violations
+        self.notes += other.notes
+        self.counts |= other.counts
+        self.files += other.files
+        self.recounted += other.recounted
+        self.derived |= other.derived
+
     @property
     def hint(self) -> str | None:
         """How to mend what was found, or None if nothing was."""

@@ -37,6 +37,9 @@ def audit(
     out: Annotated[
         Path | None, typer.Option(help="Where the proof goes; proof.json in this folder if not given.")
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that may be used; default: the cores of the machine.")
+    ] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,7 +56,7 @@ def audit(
 
     options = {"snapshot": [str(Path(path).absolute()) for path in robots] if robots else None, "policy": policy}
     try:
-        found = run_audit(Storage(folder), CATALOGUE, root, options)
+        found = run_audit(Storage(folder), CATALOGUE, root, options, workers)
     except StorageError as error:
         fail(str(error), USAGE)
     if as_json:

@@ -9,8 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from lauter.pipeline.origin import locate
+from lauter.stages.optout.snapshot.answer import Fetched
 from lauter.stages.optout.snapshot.read import read_snapshot
 
 HOPS = 5
@@ -18,14 +20,30 @@ HOPS = 5
 
 _TABLES = """
 CREATE TABLE answer (
-  kind TEXT, origin TEXT, fetched INTEGER, status INTEGER, digest BLOB, broken INTEGER, location TEXT, record TEXT,
-  refers TEXT, refers_origin TEXT, refers_fetched INTEGER
+  kind TEXT, name TEXT, fetched INTEGER, status INTEGER, digest BLOB, body INTEGER, broken INTEGER, location TEXT,
+  record TEXT, refers TEXT, refers_name TEXT, refers_fetched INTEGER, revisit INTEGER
 );
-CREATE TABLE body (digest BLOB PRIMARY KEY, bytes BLOB) WITHOUT ROWID;
+CREATE TABLE body (number INTEGER PRIMARY KEY, digest BLOB, bytes BLOB);
+CREATE UNIQUE INDEX by_digest ON body (digest);
 """
+_INDEXES = "CREATE INDEX by_name ON answer (kind, name, fetched); CREATE INDEX by_record ON answer (record);"
+_FAST = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536;"
 _NEVER = -(2**62)
-_COLUMNS = "fetched, status, digest, broken, location, refers, refers_origin, refers_fetched"
-_Row = tuple[int, int | None, bytes | None, int, str | None, str | None, str | None, int | None]
+_COLUMNS = "kind, fetched, status, digest, body, broken, location, refers, refers_name, refers_fetched, revisit"
+
+
+class _Row(NamedTuple):
+    kind: str
+    fetched: int
+    status: int | None
+    digest: bytes | None
+    body: int | None
+    broken: int
+    location: str | None
+    refers: str | None
+    refers_name: str | None
+    refers_fetched: int | None
+    revisit: int
 
 
 class Answer(NamedTuple):
@@ -41,7 +59,7 @@ class Answer(NamedTuple):
 
 
 class AnswerStore:
-    """Answers of several snapshots."""
+    """Answers of several snapshots. A pickled copy reads the same file, as long as the first is not closed."""
 
     def __init__(self, paths: Sequence[str], as_of: int | None) -> None:
         """Read the snapshots; answers after `as_of` (seconds since 1970) are left out.
@@ -49,90 +67,119 @@ class AnswerStore:
         Raises ValueError or OSError for a snapshot that cannot be read at all.
         """
         self._folder = tempfile.TemporaryDirectory(prefix="lauter-verify-")
-        self._db = sqlite3.connect(str(Path(self._folder.name) / "answers.sqlite"))
-        self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _TABLES)
-        self.counts: Counter[str] = Counter()
+        self._file = str(Path(self._folder.name) / "answers.sqlite")
+        self._db = sqlite3.connect(self._file)
+        self._db.executescript(_FAST + _TABLES)
+        counts: Counter[str] = Counter()
+        kinds: Counter[str] = Counter()
         for path in paths:
-            for answer in read_snapshot(path, self.counts):
-                if as_of is not None and answer.fetched_at is not None and answer.fetched_at > as_of:
-                    continue
-                digest = None if answer.body is None else hashlib.sha256(answer.body).digest()
-                if digest is not None:
-                    self._db.execute("INSERT OR IGNORE INTO body VALUES (?, ?)", (digest, answer.body))
-                told = answer.refers_to
-                self._db.execute(
-                    "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        answer.kind,
-                        answer.url if answer.kind == "rsl" else answer.origin,
-                        _NEVER if answer.fetched_at is None else answer.fetched_at,
-                        answer.status,
-                        digest,
-                        answer.broken,
-                        answer.location,
-                        answer.record_id,
-                        told.record_id if told else None,
-                        (told.origin or answer.origin) if told else None,
-                        told.fetched_at if told else None,
-                    ),
-                )
-        self._db.executescript(
-            "CREATE INDEX by_origin ON answer (kind, origin, fetched); CREATE INDEX by_record ON answer (record);"
-        )
+            for answer in read_snapshot(path, counts):
+                if as_of is None or answer.fetched_at is None or answer.fetched_at <= as_of:
+                    kinds[answer.kind] += 1
+                    self._add(answer)
+        self._db.executescript(_INDEXES)
         self._db.commit()
-
-    @property
-    def lost(self) -> bool:
+        self.kinds = frozenset(kinds)
+        """The kinds of files that there are any answers of."""
+        self.lost = counts["lost"] > 0
         """Whether bytes of the snapshots were lost: a missing origin may have been among them."""
-        return self.counts["lost"] > 0
 
-    def newest(self, kind: str, origin: str, before: int | None = None) -> Answer | None:
+    def _add(self, answer: Fetched) -> None:
+        digest = body = None
+        if answer.body is not None:
+            digest = hashlib.sha256(answer.body).digest()
+            added = self._db.execute("INSERT OR IGNORE INTO body (digest, bytes) VALUES (?, ?)", (digest, answer.body))
+            body = added.lastrowid
+            if not added.rowcount:
+                (body,) = self._db.execute("SELECT number FROM body WHERE digest = ?", (digest,)).fetchone()
+        told = answer.refers_to
+        self._db.execute(
+            "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                answer.kind,
+                answer.name,
+                _NEVER if answer.fetched_at is None else answer.fetched_at,
+                answer.status,
+                digest,
+                body,
+                answer.broken,
+                answer.location,
+                answer.record_id,
+                told.record_id if told else None,
+                (told.origin or answer.name) if told else None,
+                told.fetched_at if told else None,
+                told is not None and not answer.broken,
+            ),
+        )
+
+    def __getstate__(self) -> dict[str, object]:
+        """All but what belongs to the process that read the snapshots."""
+        return {"_file": self._file, "kinds": self.kinds, "lost": self.lost}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """Open the file, to read only."""
+        self.__dict__.update(state)
+        self._db = sqlite3.connect(f"file:{quote(self._file)}?mode=ro&immutable=1", uri=True)
+
+    def newest(self, kind: str, name: str, before: int | None = None) -> Answer | None:
         """The answer of a file of an origin (an RSL document: of its URL), None where there is none.
 
-        `before`: of those not later than this time. Of equally old ones the largest digest counts, as everywhere.
+        `before`: of those not later than this time; then a redirect to a name with several answers leads nowhere that
+        is known. Of equally old ones the largest digest counts, as everywhere.
         """
-        row = self._row(kind, origin, before)
+        row = self._row(kind, name, before)
         if row is None:
             return None
-        fetched = row[0]
+        fetched = _time(row.fetched)
         for _ in range(HOPS + 1):
-            row = self._resolved(row, origin)
-            if row is None:
-                return Answer(None, None, broken=True, fetched_at=_time(fetched), sha256="")
-            if kind == "rsl" or row[1] is None or not 300 <= row[1] < 400:
-                return Answer(row[1], self._body(row[2]), bool(row[3]), _time(fetched), (row[2] or b"").hex())
-            target = _redirect_origin(kind, origin, row[4])
-            row = self._row(kind, target, before) if target else None
-            if row is None:
+            if kind == "rsl" or row.broken or row.status is None or not 300 <= row.status < 400:
+                return Answer(row.status, self._body(row.body), bool(row.broken), fetched, (row.digest or b"").hex())
+            target = _redirect_origin(kind, name, row.location)
+            following = self._row(kind, target, None) if target else None
+            if following is None or target is None:
                 break
-            origin = target or origin
-        return Answer(None, None, broken=False, fetched_at=_time(fetched), sha256="")
+            if before is not None and self.several(kind, target):
+                return None
+            row, name = following, target
+        return Answer(None, None, broken=False, fetched_at=fetched, sha256="")
 
-    def _row(self, kind: str, origin: str, before: int | None) -> _Row | None:
-        found: _Row | None = self._db.execute(
-            f"SELECT {_COLUMNS} FROM answer "
-            "WHERE kind = ? AND origin = ? AND fetched <= ? ORDER BY fetched DESC, digest DESC, status DESC LIMIT 1",
-            (kind, origin, 2**62 if before is None else before),
-        ).fetchone()
-        return found
+    def several(self, kind: str, name: str) -> bool:
+        """Whether there is more than one answer of a name."""
+        found = self._db.execute("SELECT 1 FROM answer WHERE kind = ? AND name = ? LIMIT 2", (kind, name)).fetchall()
+        return len(found) > 1
 
-    def _resolved(self, row: _Row, origin: str) -> _Row | None:
-        """What a revisit refers to; the row itself if it is none; None where that is not there."""
-        if row[5] is None and row[6] is None:
-            return row
-        wanted = f"SELECT {_COLUMNS} FROM answer WHERE "
-        found: list[_Row] = self._db.execute(wanted + "record = ?", (row[5],)).fetchall() if row[5] else []
-        if len(found) != 1 and row[7] is not None:
-            found = self._db.execute(
-                wanted + "kind = 'robots.txt' AND origin = ? AND fetched = ? AND refers_origin IS NULL",
-                (row[6] or origin, row[7]),
-            ).fetchall()
-        return found[0] if len(found) == 1 and found[0][6] is None else None
-
-    def _body(self, digest: bytes | None) -> bytes | None:
-        if digest is None:
+    def _row(self, kind: str, name: str, before: int | None) -> _Row | None:
+        """The newest answer, revisits resolved."""
+        if kind not in self.kinds:
             return None
-        body: bytes = self._db.execute("SELECT bytes FROM body WHERE digest = ?", (digest,)).fetchone()[0]
+        found = self._select(
+            "kind = ?1 AND name = ?2 AND fetched = "
+            "(SELECT max(fetched) FROM answer WHERE kind = ?1 AND name = ?2 AND fetched <= ?3)",
+            (kind, name, 2**62 if before is None else before),
+        )
+        rows = [self._resolved(row) if row.revisit else row for row in found]
+        return max(rows, key=lambda row: (row.digest or b"", -1 if row.status is None else row.status), default=None)
+
+    def _select(self, where: str, values: tuple[object, ...]) -> list[_Row]:
+        return [_Row(*row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM answer WHERE {where}", values)]
+
+    def _resolved(self, row: _Row) -> _Row:
+        """A revisit with what it refers to; a broken answer where that is not there."""
+        found = self._select("record = ?", (row.refers,)) if row.refers else []
+        if len(found) != 1 and row.refers_fetched is not None:
+            found = self._select(
+                "kind = ? AND name = ? AND fetched = ?", (row.kind, row.refers_name, row.refers_fetched)
+            )
+        one = found[0] if len(found) == 1 else row
+        usable = not one.revisit and not one.broken and one.kind == row.kind
+        if usable and row.status in (None, _NOT_MODIFIED, one.status):
+            return one._replace(fetched=row.fetched)
+        return row._replace(broken=1)
+
+    def _body(self, number: int | None) -> bytes | None:
+        if number is None:
+            return None
+        body: bytes = self._db.execute("SELECT bytes FROM body WHERE number = ?", (number,)).fetchone()[0]
         return body
 
     def close(self) -> None:
@@ -142,16 +189,14 @@ class AnswerStore:
 
 
 _PATHS = {"robots.txt": "/robots.txt", "tdmrep.json": "/.well-known/tdmrep.json", "ai.txt": "/ai.txt"}
+_NOT_MODIFIED = 304
+"""A revisit that was answered so has the status of what was not modified."""
 
 
 def _redirect_origin(kind: str, origin: str, location: str | None) -> str | None:
     if not location:
         return None
-    if location.startswith("//"):
-        location = origin.partition("//")[0] + location
-    elif location.startswith("/"):
-        location = origin + location
-    place = locate(location)
+    place = locate(origin.partition("//")[0] + location if location.startswith("//") else location)
     return place.origin if place and place.target.partition("?")[0] == _PATHS[kind] else None
 
 

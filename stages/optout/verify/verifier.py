@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from lauter.pipeline.origin import Location, locate, relatives
+from lauter.pipeline.origin import locate, relatives
 from lauter.stages.optout.config import OptOutConfig, effective_agents, effective_hosts, effective_policy
 from lauter.stages.optout.snapshot.answer import parse_time
 from lauter.stages.optout.verify.reservations import (
+    Located,
     Reserved,
+    Said,
     Scoped,
+    first,
     longest,
     of_ai_txt,
     of_comments,
@@ -24,82 +28,103 @@ from lauter.stages.optout.verify.reservations import (
     of_robots,
     of_rsl,
     of_tdmrep,
-    permits_tdm,
+    speaks_of_tdm,
 )
-from lauter.stages.optout.verify.robots import RobotsFile
+from lauter.stages.optout.verify.robots import RobotsFile, product_token, target_form
 from lauter.stages.optout.verify.store import Answer, AnswerStore
 
-_HTML = (b"<!doctype html", b"<html")
-_ORIGINS_HELD = 20_000
+_PAGE = re.compile(rb"\s*<(?:!doctype|html|\?xml|[a-z]+[\s>])", re.IGNORECASE).match
+_RECORD = re.compile(rb"(?:^|[\r\n])[^a-z\r\n]*(?:user.{0,3}agent|di[a-z]*l+[oa]w|allow)", re.IGNORECASE).search
+_ORIGINS_HELD = 1_000
+"""Origins whose files are held parsed, 30 KB each on the most visited sites. The audit hands over pages in the order of
+their URLs, so that more would hardly help."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
     """What an origin says, parsed."""
 
+    name: str
     outcome: str
     """`rules`, `allow`, `missing`, `unreachable`, `forbidden` or `unparsable`."""
-    robots: RobotsFile | None
-    scoped: Sequence[Scoped]
     answer: Answer | None
-    anywhere: Reserved | None
+    robots: RobotsFile | None = None
+    scoped: Sequence[Scoped] = ()
+    anywhere: tuple[Answer, Reserved] | None = None
     """A reservation of the whole origin: in words, by ai.txt, by licence terms that nobody has read."""
-    tdmrep: Answer | None
-    licences: Sequence[Answer]
+    tdmrep: tuple[Answer, Sequence[Located]] | None = None
+    licences: Sequence[tuple[Answer, Sequence[Located]]] = ()
 
 
 class Verifier:
-    """See `contract.Verifier`. Needs the columns `url`, `fetched_at` and `basis` of the ledger."""
+    """See `contract.Verifier`. Needs the columns `url`, `doc_id` and `fetched_at` of the ledger."""
 
     def __init__(self, config: OptOutConfig) -> None:
         """Read the snapshots. Raises ValueError or OSError for a policy, list or snapshot that cannot be read."""
-        self.policy = effective_policy(config)
-        self.agents = effective_agents(config, self.policy).names
-        self.hosts = effective_hosts(config)
+        self._config = config
         self.store = AnswerStore(config.snapshot, parse_time(config.as_of, end_of_day=True))
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self.policy = effective_policy(self._config)
+        self.agents = effective_agents(self._config, self.policy).names
+        self.hosts = effective_hosts(self._config)
         self.notes: list[str] = []
         if self.policy.reading == "strict":
             self.notes.append("the older first-match reading of robots.txt is not derived again, RFC 9309 is")
+        self._tokens = frozenset(product_token(agent) for agent in self.agents) - {"*"}
         self._origin = lru_cache(_ORIGINS_HELD)(self._read_origin)
 
-    def check(self, ledger: pa.RecordBatch, signals: pa.RecordBatch) -> Iterator[str]:
-        """One sentence for each kept row that this reading denies."""
-        said: dict[bytes, list[dict[str, str]]] = defaultdict(list)
-        for row in signals.to_pylist():
-            said[row["doc_id"]].append(row)
-        urls, ids = ledger.column("url").to_pylist(), ledger.column("doc_id").to_pylist()
-        times = ledger.column("fetched_at").cast(pa.timestamp("s", tz="UTC")).cast(pa.int64()).to_pylist()
-        for url, doc_id, crawled in zip(urls, ids, times, strict=True):
-            problem = self._problem(url, said.get(doc_id, ()), crawled)
-            if problem is not None:
-                yield f"{url} ({doc_id.hex()}) was kept, but {problem}"
+    def __getstate__(self) -> dict[str, object]:
+        """The parameters and the store; a copy reads the policy again."""
+        return {"_config": self._config, "store": self.store}
 
-    def _problem(self, url: str | None, page: Sequence[Mapping[str, str]], crawled: int | None) -> str | None:
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """See `__getstate__`."""
+        self.__dict__.update(state)
+        self._prepare()
+
+    def check(self, ledger: pa.RecordBatch, signals: pa.RecordBatch) -> Iterator[tuple[int, str]]:
+        """Row and sentence of each kept row that this reading denies."""
+        said: dict[int, list[Said]] = defaultdict(list)
+        columns = (signals.column(name).to_pylist() for name in ("row", *Said._fields))
+        for row, *what in zip(*columns, strict=True):
+            said[row].append(Said(*what))
+        times = ledger.column("fetched_at").cast(pa.timestamp("s", tz="UTC"), safe=False).cast(pa.int64()).to_pylist()
+        for row, (url, crawled) in enumerate(zip(ledger.column("url").to_pylist(), times, strict=True)):
+            problem = self._problem(url, said.get(row, ()), crawled)
+            if problem is not None:
+                yield row, f"{url} ({ledger.column('doc_id')[row].as_py().hex()}) was kept, but {problem}"
+
+    def _problem(self, url: str | None, page: Sequence[Said], crawled: int | None) -> str | None:
         place = locate(url) if url is not None else None
         if place is None:
             return "it has no http(s) origin, so nobody can know what its owner says"
         listed = self.hosts.find(place.origin) if self.hosts else None
         if listed is not None:
             return None if listed.allow else f"its host is on the list of refused hosts: {listed.reason}"
-        reserved = of_page(page, self.policy, self.agents)
+        reserved = of_page(page, self.policy, self._tokens) if page else None
         if reserved is not None:
             return f"the page says {reserved.text} ({reserved.signal})"
-        problem = self._by_origin(place, page, None)
+        target = target_form(place.target)
+        # Under the strict reading a page adds to its origin's tdmrep.json, and never lifts it.
+        tdm = self.policy.reading == "strict" or not speaks_of_tdm(page)
+        problem = self._now(place.origin, target, tdm=tdm)
         if problem is None and self.policy.also_at_crawl_time and crawled is not None:
-            problem = self._by_origin(place, page, crawled)
+            # At the time of the crawl nothing may be known; what is known now was asked already.
+            problem = self._denial(self._origin(place.origin, crawled), target, tdm=tdm)
         return problem
 
-    def _by_origin(self, place: Location, page: Sequence[Mapping[str, str]], before: int | None) -> str | None:
-        """Why the origin of a page denies it, `before`: as it was known at a time."""
-        origin = self._origin(place.origin, before)
-        problem = self._denial(origin, place, page)
-        # At the time of the crawl nothing may be known; what is known now was asked already.
-        if problem is not None or origin.outcome != "missing" or before is not None:
+    def _now(self, name: str, target: bytes, *, tdm: bool) -> str | None:
+        """Why the origin of a page denies it, or another name of the origin where that one is missing."""
+        origin = self._origin(name, None)
+        problem = self._denial(origin, target, tdm=tdm)
+        if problem is not None or origin.outcome != "missing":
             return problem
-        for name in relatives(place.origin, scheme=self.policy.scheme_fallback, www=self.policy.www_fallback):
-            other = self._origin(name, before)
-            if other.outcome != "missing":
-                problem = self._denial(other, Location(name, place.target), page)
+        for other in relatives(name, scheme=self.policy.scheme_fallback, www=self.policy.www_fallback):
+            relative = self._origin(other, None)
+            if relative.outcome != "missing":
+                problem = self._denial(relative, target, tdm=tdm)
                 if problem is not None:
                     return problem
                 break
@@ -109,65 +134,85 @@ class Verifier:
             return "bytes of the snapshot are lost, its origin may have been among them (`on_unparsable: deny`)"
         return None
 
-    def _denial(self, origin: _Origin, place: Location, page: Sequence[Mapping[str, str]]) -> str | None:
-        unknown = {
-            "unreachable": self.policy.on_unreachable,
-            "forbidden": self.policy.on_forbidden,
-            "unparsable": self.policy.on_unparsable,
-        }
-        file = f"{place.origin}/robots.txt"
-        if unknown.get(origin.outcome) == "deny":
+    def _denial(self, origin: _Origin, target: bytes, *, tdm: bool) -> str | None:
+        file = f"{origin.name}/robots.txt"
+        if origin.outcome in ("unreachable", "forbidden", "unparsable") and self._refuses(origin.outcome):
             status = origin.answer.status if origin.answer else None
             return f"{file} was {origin.outcome} (status {status}; policy: deny)"
-        denied = origin.robots.denies(place.target) if origin.robots and self.policy.drops("robots.txt") else None
+        denied = origin.robots.denies(target) if origin.robots else None
         if denied is not None:
             return f"{file} denies {denied.agent}: line {denied.line} `{denied.text}`{_evidence(origin.answer)}"
-        reserved = longest(origin.scoped, place.target)
+        reserved = longest(origin.scoped, target) if origin.scoped else None
         if reserved is not None:
             where = f"{file} line {reserved.line} `{reserved.text}` ({reserved.signal})"
             return where + _evidence(origin.answer)
         if origin.anywhere is not None:
-            return f"{place.origin} says `{origin.anywhere.text}` ({origin.anywhere.signal}){_evidence(origin.answer)}"
-        if origin.tdmrep is not None and origin.tdmrep.body and not permits_tdm(page):
-            reserved = of_tdmrep(origin.tdmrep.body, place.target)
+            answer, reserved = origin.anywhere
+            return f"{origin.name} says `{reserved.text}` ({reserved.signal}){_evidence(answer)}"
+        if origin.tdmrep is not None and tdm:
+            answer, locations = origin.tdmrep
+            reserved = first(locations, target)
             if reserved is not None:
-                return f"{place.origin}/.well-known/tdmrep.json says {reserved.text}{_evidence(origin.tdmrep)}"
-        for licence in origin.licences:
-            reserved = of_rsl(licence.body or b"", place.target)
+                return f"{origin.name}/.well-known/tdmrep.json says {reserved.text}{_evidence(answer)}"
+        for answer, locations in origin.licences:
+            reserved = first(locations, target)
             if reserved is not None:
-                return f"the licence terms of {place.origin} say {reserved.text}{_evidence(licence)}"
+                return f"the licence terms of {origin.name} say {reserved.text}{_evidence(answer)}"
         return None
+
+    def _refuses(self, outcome: str) -> bool:
+        return getattr(self.policy, f"on_{outcome}") == "deny"
 
     def _read_origin(self, name: str, before: int | None) -> _Origin:
         answer = self.store.newest("robots.txt", name, before)
-        tdmrep = self.store.newest("tdmrep.json", name, before) if self.policy.drops("tdmrep") else None
+        tdmrep = self._file("tdmrep.json", name, before) if self.policy.drops("tdmrep") else None
+        locations = (tdmrep, of_tdmrep(tdmrep.body or b"")) if tdmrep else None
         anywhere = self._ai_txt(name, before)
         outcome = _outcome(answer)
         if outcome != "rules" or answer is None or not answer.body:
-            return _Origin(outcome, None, (), answer, anywhere, tdmrep, ())
+            return _Origin(name, outcome, answer, anywhere=anywhere, tdmrep=locations)
         robots = RobotsFile(answer.body, self.agents, self.policy.star)
-        licences, unread = self._licences(robots)
-        if anywhere is None and self.policy.drops("words"):
-            anywhere = of_comments(answer.body)
-        anywhere = anywhere or unread
-        return _Origin(outcome, robots, of_robots(robots, self.policy), answer, anywhere, tdmrep, licences)
+        licences, unread = self._licences(robots, before)
+        words = of_comments(robots) if self.policy.drops("words") else None
+        in_robots = words or unread
+        return _Origin(
+            name,
+            outcome,
+            answer,
+            robots if self.policy.drops("robots.txt") else None,
+            of_robots(robots, self.policy),
+            anywhere or ((answer, in_robots) if in_robots else None),
+            locations,
+            licences,
+        )
 
-    def _ai_txt(self, name: str, before: int | None) -> Reserved | None:
-        answer = self.store.newest("ai.txt", name, before) if self.policy.drops("ai.txt") else None
-        if answer is None or not answer.body or _outcome(answer) != "rules":
-            return None
-        return of_ai_txt(RobotsFile(answer.body, self.agents, self.policy.star))
+    def _file(self, kind: str, name: str, before: int | None) -> Answer | None:
+        """The answer of a file other than robots.txt, where it was got whole."""
+        answer = self.store.newest(kind, name, before)
+        return answer if answer is not None and answer.body and _answered(answer) == "rules" else None
 
-    def _licences(self, robots: RobotsFile) -> tuple[list[Answer], Reserved | None]:
+    def _ai_txt(self, name: str, before: int | None) -> tuple[Answer, Reserved] | None:
+        answer = self._file("ai.txt", name, before) if self.policy.drops("ai.txt") else None
+        said = of_ai_txt(RobotsFile(answer.body or b"", self.agents, self.policy.star)) if answer else None
+        return (answer, said) if answer and said else None
+
+    def _licences(
+        self, robots: RobotsFile, before: int | None
+    ) -> tuple[list[tuple[Answer, Sequence[Located]]], Reserved | None]:
         """The RSL documents that a robots.txt points to, and the first pointer to one that is not in the snapshot."""
-        found: list[Answer] = []
+        found: list[tuple[Answer, Sequence[Located]]] = []
         unread = None
-        for line in (line for _, lines in robots.groups for line in lines if line.field == "license"):
-            place = locate(line.value)
-            terms = self.store.newest("rsl", place.origin + place.target) if place else None
+        for line in robots.preferences:
+            place = locate(line.value) if line.field == "license" else None
+            if line.field != "license":
+                continue
+            url = place.origin + place.target if place else ""
+            terms = self._file("rsl", url, None)
             if terms is not None and self.policy.drops("rsl"):
-                found.append(terms)
-            elif terms is None and unread is None and self.policy.drops("rsl-unread"):
+                # Which version of the terms held at the time of the crawl is asked by no one where there are several.
+                if before is None or not self.store.several("rsl", url):
+                    found.append((terms, of_rsl(terms.body or b"")))
+            elif unread is None and self.policy.drops("rsl-unread") and self.store.newest("rsl", url) is None:
                 unread = Reserved("rsl-unread", line.text, line.number)
         return found, unread
 
@@ -177,9 +222,17 @@ class Verifier:
 
 
 def _outcome(answer: Answer | None) -> str:
-    """RFC 9309 section 2.3.1 by status; a body is unparsable only where it is a page beyond doubt."""
+    """What a robots.txt is known to be; a body is unparsable only where it is no such file beyond doubt."""
     if answer is None:
         return "missing"
+    outcome, body = _answered(answer), answer.body or b""
+    # A page, or text without as much as a comment.
+    other = _PAGE(body) or (body.strip() and b":" not in body and b"#" not in body and b"\0" not in body)
+    return "unparsable" if outcome == "rules" and other and not _RECORD(body) else outcome
+
+
+def _answered(answer: Answer) -> str:
+    """RFC 9309 section 2.3.1 by status."""
     status = answer.status
     if answer.broken:
         return "unparsable"
@@ -189,8 +242,7 @@ def _outcome(answer: Answer | None) -> str:
         return "allow"
     if answer.body is None or (status is not None and not 200 <= status < 300):
         return "unreachable"
-    page = answer.body.lstrip()[:20].lower().startswith(_HTML)
-    return "unparsable" if page and b"user-agent" not in answer.body.lower() else "rules"
+    return "rules"
 
 
 def _evidence(answer: Answer | None) -> str:

@@ -15,13 +15,13 @@ from lauter.stages.optout.agents import load_preset
 from lauter.stages.optout.index.origins import RuleTable, rules_array
 from lauter.stages.optout.robots.rules import parse, rule_sets
 from lauter.stages.optout.snapshot.read import read_snapshot
-from lauter.stages.optout.verify.robots import RobotsFile, matches, normal_form
+from lauter.stages.optout.verify.robots import RobotsFile, matches, normal_form, target_form
 
 AGENTS = load_preset("ai-training-2026-11").names
 
 
 def denied(body: str, target: str, agents: tuple[str, ...] = ("GPTBot", "CCBot/2.0"), star: str = "agent") -> bool:
-    return RobotsFile(body.encode(), agents, star).denies(target) is not None
+    return RobotsFile(body.encode(), agents, star).denies(target_form(target)) is not None
 
 
 def test_groups_are_chosen_by_exact_names() -> None:
@@ -48,7 +48,7 @@ def test_the_longest_match_counts_and_allow_on_a_tie() -> None:
 
 def test_the_evidence_is_the_line() -> None:
     found = RobotsFile(b"# hello\nUser-agent: GPTBot\nDisallow: /private # why\n", ["GPTBot"], "agent").denies(
-        "/private"
+        b"/private"
     )
     assert found is not None
     assert (found.agent, found.line, found.text) == ("GPTBot", 3, "Disallow: /private")
@@ -104,7 +104,7 @@ def test_it_denies_nothing_that_the_stage_permits(data: Path, star: str) -> None
         for target in urls(body, 20, rng):
             rows.append(row)
             targets.append(target)
-            found.append(file.denies(target))
+            found.append(file.denies(target_form(target)))
     ours = table.denials(np.array(rows, np.int64), targets)
     differ = [
         (files[row][0][:80], target, item)
