@@ -36,7 +36,7 @@ def _one(corpus: Path, name: str) -> dict[str, Any]:
 def test_a_kept_document_has_its_scores_its_cluster_and_nothing_against_it(corpus: Path) -> None:
     row = _one(corpus, "alone")
     assert row["verdict"] == "kept" and row["scores"] == {"words": 5, "chars": 17}
-    assert row["decision"] == {"stage": None, "reason": None, "rule": None, "cluster": None, "cluster_size": None}
+    assert row["decision"] == dict.fromkeys(("stage", "reason", "rule", "cluster", "cluster_size", "mirror_of"))
     assert "original" not in row and "evidence" not in row
     assert dict(lines(row))["decision"] == "nothing against it"
 
