@@ -67,20 +67,22 @@ class OptOutConfig(StageConfig):
     """For an origin of which the snapshot has nothing."""
 
     on_unreachable: Verdict | None = None
-    """For an origin that gave no answer: 5xx, 408, 425, 429, network failure, a redirect out of the snapshot."""
+    """For an origin that gave no answer: 5xx, 408, 425, 429, network failure, a redirect out of the snapshot. Under
+    `reading: strict` for its tdmrep.json and ai.txt, too, where the policy drops what they say."""
 
     on_forbidden: Verdict | None = None
     """For an origin that shows its robots.txt to nobody (401, 403). RFC 9309 section 2.3.1.3 and Apertus: `allow`."""
 
     on_unparsable: Verdict | None = None
-    """For an origin whose answer is no robots.txt at all: HTML, lost bytes, rules beyond any reasonable cost. For an
-    origin that is missing in a snapshot which has lost bytes, too, since its answer may have been among them."""
+    """For an origin whose answer is no robots.txt at all: HTML, lost bytes, rules beyond any reasonable cost; or whose
+    tdmrep.json or ai.txt cannot be read, where the policy drops what they say. For an origin that is missing in a
+    snapshot which has lost bytes, too, since its answer may have been among them."""
 
     scheme_fallback: bool | None = None
-    """Ask the other of http and https where an origin is missing. What is found may deny, it never permits."""
+    """Ask the other of http and https where an origin has no robots.txt. What is found may deny, it never permits."""
 
     www_fallback: bool | None = None
-    """Ask with or without `www.` where an origin is missing. What is found may deny, it never permits."""
+    """Ask with or without `www.` where an origin has no robots.txt. What is found may deny, it never permits."""
 
     mirrors: Literal["keep", "drop"] | None = None
     """Documents in one cluster with a page that was opted out: counted in the report, or dropped."""

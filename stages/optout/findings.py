@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,19 +12,35 @@ from numpy.typing import NDArray
 from lauter.pipeline import schema
 from lauter.stages.optout.index.match import OVER_LIMIT
 from lauter.stages.optout.index.origins import OUTCOMES, OriginIndex
-from lauter.stages.optout.index.terms import SIGNAL_NAMES
 from lauter.stages.optout.index.urls import Places
 from lauter.stages.optout.policy import Policy
-from lauter.stages.optout.reasons import CODES, OF_SIGNAL
+from lauter.stages.optout.reasons import CODES, OF_SIGNAL, UNKNOWN
 from lauter.stages.optout.reserved import Reserved
+from lauter.stages.optout.unread import UnreadFiles
 
 LIST = "host-list"
 """`basis.outcome` of a page whose host stands on a list of the manifest."""
+FILE_UNPARSABLE = "file-unparsable"
+"""`basis.outcome` of a page whose origin has a tdmrep.json or ai.txt that counts and cannot be read."""
 
 _UNREAD = tuple(CODES[f"robots-{outcome}"] for outcome in ("unreachable", "unparsable", "forbidden"))
-_WORDS = np.array([*OUTCOMES, "lost", LIST], object)
-_MISSING, _LOST, _LISTED = OUTCOMES.index("missing"), len(OUTCOMES), len(OUTCOMES) + 1
-_BY_SIGNAL = np.array([OF_SIGNAL[kind] for kind in SIGNAL_NAMES], np.uint8)
+_FILE = tuple(CODES[f"file-{how}"] for how in ("unparsable", "unreachable"))
+_UNKNOWN = tuple(CODES[name] for name in UNKNOWN)
+_WORDS = np.array([*OUTCOMES, "lost", LIST, FILE_UNPARSABLE], object)
+_MISSING, _UNPARSABLE = OUTCOMES.index("missing"), OUTCOMES.index("unparsable")
+_LOST, _LISTED, _FILE_UNPARSABLE = range(len(OUTCOMES), len(OUTCOMES) + 3)
+_READ = tuple(OUTCOMES.index(outcome) for outcome in ("rules", "allow", "missing"))
+
+
+class _Heard(NamedTuple):
+    """What rows of the index say, one a page."""
+
+    outcome: NDArray[np.int8]
+    """Of `_WORDS`."""
+    reason: NDArray[np.uint8]
+    rule: NDArray[np.int64]
+    unread: NDArray[np.int8]
+    """Of `UnreadFiles.ways`, -1 for none."""
 
 
 class Findings:
@@ -39,8 +55,9 @@ class Findings:
         self._rule = np.full(count, -1, np.int64)
         self._outcome = np.full(count, _MISSING, np.int8)
         self._origin_id = places.origin_id.copy()
-        self._via: list[str | None] = [None] * count
+        self._via = np.full(count, None, object)
         self._told: dict[int, dict[str, object]] = {}
+        self._files = UnreadFiles(policy)
         denied = {
             "unreachable": policy.on_unreachable,
             "unparsable": policy.on_unparsable,
@@ -51,25 +68,8 @@ class Findings:
 
     def by_origin(self, pages: NDArray[np.int64], rows: NDArray[np.int64], skip_tdm: NDArray[np.bool_] | None) -> None:
         """What the rows of the index (one a page of the batch, -1 for none) say to the given pages."""
-        pages = pages[rows[pages] >= 0]
-        asked = np.full(len(rows), -1, np.int64)
-        asked[pages] = rows[pages]
-        rule = self._index.denials(self._places, asked, skip_tdm)[pages]
-        outcome = self._index.outcomes(rows[pages])
-        reason = self._by_outcome[outcome]
-        denied = np.flatnonzero(rule >= 0)
-        if len(denied):
-            signal = self._index.evidence(rule[denied], rows[pages[denied]]).signal.dictionary_encode()
-            codes = np.array([OF_SIGNAL[kind] for kind in signal.dictionary.to_pylist()], np.uint8)
-            reason[denied] = codes[signal.indices.to_numpy()]
-        if self._policy.on_unparsable == "deny":
-            reason[rule == OVER_LIMIT] = CODES["robots-unparsable"]
-        # Who is asked again must find something against the page to change what is known of it.
-        first = self._row[pages] < 0
-        news = first | ((self.reason[pages] == 0) & (reason != 0))
-        changed = pages[news]
-        self._row[changed], self._rule[changed] = rows[changed], rule[news]
-        self._outcome[changed], self.reason[changed] = outcome[news], reason[news]
+        changed = self._ask(pages, rows, skip_tdm)
+        self._origin_id[changed], self._via[changed] = self._places.origin_id[changed], None
 
     def by_relative(
         self,
@@ -78,20 +78,16 @@ class Findings:
         skip_tdm: NDArray[np.bool_] | None,
         *,
         ids: NDArray[np.uint64],
-        via: Sequence[str],
+        via: NDArray[np.object_],
     ) -> None:
-        """The same by the file of another origin: its ids, and how its name differs."""
-        before = self._row.copy()
-        self._row[pages[self.reason[pages] == 0]] = -1
-        self.by_origin(pages[self.reason[pages] == 0], rows, skip_tdm)
-        for page, one, how in zip(pages.tolist(), ids, via, strict=True):
-            if self._row[page] == rows[page] and self._row[page] != before[page]:
-                self._origin_id[page] = one
-                self._via[page] = how
+        """The same by the files of other origins: their ids and how their names differ, one a page of the batch."""
+        changed = self._ask(pages, rows, skip_tdm)
+        self._origin_id[changed], self._via[changed] = ids[changed], via[changed]
 
     def missing(self, pages: NDArray[np.int64], *, lost: bool) -> None:
         """Of the origins of these pages there is no robots.txt; `lost`: the snapshot has lost bytes."""
-        self._outcome[pages[self._row[pages] < 0]] = _LOST if lost else _MISSING
+        if lost:
+            self._outcome[pages[self._outcome[pages] == _MISSING]] = _LOST
         if lost and self._policy.on_unparsable == "deny":
             code = CODES["robots-lost"]
         elif self._policy.on_missing == "deny":
@@ -101,8 +97,9 @@ class Findings:
         self.reason[pages[self.reason[pages] == 0]] = code
 
     def by_page(self, reserved: Reserved) -> None:
-        """What pages say of themselves, where nothing stands against them yet."""
-        for page in np.flatnonzero((reserved.reason != 0) & (self.reason == 0)).tolist():
+        """What pages say of themselves, where their owner has said nothing against them yet."""
+        open_to_it = (self.reason == 0) | np.isin(self.reason, _UNKNOWN)
+        for page in np.flatnonzero((reserved.reason != 0) & open_to_it).tolist():
             self.reason[page] = reserved.reason[page]
             self._told[page] = reserved.rule[page].as_py()
 
@@ -143,7 +140,8 @@ class Findings:
     def basis(self) -> pa.StructArray:
         """`schema.BASIS` of every page that has an origin."""
         denied = (self._rule >= 0) & (self.reason != 0)
-        answers = self._index.answers(self._row)
+        # The index has no digest of a file that nobody could read, and that of the robots.txt would be wrong here.
+        answers = self._index.answers(np.where(np.isin(self.reason, _FILE), -1, self._row))
         evidence = self._index.evidence(np.where(denied, self._rule, -1), self._row)
         chosen = pa.array(denied)
         known = self._places.known
@@ -157,3 +155,54 @@ class Findings:
         }
         arrays = [fields[field.name].cast(field.type) for field in schema.BASIS]
         return pa.StructArray.from_arrays(arrays, fields=list(schema.BASIS), mask=pa.array(~known))
+
+    def _ask(
+        self, pages: NDArray[np.int64], rows: NDArray[np.int64], skip_tdm: NDArray[np.bool_] | None
+    ) -> NDArray[np.int64]:
+        """Ask rows of the index about pages to which no owner objected yet; returns those of which more is known now.
+
+        What was known gives way to an objection, or to the first robots.txt that there is; what stands against a page
+        because nothing could be known gives way to an owner's word alone.
+        """
+        before = self.reason[pages]
+        pages = pages[(rows[pages] >= 0) & ((before == 0) | np.isin(before, _UNKNOWN))]
+        heard = self._hear(pages, rows, skip_tdm)
+        before = self.reason[pages]
+        first = (self._row[pages] < 0) | ((self._outcome[pages] == _MISSING) & (heard.outcome != _MISSING))
+        said = (heard.reason != 0) & ~np.isin(heard.reason, _UNKNOWN)
+        news = said | ((before == 0) & (first | (heard.reason != 0)))
+        changed: NDArray[np.int64] = pages[news]
+        self._row[changed], self._rule[changed] = rows[changed], heard.rule[news]
+        self._outcome[changed], self.reason[changed] = heard.outcome[news], heard.reason[news]
+        self._told_of_files(changed, heard.unread[news])
+        return changed
+
+    def _told_of_files(self, pages: NDArray[np.int64], unread: NDArray[np.int8]) -> None:
+        for page in self._told.keys() & set(pages.tolist()):
+            del self._told[page]
+        for i in np.flatnonzero(unread >= 0).tolist():
+            way = self._files.ways[unread[i]]
+            if way.reason:
+                self._told[int(pages[i])] = way.rule
+
+    def _hear(self, pages: NDArray[np.int64], rows: NDArray[np.int64], skip_tdm: NDArray[np.bool_] | None) -> _Heard:
+        asked = np.full(len(rows), -1, np.int64)
+        asked[pages] = rows[pages]
+        rule = self._index.denials(self._places, asked, skip_tdm)[pages]
+        outcome = self._index.outcomes(rows[pages])
+        # Rules that nobody can match are no file that can be read, whatever follows from that.
+        outcome[rule == OVER_LIMIT] = _UNPARSABLE
+        reason = self._by_outcome[outcome]
+        denied = np.flatnonzero(rule >= 0)
+        if len(denied):
+            signal = self._index.evidence(rule[denied], rows[pages[denied]]).signal.dictionary_encode()
+            codes = np.array([OF_SIGNAL[kind] for kind in signal.dictionary.to_pylist()], np.uint8)
+            reason[denied] = codes[signal.indices.to_numpy()]
+        unread = self._files.of(self._index.unread(rows[pages]), None if skip_tdm is None else skip_tdm[pages])
+        unread[reason != 0] = -1
+        for number, way in enumerate(self._files.ways):
+            concerned = unread == number
+            reason[concerned] = way.reason
+            if way.how == "unparsable":
+                outcome[concerned & np.isin(outcome, _READ)] = _FILE_UNPARSABLE
+        return _Heard(outcome, reason, rule, unread)

@@ -76,7 +76,9 @@ def _table(entries: Sequence[HostEntry]) -> dict[str, str]:
     for entry in entries:
         below = entry.host.startswith("*.")
         origin = normalise("https://" + entry.host.removeprefix("*."))
-        if origin is None or "/" in entry.host or "*" in entry.host.removeprefix("*."):
+        # A port, a path or a user would be left out, and the entry would speak of more than it says.
+        named = entry.host.rpartition("]")[2] if entry.host.startswith("[") else entry.host
+        if origin is None or set(named) & set("/?#@:") or "*" in entry.host.removeprefix("*."):
             raise ValueError(f"{entry.host!r} is no host; write `example.org` or `*.example.org`")
         table.setdefault(("*." if below else "") + _host(origin), entry.reason)
     return table

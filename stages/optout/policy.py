@@ -55,15 +55,17 @@ class Policy(BaseModel):
     on_missing: Verdict = "allow"
     """For an origin of which the snapshot has nothing."""
     on_unreachable: Verdict = "deny"
-    """For an origin that gave no answer: 5xx, 408, 425, 429, network failure, a redirect out of the snapshot."""
+    """For an origin that gave no answer: 5xx, 408, 425, 429, network failure, a redirect out of the snapshot. Under
+    `reading: strict` for its tdmrep.json and ai.txt, too, where their signal is dropped."""
     on_forbidden: Verdict = "allow"
     """For an origin that shows its robots.txt to nobody (401, 403; RFC 9309 section 2.3.1.3: allow)."""
     on_unparsable: Verdict = "deny"
-    """For an origin whose answer is no robots.txt at all: HTML, lost bytes, rules beyond any reasonable cost."""
+    """For an origin whose answer is no robots.txt at all: HTML, lost bytes, rules beyond any reasonable cost; or whose
+    tdmrep.json or ai.txt cannot be read, where their signal is dropped."""
     scheme_fallback: bool = True
-    """Ask the other of http and https where an origin is missing. What is found may deny, it never permits."""
+    """Ask the other of http and https where an origin has no robots.txt. What is found may deny, it never permits."""
     www_fallback: bool = True
-    """Ask with or without `www.` where an origin is missing. What is found may deny, it never permits."""
+    """Ask with or without `www.` where an origin has no robots.txt. What is found may deny, it never permits."""
     also_at_crawl_time: bool = False
     """An opt-out that stood when the page was crawled counts too, even if the owner has taken it back since."""
     mirrors: Literal["keep", "drop"] = "keep"

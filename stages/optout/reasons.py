@@ -8,13 +8,16 @@ from lauter.stages.optout.policy import SIGNALS
 NAMES = {"robots.txt": "robots-disallow", "tdmrep": "tdm-reservation", "ai.txt": "ai-txt", "words": "reserved-in-words"}
 """Reasons of signals that are not called as the signal is."""
 
-UNKNOWN = ("unreachable", "unparsable", "missing", "lost", "forbidden")
-"""Outcomes of an origin that say nothing of its owner's will; each is a reason `robots-…`."""
+UNKNOWN = (
+    *(f"robots-{outcome}" for outcome in ("unreachable", "unparsable", "missing", "lost", "forbidden")),
+    *(f"file-{outcome}" for outcome in ("unparsable", "unreachable")),
+)
+"""Reasons that say nothing of an owner's will. `robots-…`: of the robots.txt; `file-…`: of tdmrep.json or ai.txt."""
 
 REASONS = (
     *(Reason(NAMES.get(kind, kind), mirrored=True) for kind in SIGNALS),
     Reason("host-denied", mirrored=True),
-    *(Reason(f"robots-{outcome}") for outcome in UNKNOWN),
+    *(Reason(name) for name in UNKNOWN),
     Reason("no-origin", "error"),
 )
 

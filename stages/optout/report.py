@@ -102,7 +102,7 @@ def _by_signal(summary: Mapping[str, Any], policy: Policy) -> list[tuple[str, in
     found: dict[str, int] = {}
     for rule in summary["evidence"]["rules"]:
         # A page of which nothing could be known was not reserved by a signal.
-        if rule["stage"] == STAGE and rule["reason"].removeprefix("robots-") not in UNKNOWN:
+        if rule["stage"] == STAGE and rule["reason"] not in UNKNOWN:
             found[rule["signal"]] = found.get(rule["signal"], 0) + rule["records"]
     return [(kind, found.get(kind, 0)) for kind in SIGNALS if policy.drops(kind) or kind in found]
 
@@ -125,7 +125,7 @@ def _hosts(summary: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
 
 def _reasons(reasons: Mapping[str, int], policy: Policy) -> ReportTable:
     always = [NAMES.get(kind, kind) for kind in SIGNALS if policy.drops(kind)]
-    always += [f"robots-{outcome}" for outcome in UNKNOWN]
+    always += UNKNOWN
     counts = dict.fromkeys(always, 0) | dict(reasons)
     rows = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ReportTable("Pages ended, by reason", ("reason", "pages"), tuple(rows))

@@ -66,7 +66,7 @@ class PageReader:
         columns = (signals.column(name).to_pylist() for name in ("row", "place", "name", "value", "position"))
         for row, said in groupby(zip(*columns, strict=True), key=lambda item: item[0]):
             page = [item[1:] for item in said]
-            tdm = tdm_of_page((place, name, value) for place, name, value, _ in page)
+            tdm = tdm_of_page(((place, name, value) for place, name, value, _ in page), self._policy.reading)
             speaks[row] = tdm is not None
             for place, name, value, position in page:
                 found = self._denial(place, name, value, tdm)

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from lauter.pipeline import schema
 from lauter.pipeline.contract import Reason, ReportSection, StageConfig, StageContext, Verdict, Verifier
-from lauter.pipeline.origin import origin_id, relatives
 from lauter.stages.optout.config import OptOutConfig, effective_agents, effective_hosts, effective_policy
 from lauter.stages.optout.findings import Findings
 from lauter.stages.optout.index.finish import INDEX_FILE
-from lauter.stages.optout.index.origins import OUTCOMES, OriginIndex
+from lauter.stages.optout.index.origins import OriginIndex
 from lauter.stages.optout.index.prepare import PartitionedCompile
 from lauter.stages.optout.index.terms import Terms
 from lauter.stages.optout.index.urls import Places, split
 from lauter.stages.optout.reasons import CODES, REASONS
+from lauter.stages.optout.relatives import Relatives
 from lauter.stages.optout.report import optout_report
 from lauter.stages.optout.reserved import PageReader, wanted
 from lauter.stages.optout.signals.page import page_signals
@@ -29,14 +29,13 @@ from lauter.stages.optout.snapshot.answer import parse_time
 from lauter.stages.optout.tell import tell
 
 _COLUMNS = pa.schema([schema.RECORD.field(name) for name in ("fetched_at", "http_headers", "payload", "media_type")])
-_MISSING = OUTCOMES.index("missing")
 
 
 class OptOut(PartitionedCompile):
     """Drops pages of owners who opted out; leaves for every page what its keep or its drop rests on."""
 
     name: ClassVar[str] = "optout"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     libraries: ClassVar[tuple[str, ...]] = ("robotexclusionrulesparser", "idna")
     Config: ClassVar[type[StageConfig]] = OptOutConfig
     reads: ClassVar[tuple[str, ...]] = ("url", *_COLUMNS.names)
@@ -95,6 +94,7 @@ class OptOut(PartitionedCompile):
         if self.context.artefacts is None:
             raise ValueError("optout needs the folder that its prepare() filled")
         self._index = OriginIndex(str(Path(self.context.artefacts) / INDEX_FILE))
+        self._relatives = Relatives(self._index, self.policy)
 
     def apply(self, batch: pa.RecordBatch) -> Verdict:
         """Decide every page of a batch. Columns other than `url` that are not there count as null."""
@@ -108,7 +108,9 @@ class OptOut(PartitionedCompile):
 
         rows = self._index.find_places(places)
         found.by_origin(np.arange(batch.num_rows), rows, skip_tdm)
-        self._ask_relatives(found, places, rows, skip_tdm)
+        missing = self._relatives.missing(places, rows)
+        self._relatives.ask(found, places, missing, skip_tdm)
+        found.missing(missing, lost=self._index.lost)
         if self.policy.also_at_crawl_time and "fetched_at" in batch.schema.names:
             self._ask_of_then(found, places, batch.column("fetched_at"), skip_tdm)
         if reserved is not None:
@@ -121,46 +123,17 @@ class OptOut(PartitionedCompile):
         }
         return Verdict(found.reason, columns, found.rule(), signals)
 
-    def _ask_relatives(
-        self, found: Findings, places: Places, rows: NDArray[np.int64], skip_tdm: NDArray[np.bool_] | None
-    ) -> None:
-        """Ask the other names of origins whose robots.txt the snapshot lacks: the first that it has may deny."""
-        outcome = self._index.outcomes(rows)
-        missing = np.flatnonzero(places.known & ((rows < 0) | (outcome == _MISSING)))
-        if not len(missing):
-            return
-        names = {int(places.origin_id[i]): places.origin(int(i)) for i in missing[::-1]}
-        kinds = {"scheme": self.policy.scheme_fallback, "www": self.policy.www_fallback}
-        others = {one: relatives(name, **kinds) for one, name in names.items()}
-        asked = list(dict.fromkeys(name for some in others.values() for name in some))
-        row_of = dict(zip(asked, self._index.find(asked).tolist(), strict=True))
-        first: dict[int, tuple[int, str]] = {}
-        for one, some in others.items():
-            known = [n for n in some if row_of[n] >= 0 and self._index.outcomes(np.array([row_of[n]]))[0] != _MISSING]
-            if known:
-                first[one] = row_of[known[0]], known[0]
-        pages = np.array([i for i in missing if int(places.origin_id[i]) in first], np.int64)
-        if len(pages):
-            where = np.full(len(places), -1, np.int64)
-            where[pages] = [first[int(places.origin_id[i])][0] for i in pages]
-            found.by_relative(
-                pages,
-                where,
-                skip_tdm,
-                ids=np.array([origin_id(first[int(places.origin_id[i])][1]) for i in pages], np.uint64),
-                via=[_via(places.origin(int(i)), first[int(places.origin_id[i])][1]) for i in pages],
-            )
-        found.missing(missing, lost=self._index.lost)
-
     def _ask_of_then(
         self, found: Findings, places: Places, fetched_at: pa.Array, skip_tdm: NDArray[np.bool_] | None
     ) -> None:
-        """Ask what stood when the pages were crawled, of those against which nothing stands now."""
+        """Ask what stood when the pages were crawled, of those to which no owner objects now."""
         seconds = fetched_at.cast(pa.timestamp("s", tz="UTC")).cast(pa.int64())
         dated = seconds.is_valid().to_numpy(zero_copy_only=False)
-        pages = np.flatnonzero(places.known & dated & (found.reason == 0))
-        rows = self._index.find_places(places, seconds.fill_null(0).to_numpy())
-        found.by_origin(pages[rows[pages] >= 0], rows, skip_tdm)
+        times = seconds.fill_null(0).to_numpy()
+        rows = self._index.find_places(places, times)
+        found.by_origin(np.flatnonzero(dated), rows, skip_tdm)
+        missing = self._relatives.missing(places, rows)
+        self._relatives.ask(found, places, missing[dated[missing]], skip_tdm, times)
 
     def _apply_lists(self, found: Findings, places: Places) -> None:
         if not self.hosts:
@@ -180,10 +153,3 @@ def _whole(batch: pa.RecordBatch) -> pa.RecordBatch:
         batch.column(field.name) if field.name in names else pa.nulls(batch.num_rows, field.type) for field in _COLUMNS
     ]
     return pa.RecordBatch.from_arrays(columns, schema=_COLUMNS)
-
-
-def _via(origin: str, other: str) -> str:
-    """How another name of an origin differs from it."""
-    scheme = ["scheme"] if origin.partition(":")[0] != other.partition(":")[0] else []
-    www = ["www"] if origin.partition("://")[2] != other.partition("://")[2] else []
-    return "+".join(scheme + www)

@@ -19,6 +19,7 @@ OUTCOMES = {
     "unparsable": "is no robots.txt",
     "forbidden": "is shown to nobody",
     "lost": "is not in the snapshot, of which bytes are lost",
+    "file-unparsable": "does not deny it, but the tdmrep.json or ai.txt beside it cannot be read",
     "host-list": "was not asked: its host is on a list",
 }
 """`basis.outcome` in words that stand after the name of the file."""
@@ -39,7 +40,9 @@ def _parts(row: Mapping[str, Any], basis: Mapping[str, Any]) -> Iterator[str]:
     via = f" ({basis['via']})" if basis["via"] else ""
     yield f"{_file(row, basis)}{via} {words}{'' if rule else _digest(basis)}"
     yield f"dropped: {row['reason']}{_rule(rule, basis)}" if dropped else "nothing denies this page"
-    statements = [one for one in _statements(row) if not (rule and rule["text"] and one.partition(": ")[2][:60] in rule["text"])]
+    statements = [
+        one for one in _statements(row) if not (rule and rule["text"] and one.partition(": ")[2][:60] in rule["text"])
+    ]
     if statements:
         yield f"also on record: {'; '.join(statements)}"
 

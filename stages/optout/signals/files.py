@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, NamedTuple
 
 from lauter.stages.optout.robots.rules import Robots, parse
@@ -16,12 +17,14 @@ from lauter.stages.optout.signals.words import word_statements
 
 FileKind = Literal["robots.txt", "tdmrep.json", "ai.txt", "rsl"]
 
+_markup = re.compile(rb"(?:\xef\xbb\xbf)?\s*<[a-z!?]", re.IGNORECASE).match
+
 
 class FileStatements(NamedTuple):
     """The statements of one file."""
 
     parsable: bool
-    """False where the bytes are no file of that kind: an HTML page of an error, JSON that breaks off at once."""
+    """False where the bytes are no file of that kind: JSON that breaks off at once, bytes that are no text."""
     statements: tuple[Statement, ...]
     """In file order."""
 
@@ -30,7 +33,10 @@ def file_statements(kind: FileKind, body: bytes) -> FileStatements:
     """Read one file; never raises.
 
     Of robots.txt: usage preferences, content signals, pointers to licences and reservations in words; its Allow and
-    Disallow lines are `rules.rule_sets`. An empty body says nothing and is parsable.
+    Disallow lines are `rules.rule_sets`. An empty body says nothing and is parsable. So is markup without a statement
+    in the place of tdmrep.json or ai.txt: sites answer so, with status 200, for any path that they do not have, and few
+    have these files. In the place of robots.txt, which nearly all have, it is a failure or a challenge, and not
+    parsable; nor is it in the place of licence terms, which somebody points to.
     """
     if kind == "robots.txt":
         robots = parse(body)
@@ -43,7 +49,8 @@ def file_statements(kind: FileKind, body: bytes) -> FileStatements:
         found = ai_txt_statements(body)
     else:
         found = rsl_statements(body)
-    return FileStatements(found is not None, found or ())
+    no_file = found is None and kind != "rsl" and _markup(body) is not None
+    return FileStatements(found is not None or no_file, found or ())
 
 
 def robots_statements(robots: Robots) -> tuple[Statement, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from lauter.stages.optout.robots.rules import agent_token
+from lauter.stages.optout.robots.rules import Reading, agent_token
 from lauter.stages.optout.signals.content_signal import signal_says
 from lauter.stages.optout.signals.directives import Directive, header_directives, meta_directives
 from lauter.stages.optout.signals.lines import evidence
@@ -42,17 +42,19 @@ def page_statements(place: str, name: str, value: str, agents: Sequence[str]) ->
     return tuple(dict.fromkeys(_directives(spoken, agents, text)))
 
 
-def tdm_of_page(rows: Iterable[tuple[str, str, str]]) -> Literal["deny", "allow"] | None:
+def tdm_of_page(rows: Iterable[tuple[str, str, str]], reading: Reading = "rfc9309") -> Literal["deny", "allow"] | None:
     """What (place, name, value) rows of one page say by TDMRep together; None where the origin's file counts.
 
     A meta element overrides the header, and either overrides the file (final report, sections 6 and 7). Where several
-    of one place differ, the reservation counts.
+    of one place differ, the reservation counts. Under the reading `strict` it counts wherever it stands.
     """
     said: dict[str, set[Literal["deny", "allow"]]] = {"meta": set(), "header": set()}
     for place, name, value in rows:
         says = _reserved(value) if name == "tdm-reservation" else None
         if says and place in said:
             said[place].add(says)
+    if reading == "strict":
+        said = {"anywhere": set().union(*said.values())}
     for answers in said.values():
         if answers:
             return "deny" if "deny" in answers else "allow"

@@ -50,7 +50,7 @@ def test_an_unknown_name_says_what_there_is(config: dict[str, str], said: str) -
 
 
 def test_an_unknown_signal_is_refused() -> None:
-    with pytest.raises(ValidationError, match="there are robots.txt"):
+    with pytest.raises(ValidationError, match=r"there are robots\.txt"):
         OptOutConfig.model_validate({"signals": {"robots": "drop"}})
 
 
@@ -85,7 +85,10 @@ def test_a_host_is_found_by_its_most_exact_entry() -> None:
     assert not effective_hosts(OptOutConfig())
 
 
-@pytest.mark.parametrize("host", ["https://a.example", "a.example/x", "a*.example", "*", "a b.example", "*.*.example"])
+NO_HOSTS = ("https://a.example", "a.example/x", "a*.example", "*", "a b.example", "*.*.example", "[::1]:80")
+
+
+@pytest.mark.parametrize("host", [*NO_HOSTS, "a.example:8080", "a.example?x", "me@a.example"])
 def test_what_is_no_host_is_refused(host: str) -> None:
     with pytest.raises(ValueError, match="is no host"):
         HostChoice([HostEntry(host=host, reason="x")], [])

@@ -14,6 +14,7 @@ from lauter.pipeline import schema
 from lauter.pipeline.contract import MapStage, PreparedStage, StageContext
 from lauter.pipeline.origin import origin_id
 from lauter.stages.optout.agents import load_file, load_preset, presets
+from lauter.stages.optout.index import origins
 from lauter.stages.optout.stage import OptOut, OptOutConfig
 from tests.stages.optout.conftest import Build, reasons
 
@@ -150,12 +151,17 @@ def test_strict_reading(build: Build) -> None:
     assert reasons(build(rows, {"reading": "strict"}), ["https://a.example/a"]) == ["robots-disallow"]
 
 
-def test_rules_without_end_follow_on_unparsable(build: Build) -> None:
+def test_rules_without_end_follow_on_unparsable(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    # No file of 500 KiB comes near the real limit any more.
+    monkeypatch.setattr(origins, "STEP_LIMIT", 1000)
     body = "User-agent: *\n" + "".join(f"Disallow: /*{'a' * 200}b{i}\n" for i in range(500))
     rows: list[dict[str, object]] = [{"origin": "https://a.example", "body": body}]
     url: list[str | None] = ["https://a.example/" + "a" * 4000]
-    assert reasons(build(rows), url) == ["robots-unparsable"]
-    assert reasons(build(rows, {"on_unparsable": "allow"}), url) == [""]
+    for policy, reason in (("deny", "robots-unparsable"), ("allow", "")):
+        stage = build(rows, {"on_unparsable": policy})
+        assert reasons(stage, url) == [reason]
+        basis = stage.apply(pa.record_batch({"url": pa.array(url)})).columns["basis"]
+        assert basis[0]["outcome"].as_py() == "unparsable"
 
 
 def test_apertus_semantics(build: Build) -> None:

@@ -36,7 +36,7 @@ ROWS: list[dict[str, Any]] = [
     {"url": "https://c.example/terms.xml", "body": RSL, "content_type": "application/rsl+xml"},
     {"url": "https://d.example/robots.txt", "body": "License: https://else.example/terms.xml\n"},
     {"url": "https://e.example/robots.txt", "status": 404},
-    {"url": "https://e.example/ai.txt", "body": "<!doctype html><html>Oops</html>"},
+    {"url": "https://e.example/ai.txt", "body": "You may not mine this site."},
     {"url": "https://e.example/.well-known/tdmrep.json", "status": 503},
     {"url": "https://f.example/robots.txt", "body": "User-agent: *\nContent-Signal: ai-train=no\nAllow: /\n"},
 ]

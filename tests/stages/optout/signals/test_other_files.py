@@ -64,11 +64,25 @@ def test_unknown_values_say_nothing() -> None:
         assert file_statements("tdmrep.json", body) == (True, ())
 
 
-@pytest.mark.parametrize("body", ["<html>", "tdm", "[" * 100_000, "[{", '{"a":' * 50_000, "[1", "\0\1"])
+@pytest.mark.parametrize("body", ["tdm", "[" * 100_000, "[{", '{"a":' * 50_000, "[1", "\0\1"])
 def test_no_tdmrep(body: str) -> None:
     found = file_statements("tdmrep.json", body.encode())
     assert found.statements == ()
     assert found.parsable == (body == "[1")
+
+
+@pytest.mark.parametrize("body", ["<html>", "\ufeff\n<!DOCTYPE html><p>404", "<?xml version='1.0'?><Error/>"])
+def test_a_page_in_the_place_of_a_file_is_no_such_file(body: str) -> None:
+    assert file_statements("tdmrep.json", body.encode()) == (True, ())
+    assert file_statements("ai.txt", body.encode()) == (True, ())
+    # Here there is a file: nearly every site has the one, and somebody points to the other.
+    assert not file_statements("robots.txt", body.encode()).parsable
+    assert not file_statements("rsl", body.encode()).parsable
+
+
+def test_markup_hides_no_record() -> None:
+    (one,) = file_statements("ai.txt", b"<!-- made by hand -->\nUser-agent: *\nDisallow: /\n").statements
+    assert (one.says, one.path, one.line) == ("deny", "/", 3)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +106,7 @@ def test_ai_txt_of_an_agent() -> None:
     body = b"User-Agent: LAION\nDisallow: /\n\nUser-Agent: GPTBot, CCBot\nDisallow: /c\n"
     sets = signal_sets(file_statements("ai.txt", body).statements, AGENTS, SIGNALS)
     assert [(one.agent, one.agents, one.rules[0].path) for one in sets] == [("GPTBot", ("GPTBot", "CCBot"), b"/c")]
-    assert file_statements("ai.txt", b"<!doctype html><title>404</title>") == (False, ())
+    assert file_statements("ai.txt", b"You may not mine this site.") == (False, ())
 
 
 def rsl(licences: str, url: str = "/", attributes: str = "") -> str:
