@@ -64,7 +64,8 @@ def summarise(storage: Storage, ledger: Iterable[str]) -> dict[str, Any]:
             )
             for row in plain.group_by(GROUPS).aggregate(_SUMS).to_pylist():
                 group = groups.setdefault(tuple(row[name] for name in GROUPS), _Group())
-                sums = row["tokens_sum"] or 0, row["chars_sum"] or 0
+                # What was removed keeps its place in the shards as padding, and is no text of the corpus.
+                sums = (row["tokens_sum"] or 0) if row["verdict"] == "kept" else 0, row["chars_sum"] or 0
                 group.add(row["count_all"], *sums, row["fetched_at_min"], row["fetched_at_max"])
             evidence.add(table)
             names = each(table.column("url"), host)
