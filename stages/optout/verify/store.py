@@ -125,7 +125,8 @@ class AnswerStore:
         """The answer of a file of an origin (an RSL document: of its URL), None where there is none.
 
         `before`: of those not later than this time; then a redirect to a name with several answers leads nowhere that
-        is known. Of equally old ones the largest digest counts, as everywhere.
+        is known. Of equally old ones the largest digest counts, as everywhere (then
+        status, then where it leads).
         """
         row = self._row(kind, name, before)
         if row is None:
@@ -158,7 +159,12 @@ class AnswerStore:
             (kind, name, 2**62 if before is None else before),
         )
         rows = [self._resolved(row) if row.revisit else row for row in found]
-        return max(rows, key=lambda row: (row.digest or b"", -1 if row.status is None else row.status), default=None)
+
+        def rank(row: _Row) -> tuple[bytes, int, str]:
+            status = -1 if row.status is None else row.status
+            return row.digest or b"", status, _redirect_origin(kind, name, row.location) or ""
+
+        return max(rows, key=rank, default=None)
 
     def _select(self, where: str, values: tuple[object, ...]) -> list[_Row]:
         return [_Row(*row) for row in self._db.execute(f"SELECT {_COLUMNS} FROM answer WHERE {where}", values)]

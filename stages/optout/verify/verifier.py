@@ -136,7 +136,7 @@ class Verifier:
 
     def _denial(self, origin: _Origin, target: bytes, *, tdm: bool) -> str | None:
         file = f"{origin.name}/robots.txt"
-        if origin.outcome in ("unreachable", "forbidden", "unparsable") and self._refuses(origin.outcome):
+        if self._refuses(origin.outcome):
             status = origin.answer.status if origin.answer else None
             return f"{file} was {origin.outcome} (status {status}; policy: deny)"
         denied = origin.robots.denies(target) if origin.robots else None
@@ -161,7 +161,12 @@ class Verifier:
         return None
 
     def _refuses(self, outcome: str) -> bool:
-        return getattr(self.policy, f"on_{outcome}") == "deny"
+        choices = {
+            "unreachable": self.policy.on_unreachable,
+            "forbidden": self.policy.on_forbidden,
+            "unparsable": self.policy.on_unparsable,
+        }
+        return choices.get(outcome) == "deny"
 
     def _read_origin(self, name: str, before: int | None) -> _Origin:
         answer = self.store.newest("robots.txt", name, before)

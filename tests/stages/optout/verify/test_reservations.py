@@ -39,8 +39,8 @@ AGENTS = load_preset("ai-training-2026-11").names
 STRICT = load_policy("strict")
 EVERYTHING = STRICT.model_copy(update={"signals": dict.fromkeys(SIGNALS, "drop")})
 
-WORDS = 'train-ai ai genai =n =y = , ; x 1 " a= ( ) ?1 ai-train =no =yes : no yes N * - search=y noai noindex none gptbot otherbot'
-PIECES = st.lists(st.sampled_from([*WORDS.split(), " ", "\t"]), max_size=8).map("".join)
+WORDS = "train-ai ai genai =n =y = , ; x 1 a= ( ) ?1 ai-train =no =yes : no yes N * - search=y noai noindex none gptbot"
+PIECES = st.lists(st.sampled_from([*WORDS.split(), "otherbot", " ", "\t", '"']), max_size=8).map("".join)
 
 
 @given(PIECES)
