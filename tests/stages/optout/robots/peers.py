@@ -91,8 +91,8 @@ class Peers:
 
     def __init__(self, body: bytes) -> None:
         google = pytest.importorskip("robotstxt", reason="pip install fast-robotstxt")
-        # Google's wrapper takes text, and none with NUL.
-        self.text = body.decode("utf-8", "replace").replace("\0", "\ufffd")
+        # Both take text: Google's wrapper none with NUL, Protego none with a byte order mark.
+        self.text = body.decode("utf-8-sig", "replace").replace("\0", "\ufffd")
         self._google = google.RobotsMatcher()
         self._google_text = _kept_slashes(self.text)
         self._protego = Protego.parse(self.text)

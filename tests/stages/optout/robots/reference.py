@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
+from urllib.parse import quote
 
 LIMIT = 500 * 1024
 UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
@@ -30,7 +31,7 @@ class Reader:
     names: Literal[
         "full or cut", "cut", "to the space", "as asked", "part", "start", "any part", "first part", "first start"
     ] = "full or cut"
-    order: Literal["longest", "first rule", "longest as written"] = "longest"
+    order: Literal["longest", "first rule", "longest as written", "longest as escaped"] = "longest"
     first_group: bool = False
     others_end: Literal["nothing", "naming", "blank lines"] = "nothing"
     wildcards: Literal["both", "none", "star", "dollar too"] = "both"
@@ -230,7 +231,11 @@ class Reader:
                 if too or self._fits(form, text, ends=ends):
                     if self.order == "first rule":
                         return allow
-                    size = len(raw) if self.order == "longest as written" else len(form) + ends
+                    size = len(form) + ends
+                    if self.order == "longest as written":
+                        size = len(raw)
+                    elif self.order == "longest as escaped":
+                        size = len(quote(raw, safe="/*$%"))
                     ranked.append((-size, not allow))
         return not min(ranked, default=(0, False))[1]
 
@@ -345,6 +350,7 @@ READINGS: Sequence[tuple[str, Reader]] = (
     ("ESCAPES", replace(RFC, escapes="as written")),
     ("ESCAPES", replace(RFC, escapes="resolved")),
     ("ESCAPES", replace(RFC, order="longest as written")),
+    ("ESCAPES", replace(RFC, order="longest as escaped")),
     ("FIRST-MATCH", replace(RFC, order="first rule")),
     ("FIRST-MATCH", replace(RFC, first_group=True)),
     ("WILDCARDS", replace(RFC, wildcards="dollar too")),
@@ -358,8 +364,11 @@ READINGS: Sequence[tuple[str, Reader]] = (
     ("LINE-SYNTAX", replace(RFC, syntax="short lines")),
     ("LINE-SYNTAX", replace(RFC, syntax="unlimited")),
     ("TARGET", replace(RFC, target="path")),
-    # Two habits of Protego at once: it chooses another group, whose names it ends elsewhere.
+    # Two habits at once: who chooses another group reads that one in his own way too.
     ("AGENT-NAME", replace(RFC, names="part", others_end="naming")),
+    ("AGENT-NAME", replace(RFC, names="part", wildcards="dollar too")),
+    ("AGENT-NAME", replace(RFC, names="cut", target="empty query dropped")),
+    ("AGENT-NAME", replace(RFC, names="as asked", target="empty query dropped")),
 )
 """The closed list of codes in docs/compliance.md, and the habits that each stands for; the common before the rare."""
 
