@@ -31,6 +31,7 @@ from lauter.stages.optout.verify.reservations import (
     usage,
 )
 from lauter.stages.optout.verify.robots import RobotsFile
+from lauter.stages.read.warc import WarcConfig, WarcReader
 from tests.stages.optout.signals.test_other_files import HOSTILE
 from tests.stages.optout.signals.test_words import RESERVED, UNRESERVED
 from tests.stages.optout.verify.test_verifier import RSL, TDM, Case, batch_of, page
@@ -132,3 +133,25 @@ def test_an_empty_batch(tmp_path: Path) -> None:
     empty = batch_of([])
     assert list(one.verifier.check(Case._ledger(empty), pa.RecordBatch.from_pylist([], schema.SIGNAL))) == []
     one.verifier.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["default", "strict", "apertus-2025-01"])
+def test_real_pages(data: Path, tmp_path: Path, policy: str) -> None:
+    """Of all real pages, with headers and HTML, none that the stage keeps is a violation; and hosts opted out."""
+    snapshot = str(data / "warc" / "robots-for-html-hosts.warc.gz")
+    one = Case(str(tmp_path), [], {"policy": policy, "snapshot": [snapshot]})
+    reader = WarcReader(WarcConfig(), "pages")
+    dropped = denied = 0
+    for path in sorted((data / "warc").glob("*.warc.gz")):
+        if path.name.startswith("robots-"):
+            continue
+        with path.open("rb") as stream:
+            for batch in reader.read(stream, path.name):
+                verdict = one.stage.apply(batch.records)
+                found = dict(one.verifier.check(*one.seen(batch.records, verdict)))
+                assert not [said for row, said in found.items() if verdict.reason[row] == 0]
+                dropped += int((verdict.reason != 0).sum())
+                denied += len(found)
+    one.verifier.close()
+    assert denied > 0.85 * dropped > 0

@@ -58,8 +58,12 @@ class Case:
         """The stage's reasons, and what the verifier says to each page if it was kept."""
         batch = batch_of(pages)
         verdict = self.stage.apply(batch)
-        found = dict(self.verifier.check(self._ledger(batch), self._signals(verdict)))
+        found = dict(self.verifier.check(*self.seen(batch, verdict)))
         return names(self.stage, verdict), found
+
+    def seen(self, batch: pa.RecordBatch, verdict: Verdict) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        """What the verifier sees of a batch."""
+        return self._ledger(batch), self._signals(verdict)
 
     @staticmethod
     def _ledger(batch: pa.RecordBatch) -> pa.RecordBatch:
