@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
 GRAM_WEIGHT = 16
-"""Eight words: in 4.4 M words of unrelated pages shorter runs meet by chance (see docs/compliance.md)."""
+"""Eight words. Of the grams of 1,581 real pages this share stood on pages of other sites too, near-copies aside: 1.5e-2
+at four words, 1.0e-3 at six, 4.3e-4 at eight, 2.9e-4 at ten: beyond eight little is won, and short quotes are lost.
+"""
 WORD_WEIGHT = 2
 
 LONGEST_WORD = 256
