@@ -367,6 +367,7 @@ READINGS: Sequence[tuple[str, Reader]] = (
     # Two habits at once: who chooses another group reads that one in his own way too.
     ("AGENT-NAME", replace(RFC, names="part", others_end="naming")),
     ("AGENT-NAME", replace(RFC, names="part", wildcards="dollar too")),
+    ("AGENT-NAME", replace(RFC, names="part", escapes="as written")),
     ("AGENT-NAME", replace(RFC, names="cut", target="empty query dropped")),
     ("AGENT-NAME", replace(RFC, names="as asked", target="empty query dropped")),
 )
