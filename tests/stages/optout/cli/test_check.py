@@ -121,7 +121,7 @@ def test_a_compiled_index(tmp_path: Path, robots: str) -> None:
         (["--index", "/nowhere", "/a"], "lauter optout compile"),
         (["--index", "/nowhere", "--strict", "/a"], "compiled for its own policy"),
         (["--robots", "R", "--agents", " ,", "/a"], "names nobody"),
-        (["--robots", "R", "--policy", "nope", "/a"], "unknown policy 'nope'"),
+        (["--robots", "R", "--policy", "nope", "/a"], "policy 'nope'"),
         (["--robots", "R", "--policy", "/nowhere/p.yaml", "/a"], "/nowhere/p.yaml: No such file"),
         (["--robots", "R", "--policy", "strict", "--agents", "x", "/a"], "not both"),
     ],
