@@ -11,6 +11,8 @@ from pyarrow import fs
 
 from lauter.pipeline.audit import audit
 from lauter.pipeline.storage import Storage, StorageError
+from lauter.pipeline.takedown.act import take_down
+from lauter.pipeline.takedown.demands import demand
 from tests.e2e.s3_server import FaultyProxy, s3_server
 from tests.pipeline.small_run import COMPARED, build, digests, write_manifest
 from tests.pipeline.small_stages import CATALOGUE
@@ -86,3 +88,15 @@ def test_sources_on_s3(tmp_path: Path, proxy: FaultyProxy) -> None:
     remote.write_text(text)
     build(remote, tmp_path / "out")
     assert digests(tmp_path / "out") == digests(local / "out")
+
+
+def test_a_takedown_on_s3_is_the_local_one(tmp_path: Path, proxy: FaultyProxy) -> None:
+    manifest = write_manifest(tmp_path, FILES)
+    build(manifest, tmp_path / "local")
+    build(manifest, "s3://bucket/run")
+    proxy.target, proxy.faults = b"/run/tokens/main", 1
+    for root in (str(tmp_path / "local"), "s3://bucket/run"):
+        take_down(Storage(root), [demand("url", "https://a3.example/"), demand("host", "x.example")], with_copies=True)
+    assert _s3_digests("s3://bucket/run") == digests(tmp_path / "local")
+    assert audit(Storage("s3://bucket/run"), CATALOGUE).violations == []
+    assert build(manifest, "s3://bucket/run").report.executed == 0
