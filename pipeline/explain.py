@@ -17,6 +17,7 @@ from lauter.pipeline.audit.index import CorpusIndex, IndexBroken, read_index
 from lauter.pipeline.corpus import CORPUS
 from lauter.pipeline.manifest import Catalogue
 from lauter.pipeline.origin import locate
+from lauter.pipeline.proof.leaves import doc_id_of
 from lauter.pipeline.storage import Storage, StorageError
 from lauter.pipeline.story import story
 
@@ -68,7 +69,7 @@ def _flat(value: Any) -> str:  # noqa: ANN401 - scalar, list or struct
 
 def _ledger_rows(storage: Storage, corpus: CorpusIndex, wanted: str) -> Iterator[tuple[str, int, dict[str, Any]]]:
     """(part, record row, ledger row) of every match, in run order."""
-    doc_id = _doc_id(wanted)
+    doc_id = doc_id_of(wanted)
     for entry in corpus.inputs:
         first = 0
         for batch in parquet.batches(storage, f"ledger/{entry.part}.parquet"):
@@ -98,14 +99,6 @@ def _rows_of_place(storage: Storage, corpus: CorpusIndex, wanted: str) -> Iterat
                 if locate(batch.column("url")[number].as_py()) == place:
                     yield entry.part, first + number, batch.slice(number, 1).to_pylist()[0]
             first += batch.num_rows
-
-
-def _doc_id(wanted: str) -> bytes | None:
-    try:
-        value = bytes.fromhex(wanted)
-    except ValueError:
-        return None
-    return value if len(value) == 16 else None
 
 
 def _of_document(storage: Storage, part: str, number: int) -> dict[str, Any]:

@@ -33,7 +33,9 @@ class _Commands(TyperGroup):
         if cmd_name not in CATALOGUE.commands:
             return super().get_command(ctx, cmd_name)
         module, _, attribute = CATALOGUE.commands[cmd_name].partition(":")
-        return typer.main.get_command(getattr(importlib.import_module(module), attribute))
+        command = typer.main.get_command(getattr(importlib.import_module(module), attribute))
+        command.name = cmd_name  # As the catalogue calls it: the help lists commands by their own names.
+        return command
 
 
 app = typer.Typer(

@@ -64,6 +64,19 @@ def locator(url: str | None, doc_id: bytes) -> str:
     return location.origin + location.target if location else f"url:{url}"
 
 
+def doc_id_of(wanted: str) -> bytes | None:
+    """The doc_id that someone who asks for a record wrote in hex; None where it is none, and must be a URL.
+
+    >>> doc_id_of("00" * 16) == bytes(16), doc_id_of("https://example.org/")
+    (True, None)
+    """
+    try:
+        value = bytes.fromhex(wanted)
+    except ValueError:
+        return None
+    return value if len(value) == 16 else None
+
+
 def key_of(located: str) -> bytes:
     """The 32-byte key of a locator."""
     return hashlib.sha256(located.encode("utf-8", "surrogateescape")).digest()

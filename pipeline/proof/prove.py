@@ -24,6 +24,7 @@ from lauter.pipeline.proof.chain import CORPUS, RANGES, corpus_digest
 from lauter.pipeline.proof.leaves import (
     DIGEST_BYTES,
     Digests,
+    doc_id_of,
     key_of,
     leaves,
     ledger_batches,
@@ -71,7 +72,7 @@ def prove(storage: Storage, wanted: str) -> dict[str, Any]:
         tree = LedgerTree(tuple(Range(count, bytes.fromhex(root)) for count, root in storage.read_json(RANGES)))
         if len(tree.ranges) != index.ledger_tree.ranges or tree.root.hex() != index.ledger_root:
             raise Contradiction(f"{storage.root}/{RANGES} does not belong to corpus.json; {AUDIT}")
-        doc_id = _doc_id(wanted)
+        doc_id = doc_id_of(wanted)
         subject = _subject_of(storage, index, doc_id) if doc_id else locator(wanted, b"")
         proof = _proof(storage, index, tree, subject)
         proof |= {
@@ -89,14 +90,6 @@ def prove(storage: Storage, wanted: str) -> dict[str, Any]:
 def proof_text(proof: dict[str, Any]) -> str:
     """The one form in which a proof is written; ASCII."""
     return json.dumps(proof, indent=1, sort_keys=True) + "\n"
-
-
-def _doc_id(wanted: str) -> bytes | None:
-    try:
-        value = bytes.fromhex(wanted)
-    except ValueError:
-        return None
-    return value if len(value) == 16 else None
 
 
 def _subject_of(storage: Storage, index: CorpusIndex, doc_id: bytes) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
-from importlib import resources
-from pathlib import Path
 from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from lauter.stages.optout import data_file
 
 
 class Agent(BaseModel):
@@ -52,24 +51,14 @@ class AgentList(BaseModel):
 
 def presets() -> tuple[str, ...]:
     """The names of the lists that come with Lauter."""
-    folder = resources.files("lauter.stages.optout") / "agents"
-    return tuple(sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml")))
+    return data_file.preset_names("agents")
 
 
 def load_preset(name: str) -> AgentList:
     """A list that comes with Lauter. Raises ValueError for an unknown name."""
-    if name not in presets():
-        raise ValueError(f"unknown agent list {name!r}; there are: {', '.join(presets())}")
-    return _validated((resources.files("lauter.stages.optout") / "agents" / f"{name}.yaml").read_text("utf-8"), name)
+    return data_file.load_preset(AgentList, "agents", name, "list of agents")
 
 
 def load_file(path: str) -> AgentList:
     """A user's own list: YAML with `name`, `agents` and optionally `description`. Raises ValueError if it is not."""
-    return _validated(Path(path).read_text("utf-8"), path)
-
-
-def _validated(text: str, where: str) -> AgentList:
-    try:
-        return AgentList.model_validate(yaml.safe_load(text))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise ValueError(f"{where}: not a list of agents: {error}") from error
+    return data_file.load_own(AgentList, path, "list of agents")

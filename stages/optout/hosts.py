@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from lauter.pipeline.origin import normalise
+from lauter.stages.optout import data_file
 
 
 class HostEntry(BaseModel):
@@ -65,10 +64,7 @@ class HostChoice:
 
 def load_hosts(path: str) -> HostLists:
     """A file of hosts: YAML with `deny` and `allow`, lists of `host` and `reason`. Raises ValueError if it is not."""
-    try:
-        return HostLists.model_validate(yaml.safe_load(Path(path).read_text("utf-8")) or {})
-    except (yaml.YAMLError, ValidationError) as error:
-        raise ValueError(f"{path}: not a list of hosts: {error}") from error
+    return data_file.load_own(HostLists, path, "list of hosts")
 
 
 def _table(entries: Sequence[HostEntry]) -> dict[str, str]:

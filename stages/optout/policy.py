@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from importlib import resources
-from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator
 
+from lauter.stages.optout import data_file
 from lauter.stages.optout.robots.rules import Reading
 
 SIGNALS: Mapping[str, str] = {
@@ -77,8 +75,10 @@ class Policy(BaseModel):
     @classmethod
     def _all_kinds(cls, signals: Mapping[str, Action]) -> Mapping[str, Action]:
         unknown, missing = sorted(set(signals) - set(SIGNALS)), sorted(set(SIGNALS) - set(signals))
-        if unknown or missing:
-            raise ValueError(f"unknown signals: {unknown}; missing signals: {missing}; there are {', '.join(SIGNALS)}")
+        if unknown:
+            raise ValueError(f"unknown signal {', '.join(unknown)}; there are {', '.join(SIGNALS)}")
+        if missing:
+            raise ValueError(f"a policy says what becomes of every signal; add {', '.join(missing)}")
         return {kind: signals[kind] for kind in SIGNALS}
 
     def drops(self, signal: str) -> bool:
@@ -88,24 +88,14 @@ class Policy(BaseModel):
 
 def presets() -> tuple[str, ...]:
     """The names of the policies that come with Lauter."""
-    folder = resources.files("lauter.stages.optout") / "policies"
-    return tuple(sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml")))
+    return data_file.preset_names("policies")
 
 
 def load_policy(name: str) -> Policy:
     """A policy that comes with Lauter. Raises ValueError for an unknown name."""
-    if name not in presets():
-        raise ValueError(f"unknown policy {name!r}; there are: {', '.join(presets())}")
-    return _validated((resources.files("lauter.stages.optout") / "policies" / f"{name}.yaml").read_text("utf-8"), name)
+    return data_file.load_preset(Policy, "policies", name, "opt-out policy")
 
 
 def load_policy_file(path: str) -> Policy:
     """A user's own policy: YAML with the fields of `Policy`. Raises ValueError if it is not."""
-    return _validated(Path(path).read_text("utf-8"), path)
-
-
-def _validated(text: str, where: str) -> Policy:
-    try:
-        return Policy.model_validate(yaml.safe_load(text))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise ValueError(f"{where}: not an opt-out policy: {error}") from error
+    return data_file.load_own(Policy, path, "opt-out policy")

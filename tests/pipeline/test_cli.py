@@ -107,7 +107,9 @@ def test_a_bad_manifest_is_exit_2_and_nothing_is_written(tmp_path: Path) -> None
 
 def test_version_and_help() -> None:
     assert run("--version").output.startswith("lauter ")
-    assert "audit" in run("--help").output
+    shown = run("--help").output
+    assert "audit" in shown
+    assert "optout" in shown, "a stage's group of commands has its name in the list"
 
 
 def test_stages_lists_everything_a_manifest_may_name() -> None:

@@ -8,7 +8,11 @@ from lauter.stages.optout.cli.check import check
 from lauter.stages.optout.cli.compile import compile_index
 from lauter.stages.optout.cli.fetch import fetch
 
-app = typer.Typer(no_args_is_help=True, help="Compile, fetch and ask robots.txt and the other signals of owners.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Compile, fetch and ask robots.txt and the other signals of owners.",
+)
 app.command("compile")(compile_index)
 app.command()(check)
 app.command()(fetch)

@@ -29,14 +29,16 @@ def fetch(
     kinds: Annotated[str, typer.Option(help="What to ask for, with commas between.")] = "robots.txt,tdmrep.json,ai.txt",
     concurrency: Annotated[int, typer.Option(min=1, max=10_000, help="Hosts asked at a time.")] = 100,
     timeout: Annotated[float, typer.Option(min=0.1, metavar="S", help="Seconds for one request.")] = 30.0,
-    retries: Annotated[int, typer.Option(min=0, max=10, help="After a 5xx, a 429 or a network error.")] = 2,
+    retries: Annotated[
+        int, typer.Option(min=0, max=10, help="After a 5xx, a 408, 425 or 429, or a network error.")
+    ] = 2,
     contact: Annotated[
         str | None, typer.Option(metavar="URL", help="Where owners learn who asks; becomes part of the user agent.")
     ] = None,
     user_agent: Annotated[str | None, typer.Option(metavar="UA", help="The whole user agent.")] = None,
     *,
     again: Annotated[
-        bool, typer.Option("--again", help="Ask once more where an earlier run got an error, a 429 or a 5xx.")
+        bool, typer.Option("--again", help="Ask once more where an earlier run got an error, a 408, 425, 429 or 5xx.")
     ] = False,
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Connect to private and loopback addresses too.")

@@ -35,6 +35,9 @@ ERRORS: Mapping[str, str] = {
 }
 """Every value of a row's `error`, and what it means."""
 
+TRANSIENT = (408, 425, 429)
+"""Statuses below 500 that ask for another try (RFC 9110 section 15.5.9, RFC 8470, RFC 6585)."""
+
 # Of a host that failed so, other files would fail alike.
 _OF_HOST = ("dns", "refused-address", "connect", "tls", "timeout")
 
@@ -94,7 +97,7 @@ class Settings:
     concurrency: int = 100
     """Hosts asked at a time; one host is asked for one thing at a time."""
     retries: int = 2
-    """Further tries after a 5xx, a 429 or a network error."""
+    """Further tries after a 5xx, one of TRANSIENT or a network error."""
     backoff_s: float = 1.0
     """Before the first further try; doubled before each one after."""
     patience_s: float = 60.0

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 
 from lauter.pipeline.origin import locate
-from lauter.stages.optout.fetch.exchange import Answer, Client, Failure, Settings
+from lauter.stages.optout.fetch.exchange import TRANSIENT, Answer, Client, Failure, Settings
 
 HOPS = 5
 """Redirects that are followed, also to other hosts: as many as RFC 9309 section 2.3.1.2 asks for."""
@@ -143,7 +143,7 @@ class _Asking:
                 if not left or not failure.again:
                     raise
             else:
-                if not left or (answer.status != 429 and answer.status < 500):
+                if not left or (answer.status not in TRANSIENT and answer.status < 500):
                     return answer
                 wait = max(pause, _retry_after(answer.retry_after))
                 if wait > settings.patience_s:

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from lauter.stages.optout.fetch.exchange import TRANSIENT
+
 SUFFIXES = (".jsonl", ".jsonl.gz")
 """What the name of a snapshot that can be appended to must end in."""
 
@@ -116,7 +118,7 @@ def _row(line: bytes) -> Mapping[str, object] | None:
 def _may_pass(row: Mapping[str, object]) -> bool:
     """Whether a row says that nothing answered, or that the server was not able to."""
     status = row.get("status")
-    return row.get("error") is not None or (isinstance(status, int) and (status == 429 or status >= 500))
+    return row.get("error") is not None or (isinstance(status, int) and (status in TRANSIENT or status >= 500))
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[bytes, int]]:

@@ -60,7 +60,7 @@ def test_files_of_ones_own(tmp_path: Path) -> None:
     assert load_policy_file(str(tmp_path / "policy.yaml")).mirrors == "drop"
     del policy["signals"]["noai"]
     (tmp_path / "policy.yaml").write_text(yaml.safe_dump(policy))
-    with pytest.raises(ValueError, match=r"(?s)policy\.yaml.*missing signals: \['noai'\]"):
+    with pytest.raises(ValueError, match=r"policy\.yaml:\d+: signals: .* add noai"):
         load_policy_file(str(tmp_path / "policy.yaml"))
     (tmp_path / "agents.yaml").write_text("name: mine\nagents: [GPTBot, {name: MyBot, operator: Me, since: 2024-05}]\n")
     assert load_file(str(tmp_path / "agents.yaml")).names == ("GPTBot", "MyBot")
@@ -83,6 +83,31 @@ def test_a_host_is_found_by_its_most_exact_entry() -> None:
     assert choice.find("https://[::1]") is None
     assert bool(choice) and not HostChoice([], [])
     assert not effective_hosts(OptOutConfig())
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "name: x\nagents: [GPTBot, {nam: CCBot}]\n",
+            r"own\.yaml:2: agents\.1\.nam: unknown key; .*agents\.1\.name: is missing",
+        ),
+        ("name: x\nagents:\n- A\nagent: [B]\n", r"own\.yaml:4: agent: unknown key, valid are name, version"),
+        ("name: x\nagents: [A]\nname: y\n", r"own\.yaml:3: name stands in line 1 already"),
+        ("name: x\nagents: GPTBot\n", r"own\.yaml:2: agents: expected a list"),
+        ("name: x\nagents: [A\n", r"own\.yaml:3: no valid YAML"),
+        ("", r"own\.yaml:1: name: is missing"),
+        ("GPTBot", r"own\.yaml:1: expected a mapping"),
+    ],
+)
+def test_a_file_of_ones_own_is_told_by_line_what_is_wrong(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=told):
+        load_file(str(path))
+    path.write_bytes(b"name: \xff")
+    with pytest.raises(ValueError, match=r"own\.yaml:1: no list of agents"):
+        load_file(str(path))
 
 
 NO_HOSTS = ("https://a.example", "a.example/x", "a*.example", "*", "a b.example", "*.*.example", "[::1]:80")

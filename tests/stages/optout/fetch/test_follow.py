@@ -123,7 +123,7 @@ def test_a_location_that_is_not_ascii_is_escaped() -> None:
     assert result.answer is not None
 
 
-@pytest.mark.parametrize(("status", "tries"), [(500, 3), (503, 3), (429, 3), (404, 1), (403, 1), (408, 1)])
+@pytest.mark.parametrize(("status", "tries"), [(500, 3), (503, 3), (429, 3), (404, 1), (403, 1), (408, 3), (425, 3)])
 def test_only_what_may_pass_is_tried_again(status: int, tries: int) -> None:
     result, server = follow(lambda _: http(status), replace(HOW, retries=2))
     assert len(server.requests) == result.tries == tries
