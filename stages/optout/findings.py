@@ -10,8 +10,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lauter.pipeline import schema
+from lauter.stages.optout.index.evidence import Evidence
 from lauter.stages.optout.index.match import OVER_LIMIT
 from lauter.stages.optout.index.origins import OUTCOMES, OriginIndex
+from lauter.stages.optout.index.terms import SIGNAL_NAMES
 from lauter.stages.optout.index.urls import Places
 from lauter.stages.optout.policy import Policy
 from lauter.stages.optout.reasons import CODES, OF_SIGNAL, UNKNOWN
@@ -41,6 +43,9 @@ class _Heard(NamedTuple):
     rule: NDArray[np.int64]
     unread: NDArray[np.int8]
     """Of `UnreadFiles.ways`, -1 for none."""
+
+
+_BY_SIGNAL = np.array([OF_SIGNAL[kind] for kind in SIGNAL_NAMES], np.uint8)
 
 
 class Findings:
@@ -112,13 +117,20 @@ class Findings:
         if not allow:
             self._told[page] = {"agent": None, "signal": LIST, "line": None, "text": why}
 
-    def rule(self) -> pa.StructArray | None:
+    def evidence(self) -> Evidence:
+        """What the index holds behind the denials that stand; for `rule` and `basis`, since it is dear to gather."""
+        return self._index.evidence(np.where(self._denied(), self._rule, -1), self._row)
+
+    def _denied(self) -> NDArray[np.bool_]:
+        denied: NDArray[np.bool_] = (self._rule >= 0) & (self.reason != 0)
+        return denied
+
+    def rule(self, evidence: Evidence) -> pa.StructArray | None:
         """The evidence of the drops (`schema.RULE`); None where nothing is dropped with evidence."""
-        denied = (self._rule >= 0) & (self.reason != 0)
+        denied = self._denied()
         unread = np.isin(self.reason, _UNREAD) & ~denied
         if not (denied.any() or unread.any() or self._told):
             return None
-        evidence = self._index.evidence(np.where(denied, self._rule, -1), self._row)
         status = self._index.answers(np.where(unread, self._row, -1)).field("status")
         words = pc.binary_join_element_wise("HTTP status", pc.fill_null(status.cast(pa.string()), "unknown"), " ")
         told = [self._told.get(page) for page in range(len(self.reason))]
@@ -137,13 +149,11 @@ class Findings:
         mask = pc.and_(pa.array(~(denied | unread)), pc.invert(known))
         return pa.StructArray.from_arrays(merged, fields=list(schema.RULE), mask=mask)
 
-    def basis(self) -> pa.StructArray:
+    def basis(self, evidence: Evidence) -> pa.StructArray:
         """`schema.BASIS` of every page that has an origin."""
-        denied = (self._rule >= 0) & (self.reason != 0)
         # The index has no digest of a file that nobody could read, and that of the robots.txt would be wrong here.
         answers = self._index.answers(np.where(np.isin(self.reason, _FILE), -1, self._row))
-        evidence = self._index.evidence(np.where(denied, self._rule, -1), self._row)
-        chosen = pa.array(denied)
+        chosen = pa.array(self._denied())
         known = self._places.known
         fields = {
             "outcome": pa.array(_WORDS[self._outcome], pa.string(), mask=~known),
@@ -195,9 +205,7 @@ class Findings:
         reason = self._by_outcome[outcome]
         denied = np.flatnonzero(rule >= 0)
         if len(denied):
-            signal = self._index.evidence(rule[denied], rows[pages[denied]]).signal.dictionary_encode()
-            codes = np.array([OF_SIGNAL[kind] for kind in signal.dictionary.to_pylist()], np.uint8)
-            reason[denied] = codes[signal.indices.to_numpy()]
+            reason[denied] = _BY_SIGNAL[self._index.signals(rule[denied])]
         unread = self._files.of(self._index.unread(rows[pages]), None if skip_tdm is None else skip_tdm[pages])
         unread[reason != 0] = -1
         for number, way in enumerate(self._files.ways):

@@ -117,11 +117,12 @@ class OptOut(PartitionedCompile):
             found.by_page(reserved)
         self._apply_lists(found, places)
         found.reason[~places.known] = CODES["no-origin"]
+        evidence = found.evidence()
         columns = {
             "origin_id": pa.array(places.origin_id, pa.uint64(), mask=~places.known),
-            "basis": found.basis(),
+            "basis": found.basis(evidence),
         }
-        return Verdict(found.reason, columns, found.rule(), signals)
+        return Verdict(found.reason, columns, found.rule(evidence), signals)
 
     def _ask_of_then(
         self, found: Findings, places: Places, fetched_at: pa.Array, skip_tdm: NDArray[np.bool_] | None

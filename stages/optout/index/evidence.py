@@ -36,6 +36,14 @@ class Evidence(NamedTuple):
     fetched_at: pa.TimestampArray
 
 
+def signals_of(index: Mapped, rules: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """The kind of signal of each rule (counted over the file, none negative), counting in `terms.SIGNAL_NAMES`."""
+    batch, rule = index.batch_of(index.rules, rules)
+    owner = np.empty(len(rule), np.int64)
+    owners(batch, rule, index.sets, index.at, index.int64, owner)
+    return index.bytes[index.places(m.SIGNAL, batch, owner)]
+
+
 def evidence_of(index: Mapped, rules: NDArray[np.int64], rows: NDArray[np.int64]) -> Evidence:
     """Evidence of rules (counted over the file, negative for none), each denied under the row of the same place."""
     valid = rules >= 0

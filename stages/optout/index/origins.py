@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lauter.pipeline.origin import origin_id
 from lauter.stages.optout.index import mapped as m
 from lauter.stages.optout.index.ask import NO_TIME, find_rows, first_denials
-from lauter.stages.optout.index.evidence import Evidence, evidence_of, fixed
+from lauter.stages.optout.index.evidence import Evidence, evidence_of, fixed, signals_of
 from lauter.stages.optout.index.layout import INDEX, OUTCOMES, rules_array
 from lauter.stages.optout.index.mapped import Mapped
 from lauter.stages.optout.index.match import NO_DENIAL, OVER_LIMIT, STEP_LIMIT
@@ -219,6 +219,10 @@ class OriginIndex:
             fixed(digest, some[2]),
         ]
         return pa.StructArray.from_arrays(arrays, fields=[INDEX.field(name) for name in names])
+
+    def signals(self, rules: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The kind of signal of each rule of `denials`, none of them negative, counting in `terms.SIGNAL_NAMES`."""
+        return signals_of(self._mapped, rules)
 
     def evidence(self, rules: NDArray[np.int64], rows: NDArray[np.int64]) -> Evidence:
         """What denied: for each rule of `denials` under the row of the same place; nulls for negative rules."""
