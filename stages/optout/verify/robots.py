@@ -126,7 +126,7 @@ class RobotsFile:
             piece in target and matches(path, target) for piece, path in self._patterns
         ):
             return None
-        if target.partition(b"?")[0] == b"/robots.txt":
+        if own_file(target):
             return None
         for agent, rules in self._rules:
             line = rules.denies(target)
@@ -150,6 +150,11 @@ def declared_token(value: str) -> str:
 def target_form(target: str) -> bytes:
     """A target (path and query) in the form in which it is matched."""
     return normal_form(target.encode("utf-8", "surrogatepass"), pattern=False)
+
+
+def own_file(target: bytes) -> bool:
+    """Whether a target is the robots.txt itself, which everyone may read (RFC 9309 section 2.2.2)."""
+    return target.partition(b"?")[0] == b"/robots.txt"
 
 
 def _longest_piece(pattern: bytes) -> bytes:

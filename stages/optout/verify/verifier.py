@@ -30,7 +30,7 @@ from lauter.stages.optout.verify.reservations import (
     of_tdmrep,
     speaks_of_tdm,
 )
-from lauter.stages.optout.verify.robots import RobotsFile, product_token, target_form
+from lauter.stages.optout.verify.robots import RobotsFile, own_file, product_token, target_form
 from lauter.stages.optout.verify.store import Answer, AnswerStore
 
 _PAGE = re.compile(rb"\s*<(?:!doctype|html|\?xml|[a-z]+[\s>])", re.IGNORECASE).match
@@ -139,6 +139,8 @@ class Verifier:
         if self._refuses(origin.outcome):
             status = origin.answer.status if origin.answer else None
             return f"{file} was {origin.outcome} (status {status}; policy: deny)"
+        if own_file(target):
+            return None
         denied = origin.robots.denies(target) if origin.robots else None
         if denied is not None:
             return f"{file} denies {denied.agent}: line {denied.line} `{denied.text}`{_evidence(origin.answer)}"

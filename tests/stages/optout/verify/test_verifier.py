@@ -212,14 +212,49 @@ CHOICES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150)
-@given(st.lists(ROWS, max_size=6), PAGES, CHOICES)
-def test_no_page_that_the_stage_kept_is_a_violation(
-    rows: list[Mapping[str, Any]], pages: list[Mapping[str, Any]], config: Mapping[str, Any]
-) -> None:
+GROUP = st.builds(
+    "{}\n{}".format,
+    st.sampled_from(
+        ["User-agent: *", "User-agent: GPTBot", "User-agent: *\nUser-agent: GPTBot", "User-agent: GPTBot*"]
+    ),
+    st.lists(LINES, min_size=1, max_size=6).map("\n".join),
+)
+SITE = st.one_of(
+    st.lists(GROUP, min_size=1, max_size=3)
+    .map("\n".join)
+    .map(lambda body: [{"origin": A, "body": body, "status": 200}]),
+    TDM.map(lambda body: [{"url": f"{A}/.well-known/tdmrep.json", "body": body, "status": 200}]),
+    GROUP.map(lambda body: [{"url": f"{A}/ai.txt", "body": body, "status": 200}]),
+    RSL.map(
+        lambda body: [
+            {"origin": A, "body": "License: https://a.example/terms.xml", "status": 200},
+            {"url": f"{A}/terms.xml", "kind": "rsl", "body": body, "status": 200},
+        ]
+    ),
+)
+
+
+def hold(rows: Sequence[Mapping[str, Any]], pages: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> None:
+    """No page that the stage kept is a violation."""
     for one in case(rows, config):
         reasons, found = one.decide(pages)
         assert not [(pages[row]["url"], said) for row, said in found.items() if not reasons[row]]
+
+
+@settings(max_examples=150)
+@given(SITE, HEADERS, CHOICES)
+def test_no_kept_page_of_one_site_is_a_violation(
+    rows: list[Mapping[str, Any]], headers: str, config: Mapping[str, Any]
+) -> None:
+    hold(rows, [page(A + target, fields) for target in TARGETS for fields in ("", headers)], config)
+
+
+@settings(max_examples=100)
+@given(st.lists(ROWS, max_size=6), PAGES, CHOICES)
+def test_no_kept_page_of_a_web_is_a_violation(
+    rows: list[Mapping[str, Any]], pages: list[Mapping[str, Any]], config: Mapping[str, Any]
+) -> None:
+    hold(rows, pages, config)
 
 
 def row(body: str, url: str = A, status: int | None = 200, day: str | None = "2025-01-01") -> dict[str, Any]:
