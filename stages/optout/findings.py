@@ -103,7 +103,7 @@ class Findings:
 
     def by_page(self, reserved: Reserved) -> None:
         """What pages say of themselves, where their owner has said nothing against them yet."""
-        open_to_it = (self.reason == 0) | np.isin(self.reason, _UNKNOWN)
+        open_to_it = self._places.known & ((self.reason == 0) | np.isin(self.reason, _UNKNOWN))
         for page in np.flatnonzero((reserved.reason != 0) & open_to_it).tolist():
             self.reason[page] = reserved.reason[page]
             self._told[page] = reserved.rule[page].as_py()

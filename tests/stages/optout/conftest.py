@@ -12,7 +12,8 @@ import pytest
 from hypothesis import settings
 
 from lauter.pipeline.contract import StageContext, Verdict
-from lauter.stages.optout.stage import OptOut, OptOutConfig
+from lauter.stages.optout.config import OptOutConfig
+from lauter.stages.optout.stage import OptOut
 
 # The first call of a kernel compiles it, which takes seconds.
 settings.register_profile("kernels", deadline=None)

@@ -149,6 +149,13 @@ def test_an_owners_word_goes_before_what_nobody_knows(build: Build) -> None:
     assert end(stage, page(crawled="2023-06-01"))[0] == "robots-missing"
 
 
+def test_a_page_without_an_origin_has_no_evidence_of_another_reason(build: Build) -> None:
+    stage = build([])
+    verdict = stage.apply(page("ftp://a.example/x", headers="X-Robots-Tag: noai\r\n"))
+    assert names(stage, verdict) == ["no-origin"]
+    assert verdict.rule is None and verdict.columns["basis"].null_count == 1
+
+
 def test_under_strict_a_page_takes_no_reservation_of_its_own_back(build: Build) -> None:
     both = page(headers="tdm-reservation: 1\r\n").append_column(
         "payload", pa.array([b'<meta name="tdm-reservation" content="0">'], pa.large_binary())

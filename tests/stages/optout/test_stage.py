@@ -14,8 +14,9 @@ from lauter.pipeline import schema
 from lauter.pipeline.contract import MapStage, PreparedStage, StageContext
 from lauter.pipeline.origin import origin_id
 from lauter.stages.optout.agents import load_file, load_preset, presets
+from lauter.stages.optout.config import OptOutConfig
 from lauter.stages.optout.index import origins
-from lauter.stages.optout.stage import OptOut, OptOutConfig
+from lauter.stages.optout.stage import OptOut
 from tests.stages.optout.conftest import Build, reasons
 
 DENY_GPT = "User-agent: GPTBot\nDisallow: /private\n"

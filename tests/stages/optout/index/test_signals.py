@@ -158,7 +158,7 @@ def test_scope_of_the_star(tmp_path: Path, star: Star, denied: list[bool]) -> No
 
 def test_versions(tmp_path: Path) -> None:
     deny, allow = "User-agent: *\nDisallow: /\n", ""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"domain": "a.example", "body": deny, "fetched_at": 100},
         {"domain": "a.example", "body": allow, "fetched_at": 200},
         {"url": "https://a.example/.well-known/tdmrep.json", "body": TDM, "fetched_at": 300},

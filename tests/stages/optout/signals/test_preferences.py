@@ -9,6 +9,7 @@ from lauter.stages.optout.signals.content_signal import signal_says
 from lauter.stages.optout.signals.files import file_statements
 from lauter.stages.optout.signals.lines import records, split_path
 from lauter.stages.optout.signals.sets import signal_sets
+from lauter.stages.optout.signals.statement import Statement
 from lauter.stages.optout.signals.usage import preferences, usage_says
 
 AGENTS = ("*", "GPTBot", "CCBot", "AI2Bot")
@@ -129,7 +130,7 @@ def test_declared_agents_are_read_as_in_rules(declared: str, spoken_to: tuple[st
 def test_licence_line_speaks_to_everyone_and_denies_only_where_it_is_dropped() -> None:
     body = b"User-agent: AhrefsBot\nDisallow: /\n\nLicense: https://a.example/license.xml\n"
     (one,) = file_statements("robots.txt", body).statements
-    assert one == ("rsl-unread", "note", "/", (), 4, "https://a.example/license.xml")
+    assert one == Statement("rsl-unread", "note", "/", (), 4, "https://a.example/license.xml")
     assert signal_sets([one], AGENTS, {"rsl"}) == ()
     (found,) = signal_sets([one], AGENTS, {"rsl-unread"})
     assert found.agents == AGENTS
