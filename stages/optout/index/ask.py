@@ -207,8 +207,8 @@ def first_denials(
 
     Place i has the row `place[i]` of batch `batch[i]`. The sets of a row are asked in order, the rules of a set too:
     the first that matches decides the set, and the first set that denies decides. Sets of the signal `skipped_signal`
-    are passed over for places that are `skipped`. A target that is /robots.txt itself is never denied (RFC 9309
-    section 2.2.2).
+    are passed over for places that are `skipped`. A robots.txt never denies itself (RFC 9309 section 2.2.2). Each kind
+    of signal may cost `limit` comparisons, so that rules without end in one file hide nothing that another file says.
     """
     longest = 0
     for i in which:
@@ -222,16 +222,22 @@ def first_denials(
         sets = at[b, SETS] + place[i]
         first_set = file_int64[sets]
         end_set = file_int64[sets + 1]
-        if first_set == end_set or marks[i] & OWN_FILE:
+        if first_set == end_set:
             continue
         size = canonicalise(data, starts[i], ends[i], 0, 0, canonical, 0)
         head = _head(canonical, size)
         old_size = -1
         old_head = np.uint64(0)
         steps = 0
+        over = -1
+        before = -1
         for s in range(first_set, end_set):
-            if skipped[i] and file_bytes[at[b, SIGNAL] + s] == skipped_signal:
+            signal = np.int64(file_bytes[at[b, SIGNAL] + s])
+            if signal == over or (skipped[i] and signal == skipped_signal) or (signal == 0 and marks[i] & OWN_FILE):
                 continue
+            if signal != before:
+                steps = 0
+                before = signal
             start = file_int64[at[b, RULES] + s]
             end = file_int64[at[b, RULES] + s + 1]
             if file_bytes[at[b, FIRST_MATCH] + s]:
@@ -262,7 +268,8 @@ def first_denials(
             steps += spent
             if hit == -2:
                 out[i] = -2
-                break
+                over = signal
+                continue
             if hit >= 0 and not file_bytes[at[b, ALLOW] + hit]:
                 out[i] = rules[b] + hit
                 break

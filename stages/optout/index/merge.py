@@ -22,7 +22,7 @@ from lauter.stages.optout.index.layout import (
     rules_array,
     statements_array,
 )
-from lauter.stages.optout.index.settled import At, Settled
+from lauter.stages.optout.index.settled import UNDATED, At, Settled
 from lauter.stages.optout.index.terms import SIGNAL_NAMES, Terms
 from lauter.stages.optout.signals.sets import signal_sets
 from lauter.stages.optout.signals.statement import Statement
@@ -35,8 +35,6 @@ _RULES, _ALLOW, _UNREACHABLE, _UNPARSABLE = (
 _MISSING = OUTCOMES.index("missing")
 _RSL = KINDS.index("rsl")
 _POINTER = SIGNAL_NAMES.index("rsl-unread")
-_ALWAYS = -(2**62)
-"""Stands for a null time: before all others."""
 
 
 class Merged(NamedTuple):
@@ -85,9 +83,9 @@ def merge(settled: Settled, rows: pa.Table, terms: Terms) -> Merged:
     rows = rows.take(pa.array(own)).combine_chunks()
     kinds = kinds[own]
     group = _groups(rows)
-    time = pc.fill_null(rows.column("fetched_at").cast(pa.int64()), _ALWAYS).to_numpy()
+    time = pc.fill_null(rows.column("fetched_at").cast(pa.int64()), UNDATED).to_numpy()
     if terms.every_version:
-        pairs = np.unique(np.column_stack([group, time]), axis=0)
+        pairs = np.unique(np.vstack([np.column_stack([group, time]), _elsewhere(settled, rows, group, time)]), axis=0)
         owner, since = pairs[:, 0], pairs[:, 1]
     else:
         owner = np.unique(group)
@@ -100,8 +98,33 @@ def merge(settled: Settled, rows: pa.Table, terms: Terms) -> Merged:
     last[:-1] = owner[1:] != owner[:-1]
     first_row = np.searchsorted(group, owner)
     names = rows.select(["id", "name"]).take(pa.array(first_row)).combine_chunks()
-    shown = pa.array(since, pa.int64(), mask=(since == _ALWAYS) | (not terms.every_version))
+    shown = pa.array(since, pa.int64(), mask=(since == UNDATED) | (not terms.every_version))
     return _rows(names, shown.cast(INDEX.field("since").type), gathered, last)
+
+
+def _elsewhere(
+    settled: Settled, rows: pa.Table, group: NDArray[np.int64], time: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """(origin, time), shape (n, 2), at which an answer changed to which an origin redirects or points."""
+    kinds = rows.column("kind").to_numpy()
+    moved = np.flatnonzero(rows.column("outcome").to_numpy() == _REDIRECT)
+    asked = [
+        (int(row), target, int(kinds[row]))
+        for row, target in zip(moved, rows.column("target").take(pa.array(moved)).to_pylist(), strict=True)
+    ]
+    said = _one(rows.column("statements"))
+    flat = said.flatten()
+    pointing = np.flatnonzero(pc.equal(flat.field("signal"), _POINTER).to_numpy(zero_copy_only=False))
+    row_of = np.repeat(np.arange(len(said)), said.value_lengths().to_numpy())
+    urls = flat.field("url").take(pa.array(pointing)).to_pylist()
+    asked += [(int(row_of[at]), url, _RSL) for at, url in zip(pointing, urls, strict=True)]
+    found = [
+        (int(group[row]), moment)
+        for row, name, kind in asked
+        for moment in settled.times(name, kind)
+        if moment > time[row]
+    ]
+    return np.array(found, np.int64).reshape(-1, 2)
 
 
 def _groups(rows: pa.Table) -> NDArray[np.int64]:

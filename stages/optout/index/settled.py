@@ -18,6 +18,9 @@ HOPS = 5
 DAY = 86_400
 """Seconds. RFC 9309 section 2.4: a file may be used for 24 hours, so where a redirect led may be that much younger."""
 
+UNDATED = -(2**62)
+"""Stands for a null time: before all others."""
+
 _REDIRECT = PENDING.index("redirect")
 
 
@@ -61,24 +64,42 @@ class Settled:
 
     def find(self, name: str, kind: int, time: int | None) -> At | None:
         """The newest answer of a name, or the newest at a time (seconds since 1970; a day's grace), else the oldest."""
+        found = self._all(name, kind)
+        if time is not None:
+            found = [at for at in found if self._seconds(at) <= time + DAY] or found[:1]
+        return found[-1] if found else None
+
+    def times(self, name: str | None, kind: int) -> set[int]:
+        """When the answers of a name were fetched, and those to which it redirects."""
+        times: set[int] = set()
+        for _ in range(HOPS):
+            found = self._all(name, kind) if name is not None else []
+            times |= {self._seconds(at) for at in found}
+            moved = [at for at in found if self._outcome[at.part][at.row] == _REDIRECT]
+            if not moved:
+                break
+            name = self.tables[moved[-1].part].column("target")[moved[-1].row].as_py()
+        return times - {UNDATED}
+
+    def _all(self, name: str, kind: int) -> list[At]:
+        """The answers of a name, oldest first."""
         wanted = np.uint64(origin_id(name))
         part = int(np.searchsorted(self._first, wanted, side="right")) - 1
         if part < 0:
-            return None
+            return []
         ids, kinds = self.ids[part], self._kind[part]
         row = int(np.searchsorted(ids, wanted))
         names = self.tables[part].column("name")
-        rows = []
+        found = []
         while row < len(ids) and ids[row] == wanted:
             if kinds[row] == kind and names[row].as_py() == name:
-                rows.append(row)
+                found.append(At(part, row))
             row += 1
-        if not rows:
-            return None
-        if time is not None:
-            early = [row for row in rows if (self._time[part][row].as_py() or -(2**62)) <= time + DAY]
-            rows = early or rows[:1]
-        return At(part, rows[-1])
+        return found
+
+    def _seconds(self, at: At) -> int:
+        value: int | None = self._time[at.part][at.row].as_py()
+        return UNDATED if value is None else value
 
     def follow(self, target: str | None, kind: int, time: int | None) -> At | None:
         """Where a redirect to a name ends; None where that is not in the snapshot, or after more than HOPS."""

@@ -171,3 +171,51 @@ def test_strict_is_never_more_lenient(build: Build) -> None:
         for batch in PAGES.values():
             default, strict = (ends(build([row], {"policy": name}), batch) for name in ("default", "strict"))
             assert strict or not default
+
+
+def test_what_an_origin_points_to_has_versions_too(build: Build) -> None:
+    """A redirect is older than the answer to which it leads: the opt-out of 2024 counts now, that of 2023 then."""
+    moved = {"origin": A, "fetched_at": "2022-01-01", "status": 301, "location": "https://b.example/robots.txt"}
+    bodies = {
+        "2022-01-01": "",
+        "2023-01-01": "User-agent: GPTBot\nDisallow: /then\n",
+        "2024-01-01": "",
+        "2025-01-01": "",
+    }
+    bodies["2025-01-01"] = "User-agent: GPTBot\nDisallow: /now\n"
+    rows: list[dict[str, object]] = [moved]
+    rows += [
+        {"origin": "https://b.example", "fetched_at": when, "status": 200, "body": body}
+        for when, body in bodies.items()
+    ]
+    stage = build(rows, {"also_at_crawl_time": True})
+    crawled = {"2022-06-01": "", "2023-06-01": "robots-disallow", "2024-06-01": ""}
+    for when, reason in crawled.items():
+        assert ends(stage, page(f"{A}/then", crawled=when)) == reason
+        assert ends(stage, page(f"{A}/now", crawled=when)) == "robots-disallow"
+    assert ends(build(rows), page(f"{A}/now")) == "robots-disallow"
+
+
+def test_licence_terms_have_versions_too(build: Build) -> None:
+    rsl = '<rsl xmlns="https://rslstandard.org/rsl"><content url="/*"><license>{}</license></content></rsl>'
+    terms = {"2023-01-01": '<prohibits type="usage">train-ai</prohibits>', "2024-01-01": ""}
+    pointer = robots("User-agent: *\nAllow: /\nLicense: https://a.example/terms.xml\n")
+    rows: list[dict[str, object]] = [pointer | {"fetched_at": "2022-01-01"}]
+    rows += [
+        {
+            "url": f"{A}/terms.xml",
+            "fetched_at": when,
+            "status": 200,
+            "content_type": "application/rsl+xml",
+            "body": rsl.format(said),
+        }
+        for when, said in terms.items()
+    ]
+    stage = build(rows, {"also_at_crawl_time": True})
+    assert [ends(stage, page(crawled=when)) for when in ("2023-06-01", "2024-06-01")] == ["rsl", ""]
+
+
+def test_a_robots_txt_never_denies_itself_but_other_files_may(build: Build) -> None:
+    own: list[str | None] = [f"{A}/robots.txt"]
+    assert reasons(build([robots("User-agent: *\nDisallow: /\n")]), own) == [""]
+    assert reasons(build([FILES["tdm-reservation"]]), own) == ["tdm-reservation"]
