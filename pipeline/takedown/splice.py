@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lauter.pipeline import exchange, parquet
+from lauter.pipeline.compact import I64, Struct, Value, read_struct, write_struct
 from lauter.pipeline.storage import Storage, StorageError
-from lauter.pipeline.takedown.compact import I64, Struct, Value, read_struct, write_struct
 
 MAGIC = b"PAR1"
 TAIL_BYTES = 8

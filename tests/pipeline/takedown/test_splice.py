@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lauter.pipeline import exchange, parquet, schema
+from lauter.pipeline.compact import read_struct, write_struct
 from lauter.pipeline.storage import Storage, StorageError
 from lauter.pipeline.takedown import blank
-from lauter.pipeline.takedown.compact import read_struct, write_struct
 from lauter.pipeline.takedown.splice import rewrite_messages, rewrite_row_groups
 
 SHARD = schema.TOKENS.with_metadata({b"lauter.stream": b"main"})

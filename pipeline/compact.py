@@ -1,7 +1,7 @@
 """Thrift's compact protocol, read and written without loss: what a Parquet footer is made of.
 
-`pipeline.footer` reads damaged footers and forgets the types; here they are kept, so that a footer can be written again
-with other row groups. Encoding: Thrift's compact protocol specification.
+Values keep their types, so that a footer can be written again with other row groups. Encoding: Thrift's compact
+protocol specification.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ from typing import Any, NamedTuple
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, STRUCT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12
 LONG_LIST = 15
 """A list of this many elements or more has its length behind its head."""
+MAX_DEPTH = 32
+"""Parquet's own metadata is seven levels deep at most."""
+MAX_SHIFT = 63
+"""A varint has at most 64 bits."""
 
 
 class Value(NamedTuple):
@@ -31,8 +35,8 @@ Struct = dict[int, Value]
 
 
 def read_struct(data: bytes) -> Struct:
-    """The struct at the start of some bytes; raises `ValueError` and `IndexError` where they are none."""
-    return _Reader(data).struct()
+    """The struct at the start of some bytes, which may be damaged: raises `ValueError` or `IndexError`, if anything."""
+    return _Reader(data).struct(0)
 
 
 def write_struct(struct: Struct) -> bytes:
@@ -46,16 +50,19 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self._data, self._place = data, 0
 
-    def struct(self) -> Struct:
+    def struct(self, depth: int) -> Struct:
+        if depth > MAX_DEPTH:
+            raise ValueError("too deep")
         fields: Struct = {}
         number = 0
         while (head := self._byte()) & 0x0F:
             number = number + (head >> 4) if head >> 4 else self._zigzag()
             kind = head & 0x0F
-            fields[number] = Value(kind, None if kind in (TRUE, FALSE) else self._value(kind))
+            # The value of a boolean field is its type.
+            fields[number] = Value(kind, None if kind in (TRUE, FALSE) else self._value(kind, depth + 1))
         return fields
 
-    def _value(self, kind: int) -> Any:  # noqa: ANN401 - of whatever type the bytes say
+    def _value(self, kind: int, depth: int) -> Any:  # noqa: ANN401 - of whatever type the bytes say
         if kind in (TRUE, FALSE, BYTE):
             return self._byte()
         if kind in (I16, I32, I64):
@@ -67,9 +74,11 @@ class _Reader:
         if kind in (LIST, SET):
             head = self._byte()
             count = self._varint() if head >> 4 == LONG_LIST else head >> 4
-            return Elements(head & 0x0F, [self._value(head & 0x0F) for _ in range(count)])
+            if depth > MAX_DEPTH:
+                raise ValueError("too deep")
+            return Elements(head & 0x0F, [self._value(head & 0x0F, depth + 1) for _ in range(count)])
         if kind == STRUCT:
-            return self.struct()
+            return self.struct(depth)
         raise ValueError(f"type {kind} does not occur in the metadata of Parquet")
 
     def _byte(self) -> int:
@@ -89,6 +98,8 @@ class _Reader:
         while (byte := self._byte()) & 0x80:
             value |= (byte & 0x7F) << shift
             shift += 7
+            if shift > MAX_SHIFT:
+                raise ValueError("a varint is too long")
         return value | byte << shift
 
     def _zigzag(self) -> int:
