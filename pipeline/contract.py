@@ -1,4 +1,4 @@
-"""The contract between the engine and a stage: four kinds of part, and nothing else.
+"""The contract between the engine and a stage: four kinds of part, and what a stage may do besides.
 
 * A **reader** turns one file into records.
 * A **map stage** is row-local: it annotates a batch and says which rows to drop and why. It never deletes;
@@ -9,6 +9,10 @@
 
 Hard decisions (`apply`) drop at once; soft decisions (`decide`) are made later, from score columns alone, so that a
 changed threshold re-reads a few bytes a document and never text.
+
+What a stage may do besides is a protocol of its own, and the engine asks for it by its methods: decide from scores,
+prepare files (in one go or by ranges of keys), want to know of copies of what it drops, have its keeps derived again by
+the audit, and speak in the report.
 """
 
 from __future__ import annotations
@@ -145,7 +149,8 @@ class PartitionedStage(Protocol):
     """
 
     prepare_from: ClassVar[str]
-    """The field of its parameters that names the files; the stage of a split step is made without it."""
+    """The field of its parameters that names the files. Only for `prepare` is the stage made with it: what it was
+    prepared from is in what it left."""
     prepare_rows: ClassVar[pa.Schema]
     prepare_questions: ClassVar[pa.Schema]
     prepare_settled: ClassVar[pa.Schema]
@@ -240,8 +245,8 @@ class ReportSection:
     """Names and values: the settings that decided, and counts."""
     tables: tuple[ReportTable, ...] = ()
     answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Sentences for the public summary (AI Act, Art. 53(1)(d)), by section of its template: `2.3` behaviour of crawlers,
-    `3.1` reservations of rights, `3.2` illegal content, `3.3` other measures."""
+    """Sentences for the public summary (AI Act, Art. 53(1)(d)), by section of its template: `2.3` behaviour of
+    crawlers, `3.1` reservations of rights, `3.2` illegal content, `3.3` other measures."""
 
 
 @runtime_checkable

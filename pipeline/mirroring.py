@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lauter.pipeline.node import Node, Results
 from lauter.pipeline.parts import Part
-from lauter.pipeline.specs import apply_spec, reads_of, spec_class, writes_of
+from lauter.pipeline.specs import reads_of, spec_class, writes_of
 from lauter.pipeline.task import Task
 
 if TYPE_CHECKING:
@@ -49,14 +49,14 @@ def signing_stages(stages: Sequence[Mapping[str, Any]], barrier: Mapping[str, An
     for spec in reversed(stages):
         if needed & writes_of(spec):
             needed |= reads_of(spec)
-            chosen.append(apply_spec(spec))
+            chosen.append(dict(spec))
     return chosen[::-1]
 
 
 def mirror_nodes(plan: Plan, partitions: Sequence[str]) -> list[Node]:
     """One `mirrors` task a part, one `meet` task a range of keys, and `mirrored`, which hands each part its copies."""
     assert plan.barrier is not None
-    stages = signing_stages(plan.stages, plan.barrier)
+    stages = signing_stages(plan.working, plan.barrier)
     return [
         *(_mirrors(plan, part, stages, plan.barrier, len(partitions)) for part in plan.parts),
         *(_meet(plan, number, plan.barrier) for number in range(len(partitions))),

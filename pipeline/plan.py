@@ -2,7 +2,10 @@
 
     prepare ─> documents ─┬─> same ────────────────────┬─> decide ─> choose ─> keep ─> encode ─> pack ─> ledger
                           └─> emit ─> reduce ─> cluster ┘
-                          (and, where a stage asks for copies of what it drops, the steps of `mirroring`)
+
+`prepare` is a graph of its own where there is much to prepare (`preparing`); where a stage asks for copies of what it
+drops, the steps of `mirroring` stand before `decide`; behind the ledger, and behind the mask of takedowns, comes its
+tree (`proof.graph`).
 
 A node builds its task when all it waits for is done, since a task's key contains the digests of its inputs. The
 number of shards is known only when everything is encoded: `packing` and `ledgers` are graphs of their own.
@@ -21,8 +24,8 @@ from lauter.pipeline.manifest import Manifest, StageSpec
 from lauter.pipeline.mirroring import found_mirrors, mirror_nodes, mirroring
 from lauter.pipeline.node import Node, Results
 from lauter.pipeline.parts import Part, parts
-from lauter.pipeline.preparing import Preparing, prepare_nodes
-from lauter.pipeline.specs import apply_spec, spec_class, stage_spec
+from lauter.pipeline.preparing import Preparing, prepare_nodes, working_spec
+from lauter.pipeline.specs import spec_class, stage_spec
 from lauter.pipeline.storage import Output, Storage, StorageError
 from lauter.pipeline.task import Task
 
@@ -60,6 +63,8 @@ class Plan:
         self._digests = DigestCache(storage)
         self._listings = Listings(storage)
         self.stages = [stage_spec(spec, self._digests) for spec in manifest.stages]
+        self.working = [working_spec(spec, self._digests) for spec in manifest.stages]
+        """The stages as `apply` sees them."""
         self.barrier = stage_spec(manifest.barrier, self._digests) if manifest.barrier else None
         self.mirroring = mirroring(self.stages) if self.barrier else ()
         self.encoder = stage_spec(manifest.encoder, self._digests)
@@ -129,7 +134,7 @@ class Plan:
                     "source": part.source,
                     "reader": dict(part.reader),
                     "file": part.described(),
-                    "stages": [apply_spec(spec) for spec in self.stages],
+                    "stages": self.working,
                     "prepared": {
                         name: [output.to_json() for output in results[f"prepare/{name}"].outputs]
                         for name in self.prepared

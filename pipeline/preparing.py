@@ -69,6 +69,23 @@ def input_files(stage: StageSpec, field: str) -> list[FileStat]:
     return [found[uri] for uri in sorted(found)]
 
 
+def without_input_files(stage: StageSpec, field: str) -> StageSpec:
+    """The stage without one field of its parameters, and without the files that this field names."""
+    left = {key: value for key, value in stage.config.items() if key != field}
+    gone = set(input_files(stage, field))
+    inputs = tuple(file for file in stage.inputs if file not in gone)
+    return StageSpec(stage.name, stage.target, left, inputs, stage.python_path)
+
+
+def working_spec(stage: StageSpec, digests: DigestCache) -> dict[str, Any]:
+    """The stage as tasks are told of it that work on records: what it was prepared from is in what it left.
+
+    A snapshot of 90,000 files would put 20 MB into each of as many tasks.
+    """
+    field = getattr(stage.load(), "prepare_from", None)
+    return apply_spec(stage_spec(stage if field is None else without_input_files(stage, field), digests))
+
+
 def groups(files: Sequence[FileStat], size: int) -> list[list[FileStat]]:
     """Runs of files, each closed when it holds `size` bytes."""
     found: list[list[FileStat]] = [[]]
@@ -85,13 +102,7 @@ def groups(files: Sequence[FileStat], size: int) -> list[list[FileStat]]:
 def _ranges(what: Preparing, field: str, runs: list[list[FileStat]], ranges: int) -> list[Node]:
     name = what.stage.name
     # A map task depends on its own files only, so that a newer snapshot beside the old ones costs its own reading.
-    others = StageSpec(
-        name,
-        what.stage.target,
-        {key: value for key, value in what.stage.config.items() if key != field},
-        tuple(file for file in what.stage.inputs if file not in {file for run in runs for file in run}),
-        what.stage.python_path,
-    )
+    others = without_input_files(what.stage, field)
     common = {"stage": apply_spec(stage_spec(others, what.digests)), "seed": what.seed, "ranges": ranges}
     maps, answers, settled = (
         [f"prepare-{step}/{name}/{number:05d}" for number in range(count)]

@@ -54,6 +54,17 @@ def made(spec: Mapping[str, Any], context: StageContext) -> Any:  # noqa: ANN401
     return StageSpec(spec["name"], spec["target"], spec["config"], (), spec["python_path"]).make(context)
 
 
+def prepared_stages(task: Task, storage: Storage, quarantine: str) -> list[Any]:
+    """The map stages of a task's `stages`, opened, each with what its `prepare` made (`prepared`)."""
+    found = []
+    for spec in task.args["stages"]:
+        outputs = task.args["prepared"].get(spec["name"], [])
+        folder = artefact_folder(storage, [Output.from_json(item) for item in outputs])
+        # What was prepared is a part of what a stage is: the next build of this process may have prepared it anew.
+        found.append(opened({**spec, "prepared": outputs}, StageContext(task.args["seed"], folder, quarantine)))
+    return found
+
+
 def listing(storage: Storage, path: str) -> list[Output]:
     """The outputs that a task's `listing` argument names, in part order."""
     return [Output.from_json(data) for data in storage.read_json(path)]

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from lauter.pipeline import exchange, parquet, schema
-from lauter.pipeline.contract import MapStage, ReadBatch, Reader, StageContext
+from lauter.pipeline.contract import MapStage, ReadBatch, Reader
 from lauter.pipeline.steps import isolate
 from lauter.pipeline.steps.flow import Flow, Tally, scattered
 from lauter.pipeline.steps.layouts import CARRIED, IDENTITY, RECORDS
@@ -26,23 +26,14 @@ from lauter.pipeline.steps.reuse import earlier_run, made_with
 from lauter.pipeline.steps.source import FileBroken, check_unchanged, reader_of
 from lauter.pipeline.storage import Output, Storage, open_input
 from lauter.pipeline.task import REUSABLE, Result, Task
-from lauter.pipeline.worker import artefact_folder, opened
+from lauter.pipeline.worker import prepared_stages
 
 
 def run(task: Task, storage: Storage) -> Result:
     """Read one file to documents, scores and record rows."""
-    args = task.args
-    prepared = {name: [Output.from_json(item) for item in outputs] for name, outputs in args["prepared"].items()}
-    with ExitStack() as stack:
-        quarantine = stack.enter_context(quarantine_folder(storage))
-        stages: list[MapStage] = [
-            opened(
-                spec,
-                StageContext(args["seed"], artefact_folder(storage, prepared.get(spec["name"], [])), quarantine),
-            )
-            for spec in args["stages"]
-        ]
-        return _Pass(task, storage, reader_of(args), stages).run()
+    with quarantine_folder(storage) as quarantine:
+        stages: list[MapStage] = prepared_stages(task, storage, quarantine)
+        return _Pass(task, storage, reader_of(task.args), stages).run()
 
 
 class _Pass:

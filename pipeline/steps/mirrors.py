@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -28,7 +27,7 @@ from lauter.pipeline.steps.source import FileBroken, check_unchanged, reader_of
 from lauter.pipeline.storage import Output, Storage, open_input
 from lauter.pipeline.tamper import problem_of
 from lauter.pipeline.task import FORMAT, REUSABLE, Result, Task, set_aside
-from lauter.pipeline.worker import artefact_folder, opened
+from lauter.pipeline.worker import opened, prepared_stages
 
 
 def run(task: Task, storage: Storage) -> Result:
@@ -39,9 +38,9 @@ def run(task: Task, storage: Storage) -> Result:
     reads = sorted(reads_of(args["barrier"]))
     signed, keys = _signed_before(task, storage, wanted)
     fresh, failed = wanted.filter(pa.array(~np.isin(wanted.column("row").to_numpy(), signed))), 0
-    with ExitStack() as stack:
-        if fresh.num_rows:
-            stages = _stages(task, storage, stack.enter_context(quarantine_folder(storage)))
+    if fresh.num_rows:
+        with quarantine_folder(storage) as quarantine:
+            stages = prepared_stages(task, storage, quarantine)
             for batch in _records(task, fresh):
                 batch, raised = _through(stages, batch, frozenset(args["wanted"]))
                 failed += raised
@@ -117,17 +116,6 @@ def _wanted(storage: Storage, path: str, reasons: Mapping[str, Sequence[str]]) -
         ],
         schema=MIRRORS,
     )
-
-
-def _stages(task: Task, storage: Storage, quarantine: str) -> list[MapStage]:
-    prepared = {name: [Output.from_json(item) for item in items] for name, items in task.args["prepared"].items()}
-    return [
-        opened(
-            spec,
-            StageContext(task.args["seed"], artefact_folder(storage, prepared.get(spec["name"], [])), quarantine),
-        )
-        for spec in task.args["stages"]
-    ]
 
 
 def _records(task: Task, wanted: pa.Table) -> Iterator[pa.RecordBatch]:

@@ -11,9 +11,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from lauter.pipeline.digests import DigestCache
 from lauter.pipeline.executors.inline import InlineExecutor
 from lauter.pipeline.manifest import StageSpec
 from lauter.pipeline.prepare_alone import prepare_alone
+from lauter.pipeline.preparing import working_spec
 from lauter.pipeline.run import Observer
 from lauter.pipeline.storage import Storage, StorageError, stat
 from lauter.stages.optout.index import finish
@@ -124,3 +126,16 @@ def test_many_record_batches_are_one_index(tmp_path: Path, monkeypatch: pytest.M
     assert set(index.evidence(decided.rule, decided.row).text.to_pylist()) == {None, "Disallow: /x"}
     stamps = index.answers(decided.row).field("fetched_at").cast(pa.int64())
     assert stamps.to_pylist() == list(range(500))
+
+
+def test_tasks_that_work_on_records_are_not_told_of_snapshot_files(tmp_path: Path) -> None:
+    snapshot, hosts = tmp_path / "a.jsonl", tmp_path / "hosts.yaml"
+    snapshot.write_text("{}\n")
+    hosts.write_text("deny: []\n")
+    inputs = tuple(found for file in (snapshot, hosts) if (found := stat(str(file))))
+    config = {"snapshot": [str(snapshot)], "hosts_file": str(hosts)}
+    spec = StageSpec("optout", "lauter.stages.optout.stage:OptOut", config, inputs)
+    digests = DigestCache(Storage(str(tmp_path / "out")))
+    told = working_spec(spec, digests)
+    assert told["config"] == {"hosts_file": str(hosts)}
+    assert told["inputs"] == [digests.sha256(inputs[1])]
