@@ -61,9 +61,9 @@ def settle(rows: pa.Table, foreign: pa.Table, terms: Terms, counts: Counter[str]
     """The answers of ANSWER that count, as a table of SETTLED.
 
     Of several answers of one name and kind the newest counts, or every one under `Terms.every_version`; among equally
-    old ones the one with the largest digest (then status, outcome, target). An answer without a date is older than all
-    others. `foreign` are answers of other ranges that revisits may refer to. Counted: `superseded`, `revisits`,
-    `unresolved`.
+    old ones the one with the largest digest (then status, outcome, target, the truncated one). An answer without a date
+    is older than all others. `foreign` are answers of other ranges that revisits may refer to. Counted: `superseded`,
+    `revisits`, `unresolved`.
     """
     rows = _resolve_revisits(pa.concat_tables([rows, foreign]), rows.num_rows, counts)
     rows = rows.select(SETTLED.names)
@@ -144,6 +144,7 @@ def _counting(table: pa.Table, *, every_version: bool) -> NDArray[np.int64]:
             "status": pc.fill_null(table.column("status"), -1),
             "outcome": table.column("outcome"),
             "target": pc.fill_null(table.column("target"), ""),
+            "truncated": table.column("truncated"),
         }
     )
     order = pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names]).to_numpy().astype(np.int64)
