@@ -3,17 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from lauter.pipeline.contract import StageConfig
 from lauter.pipeline.digests import DigestCache
 from lauter.pipeline.executors.executor import Executor
+from lauter.pipeline.executors.inline import InlineExecutor
 from lauter.pipeline.listings import Listings
 from lauter.pipeline.lock import build_lock
-from lauter.pipeline.manifest import StageSpec
+from lauter.pipeline.manifest import StageSpec, load_target
 from lauter.pipeline.preparing import RANGE_BYTES, Preparing, prepare_nodes
+from lauter.pipeline.resolve import input_fields
 from lauter.pipeline.run import LazyExecutor, Observer, RunReport, run_nodes
-from lauter.pipeline.storage import Storage, StorageError
+from lauter.pipeline.storage import FileStat, Storage, StorageError, stat
 from lauter.pipeline.task import Result, Task
+
+SMALL_BYTES = 16 << 20
+"""Below this much input one process is done before Ray has started (6 s): packed snapshots are read at 3 MB/s."""
+
+
+class FolderUnusable(Exception):
+    """Nothing could be begun; the message says why and what to do."""
+
+
+class TasksFailed(Exception):
+    """Something could not be prepared; the message names the tasks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a stage left."""
+
+    storage: Storage
+    """The folder."""
+    result: Result
+    """Its files, and in `info` the `counts`."""
+
+
+def prepare_folder(target: str, config: StageConfig, out: str, workers: int | None) -> Prepared:
+    """Let a stage (`module:attribute`) prepare into a folder of its own, `out`; for the commands that a stage brings.
+
+    `workers` None: all cores, or one where there is little input. Raises `FolderUnusable` and `TasksFailed`.
+    """
+    values = config.model_dump(mode="json", exclude_unset=True)
+    inputs = tuple(file for name, _ in input_fields(type(config)) for file in _files(values.get(name)))
+    stage = StageSpec(load_target(target, "").name, target, values, inputs)
+
+    def make() -> Executor:
+        if workers == 1 or (workers is None and sum(file.size for file in inputs) < SMALL_BYTES):
+            return InlineExecutor()
+        from lauter.pipeline.executors.ray import RayExecutor
+
+        return RayExecutor(workers, None)
+
+    try:
+        storage = Storage(out)
+        report, result = prepare_alone(stage, storage, make, Observer())
+    except (StorageError, OSError) as error:
+        raise FolderUnusable(str(error)) from error
+    if result is None:
+        raise TasksFailed("; ".join(f"{failure.name}: {failure.error}" for failure in report.failures))
+    return Prepared(storage, result)
+
+
+def _files(given: str | list[str] | None) -> list[FileStat]:
+    paths = [given] if isinstance(given, str) else given or []
+    return [found for path in paths if (found := stat(path))]
 
 
 def prepare_alone(

@@ -11,15 +11,11 @@ from rich.console import Console
 from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show
 
 if TYPE_CHECKING:
-    from lauter.pipeline.executors.executor import Executor
-    from lauter.pipeline.manifest import StageSpec
-    from lauter.pipeline.task import Result
-    from lauter.stages.optout.stage import OptOut
+    from lauter.pipeline.prepare_alone import Prepared
+    from lauter.stages.optout.config import OptOutConfig
 
 INDEX_JSON = "index.json"
 
-# Below this much input one process is done before Ray has started (6 s): some 1,500 files a second, 2 KB each packed.
-_SMALL_BYTES = 16 << 20
 _NEVER_ZERO = ("records", "origins", "rules")
 
 
@@ -47,31 +43,17 @@ def compile_index(
     INDEX/optout/robots.arrow has a row an origin that was asked, INDEX/optout/origins.parquet the same with what was
     said in place of rules; INDEX/index.json says for which policy, with counts and digests.
     """
-    from lauter.pipeline.prepare_alone import prepare_alone
-    from lauter.pipeline.run import Observer
-    from lauter.pipeline.storage import Storage, StorageError
+    from lauter.pipeline.prepare_alone import FolderUnusable, TasksFailed, prepare_folder
 
-    spec = _spec(snapshots, policy, agents, as_of)
-    size = sum(file.size for file in spec.inputs)
-
-    def make() -> Executor:
-        if workers == 1 or (workers is None and size < _SMALL_BYTES):
-            from lauter.pipeline.executors.inline import InlineExecutor
-
-            return InlineExecutor()
-        from lauter.pipeline.executors.ray import RayExecutor
-
-        return RayExecutor(workers, None)
-
+    config = _config(snapshots, policy, agents, as_of)
     try:
-        storage = Storage(out)
-        report, result = prepare_alone(spec, storage, make, Observer())
-    except (StorageError, OSError) as error:
+        prepared = prepare_folder("lauter.stages.optout.stage:OptOut", config, out, workers)
+    except FolderUnusable as error:
         fail(str(error), USAGE)
-    if result is None:
-        fail("; ".join(f"{failure.name}: {failure.error}" for failure in report.failures), FAILED)
-    data = _described(spec, result)
-    storage.write_json(INDEX_JSON, data)
+    except TasksFailed as error:
+        fail(str(error), FAILED)
+    data = _described(config, prepared)
+    prepared.storage.write_json(INDEX_JSON, data)
     if as_json:
         show(data)
         return
@@ -79,15 +61,13 @@ def compile_index(
     for name, count in data["counts"].items():
         if count or name in _NEVER_ZERO:
             console.print(f"  {name:<12} {count:>12,}", highlight=False)
-    console.print(f"{storage.root}/{data['files'][0]['path']}", soft_wrap=True, highlight=False)
+    console.print(f"{prepared.storage.root}/{data['files'][0]['path']}", soft_wrap=True, highlight=False)
 
 
-def _spec(snapshots: list[str], policy: str, agents: str | None, as_of: str | None) -> StageSpec:
-    """The stage with its parameters checked and its files found; leaves with a usage error."""
+def _config(snapshots: list[str], policy: str, agents: str | None, as_of: str | None) -> OptOutConfig:
+    """The stage's parameters, checked, with the files that were found; leaves with a usage error."""
     from pydantic import ValidationError
 
-    from lauter.pipeline.manifest import StageSpec
-    from lauter.pipeline.storage import stat
     from lauter.stages.optout.config import OptOutConfig
     from lauter.stages.optout.snapshot.read import is_snapshot, snapshot_files
     from lauter.stages.optout.stage import OptOut
@@ -111,29 +91,23 @@ def _spec(snapshots: list[str], policy: str, agents: str | None, as_of: str | No
         fail("; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors()), USAGE)
     except (ValueError, OSError) as error:
         fail(str(error), USAGE)
-    others = [values[name] for name in ("policy_file", "agents_file") if name in values]
-    inputs = [found for path in [*files, *others] if (found := stat(path))]
-    return StageSpec(
-        OptOut.name,
-        "lauter.stages.optout.stage:OptOut",
-        config.model_dump(mode="json", exclude_unset=True),
-        tuple(inputs),
-    )
+    return config
 
 
 def _is_file(name: str) -> bool:
     return name.lower().endswith((".yaml", ".yml")) or Path(name).is_file()
 
 
-def _described(spec: StageSpec, result: Result) -> dict[str, Any]:
+def _described(config: OptOutConfig, prepared: Prepared) -> dict[str, Any]:
     """What the index was made for, what is in it, and the digests of its files."""
     from lauter.pipeline.contract import StageContext
+    from lauter.stages.optout.stage import OptOut
 
-    stage: OptOut = spec.make(StageContext())
+    stage = OptOut(config, StageContext())
     return {
         "policy": stage.policy.model_dump(mode="json"),
         "agents": list(stage.agents.names),
-        "as_of": stage.config.as_of,
-        "counts": dict(result.info["counts"]),
-        "files": sorted((output.to_json() for output in result.outputs), key=lambda item: -item["size"]),
+        "as_of": config.as_of,
+        "counts": dict(prepared.result.info["counts"]),
+        "files": sorted((output.to_json() for output in prepared.result.outputs), key=lambda item: -item["size"]),
     }
