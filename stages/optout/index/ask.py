@@ -229,8 +229,7 @@ def first_denials(
         old_size = -1
         old_head = np.uint64(0)
         steps = 0
-        over = -1
-        before = -1
+        over = before = np.int64(-1)
         for s in range(first_set, end_set):
             signal = np.int64(file_bytes[at[b, SIGNAL] + s])
             if signal == over or (skipped[i] and signal == skipped_signal) or (signal == 0 and marks[i] & OWN_FILE):

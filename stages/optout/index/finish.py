@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from lauter.stages.optout.index.columns import Merged
 from lauter.stages.optout.index.layout import AGENTS, INDEX, LOST, OUTCOMES, ROWS, SAID
-from lauter.stages.optout.index.merge import Merged, merge
+from lauter.stages.optout.index.merge import merge
 from lauter.stages.optout.index.settled import Settled
 from lauter.stages.optout.index.terms import Terms
 
