@@ -78,6 +78,17 @@ def well_known(target: str) -> FileKind | None:
     return WELL_KNOWN.get(target.partition("?")[0])
 
 
+def is_silent(target: str, answer: Fetched) -> bool:
+    """Whether an answer says nothing of a file: neither 2xx nor 3xx, and asked for with a query.
+
+    That `/robots.txt?lang=de` is not there must not take the place of an older /robots.txt that is. A redirect to such
+    a target is common, and so are answers with 2xx behind it: they are the file.
+    """
+    return (
+        "?" in target and answer.refers_to is None and answer.status is not None and answer.status // 100 not in (2, 3)
+    )
+
+
 def is_rsl(media_type: str, body: bytes) -> bool:
     """Whether an answer is an RSL document: by its Content-Type, or by its root element.
 

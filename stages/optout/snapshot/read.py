@@ -13,6 +13,7 @@ from lauter.stages.optout.snapshot.answer import (
     FileKind,
     Reference,
     is_rsl,
+    is_silent,
     parse_time,
     read_http,
     read_response,
@@ -38,8 +39,9 @@ def read_snapshot(path: str, counts: Counter[str]) -> Iterator[Fetched]:
     `content_type`, `truncated` and `broken` (booleans, see `answer.Fetched`) and `kind` (one of `answer.KINDS`; else
     the path and the body tell, see `rows`); and plain files, undated, whose path names the host (`plain.place_of`). A
     status that is there and cannot be read makes an answer broken. Counted in `counts`: `records`, `not_robots`
-    (answers that are none of these), `other_records` (of such a file, but of a type that is not read), `no_origin`
-    (rows that name none), `broken` (rows that cannot be read, answers that are not what the server said), `undated`,
+    (answers that are none of these, or `answer.is_silent`), `other_records` (of such a file, but of a type that is not
+    read), `no_origin` (rows that name none), `broken` (rows that cannot be read, answers that are not what the server
+    said), `undated`,
     `lost` (places where bytes of the file cannot be read, or an answer's origin cannot be: where it is not 0, an origin
     that is not found may have been in the file). Raises ValueError for another suffix or a Parquet file without an
     origin, OSError if it cannot be opened.
@@ -101,7 +103,11 @@ def _warc(path: str, counts: Counter[str]) -> Iterator[Fetched]:
             else:
                 counts["not_robots"] += kind in _ANSWERS and record.intact
         elif kind in _ANSWERS or not record.intact:
-            yield _answer(where.origin, file, kind, record)
+            answer = _answer(where.origin, file, kind, record)
+            if is_silent(where.target, answer):
+                counts["not_robots"] += 1
+            else:
+                yield answer
         else:
             counts["other_records"] += 1
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lauter.pipeline.origin import Location, locate
-from lauter.stages.optout.snapshot.answer import KINDS, Fetched, FileKind, is_rsl, parse_time, well_known
+from lauter.stages.optout.snapshot.answer import KINDS, Fetched, FileKind, is_rsl, is_silent, parse_time, well_known
 from lauter.stages.optout.snapshot.salvage import Kind, read_parts
 
 _ORIGIN = ("robots_url", "origin", "url", "domain")
@@ -72,7 +72,7 @@ def _answers(rows: Iterator[Mapping[str, object] | Broken], counts: Counter[str]
         else:
             answer = _answer(place.origin, row)
             kind = _kind(place, row, answer.body)
-            if kind is None:
+            if kind is None or (kind != "rsl" and is_silent(place.target, answer)):
                 counts["not_robots"] += 1
             else:
                 yield _named(answer, place, kind)

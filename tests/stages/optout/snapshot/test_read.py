@@ -52,7 +52,7 @@ def read(path: Path) -> tuple[list[Fetched], Counter[str]]:
 def test_warc(tmp_path: Path, suffix: str) -> None:
     records = [
         record("https://a.example/robots.txt", http()),
-        record("https://a.example/robots.txt?x", http(b"", "404 Not Found")),
+        record("https://a.example/ai.txt", http(b"", "404 Not Found")),
         record("<https://b.example/robots.txt>", http(b"", "301 Moved", "Location: https://a.example/robots.txt")),
         record("https://a.example/index.html", http(b"page")),
         record("dns:a.example", http(b"")),
@@ -63,7 +63,7 @@ def test_warc(tmp_path: Path, suffix: str) -> None:
     answers, counts = read(path)
     assert answers == [
         Fetched("https://a.example", 200, TIME, BODY),
-        Fetched("https://a.example", 404, TIME, b""),
+        Fetched("https://a.example", 404, TIME, b"", kind="ai.txt"),
         Fetched("https://b.example", 301, TIME, b"", "https://a.example/robots.txt"),
         Fetched("https://c.example", 200, TIME, BODY, truncated=True),
     ]
@@ -411,3 +411,18 @@ def test_a_folder_of_plain_files(tmp_path: Path) -> None:
         snapshot_files(str(tmp_path / "robots"))
     with pytest.raises(OSError, match="nothing"):
         snapshot_files(str(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize(
+    ("status", "counted"), [("200 OK", 1), ("302 Found", 1), ("404 Not Found", 0), ("403 Forbidden", 0), ("503 No", 0)]
+)
+def test_a_name_with_a_query_that_is_not_there_says_nothing_of_the_file(
+    tmp_path: Path, status: str, counted: int
+) -> None:
+    warc, rows = tmp_path / "a.warc", tmp_path / "a.jsonl"
+    warc.write_bytes(record("https://a.example/robots.txt?lang=de", http(b"", status)))
+    rows.write_text(json.dumps({"url": "https://a.example/robots.txt?lang=de", "status": int(status[:3]), "body": ""}))
+    for path in (warc, rows):
+        answers, counts = read(path)
+        assert len(answers) == counted
+        assert counts["not_robots"] == 1 - counted
