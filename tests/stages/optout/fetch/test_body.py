@@ -56,7 +56,12 @@ def test_plain_text_under_a_wrong_name_is_taken_and_other_bytes_are_broken(codin
 @pytest.mark.parametrize("over", [0, 1, 1 << 20])
 def test_the_limit_is_of_decoded_bytes(coding: str, over: int) -> None:
     text = b"x" * (LIMIT_BYTES + over)
-    coded = {"": text, "gzip": gzip.compress(text), "deflate": zlib.compress(text), "br": brotli.compress(text)}
+    coded = {
+        "": text,
+        "gzip": gzip.compress(text, mtime=0),
+        "deflate": zlib.compress(text),
+        "br": brotli.compress(text),
+    }
     body = read(coding, coded[coding], 1 << 14)
     assert body == Body(b"x" * LIMIT_BYTES, truncated=over > 0, broken=False)
 

@@ -151,7 +151,9 @@ def test_retry_after_is_waited_for() -> None:
     assert server.requests[1].at - server.requests[0].at >= 1
 
 
-@pytest.mark.parametrize("wait", ["3600", formatdate(time() + 3600, usegmt=True), "9" * 5000])
+@pytest.mark.parametrize(
+    "wait", ["3600", formatdate(time() + 3600, usegmt=True), "9" * 5000], ids=["s", "date", "long"]
+)
 def test_who_wants_more_patience_than_we_have_is_not_asked_again(wait: str) -> None:
     result, server = follow(lambda _: http(429, b"", f"Retry-After: {wait}"), replace(HOW, retries=2))
     assert result.answer is not None
