@@ -155,9 +155,7 @@ class PartitionedStage(Protocol):
     prepare_questions: ClassVar[pa.Schema]
     prepare_settled: ClassVar[pa.Schema]
 
-    def prepare_map(
-        self, paths: Sequence[str], counts: Counter[str]
-    ) -> Iterator[tuple[pa.Table, NDArray[np.uint64]]]:
+    def prepare_map(self, paths: Sequence[str], counts: Counter[str]) -> Iterator[tuple[pa.Table, NDArray[np.uint64]]]:
         """Tables of `prepare_rows` from some of the files, with the key of each row. Memory: one table."""
         ...
 
@@ -165,9 +163,7 @@ class PartitionedStage(Protocol):
         """What some rows must know of rows with other keys: a table of `prepare_questions`."""
         ...
 
-    def prepare_answer(
-        self, rows: pa.Table, asked: Iterable[pa.Table]
-    ) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    def prepare_answer(self, rows: pa.Table, asked: Iterable[pa.Table]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
         """(row, key of who asks) of the rows of one range that the questions of all ranges may mean."""
         ...
 

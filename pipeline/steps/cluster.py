@@ -6,17 +6,13 @@ meet into edges; cluster (one task) turns edges into components and hands each p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from lauter.pipeline import exchange, parquet
 from lauter.pipeline.contract import BarrierStage, StageContext
-from lauter.pipeline.steps.layouts import CLUSTERS, EDGES, KEYS
-from lauter.pipeline.storage import Output as Published
-from lauter.pipeline.storage import Storage, digest_file
+from lauter.pipeline.steps.layouts import CLUSTERS, KEYS, read_edges, write_edges
+from lauter.pipeline.storage import Storage
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.worker import listing, opened
 
@@ -56,19 +52,13 @@ def reduce(task: Task, storage: Storage) -> Result:
     table, part = exchange.read_parts(storage, paths, partition, KEYS)
     node = exchange.node(part, table.column("row").to_numpy().astype(np.uint64))
     edges = _stage(task).reduce(table.column("key").to_numpy(), node)
-    path = f"state/edges/{partition:05d}.arrow"
-    with storage.staging(path) as staged:
-        with pa.ipc.new_file(str(staged), EDGES) as writer:
-            columns = [pa.array(np.ascontiguousarray(edges[:, 0])), pa.array(np.ascontiguousarray(edges[:, 1]))]
-            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=EDGES))
-        output = Published(path, staged.stat().st_size, digest_file(staged), len(edges))
+    output = write_edges(storage, f"state/edges/{partition:05d}.arrow", edges)
     return Result((output,), {"edges": len(edges)})
 
 
 def cluster(task: Task, storage: Storage) -> Result:
     """Components of all edges; each part's rows of a cluster go to its slice."""
-    edges = [output.path for output in listing(storage, task.args["listing"])]
-    node, label = _stage(task).finish(_edges(storage, edges))
+    node, label = _stage(task).finish(read_edges(storage, task.args["listing"]))
     _, inverse, sizes = np.unique(label, return_inverse=True, return_counts=True)
     parts, rows = exchange.split_node(node)
     table = pa.Table.from_arrays(
@@ -79,10 +69,3 @@ def cluster(task: Task, storage: Storage) -> Result:
     return Result(
         (output,), {"clusters": len(sizes), "clustered": len(node), "log2_sizes": [int(n) for n in histogram]}
     )
-
-
-def _edges(storage: Storage, paths: list[str]) -> Iterator[NDArray[np.uint64]]:
-    for path in paths:
-        with storage.open(path) as source:
-            batch = pa.ipc.open_file(source).get_batch(0)
-            yield np.column_stack([batch.column(0).to_numpy(), batch.column(1).to_numpy()])

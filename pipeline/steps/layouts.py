@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from lauter.pipeline import exchange, schema
-from lauter.pipeline.storage import Storage
+from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.worker import listing
 
 CARRIED = ("origin_id", "basis", "language", "script")
@@ -133,6 +135,23 @@ LEAVES = pa.schema(
 def rows_of_part(storage: Storage, listed: str, ordinal: int, layout: pa.Schema) -> pa.Table:
     """What the files of a listing hold for one part."""
     return exchange.read_parts(storage, [output.path for output in listing(storage, listed)], ordinal, layout)[0]
+
+
+def write_edges(storage: Storage, path: str, edges: NDArray[np.uint64]) -> Output:
+    """Publish edges, shape (m, 2), as one batch of `EDGES`."""
+    with storage.staging(path) as staged:
+        with pa.ipc.new_file(str(staged), EDGES) as writer:
+            columns = [pa.array(np.ascontiguousarray(edges[:, side])) for side in (0, 1)]
+            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=EDGES))
+        return exchange.describe(staged, path, len(edges))
+
+
+def read_edges(storage: Storage, listed: str) -> Iterator[NDArray[np.uint64]]:
+    """The edges of each file of a listing, shape (m, 2)."""
+    for output in listing(storage, listed):
+        with storage.open(output.path) as source:
+            batch = pa.ipc.open_file(source).get_batch(0)
+            yield np.column_stack([batch.column(0).to_numpy(), batch.column(1).to_numpy()])
 
 
 def row_numbers(table: pa.Table) -> NDArray[np.uint32]:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from lauter.pipeline import exchange, parquet
 from lauter.pipeline.contract import BarrierStage, StageContext
-from lauter.pipeline.steps.layouts import CLUSTERS, EDGES, KEYS, MIRRORED
-from lauter.pipeline.storage import Output, Storage, digest_file
+from lauter.pipeline.steps.layouts import CLUSTERS, KEYS, MIRRORED, read_edges, write_edges
+from lauter.pipeline.storage import Storage
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.worker import listing, opened
 
@@ -39,12 +39,7 @@ def run(task: Task, storage: Storage) -> Result:
     edges = np.empty((0, 2), np.uint64)
     if met.any():
         edges = _barrier(task).reduce(np.concatenate([key[met], other_key]), np.concatenate([node[met], other_node]))
-    path = f"state/mirror-edges/{partition:05d}.arrow"
-    with storage.staging(path) as staged:
-        with pa.ipc.new_file(str(staged), EDGES) as writer:
-            columns = [pa.array(np.ascontiguousarray(edges[:, side])) for side in (0, 1)]
-            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=EDGES))
-        output = Output(path, staged.stat().st_size, digest_file(staged), len(edges))
+    output = write_edges(storage, f"state/mirror-edges/{partition:05d}.arrow", edges)
     return Result((output,), {"edges": len(edges)})
 
 
@@ -64,7 +59,7 @@ def join(task: Task, storage: Storage) -> Result:
     """Every document of a cluster that one record or more are copies of, with the first of them for each stage."""
     args = task.args
     parts = listing(storage, args["mirrors"])
-    edges = np.concatenate([np.empty((0, 2), np.uint64), *_edges(storage, args["edges"])])
+    edges = np.concatenate([np.empty((0, 2), np.uint64), *read_edges(storage, args["edges"])])
     ends = np.unique(edges)
     label, clustered = ends.copy(), np.zeros(len(ends), np.bool_)
     clusters = args["clusters"]["path"]
@@ -139,10 +134,3 @@ def _clusters(storage: Storage, path: str, part: int) -> Iterator[tuple[NDArray[
     """Rows of a part that lie in a cluster, and the cluster of each."""
     for batch in exchange.read(storage, path, part, CLUSTERS):
         yield batch.column("row").to_numpy(), batch.column("cluster").to_numpy()
-
-
-def _edges(storage: Storage, listed: str) -> Iterator[Nodes]:
-    for output in listing(storage, listed):
-        with storage.open(output.path) as source:
-            batch = pa.ipc.open_file(source).get_batch(0)
-            yield np.column_stack([batch.column(0).to_numpy(), batch.column(1).to_numpy()])
