@@ -5,12 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from lauter.pipeline.corpus import combined_digest
 from lauter.pipeline.listings import Listings
 from lauter.pipeline.node import Node
-from lauter.pipeline.plan import Plan
 from lauter.pipeline.proof.chain import publish, tree_fields, write_ranges
 from lauter.pipeline.proof.graph import ledger_tree, proving
 from lauter.pipeline.proof.tree import LedgerTree
@@ -31,7 +30,7 @@ class _Named:
 
 
 class _Ledger:
-    """As much of a plan as the tree of a ledger needs."""
+    """`proof.graph.LedgerParts`."""
 
     def __init__(self, storage: Storage, parts: Sequence[str]) -> None:
         self.storage = storage
@@ -76,11 +75,11 @@ def republish(
 
 def _tree(storage: Storage, parts: Sequence[str], ledger: Sequence[Output]) -> LedgerTree:
     """The tree of the ledger, by the very tasks that a build would run, so that the next build finds them done."""
-    plan = cast(Plan, _Ledger(storage, parts))
+    of = _Ledger(storage, parts)
     results = {f"ledger/{part}": Result((output,)) for part, output in zip(parts, ledger, strict=True)}
-    for node in proving(plan, results):
+    for node in proving(of, results):
         results[node.name] = _done(storage, node, results)
-    return ledger_tree(plan, results)
+    return ledger_tree(of, results)
 
 
 def _done(storage: Storage, node: Node, results: Mapping[str, Result]) -> Result:
