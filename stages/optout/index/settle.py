@@ -61,9 +61,9 @@ def settle(rows: pa.Table, foreign: pa.Table, terms: Terms, counts: Counter[str]
     """The answers of ANSWER that count, as a table of SETTLED.
 
     Of several answers of one name and kind the newest counts, or every one under `Terms.every_version`; among equally
-    old ones the one with the largest digest (then status, outcome, target, the truncated one). An answer without a date
-    is older than all others. `foreign` are answers of other ranges that revisits may refer to. Counted: `superseded`,
-    `revisits`, `unresolved`.
+    old ones a file before any other, then the one with the largest digest (then status, outcome, target, the truncated
+    one). An answer without a date is older than all others. `foreign` are answers of other ranges that revisits may
+    refer to. Counted: `superseded`, `revisits`, `unresolved`.
     """
     rows = _resolve_revisits(pa.concat_tables([rows, foreign]), rows.num_rows, counts)
     rows = rows.select(SETTLED.names)
@@ -133,15 +133,22 @@ def _resolve_revisits(table: pa.Table, own: int, counts: Counter[str]) -> pa.Tab
 
 
 def _counting(table: pa.Table, *, every_version: bool) -> NDArray[np.int64]:
-    """The rows that count, in the order of (id, name, kind, fetched_at)."""
+    """The rows that count, in the order of (id, name, kind, fetched_at).
+
+    Of equally old answers (and of undated ones) a file counts before any other: a 404 that another fetch met in the
+    same second lifts no opt-out. The rest of the order only makes it the same for every order of files.
+    """
+    status = table.column("status")
+    found = pc.or_kleene(pc.is_null(status), pc.and_(pc.greater_equal(status, 200), pc.less(status, 300)))
     keys = pa.table(
         {
             "id": table.column("id"),
             "name": table.column("name"),
             "kind": table.column("kind"),
             "fetched_at": pc.fill_null(table.column("fetched_at").cast(pa.int64()), -(2**62)),
+            "file": pc.and_(pc.is_valid(table.column("sha256")), pc.fill_null(found, fill_value=True)).cast(pa.int8()),
             "sha256": pc.fill_null(table.column("sha256").cast(pa.binary()), b""),
-            "status": pc.fill_null(table.column("status"), -1),
+            "status": pc.fill_null(status, -1),
             "outcome": table.column("outcome"),
             "target": pc.fill_null(table.column("target"), ""),
             "truncated": table.column("truncated"),

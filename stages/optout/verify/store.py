@@ -125,8 +125,8 @@ class AnswerStore:
         """The answer of a file of an origin (an RSL document: of its URL), None where there is none.
 
         `before`: of those not later than this time; then a redirect to a name with several answers leads nowhere that
-        is known. Of equally old ones the largest digest counts, as everywhere (then
-        status, then where it leads).
+        is known. Of equally old ones a file counts before any other answer, then the largest digest, as everywhere
+        (then status, then where it leads).
         """
         row = self._row(kind, name, before)
         if row is None:
@@ -160,9 +160,10 @@ class AnswerStore:
         )
         rows = [self._resolved(row) if row.revisit else row for row in found]
 
-        def rank(row: _Row) -> tuple[bytes, int, str]:
+        def rank(row: _Row) -> tuple[bool, bytes, int, str]:
             status = -1 if row.status is None else row.status
-            return row.digest or b"", status, _redirect_origin(kind, name, row.location) or ""
+            file = row.digest is not None and (row.status is None or 200 <= row.status < 300)
+            return file, row.digest or b"", status, _redirect_origin(kind, name, row.location) or ""
 
         return max(rows, key=rank, default=None)
 

@@ -219,3 +219,12 @@ def test_a_robots_txt_never_denies_itself_but_other_files_may(build: Build) -> N
     own: list[str | None] = [f"{A}/robots.txt"]
     assert reasons(build([robots("User-agent: *\nDisallow: /\n")]), own) == [""]
     assert reasons(build([FILES["tdm-reservation"]]), own) == ["tdm-reservation"]
+
+
+def test_of_equally_old_answers_a_file_counts_before_any_other(build: Build) -> None:
+    """Whatever the digests are: 20 bodies of the 404, some of which have a larger one than the file."""
+    file = robots("User-agent: GPTBot\nDisallow: /\n")
+    for number in range(20):
+        gone = {**file, "status": 404, "body": f"not here {number}"}
+        for rows in ([file, gone], [gone, file]):
+            assert reasons(build(rows), [f"{A}/"]) == ["robots-disallow"]
