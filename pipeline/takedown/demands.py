@@ -13,11 +13,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lauter.pipeline.origin import normalise
+from lauter.pipeline.origin import locate, normalise
 from lauter.pipeline.proof.leaves import key_of, locator
 from lauter.pipeline.storage import Storage, StorageError
 
@@ -46,6 +46,8 @@ class Demand:
     """The takedown that brought it, counted from 1 in each run folder."""
     date: str | None = None
     """When it was made, if that was said."""
+    given: str | None = field(default=None, compare=False)
+    """The line that made it, to speak of it with the one who wrote it; published nowhere."""
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -53,7 +55,7 @@ class Demand:
         return self.kind, self.value
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON data."""
+        """As plain JSON data, without the line as it was given."""
         return {
             "kind": self.kind,
             "value": self.value,
@@ -68,12 +70,14 @@ def demand(kind: str, text: str) -> Demand:
     if len(text) > LONGEST:
         raise ValueError(f"has {len(text)} characters")
     if kind == "url":
-        return Demand(kind, key_of(locator(text, b"")).hex())
+        if locate(text) is None:
+            raise ValueError(f"{text!r} is no http(s) URL: write it whole, as `https://example.org/page`")
+        return Demand(kind, key_of(locator(text, b"")).hex(), given=text)
     if kind == "host":
-        return Demand(kind, host_value(text))
+        return Demand(kind, host_value(text), given=text)
     try:
         if len(bytes.fromhex(text)) == 16:
-            return Demand(kind, text.strip().lower())
+            return Demand(kind, text.strip().lower(), given=text)
     except ValueError:
         pass
     raise ValueError(f"{text!r} is no doc_id of 32 hex digits")

@@ -17,6 +17,7 @@ from lauter.pipeline.origin import normalise
 from lauter.pipeline.proof.leaves import ledger_batches, row_keys
 from lauter.pipeline.report.hosts import each
 from lauter.pipeline.storage import Storage
+from lauter.pipeline.takedown.blank import REMOVED
 from lauter.pipeline.takedown.demands import ANY_SUBDOMAIN, Demand, digest_of_host
 
 COLUMNS = ["doc_id", "url", "verdict", "stream", "shard", "row"]
@@ -55,6 +56,8 @@ class Found:
     parts: list[PartHits] = field(default_factory=list)
     by_demand: Counter[int] = field(default_factory=Counter)
     """Index of a demand -> rows that it hits, whether another one hits them too."""
+    near: Counter[int] = field(default_factory=Counter)
+    """Index of a near spelling -> rows that it would hit, and that no demand hits or has hit before."""
 
     def verdicts(self) -> dict[str, int]:
         """Rows hit, by the verdict that they had."""
@@ -130,26 +133,32 @@ def host_of(origin: str) -> str:
     return host[: host.index("]") + 1] if host.startswith("[") else host.partition(":")[0]
 
 
-def find(storage: Storage, parts: Iterable[str], demands: Sequence[Demand]) -> Found:
-    """Look every row of the ledger up."""
+def find(storage: Storage, parts: Iterable[str], demands: Sequence[Demand], near: Sequence[Demand] = ()) -> Found:
+    """Look every row of the ledger up; what stands under the spellings `near` is counted in the same pass only."""
     found = Found()
-    matcher = Matcher(demands)
+    matcher = Matcher([*demands, *near])
     for part in parts:
-        hits = _find_in(storage, part, matcher, found.by_demand)
+        hits = _find_in(storage, part, matcher, len(demands), found)
         if hits is not None:
             found.parts.append(hits)
     return found
 
 
-def _find_in(storage: Storage, part: str, matcher: Matcher, by_demand: Counter[int]) -> PartHits | None:
+def _find_in(storage: Storage, part: str, matcher: Matcher, demands: int, found: Found) -> PartHits | None:
+    """`demands`: how many of the matcher's are demands, and no near spellings."""
     tables: list[pa.Table] = []
     rows: list[Indexes] = []
     firsts: list[Indexes] = []
     start = 0
     for batch in ledger_batches(storage, f"ledger/{part}.parquet", COLUMNS):
         hit, demand = matcher.hits(batch)
-        by_demand.update(demand.tolist())
-        first = first_of(hit, demand, batch.num_rows)
+        asked = demand < demands
+        found.by_demand.update(demand[asked].tolist())
+        first = first_of(hit[asked], demand[asked], batch.num_rows)
+        spelled = ~asked & (first[hit] < 0)
+        verdict = batch.column("verdict").take(pa.array(hit[spelled])).cast(pa.string()).to_pylist()
+        others = (demand[spelled] - demands).tolist()
+        found.near.update(index for index, said in zip(others, verdict, strict=True) if said != REMOVED)
         place = np.flatnonzero(first >= 0)
         if len(place):
             # Dictionaries differ from row group to row group.

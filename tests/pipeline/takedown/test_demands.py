@@ -102,7 +102,7 @@ URLS = st.one_of(
     st.sampled_from(["", "urn:x", "https://", "//a.example/"]),
 )
 DEMANDS = st.one_of(
-    URLS.filter(bool).map(lambda url: ("url", url)),
+    URLS.filter(lambda url: url is not None and locate(url) is not None).map(lambda url: ("url", url)),
     HOSTS.map(lambda host: ("host", host)),
     HOSTS.filter(lambda host: not host.startswith("[")).map(lambda host: ("host", f"*.{host}")),
     st.integers(0, 9).map(lambda number: ("doc-id", f"{number:032x}")),
@@ -158,14 +158,43 @@ def test_the_command_says_what_it_did(tmp_path: Path) -> None:
     arguments = ["takedown", str(tmp_path / "out"), "--urls", str(tmp_path / "urls.txt"), "--reason", "a request"]
     shown = run(app, [*arguments, "--date", "2026-01-31"])
     assert shown.exit_code == 0, shown.output
-    assert "no record yet: url" in shown.output and "1 near-copies left" in shown.output
+    assert "no record yet: url https://none.example/;" in shown.output and "1 near-copies left" in shown.output
+    for path in (tmp_path / "out/takedown").iterdir():
+        assert "none.example" not in path.read_text(), "what is demanded is published as a digest"
     receipt = json.loads((tmp_path / "out/takedown/receipt-0001.json").read_text())
     assert [(item["reason"], item["date"]) for item in receipt["demands"]] == [("a request", "2026-01-31")] * 2
     told = run(app, [*arguments, "--json", "--with-copies"])
     assert told.exit_code == 0
     assert json.loads(told.stdout)["copies"]["taken"] is True
     assert {row["verdict"] for row in ledger(tmp_path / "out")} == {"kept", "removed"}
-    assert "nothing new" in run(app, arguments).output
+    again = run(app, [*arguments[:4], "--reason", "another", "--date", "2026-01-31"]).output
+    assert "nothing new" in again
+    assert "known already: url https://two.example/, from takedown 1, reason: a request, date 2026-01-31" in again
+    assert "the reason given now was not recorded" in again
+    nothing = json.loads(run(app, [*arguments, "--json"]).stdout)
+    assert (nothing["number"], nothing["root"]) == (None, None), "there is no receipt of it"
+    assert [item["number"] for item in nothing["told"]["known"]] == [1, 1]
+
+
+def test_near_spellings_that_stay_are_named(tmp_path: Path) -> None:
+    lines = "one\tsome words on a page\nwww.two\tother words on this page"
+    build(write_manifest(tmp_path, {"a.txt": lines}), tmp_path / "out")
+    (tmp_path / "urls.txt").write_text("http://one.example\nhttps://two.example/\n")
+    (tmp_path / "hosts.txt").write_text("www.one.example\n")
+    lists = ["--urls", str(tmp_path / "urls.txt"), "--hosts", str(tmp_path / "hosts.txt")]
+    shown = CliRunner().invoke(app, ["takedown", str(tmp_path / "out"), *lists]).output
+    assert shown.count("no record yet") == 3
+    assert "hint: https://one.example/, near http://one.example, stays with 1 record;" in shown
+    assert "hint: https://www.two.example/, near https://two.example/, stays with 1 record;" in shown
+    assert "hint: one.example, near www.one.example, stays with 1 record;" in shown
+    assert {row["verdict"] for row in ledger(tmp_path / "out")} == {"kept"}, "a hint removes nothing"
+    told = CliRunner().invoke(app, ["takedown", str(tmp_path / "out"), *lists, "--with-copies", "--json"])
+    assert len(json.loads(told.stdout)["told"]["near"]) == 3
+
+
+def test_a_folder_is_no_list_of_the_filter(tmp_path: Path) -> None:
+    shown = CliRunner().invoke(app, ["filter-output", "--list", str(tmp_path)], input="x")
+    assert shown.exit_code == 2 and "takedown/output-filter.json" in " ".join(shown.output.split())
 
 
 @pytest.mark.parametrize(
@@ -176,7 +205,10 @@ def test_the_command_says_what_it_did(tmp_path: Path) -> None:
         (["--hosts", "hosts.txt"], 2, r"hosts.txt:1: 'a/b' is no host"),
         (["--urls", "empty.txt"], 2, "holds no demand"),
         (["--urls", "urls.txt", "--date", "today"], 2, "write it as 2026-01-31"),
-        (["--urls", "urls.txt"], 1, "holds no finished corpus"),
+        (["--urls", "urls.txt", "--date", "2026-02-30"], 2, "is no day"),
+        (["--urls", "urls.txt", "--date", "20260131"], 2, "is no day"),
+        (["--urls", "bare.txt"], 2, "bare.txt:2: 'a.example/x' is no http(s) URL"),
+        (["--urls", "urls.txt"], 2, "holds no finished corpus"),
     ],
 )
 def test_the_command_refuses_and_says_why(
@@ -186,6 +218,8 @@ def test_the_command_refuses_and_says_why(
     (tmp_path / "hosts.txt").write_text("a/b\n")
     (tmp_path / "empty.txt").write_text("# nothing\n")
     (tmp_path / "urls.txt").write_text("https://a.example/\n")
+    (tmp_path / "bare.txt").write_text("https://a.example/\na.example/x\n")
     shown = CliRunner().invoke(app, ["takedown", str(tmp_path / "out"), *arguments])
     assert shown.exit_code == code
     assert said in " ".join(shown.output.split())
+    assert not (tmp_path / "out").exists(), "where there is no run folder none is made"
