@@ -243,6 +243,8 @@ class ReportSection:
     answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Sentences for the public summary (AI Act, Art. 53(1)(d)), by section of its template: `2.3` behaviour of
     crawlers, `3.1` reservations of rights, `3.2` illegal content, `3.3` other measures."""
+    warnings: tuple[str, ...] = ()
+    """What somebody should look at before the corpus is used, each with how to mend it; a build prints them."""
 
 
 @runtime_checkable

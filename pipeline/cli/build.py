@@ -65,11 +65,12 @@ def build(
             "mend the cause and run the same command again: what is done is kept",
             FAILED,
         )
+    from lauter.pipeline.report.funnel import print_funnel, print_warnings
+
+    print_warnings(Console(stderr=True, emoji=False), outcome.corpus)
     if as_json:
         show(outcome.corpus)
         return
-    from lauter.pipeline.report.funnel import print_funnel
-
     print_funnel(console, outcome.corpus)
     for name, path in (
         ("tokens", "tokens/index.json"),

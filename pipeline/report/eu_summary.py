@@ -279,7 +279,7 @@ def _reservations(corpus: Mapping[str, Any], provider: Mapping[str, Any]) -> Sec
         if rule["stage"] in stages
     ]
     if stages:
-        section.measured("Records that a reservation ended, or not knowing of one", rules)
+        section.measured("Records that a reservation, a list of the provider, or not knowing ended", rules)
         mirrors = corpus.get("mirrors")
         if mirrors:
             section.measured("Copies of reserved pages found elsewhere", mirrors["found"])

@@ -63,6 +63,9 @@ class Evidence:
         agents: Counter[str] = Counter()
         rules: Counter[tuple[str, ...]] = Counter()
         sources: dict[str, Counter[tuple[str, str, str]]] = {}
+        totals: Counter[tuple[str, bool]] = Counter()
+        for (outcome, _, kept), count in self._outcomes.items():
+            totals[outcome or "-", kept] += count
         for (source, verdict, stage, reason, signal, agent), count in self._rules.items():
             if verdict == "kept":
                 continue
@@ -87,6 +90,11 @@ class Evidence:
             "basis": {
                 "first": moment(self._first),
                 "last": moment(self._last),
+                # `outcomes` is cut, and `via` may be words of a manifest: sums are made of these.
+                "totals": [
+                    {"outcome": outcome, "kept": kept, "records": count}
+                    for (outcome, kept), count in first(totals, TOP_RULES)
+                ],
                 "outcomes": [
                     {"outcome": outcome or "-", "via": via or "-", "kept": kept, "records": count}
                     for (outcome, via, kept), count in sorted(

@@ -40,3 +40,12 @@ def print_funnel(console: Console, corpus: Mapping[str, Any]) -> None:
     table.add_section()
     table.add_row("kept", "", "", f"{verdicts.get('kept', 0):,}", f"{summary['tokens']:,} tokens")
     console.print(table)
+
+
+def print_warnings(console: Console, corpus: Mapping[str, Any]) -> None:
+    """Print what stages warn of in a corpus.json."""
+    for section in corpus["sections"]:
+        for warning in section["warnings"]:
+            console.print(
+                f"[yellow]warning:[/] {escape(section['stage'])}: {escape(warning)}", soft_wrap=True, highlight=False
+            )

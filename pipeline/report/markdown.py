@@ -70,7 +70,8 @@ def register_page(register: Mapping[str, Any]) -> str:
         "# Data register",
         "",
         f"Corpus {text(register['corpus'])}, lineage `{register['lineage'][:16]}`. Counts are of records. “Opted out”:"
-        " ended by a reservation of rights, or for not knowing of one. “Personal data”: placeholders in kept documents."
+        " ended by a reservation of rights, by a list of the provider, or for not knowing; the reasons say which."
+        " “Personal data”: placeholders in kept documents."
         " “Copies”: copies of opted-out pages found in the source.",
         "",
         *table(header, [_row(source) for source in sources]),

@@ -56,6 +56,7 @@ def plain(section: ReportSection) -> dict[str, Any]:
     return {
         "title": data["title"],
         "sentences": list(data["sentences"]),
+        "warnings": list(data["warnings"]),
         "facts": [list(fact) for fact in data["facts"]],
         "tables": [
             {

@@ -88,10 +88,12 @@ class OptOutConfig(StageConfig):
     """Documents in one cluster with a page that was opted out: counted in the report, or dropped."""
 
     deny_hosts: tuple[HostEntry, ...] = Field(default=(), strict=False)
-    """Hosts that are refused whatever they say, each with its reason."""
+    """Hosts that are refused whatever they say, each with its `host` and `reason`. `example.org` is that host alone,
+    `*.example.org` is it and every name below it (`www.example.org` too)."""
 
     allow_hosts: tuple[HostEntry, ...] = Field(default=(), strict=False)
-    """Hosts that are allowed whatever they say (a licence was agreed), each with its reason. A refusal goes first."""
+    """Hosts that are allowed whatever they say (a licence was agreed), each with its `host` and `reason`. `example.org`
+    is that host alone, `*.example.org` is it and every name below it (`www.example.org` too). A refusal goes first."""
 
     hosts_file: FilePath | None = None
     """More of both lists: YAML with `deny` and `allow`."""
@@ -128,6 +130,12 @@ def effective_agents(config: OptOutConfig, policy: Policy) -> AgentList:
 
 
 def effective_hosts(config: OptOutConfig) -> HostChoice:
-    """The lists of hosts. Raises ValueError for an entry that is no host, or an unreadable file."""
+    """The lists of hosts, to ask. Raises ValueError for an entry that is no host, or an unreadable file."""
+    lists = host_lists(config)
+    return HostChoice(lists.deny, lists.allow)
+
+
+def host_lists(config: OptOutConfig) -> HostLists:
+    """Both lists, of the manifest and of its file. Raises ValueError for a file that cannot be read."""
     more = load_hosts(config.hosts_file) if config.hosts_file else HostLists()
-    return HostChoice([*config.deny_hosts, *more.deny], [*config.allow_hosts, *more.allow])
+    return HostLists(deny=(*config.deny_hosts, *more.deny), allow=(*config.allow_hosts, *more.allow))

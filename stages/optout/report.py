@@ -7,10 +7,13 @@ from typing import Any
 
 from lauter.pipeline.contract import ReportSection, ReportTable
 from lauter.stages.optout.agents import AgentList
-from lauter.stages.optout.config import OptOutConfig, effective_agents, effective_policy
-from lauter.stages.optout.hosts import HostLists, load_hosts
+from lauter.stages.optout.config import OptOutConfig, effective_agents, effective_policy, host_lists
+from lauter.stages.optout.findings import LIST
+from lauter.stages.optout.hosts import HostLists
 from lauter.stages.optout.policy import SIGNALS, Policy
 from lauter.stages.optout.reasons import NAMES, UNKNOWN
+from lauter.stages.optout.report_hosts import HOST_DENIED, list_sentences
+from lauter.stages.optout.several import several
 
 STAGE = "optout"
 
@@ -32,8 +35,8 @@ SNAPSHOT = {
     "truncated": "longer than what is read",
     "broken": "broken",
     "no_origin": "without an origin",
-    "not_robots": "of files that say nothing of use",
-    "lost": "lost to damage",
+    "not_robots": "of other files, or of a tdmrep.json or ai.txt that is not there",
+    "lost": "places where bytes are lost",
     "revisits": "unchanged since an earlier one",
     "unresolved": "unchanged since one that is not there",
     "other_records": "no answers",
@@ -59,23 +62,20 @@ def optout_report(
     row = next((row for row in summary["funnel"] if row["stage"] == STAGE), None)
     if row is None:
         return None
-    checked, ended = row["records"], row["ended"]
-    counted = (
-        f"{checked:,} pages were checked for opt-outs, {ended:,} of them ended there ({_share(ended, checked)})."
-        if checked
-        else "No page was checked for opt-outs."
-    )
+    counted = _counted(row)
     by_signal = _by_signal(summary, policy)
+    lists = host_lists(config)
+    listed = list_sentences(lists, summary["evidence"]["basis"], row["reasons"].get(HOST_DENIED, 0))
     return ReportSection(
         title="Opt-out",
-        sentences=(counted, *_mirrors(summary["mirrors"], policy), *_snapshot(prepared)),
-        facts=_facts(policy, agents, config),
+        sentences=(counted, *listed, *_mirrors(summary["mirrors"], policy), *_snapshot(prepared)),
+        facts=_facts(policy, agents, config, lists),
         tables=(
             _reasons(row["reasons"], policy),
             ReportTable(
                 "Pages ended, by signal",
                 ("signal", "this policy", "pages"),
-                tuple((kind, policy.signals[kind], count) for kind, count in by_signal),
+                (*((kind, policy.signals[kind], count) for kind, count in by_signal), *_other_evidence(summary)),
             ),
             ReportTable("Pages ended, by agent", ("agent", "pages"), tuple(_named(summary, agents))),
             ReportTable("Hosts that lost most", ("host", "pages"), _hosts(summary)),
@@ -88,9 +88,57 @@ def optout_report(
         ),
         answers={
             "2.3": (counted, _ended_by(by_signal)),
-            "3.1": (*_protocols(policy, agents), *_dates(summary, config), *_unknown(policy), counted),
+            "3.1": (
+                *_protocols(policy, agents, lists),
+                *listed,
+                *_dates(summary, config),
+                *_unknown(policy),
+                counted,
+            ),
         },
+        warnings=lost_bytes(prepared, policy),
     )
+
+
+def lost_bytes(prepared: Mapping[str, int], policy: Policy) -> tuple[str, ...]:
+    """A warning where bytes of the snapshot could not be read, with how to mend it."""
+    lost = prepared.get("lost", 0)
+    if not lost:
+        return ()
+    return (
+        f"Bytes of the snapshot are lost at {several(lost, 'place')} (damaged or cut off). An origin that is not found "
+        f"may have been there; its pages are decided by on_unparsable: {policy.on_unparsable}. Fetch the damaged files "
+        "again, or choose with on_unparsable what happens to these pages.",
+    )
+
+
+def _counted(row: Mapping[str, Any]) -> str:
+    """How many pages ended, by who ended them: their owners, nobody's knowledge, or the provider."""
+    checked, ended, reasons = row["records"], row["ended"], row["reasons"]
+    if not checked:
+        return "No page was checked for opt-outs."
+    whole = f"{several(checked, 'page')} {'was' if checked == 1 else 'were'} checked for opt-outs, "
+    whole += f"{ended:,} of them ended there ({_share(ended, checked)})"
+    unknown = sum(reasons.get(name, 0) for name in UNKNOWN)
+    denied, nowhere = reasons.get(HOST_DENIED, 0), reasons.get("no-origin", 0)
+    parts = [f"{ended - unknown - denied - nowhere:,} by reservations of their owners"]
+    parts += [f"{unknown:,} because nobody knows what the owner says"] if unknown else []
+    parts += [f"{denied:,} by the provider’s list of refused hosts"] if denied else []
+    parts += [f"{nowhere:,} because their URL names no web host"] if nowhere else []
+    return f"{whole}: {', '.join(parts)}." if ended else f"{whole}."
+
+
+def _other_evidence(summary: Mapping[str, Any]) -> list[tuple[str, str, int]]:
+    """Pages whose evidence is no reservation: of a file that could not be read, or of a list of hosts.
+
+    With these the table has what is counted by signal over the whole corpus for this stage.
+    """
+    found: dict[str, int] = {}
+    for rule in summary["evidence"]["rules"]:
+        if rule["stage"] == STAGE and (rule["reason"] in UNKNOWN or rule["signal"] == LIST):
+            name = LIST if rule["signal"] == LIST else f"{rule['signal']}: unreachable, or cannot be read"
+            found[name] = found.get(name, 0) + rule["records"]
+    return [(name, "refused" if name == LIST else "not known", count) for name, count in sorted(found.items())]
 
 
 def _share(part: int, whole: int) -> str:
@@ -143,8 +191,9 @@ def _known(basis: Mapping[str, Any]) -> ReportTable:
     )
 
 
-def _facts(policy: Policy, agents: AgentList, config: OptOutConfig) -> tuple[tuple[str, str | int], ...]:
-    more = load_hosts(config.hosts_file) if config.hosts_file else HostLists()
+def _facts(
+    policy: Policy, agents: AgentList, config: OptOutConfig, lists: HostLists
+) -> tuple[tuple[str, str | int], ...]:
     return (
         ("policy", f"{policy.name}, version of {policy.version}"),
         ("agents", f"{agents.name}{f', version of {agents.version}' if agents.version else ''}: {len(agents.agents)}"),
@@ -153,8 +202,8 @@ def _facts(policy: Policy, agents: AgentList, config: OptOutConfig) -> tuple[tup
         ("answers up to", config.as_of or "the newest"),
         ("opt-outs at crawl time count too", "yes" if policy.also_at_crawl_time else "no"),
         ("copies of opted-out pages", policy.mirrors),
-        ("hosts always refused", len(config.deny_hosts) + len(more.deny)),
-        ("hosts always allowed", len(config.allow_hosts) + len(more.allow)),
+        ("hosts always refused", len(lists.deny)),
+        ("hosts always allowed", len(lists.allow)),
     )
 
 
@@ -164,7 +213,10 @@ def _snapshot(prepared: Mapping[str, int]) -> tuple[str, ...]:
     more = "".join(f", {prepared[key]:,} {meaning}" for key, meaning in SNAPSHOT.items() if prepared.get(key))
     others = ", ".join(f"{name} {prepared[key]:,}" for key, name in FILES.items() if prepared.get(key))
     files = f" Besides robots.txt: {others}." if others else ""
-    return (f"Snapshot: {prepared['records']:,} answers of {prepared.get('origins', 0):,} origins{more}.{files}",)
+    return (
+        f"Snapshot: {several(prepared['records'], 'answer')} of {several(prepared.get('origins', 0), 'origin')}{more}."
+        f"{files}",
+    )
 
 
 def _mirrors(mirrors: Mapping[str, Any], policy: Policy) -> tuple[str, ...]:
@@ -178,10 +230,11 @@ def _mirrors(mirrors: Mapping[str, Any], policy: Policy) -> tuple[str, ...]:
 
 
 def _ended_by(by_signal: list[tuple[str, int]]) -> str:
-    return f"Pages ended by signal: {', '.join(f'{kind} {count:,}' for kind, count in by_signal)}."
+    counts = ", ".join(f"{kind} {count:,}" for kind, count in by_signal)
+    return f"Pages ended by reservations of their owners, by signal: {counts}."
 
 
-def _protocols(policy: Policy, agents: AgentList) -> tuple[str, ...]:
+def _protocols(policy: Policy, agents: AgentList, lists: HostLists) -> tuple[str, ...]:
     drops = "; ".join(f"{kind} ({SIGNALS[kind]})" for kind in SIGNALS if policy.signals[kind] == "drop")
     records = ", ".join(kind for kind in SIGNALS if policy.signals[kind] == "record")
     names = ", ".join(agents.names)
@@ -190,7 +243,9 @@ def _protocols(policy: Policy, agents: AgentList) -> tuple[str, ...]:
         *((f"Recorded without ending a page: {records}.",) if records else ()),
         f"A reservation counts that is said to any of {len(agents.agents)} agents ({agents.name}): {names}; "
         f"{STAR[policy.star]}.",
-        "They are applied after collection to every record of every source, whenever it was crawled"
+        "They are applied after collection to every record of every source"
+        + (f", except to {several(len(lists.allow), 'host')} that the provider allows by list," if lists.allow else ",")
+        + " whenever it was crawled"
         + (", and as they stood at crawl time." if policy.also_at_crawl_time else "."),
     )
 

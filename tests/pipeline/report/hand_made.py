@@ -36,6 +36,7 @@ class Row(NamedTuple):
     """ISO 8601, UTC."""
     outcome: str | None = None
     """What is known of its origin, whose file was fetched when the record was."""
+    via: str | None = None
 
 
 ROWS = (
@@ -77,7 +78,7 @@ def write_ledger(storage: Storage, path: str, rows: Sequence[Row], group_bytes: 
             rule = {"agent": row.agent, "signal": row.signal or "robots.txt", "line": 1, "text": "Disallow: /"}
         fetched = datetime.fromisoformat(row.fetched_at) if row.fetched_at else None
         if row.outcome:
-            basis = dict.fromkeys(schema.BASIS.names) | {"outcome": row.outcome, "fetched_at": fetched}
+            basis = dict.fromkeys(schema.BASIS.names) | {"outcome": row.outcome, "via": row.via, "fetched_at": fetched}
         full = dict.fromkeys(schema.LEDGER.names) | {
             "doc_id": place.to_bytes(16, "big"),
             "source": row.source,

@@ -152,7 +152,8 @@ def test_what_is_measured_is_what_the_ledger_holds(tmp_path: Path) -> None:
     }
     rights = _values(summary, "3.1", "measured")
     assert rights["Measures of the build (optout)"] == ["robots.txt is obeyed.", "So is tdmrep."]
-    assert sum(rule["records"] for rule in rights["Records that a reservation ended, or not knowing of one"]) == 4
+    ended = rights["Records that a reservation, a list of the provider, or not knowing ended"]
+    assert sum(rule["records"] for rule in ended) == 4
     assert rights["Records removed on request"] == 1
     assert _values(summary, "3.2", "measured") == {
         "Measures of the build": "No stage of this build filters illegal content."

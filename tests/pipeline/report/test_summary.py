@@ -75,6 +75,11 @@ def test_the_numbers_of_a_ledger_made_by_hand(tmp_path: Path) -> None:
                 {"outcome": "allow", "via": "-", "kept": True, "records": 1},
                 {"outcome": "rules", "via": "-", "kept": False, "records": 1},
             ],
+            "totals": [
+                {"outcome": "rules", "kept": True, "records": 2},
+                {"outcome": "allow", "kept": True, "records": 1},
+                {"outcome": "rules", "kept": False, "records": 1},
+            ],
         },
     }
     assert summary["by_source"]["books"] == {

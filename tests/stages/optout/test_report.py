@@ -50,7 +50,9 @@ def _tables(section: ReportSection) -> dict[str, dict[str, Any]]:
 def test_the_section_counts_what_was_asked_and_what_came_of_it(tmp_path: Path) -> None:
     section = _section(tmp_path)
     assert section.sentences == (
-        "8 pages were checked for opt-outs, 5 of them ended there (62.5 %).",
+        "8 pages were checked for opt-outs, 5 of them ended there (62.5 %): 4 by reservations of their owners, 1 "
+        "because nobody knows what the owner says.",
+        "No host is allowed or refused by a list.",
         "Snapshot: 9 answers of 7 origins, 2 replaced by a newer one. Besides robots.txt: ai.txt 3.",
     )
     tables = _tables(section)
@@ -93,3 +95,51 @@ def test_copies_of_opted_out_pages_are_told(tmp_path: Path) -> None:
     section = _section(tmp_path, {"found": 12, "dropped": 5}, mirrors="drop")
     told = "12 copies of opted-out pages were found elsewhere, 5 of them dropped; the policy for them is “drop”."
     assert told in section.sentences
+
+
+LISTED = (
+    *[Row("web", "l.example", "kept", None, None, "deu_Latn", 9, 9, outcome="host-list", via="licence 7")] * 2,
+    Row("web", "l.example", "dropped", "quality", "few-words", outcome="host-list", via="licence 7"),
+    Row("web", "r.example", "dropped", "optout", "host-denied", signal="host-list", outcome="host-list", via="court"),
+    Row("web", "r.example", "dropped", "optout", "robots-disallow", agent="GPTBot", outcome="rules"),
+)
+
+
+def test_what_the_lists_of_hosts_decided_is_told_apart_from_what_owners_said(tmp_path: Path) -> None:
+    allow = [{"host": "l.example", "reason": "licence 7"}, {"host": "*.n.example", "reason": "licence 8"}]
+    config = OptOutConfig.model_validate(
+        {"allow_hosts": allow, "deny_hosts": [{"host": "r.example", "reason": "court"}]}
+    )
+    summary = corpus(tmp_path, LISTED)["summary"]
+    told = {**summary, "funnel": funnel_rows(summary, ["read", "optout", "quality"]), "mirrors": {}}
+    section = optout_report(told, PREPARED, config)
+    assert section is not None
+    rights = section.answers["3.1"]
+    assert any("every record of every source, except to 2 hosts that the provider allows by list" in s for s in rights)
+    assert (
+        "2 hosts are allowed by a list of the provider, so that no reservation of their owners is applied to them: "
+        "l.example (licence 7); *.n.example (licence 8). 3 pages went past the opt-outs on this ground alone, 2 of "
+        "them are in the corpus."
+    ) in rights
+    assert (
+        "1 host is refused by a list of the provider, whatever their owners say: r.example (court). 1 record ended by "
+        "it; they are not counted as reservations."
+    ) in rights
+    assert "No page was met of these entries of the lists: *.n.example." in rights
+    assert (
+        "5 pages were checked for opt-outs, 2 of them ended there (40.0 %): 1 by reservations of their owners, "
+        "1 by the provider’s list of refused hosts."
+    ) in section.sentences
+    signals = _tables(section)["Pages ended, by signal"]
+    assert (signals["robots.txt"], signals["host-list"]) == (1, 1)
+    assert sum(signals.values()) == sum(summary["signals"].values())
+
+
+def test_lost_bytes_of_the_snapshot_are_a_warning(tmp_path: Path) -> None:
+    summary = corpus(tmp_path, ROWS)["summary"]
+    told = {**summary, "funnel": funnel_rows(summary, ["read", "optout", "quality"]), "mirrors": {}}
+    assert _section(tmp_path / "other").warnings == ()
+    section = optout_report(told, {**PREPARED, "lost": 1}, OptOutConfig())
+    assert section is not None
+    (warning,) = section.warnings
+    assert "lost at 1 place (" in warning and "on_unparsable" in warning
