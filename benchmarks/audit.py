@@ -50,7 +50,7 @@ from lauter.stages.optout.config import OptOutConfig, effective_agents, effectiv
 from lauter.stages.optout.robots.rules import parse
 from lauter.stages.optout.snapshot.answer import Fetched
 from lauter.stages.optout.snapshot.read import read_snapshot
-from lauter.stages.optout.verify.verifier import verifier
+from lauter.stages.optout.verify.verifier import Verifier
 
 CACHE = Path(__file__).resolve().parents[1] / ".cache" / "audit"
 FILES = ("publishers-2023-2025", "top1k-2024-07-14", "firewall-2026-01")
@@ -199,7 +199,7 @@ def compare(folder: Path, out: Path, rows: int) -> None:
     config = OptOutConfig(snapshot=(str(folder / "robots.parquet"),))
     none = pa.RecordBatch.from_pylist([], schema.SIGNAL)
     agents = effective_agents(config, effective_policy(config)).names
-    second, peer = verifier(config, {}), Apertus(folder / "robots.parquet", agents)
+    second, peer = Verifier(config), Apertus(folder / "robots.parquet", agents)
     urls = batch.column("url").to_pylist()
     start = time.process_time()
     denied = dict(second.check(batch, none))

@@ -195,16 +195,28 @@ class Verifier(Protocol):
     It can be pickled: copies of it work in other processes, as long as the first is not closed.
     """
 
-    notes: list[str]
-    """What could not be checked, and why."""
-
     def check(self, ledger: pa.RecordBatch, signals: pa.RecordBatch) -> Iterator[tuple[int, str]]:
         """Row of the batch, and one sentence with evidence, for each record that was kept and should not have been.
 
         `ledger`: kept rows of any parts (`doc_id`, `url`, `fetched_at` of `schema.LEDGER`) in the order of their URLs,
         pages of one host in one batch after another; `signals`: their `schema.SIGNAL` rows, `row` counting in the
-        batch, in order. Memory does not grow with the number of calls.
+        batch, in order. Memory does not grow with the number of calls, as long as `tally` is called between them.
         """
+        ...
+
+    def tally(self) -> Mapping[str, int]:
+        """Counts of what `check` saw since the last `tally`, to be summed over all calls and copies.
+
+        It is called between hosts only: no host (`origin.normalise`) has pages on both sides of a call.
+        """
+        ...
+
+    def covered(self, tally: Mapping[str, int]) -> str:
+        """One sentence, from the sum of all tallies, of how much there was to derive the decisions from."""
+        ...
+
+    def notes(self, tally: Mapping[str, int]) -> list[str]:
+        """What could not be checked, and why, and what the sum of all tallies should make suspicious."""
         ...
 
     def close(self) -> None:
@@ -217,8 +229,16 @@ class VerifiedStage(Protocol):
     """A hard stage whose keeps the audit derives again."""
 
     @classmethod
-    def verifier(cls, config: Any, options: Mapping[str, Any]) -> Verifier:  # noqa: ANN401 - the stage's own Config
-        """A verifier for the config that a corpus was built with; `options` override its parameters by name."""
+    def audited(cls, config: Any, options: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the stage's own Config
+        """The parameters to verify with: those that a corpus was built with, and what an auditor wants instead.
+
+        `options` are his words by name, None where he has none. Raises ValueError for one that cannot be used.
+        """
+        ...
+
+    @classmethod
+    def verifier(cls, config: Any) -> Verifier:  # noqa: ANN401 - the stage's own Config
+        """A verifier for some parameters (`audited`). Raises ValueError or OSError for a file that cannot be read."""
         ...
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from lauter.pipeline.audit.conservation import check_conservation, recount
-from lauter.pipeline.audit.decisions import check_decisions
+from lauter.pipeline.audit.decisions import check_decisions, decided_stages
 from lauter.pipeline.audit.documents import check_documents
 from lauter.pipeline.audit.files import check_files, part_files
 from lauter.pipeline.audit.findings import AuditReport
@@ -40,9 +40,9 @@ def audit(
 ) -> AuditReport:
     """Audit a run folder; `root` is the root (hex) that the corpus must have, from outside the folder.
 
-    `options` take the place of parameters of the stages whose decisions are derived again (`check_decisions`).
+    `options` take the place of parameters of the stages whose decisions are derived again (`decided_stages`).
     `workers` are the processes it may use; None: the cores of the machine. Raises `StorageError` where the folder holds
-    no finished corpus, or an option cannot be used.
+    no finished corpus, or an option cannot be used: before the long work, where it is not the content of a file.
     """
     if storage.size(CORPUS) is None:
         raise StorageError(f"{storage.root} holds no finished corpus; run `lauter build` to its end")
@@ -56,6 +56,7 @@ def audit(
         return report
     intact = check_files(storage, index, report)
     parts = part_files(index, intact, report)
+    decided = decided_stages(storage, catalogue, intact, options or {}, report)
     rows = sum(part.files["ledger"].rows for part in parts if "ledger" in part.files)
     with Workers(workers_for(rows, workers)) as apart:
         apart.check(
@@ -71,5 +72,5 @@ def audit(
             ),
             report,
         )
-        check_decisions(storage, catalogue, parts, intact, options or {}, apart, report)
+        check_decisions(storage, decided, parts, apart, report)
     return report

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import heapq
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -21,7 +22,7 @@ from lauter.pipeline.audit.files import PartFiles
 from lauter.pipeline.audit.findings import AuditReport
 from lauter.pipeline.audit.gather import Gathered, gather, gathered_batches
 from lauter.pipeline.audit.workers import Workers
-from lauter.pipeline.contract import VerifiedStage, Verifier
+from lauter.pipeline.contract import StageConfig, VerifiedStage, Verifier
 from lauter.pipeline.manifest import Catalogue, load_target
 from lauter.pipeline.resolve import input_fields
 from lauter.pipeline.storage import Storage, StorageError
@@ -37,66 +38,108 @@ BATCH_ROWS = 500_000
 """Rows of a range that are handed over at once, at most on average: more than one only where a host has very many."""
 
 
-def check_decisions(
-    storage: Storage,
-    catalogue: Catalogue,
-    parts: list[PartFiles],
-    intact: set[str],
-    options: Mapping[str, Any],
-    workers: Workers,
-    report: AuditReport,
-) -> None:
-    """Let every stage that can verify its decisions look at the kept rows of all intact ledger parts.
+class Decided(NamedTuple):
+    """A stage whose decisions are to be derived again."""
 
-    `options`: parameters of the auditor's own, by name. Without some, a stage whose input files are gone or changed is
-    not verified, and the report says so. Raises `StorageError` where the auditor's own cannot be used.
+    name: str
+    stage: type[VerifiedStage]
+    config: Any
+    """The stage's own Config, with the auditor's options in it."""
+
+
+def decided_stages(
+    storage: Storage, catalogue: Catalogue, intact: set[str], options: Mapping[str, Any], report: AuditReport
+) -> list[Decided]:
+    """The stages that can verify their decisions and have what they need.
+
+    `options`: parameters of the auditor's own, by name, None where there is none. Where he gives none, a stage whose
+    input files are gone or changed is left out, and the report says so. Where he gives some, they are carried out or
+    `StorageError` is raised, which names every file that is missing.
     """
+    asked = any(value is not None for value in options.values())
     if LOCK not in intact:
+        if asked and not report.violations:
+            raise StorageError(f"no decision can be derived again as was asked: corpus.json does not list {LOCK}")
         report.notes.append(f"no decision is derived again: {LOCK} is not intact")
-        return
-    lock = yaml.safe_load(storage.read(LOCK))
-    for entry in lock["stages"]:
+        return []
+    found = []
+    able = 0
+    for entry in yaml.safe_load(storage.read(LOCK))["stages"]:
         ((name, locked),) = entry.items()
         target = catalogue.stages.get(name)
         cls = load_target(target, "") if target else None
         if cls is None or not hasattr(cls, "verifier"):
             continue
-        verifier = _verifier(cls, locked, options, report)
-        if verifier is not None:
-            try:
-                _check(storage, name, verifier, parts, workers, report)
-            finally:
-                verifier.close()
+        able += 1
+        config = cls.Config.model_validate(locked["config"])
+        try:
+            chosen = cls.audited(config, options)
+        except (ValueError, OSError) as error:
+            raise StorageError(f"{name}: {error}") from error
+        problems = _problems(config, chosen, locked["inputs"])
+        if not problems:
+            found.append(Decided(name, cls, chosen))
+        elif asked:
+            raise StorageError(
+                f"{name}: its decisions cannot be derived again as was asked: {'; '.join(problems)}. Give a path that "
+                "is there, put back what the corpus was built with, or replace it: a snapshot with --robots, all of "
+                "the manifest's choices with --policy"
+            )
+        else:
+            report.not_derived.append(name)
+            report.notes.append(
+                f"{name}: {'; '.join(problems)}; give a snapshot with --robots to derive its decisions again"
+            )
+    if asked and not able:
+        raise StorageError(
+            "no stage of this corpus has decisions that could be derived again; leave out --robots and --policy"
+        )
+    return found
 
 
-def _verifier(
-    cls: type[VerifiedStage], locked: Mapping[str, Any], options: Mapping[str, Any], report: AuditReport
-) -> Verifier | None:
-    config = cls.Config.model_validate(locked["config"])  # type: ignore[attr-defined]
-    name = cls.name  # type: ignore[attr-defined]
-    if not options.get("snapshot"):
-        problem = _changed_input(cls, config, locked["inputs"])
-        if problem is not None:
-            report.notes.append(f"{name}: {problem}; give a snapshot with --robots to derive its decisions again")
-            return None
-    try:
-        return cls.verifier(config, options)
-    except (ValueError, OSError) as error:
-        raise StorageError(f"{name}: {error}") from error
-
-
-def _changed_input(cls: Any, config: Any, recorded: list[Mapping[str, Any]]) -> str | None:  # noqa: ANN401 - of any stage
-    """What of a stage's input files is not here as it was at build time, in words."""
+def _problems(built: StageConfig, chosen: StageConfig, recorded: list[Mapping[str, Any]]) -> list[str]:
+    """What of the files of `chosen` is not there, or not as it was at build time if it was there, in words."""
     digests = {item["sha256"] for item in recorded}
-    for field, _ in input_fields(cls.Config):
-        value = getattr(config, field)
-        for path in value if isinstance(value, tuple | list) else [value] if value else []:
-            if not Path(path).is_file():
-                return f"{path} is not here any more"
-            with Path(path).open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() not in digests:
-                    return f"{path} has changed since the build"
-    return None
+    problems = []
+    for field, _ in input_fields(type(chosen)):
+        before = _paths(built, field)
+        for path in _paths(chosen, field):
+            if path not in before:
+                if not Path(path).is_file():
+                    problems.append(f"{path} is not there")
+            elif not Path(path).is_file():
+                problems.append(f"{path} is not here any more")
+            elif _digest(path) not in digests:
+                problems.append(f"{path} has changed since the build")
+    return problems
+
+
+def _digest(path: str) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _paths(config: StageConfig, field: str) -> list[str]:
+    value = getattr(config, field)
+    return list(value) if isinstance(value, tuple | list) else [value] if value else []
+
+
+def check_decisions(
+    storage: Storage, decided: list[Decided], parts: list[PartFiles], workers: Workers, report: AuditReport
+) -> None:
+    """Let every stage of `decided_stages` look at the kept rows of all intact ledger parts.
+
+    Raises `StorageError` where a file that it verifies with cannot be read.
+    """
+    for name, stage, config in decided:
+        try:
+            verifier = stage.verifier(config)
+        except (ValueError, OSError) as error:
+            raise StorageError(f"{name}: {error}") from error
+        try:
+            _check(storage, name, verifier, parts, workers, report)
+        finally:
+            verifier.close()
 
 
 def _check(
@@ -121,20 +164,27 @@ def _check(
         report.violations += [f"{name}: {item.problem}" for item in gathered if item.problem]
         found = 0
         denied: list[tuple[int, str]] = []
-        for count, listed in workers.run(
+        tally: Counter[str] = Counter()
+        for count, listed, seen in workers.run(
             partial(_range, folder, gathered, number, verifier) for number in range(ranges)
         ):
             found += count
             denied = heapq.nsmallest(LISTED, denied + listed)
+            tally.update(seen)
     report.violations += [f"{name}: {sentence}" for _, sentence in denied]
+    report.denied += len(denied) + (found > LISTED)
     if found > LISTED:
         report.violations.append(f"{name}: {found - LISTED} more kept records of which the same is true")
     report.derived[name] = sum(item.kept for item in gathered)
-    report.notes += [f"{name}: {note}" for note in verifier.notes]
+    report.tallies[name] = dict(sorted(tally.items()))
+    report.covered[name] = verifier.covered(tally)
+    report.notes += [f"{name}: {note}" for note in verifier.notes(tally)]
 
 
-def _range(folder: str, parts: list[Gathered], number: int, verifier: Verifier) -> tuple[int, list[tuple[int, str]]]:
-    """How many rows of a range of hosts are denied, and place and sentence of those that stand first in the ledger."""
+def _range(
+    folder: str, parts: list[Gathered], number: int, verifier: Verifier
+) -> tuple[int, list[tuple[int, str]], Mapping[str, int]]:
+    """How many rows of a range of hosts are denied, place and sentence of those first in the ledger, and the tally."""
     found = 0
     denied: list[tuple[int, str]] = []
     for batch in gathered_batches(folder, parts, number, BATCH_ROWS):
@@ -143,4 +193,4 @@ def _range(folder: str, parts: list[Gathered], number: int, verifier: Verifier) 
             denied.append((int(batch.place[row]), sentence))
             if len(denied) >= 2 * LISTED:
                 denied = heapq.nsmallest(LISTED, denied)
-    return found, heapq.nsmallest(LISTED, denied)
+    return found, heapq.nsmallest(LISTED, denied), verifier.tally()

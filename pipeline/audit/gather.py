@@ -1,7 +1,8 @@
 """Kept ledger rows of all parts, gathered by host: a verifier meets every host once, whatever part its pages are in.
 
-Each part becomes two exchange files, of its kept rows and of their raw signals, partitioned by a hash of what stands in
-the URL before its path. That hash decides where a row is checked, never how: two spellings of one host may lie apart.
+Each part becomes two exchange files, of its kept rows and of their raw signals, partitioned by a hash of the URL's
+origin. That hash decides where a row is checked, never how; all spellings of one origin lie together, so that origins
+can be counted range by range.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from lauter.pipeline import exchange, parquet, schema
+from lauter.pipeline.origin import normalise
 from lauter.pipeline.storage import Storage, StorageError
 
 KEPT = pa.schema(
@@ -93,13 +95,18 @@ def _write(
 
 
 def _hosts(urls: pa.ChunkedArray) -> NDArray[np.uint64]:
-    """A hash of what stands before the path of each URL."""
+    """A hash of the origin of each URL, or of what stands before its path where there is none."""
     site = pc.struct_field(pc.extract_regex(pc.fill_null(urls, ""), _SITE), "site")
     coded = exchange.one_chunk(pc.fill_null(site, "")).dictionary_encode()
     names = coded.dictionary.cast(pa.binary()).to_pylist()
-    hashes = np.fromiter(map(xxhash.xxh3_64_intdigest, names), np.uint64, len(names))
+    hashes = np.fromiter((xxhash.xxh3_64_intdigest(_origin(name)) for name in names), np.uint64, len(names))
     found: NDArray[np.uint64] = hashes[coded.indices.to_numpy()]
     return found
+
+
+def _origin(site: bytes) -> bytes:
+    origin = normalise(site.decode("utf-8", "surrogateescape"))
+    return site if origin is None else origin.encode("utf-8", "surrogateescape")
 
 
 class _Signals:

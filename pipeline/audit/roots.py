@@ -52,6 +52,7 @@ def check_wanted(index: CorpusIndex | None, wanted: str | None, report: AuditRep
     if report.root is None:
         report.violations.append(f"corpus.json: has no root that could be compared with the root {asked}; {OUTSIDE}")
         return
+    report.other_root += 1
     earlier = [number for number, entry in enumerate(index.roots) if entry.root == asked] if index else []
     if index and earlier:
         causes = [entry.cause for entry in index.roots[earlier[-1] + 1 :]] + [index.cause]

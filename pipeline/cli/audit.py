@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from lauter.pipeline.cli.console import USAGE, VIOLATION, FolderArgument, JsonOption, fail, show
+from lauter.pipeline.cli.console import USAGE, VIOLATION, FolderArgument, JsonOption, counted, fail, hex_root, show
 from lauter.pipeline.cli.prove import write_proof
 from lauter.pipeline.storage import Storage, StorageError
 
@@ -22,16 +22,25 @@ def audit(
     robots: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="SNAPSHOT", help="Derive every keep again from this snapshot, for example a newer one; repeatable."
+            metavar="SNAPSHOT",
+            help="Derive every keep again from this snapshot, for example a newer one; repeatable. It takes the place "
+            "of the build's.",
         ),
     ] = None,
     policy: Annotated[
-        str | None, typer.Option(help="Derive every keep again under this policy instead of the manifest's.")
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Derive every keep again under this policy, by name or YAML file. It takes the place of all of the "
+            "manifest's choices: policy, single fields, agents and lists of hosts.",
+        ),
     ] = None,
     prove: Annotated[
         str | None,
         typer.Option(
-            metavar="URL", help="Only write a proof that this URL (or doc_id) is in the ledger, or that it is not."
+            metavar="URL",
+            help="Only write a proof that this URL (or doc_id) is in the ledger, or that it is not, and beside it the "
+            "script that checks it.",
         ),
     ] = None,
     out: Annotated[
@@ -44,6 +53,7 @@ def audit(
     as_json: JsonOption = False,
 ) -> None:
     """Prove from the files alone that nothing was lost and nothing was touched; exit 3 on a violation."""
+    root = hex_root(root)
     if prove is not None:
         if robots or policy:
             fail("--prove writes one proof and audits nothing; leave out --robots and --policy", USAGE)
@@ -65,17 +75,20 @@ def audit(
         console = Console(emoji=False)
         for name, count in found.counts.items():
             console.print(f"{name:<12}{count:>12,}", highlight=False)
-        console.print(f"{found.files:,} files digested, {found.recounted:,} inputs counted again", highlight=False)
+        counts = f"{counted(found.files, 'file')} digested, {counted(found.recounted, 'input')} counted again"
+        console.print(counts, highlight=False)
         for name, count in found.derived.items():
-            console.print(f"{count:,} kept records derived again ({name})", highlight=False)
+            told = f"{counted(count, 'kept record')} derived again ({name}): {found.covered[name]}"
+            console.print(escape(told), soft_wrap=True, highlight=False)
         console.print(f"root {found.root}", soft_wrap=True, highlight=False)
         for note in found.notes:
             console.print(f"note: {escape(note)}", soft_wrap=True, highlight=False)
         for violation in found.violations:
             console.print(f"[bold red]violation:[/] {escape(violation)}", soft_wrap=True, highlight=False)
-        if found.hint:
-            console.print(f"hint: {escape(found.hint)}", soft_wrap=True, highlight=False)
-        else:
-            console.print("[bold green]the audit holds[/]")
+        for hint in found.hints:
+            console.print(f"hint: {escape(hint)}", soft_wrap=True, highlight=False)
+        if found.outcome is not None:
+            style = "yellow" if found.not_derived else "green"
+            console.print(f"[bold {style}]{escape(found.outcome)}[/]", soft_wrap=True)
     if found.violations:
         raise typer.Exit(VIOLATION)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import Annotated, NoReturn
 
@@ -23,6 +24,21 @@ def fail(message: str, code: int) -> NoReturn:
     """Say what went wrong on standard error and leave with a code."""
     Console(stderr=True, emoji=False).print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True, highlight=False)
     raise typer.Exit(code)
+
+
+def counted(count: int, noun: str) -> str:
+    """A number and its noun, an s behind it unless there is one: `1 record`, `2,000 records`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def hex_root(root: str | None) -> str | None:
+    """A root as `--root` takes it, in lower case; leaves with a usage error where it is none."""
+    if root is None:
+        return None
+    found = root.strip().lower()
+    if re.fullmatch("[0-9a-f]{64}", found) is None:
+        fail(f"--root takes 64 hex digits, not {root!r}", USAGE)
+    return found
 
 
 def show(data: object) -> None:

@@ -27,6 +27,7 @@ from lauter.stages.optout.signals.page import page_signals
 from lauter.stages.optout.signals.raw import PAGE_SIGNAL
 from lauter.stages.optout.snapshot.answer import parse_time
 from lauter.stages.optout.tell import tell
+from lauter.stages.optout.verify.audited import audited
 
 _COLUMNS = pa.schema([schema.RECORD.field(name) for name in ("fetched_at", "http_headers", "payload", "media_type")])
 
@@ -57,11 +58,16 @@ class OptOut(PartitionedCompile):
         return effective_policy(config).mirrors
 
     @classmethod
-    def verifier(cls, config: OptOutConfig, options: Mapping[str, Any]) -> Verifier:
-        """`contract.VerifiedStage`: by another parser, over the snapshot itself."""
-        from lauter.stages.optout.verify.verifier import verifier
+    def audited(cls, config: OptOutConfig, options: Mapping[str, Any]) -> OptOutConfig:
+        """`contract.VerifiedStage`: `snapshot` and `policy` of the auditor's."""
+        return audited(config, options)
 
-        return verifier(config, options)
+    @classmethod
+    def verifier(cls, config: OptOutConfig) -> Verifier:
+        """`contract.VerifiedStage`: by another parser, over the snapshot itself."""
+        from lauter.stages.optout.verify.verifier import Verifier as SecondReader
+
+        return SecondReader(config)
 
     @classmethod
     def report(

@@ -145,7 +145,7 @@ def _set(name: str, row: int, value: object) -> Change:
 def test_an_untouched_corpus_passes(built: Path) -> None:
     report = _audit(built / "out")
     assert report.violations == [] and report.notes == []
-    assert report.to_json()["ok"] and report.hint is None
+    assert report.to_json()["ok"] and report.hints == [] and report.to_json()["hint"] is None
     assert report.counts == {"records_in": 48, "kept": 41, "dropped": 4, "duplicate": 2, "error": 1, "removed": 0}
     assert report.recounted == 2
     assert report.root == _index(built / "out")["root"]
@@ -296,7 +296,7 @@ def test_what_is_intact_is_still_counted(corpus: Path, path: str, counted: int) 
     report = _audit(corpus)
     assert report.violations == [f"{path}: row group 0 was changed"]
     assert report.counts["records_in"] == counted == sum(report.counts[name] for name in VERDICTS)
-    assert report.hint is not None and "lauter build" in report.hint
+    assert len(report.hints) == 1 and "lauter build" in report.hints[0]
     assert any("1 of 2 inputs" in note for note in report.notes) == path.startswith("ledger")
 
 
@@ -521,9 +521,18 @@ def test_the_command_shows_root_and_hint(corpus: Path) -> None:
     root = _root(corpus)
     good = CliRunner().invoke(app, ["audit", str(corpus), "--root", root])
     assert good.exit_code == 0 and f"root {root}" in good.output and "hint" not in good.output
-    bad = CliRunner().invoke(app, ["audit", str(corpus), "--root", "00", "--json"])
+    for wrong in ("00", "0" * 63 + "g", ""):
+        answer = CliRunner().invoke(app, ["audit", str(corpus), "--root", wrong])
+        assert answer.exit_code == 2 and "--root takes 64 hex digits" in answer.output
+    bad = CliRunner().invoke(app, ["audit", str(corpus), "--root", "0" * 64, "--json"])
     data = json.loads(bad.stdout)
-    assert bad.exit_code == 3 and not data["ok"] and data["root"] == root and "delete" in data["hint"]
+    assert bad.exit_code == 3 and not data["ok"] and data["root"] == root
+    assert data["hint"].startswith("ask for the present root") and "delete" not in data["hint"]
+    both = CliRunner().invoke(app, ["audit", str(corpus), "--root", f" {root.upper()} "])
+    assert both.exit_code == 0
+    (corpus / DOCUMENTS_A).write_bytes(b"x")
+    both = CliRunner().invoke(app, ["audit", str(corpus), "--root", "0" * 64])
+    assert both.exit_code == 3 and both.output.count("hint: ") == 2 and "delete" in both.output
     (corpus / "corpus.json").write_bytes(b"{")
     cut = CliRunner().invoke(app, ["audit", str(corpus)])
     assert cut.exit_code == 3 and cut.output.count("hint: ") == 1

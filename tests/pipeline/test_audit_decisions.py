@@ -56,7 +56,8 @@ def derive(folder: Path, workers: int) -> AuditReport:
     parts = part_files(index, intact, report)
     with Workers(workers) as apart:
         options = {"snapshot": [str(folder / "new.jsonl")]}
-        decisions.check_decisions(storage, CATALOGUE, parts, intact, options, apart, report)
+        decided = decisions.decided_stages(storage, CATALOGUE, intact, options, report)
+        decisions.check_decisions(storage, decided, parts, apart, report)
     return report
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
 
 import pyarrow as pa
 
@@ -54,6 +53,13 @@ class _Origin:
     """A reservation of the whole origin: in words, by ai.txt, by licence terms that nobody has read."""
     tdmrep: tuple[Answer, Sequence[Located]] | None = None
     licences: Sequence[tuple[Answer, Sequence[Located]]] = ()
+    odd: bool = False
+    """Whether its robots.txt is spelled so that two readers may differ: its rules are not judged."""
+
+    @property
+    def known(self) -> bool:
+        """Whether the snapshot has anything of it."""
+        return self.outcome != "missing" or self.anywhere is not None or self.tdmrep is not None
 
 
 class Verifier:
@@ -69,11 +75,10 @@ class Verifier:
         self.policy = effective_policy(self._config)
         self.agents = effective_agents(self._config, self.policy).names
         self.hosts = effective_hosts(self._config)
-        self.notes: list[str] = []
-        if self.policy.reading == "strict":
-            self.notes.append("the older first-match reading of robots.txt is not derived again, RFC 9309 is")
         self._tokens = frozenset(product_token(agent) for agent in self.agents) - {"*"}
         self._origin = lru_cache(_ORIGINS_HELD)(self._read_origin)
+        self._counted: set[str] = set()
+        self._tally: Counter[str] = Counter()
 
     def __getstate__(self) -> dict[str, object]:
         """The parameters and the store; a copy reads the policy again."""
@@ -96,10 +101,52 @@ class Verifier:
             if problem is not None:
                 yield row, f"{url} ({ledger.column('doc_id')[row].as_py().hex()}) was kept, but {problem}"
 
+    def tally(self) -> Counter[str]:
+        """See `contract.Verifier`: distinct `origins`, those that are `answered`, and those that are `odd`."""
+        found = self._tally
+        self._counted, self._tally = set(), Counter()
+        return found
+
+    def covered(self, tally: Mapping[str, int]) -> str:
+        """See `contract.Verifier`."""
+        return (
+            f"the snapshot has an answer for {tally.get('answered', 0):,} of {_origins(tally.get('origins', 0))} of the "
+            "kept pages"
+        )
+
+    def notes(self, tally: Mapping[str, int]) -> list[str]:
+        """See `contract.Verifier`."""
+        found = []
+        if tally.get("origins") and not tally.get("answered"):
+            found.append(
+                "the snapshot has an answer for none of the origins of the kept pages, so nothing that an owner says "
+                "was compared: is it a snapshot of these sites?"
+            )
+        if odd := tally.get("odd", 0):
+            found.append(
+                f"the robots.txt of {_origins(odd)} is spelled so that two readers may differ; its rules are not "
+                "derived again"
+            )
+        if self.policy.reading == "strict":
+            found.append("the older first-match reading of robots.txt is not derived again, RFC 9309 is")
+        return found
+
+    def _count(self, name: str) -> None:
+        """Count an origin once; one of which only another name is known is answered, as far as the policy asks it."""
+        if name in self._counted:
+            return
+        self._counted.add(name)
+        own = self._origin(name, None)
+        others = relatives(name, scheme=self.policy.scheme_fallback, www=self.policy.www_fallback)
+        self._tally["origins"] += 1
+        self._tally["answered"] += own.known or any(self._origin(other, None).known for other in others)
+        self._tally["odd"] += own.odd
+
     def _problem(self, url: str | None, page: Sequence[Said], crawled: int | None) -> str | None:
         place = locate(url) if url is not None else None
         if place is None:
             return "it has no http(s) origin, so nobody can know what its owner says"
+        self._count(place.origin)
         listed = self.hosts.find(place.origin) if self.hosts else None
         if listed is not None:
             return None if listed.allow else f"its host is on the list of refused hosts: {listed.reason}"
@@ -191,6 +238,7 @@ class Verifier:
             anywhere or ((answer, in_robots) if in_robots else None),
             locations,
             licences,
+            robots.odd,
         )
 
     def _file(self, kind: str, name: str, before: int | None) -> Answer | None:
@@ -252,22 +300,12 @@ def _answered(answer: Answer) -> str:
     return "rules"
 
 
+def _origins(count: int) -> str:
+    return f"{count:,} origin{'' if count == 1 else 's'}"
+
+
 def _evidence(answer: Answer | None) -> str:
     if answer is None:
         return ""
     when = "undated" if answer.fetched_at is None else datetime.fromtimestamp(answer.fetched_at, UTC).isoformat()
     return f" (SHA-256 {answer.sha256}, fetched {when})"
-
-
-def verifier(config: OptOutConfig, options: Mapping[str, Any]) -> Verifier:
-    """A verifier of a corpus's own config, with `snapshot` or `policy` of the auditor's in place of the manifest's.
-
-    Another policy takes the place of the manifest's whole choice, single fields included. Raises ValueError.
-    """
-    given = {name: value for name, value in options.items() if value is not None}
-    kept = config.model_dump(exclude_unset=True)
-    if "policy" in given:
-        kept = {name: kept[name] for name in ("snapshot", "as_of") if name in kept}
-    if "snapshot" in given:
-        kept.pop("as_of", None)
-    return Verifier(OptOutConfig.model_validate({**kept, **given}))

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from lauter.pipeline import schema
 from lauter.pipeline.contract import StageContext, Verdict
 from lauter.stages.optout.stage import OptOut, OptOutConfig
-from lauter.stages.optout.verify.verifier import Verifier, verifier
+from lauter.stages.optout.verify.audited import audited
+from lauter.stages.optout.verify.verifier import Verifier
 from tests.stages.optout.conftest import names
 
 POLICIES = ("default", "strict", "apertus-2025-01")
@@ -52,7 +53,7 @@ class Case:
         self.stage = OptOut(chosen, StageContext(artefacts=folder))
         self.stage.prepare(folder)
         self.stage.open()
-        self.verifier: Verifier = verifier(chosen, {})
+        self.verifier = Verifier(chosen)
 
     def decide(self, pages: Sequence[Mapping[str, Any]]) -> tuple[list[str], dict[int, str]]:
         """The stage's reasons, and what the verifier says to each page if it was kept."""
@@ -369,7 +370,7 @@ def test_a_newer_snapshot_and_another_policy_in_place_of_the_manifests(tmp_path:
     nothing = schema.SIGNAL.empty_table().to_batches()
     signals = nothing[0] if nothing else pa.RecordBatch.from_pylist([], schema.SIGNAL)
     for options, denied in (({}, []), ({"snapshot": [str(paths[1])]}, [0]), ({"policy": "strict"}, [])):
-        one = verifier(config, options)
+        one = Verifier(audited(config, options))
         assert [number for number, _ in one.check(ledger, signals)] == denied
         one.close()
 
@@ -380,4 +381,4 @@ def test_a_copy_in_another_process_says_the_same() -> None:
         ledger = Case._ledger(batch_of([page(f"{A}/x")]))
         signals = pa.RecordBatch.from_pylist([], schema.SIGNAL)
         assert list(copy.check(ledger, signals)) == list(one.verifier.check(ledger, signals))
-        assert copy.notes == one.verifier.notes != []
+        assert copy.notes(copy.tally()) == one.verifier.notes(one.verifier.tally()) != []
