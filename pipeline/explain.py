@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,16 +13,23 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lauter.pipeline import parquet, schema
-from lauter.pipeline.audit.index import CorpusIndex, IndexBroken, read_index
-from lauter.pipeline.corpus import CORPUS
+from lauter.pipeline.audit.index import CorpusIndex
+from lauter.pipeline.finished import read_corpus
 from lauter.pipeline.manifest import Catalogue
 from lauter.pipeline.origin import locate
-from lauter.pipeline.proof.leaves import doc_id_of
+from lauter.pipeline.proof.leaves import doc_id_of, ledger_batches
+from lauter.pipeline.spellings import near_urls
 from lauter.pipeline.storage import Storage, StorageError
 from lauter.pipeline.story import story
+from lauter.pipeline.takedown.blank import REMOVED
+from lauter.pipeline.takedown.demands import demand, read_tombstones
+from lauter.pipeline.takedown.find import Matcher
+from lauter.pipeline.takedown.published import receipt_path
 
 NOT_SCORES = ("doc_id", "row")
 SAME_RECORD = "same-record"
+SHOWN = 5
+"""Agents of a long list that `lines` names: a rule for everyone has all of the policy's."""
 
 
 def explain(storage: Storage, wanted: str, catalogue: Catalogue) -> list[dict[str, Any]]:
@@ -31,23 +38,33 @@ def explain(storage: Storage, wanted: str, catalogue: Catalogue) -> list[dict[st
     Besides the ledger's columns a row has, where there is such a thing: `scores`; `decision`, the soft decision (stage,
     reason and rule, null where nothing was objected) with its cluster and `mirror_of`; `original`, the record that a
     duplicate is a copy of; `evidence`, the rows about its origin in what the stages prepared; `signals`, what the page
-    itself says of its use; `story`, all of it in plain sentences. A URL is found as it was crawled, else by its origin
-    in normal form. Raises `StorageError` where there is no finished corpus or a file of it cannot be read.
+    itself says of its use; `takedown`, the demand that removed it; `story`, all of it in plain sentences. A URL is
+    found as it was crawled, else by its origin in normal form. Raises `NoCorpus` where there is no finished corpus,
+    `StorageError` where a file of it cannot be read.
     """
-    if storage.size(CORPUS) is None:
-        raise StorageError(f"{storage.root} holds no finished corpus; run `lauter build` to its end")
+    data, corpus = read_corpus(storage)
     try:
-        data = storage.read(CORPUS)
-        corpus = read_index(data)
+        order = data["order"]
         matches = list(_ledger_rows(storage, corpus, wanted)) or list(_rows_of_place(storage, corpus, wanted))
         found = [{**row, **_of_document(storage, part, number)} for part, number, row in matches]
         _add_originals(storage, corpus, found)
         _add_evidence(storage, corpus, found)
-    except (IndexBroken, pa.ArrowException, OSError, KeyError) as error:
+        _add_takedowns(storage, found)
+    except (pa.ArrowException, OSError, KeyError) as error:
         raise StorageError(f"{storage.root} cannot be read, `lauter audit` says more: {error}") from error
     readable = [{name: _readable(name, value) for name, value in row.items()} for row in found]
-    order = json.loads(data)["order"]
     return [{**row, "story": [list(part) for part in story(row, order, catalogue)]} for row in readable]
+
+
+def nearby(storage: Storage, wanted: str) -> list[tuple[str, int]]:
+    """(spelling, records) of near spellings of a URL that are in the ledger; the most alike first."""
+    spelled = near_urls(wanted) if doc_id_of(wanted) is None else ()
+    matcher = Matcher([demand("url", url) for url in spelled])
+    count: Counter[int] = Counter()
+    for entry in read_corpus(storage)[1].inputs if spelled else ():
+        for batch in ledger_batches(storage, f"ledger/{entry.part}.parquet", ["doc_id", "url"]):
+            count.update(matcher.hits(batch)[1].tolist())
+    return [(spelled[index], records) for index, records in sorted(count.items())]
 
 
 def lines(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -55,15 +72,31 @@ def lines(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in row.items():
         if name == "evidence":
             yield from ((path, _flat(item)) for path, items in value.items() for item in items)
+        elif name == "signals":
+            yield from ((name, _flat(item)) for item in value)
         elif name == "decision" and value["reason"] is None:
-            yield name, ", ".join(filter(None, ["nothing against it", _flat(value)]))
-        elif value is not None and name not in ("verdict", "url", "story"):
+            # What a removed record was refused for, if it was, is forgotten.
+            unknown = row["verdict"] == REMOVED and row["shard"] is None
+            said = ", ".join(filter(None, ["" if unknown else "nothing against it", _flat(value)]))
+            if said:
+                yield name, said
+        elif value not in (None, {}, []) and name not in ("verdict", "url", "story"):
             yield name, _flat(value)
 
 
-def _flat(value: Any) -> str:  # noqa: ANN401 - scalar, list or struct
+def _flat(value: Any, name: str = "", *, within: bool = False) -> str:  # noqa: ANN401 - scalar, list or struct
+    """One line; what stands `within` another value is held together by brackets."""
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_flat(item)}" for name, item in value.items() if item is not None)
+        said = ", ".join(
+            f"{key} {_flat(item, key, within=True)}" for key, item in value.items() if item not in (None, {}, [])
+        )
+        return f"({said})" if within else said
+    if isinstance(value, list):
+        shown = [_flat(item, within=isinstance(item, dict)) for item in value]
+        if name == "agents" and len(shown) > SHOWN:
+            shown = [*shown[:SHOWN], f"{len(shown) - SHOWN} more"]
+        said = ", ".join(shown)
+        return f"[{said}]" if within else said
     return str(value)
 
 
@@ -159,6 +192,28 @@ def _add_evidence(storage: Storage, corpus: CorpusIndex, found: Sequence[dict[st
             about = [item for item in rows if item["origin_id"] == row["origin_id"]]
             if about:
                 row.setdefault("evidence", {})[path] = about
+
+
+def _add_takedowns(storage: Storage, found: Sequence[dict[str, Any]]) -> None:
+    """Add to removed records the first demand that hits each, and where its receipt is."""
+    removed = [row for row in found if row["verdict"] == REMOVED]
+    if not removed:
+        return
+    demands = read_tombstones(storage)
+    columns = [
+        pa.array([row["doc_id"] for row in removed], schema.DOC_ID),
+        pa.array([row["url"] for row in removed], pa.string()),
+    ]
+    first = Matcher(demands).first(pa.RecordBatch.from_arrays(columns, names=["doc_id", "url"]))
+    for row, index in zip(removed, first.tolist(), strict=True):
+        said: dict[str, Any] = dict.fromkeys(("number", "reason", "date", "receipt"))
+        if index >= 0:
+            item = demands[index]
+            path = receipt_path(item.number)
+            # Demands of a manifest's lists come without a receipt.
+            receipt = path if storage.size(path) is not None else None
+            said = {"number": item.number, "reason": item.reason, "date": item.date, "receipt": receipt}
+        row["takedown"] = {"kind": row["reason"], **said}
 
 
 def _readable(name: str, value: Any) -> Any:  # noqa: ANN401 - a ledger value: scalar, list or struct

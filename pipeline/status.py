@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lauter.pipeline.corpus import CORPUS
-from lauter.pipeline.storage import Storage, StorageError, stat
+from lauter.pipeline.finished import read_corpus
+from lauter.pipeline.proof.chain import CORPUS
+from lauter.pipeline.storage import CLAIM, Storage, StorageError, stat
 
 PLAN = "state/plan.json"
 LOCK = "state/lock"
@@ -25,13 +26,13 @@ COUNTS = ("records", "documents", "payload_bytes")
 def status(storage: Storage) -> dict[str, Any]:
     """Tasks done by step, counts so far, what runs, and whether the corpus is finished.
 
-    `building` says whether a build is at work, None where that cannot be known (S3). `running` are tasks with their
-    counts so far and the seconds since they were last heard of; `stopped` are tasks that began and were cut off, whose
-    counts are not added. Raises `StorageError` where the folder is no run folder.
+    `fault` is what is wrong with a corpus.json that is none, else None. `building` says whether a build is at work,
+    None where that cannot be known (S3). `running` are tasks with their counts so far and the seconds since they were
+    last heard of; `stopped` are tasks that began and were cut off, whose counts are not added. Raises `StorageError` where the folder is no run folder.
     """
     files = storage.list("state")
-    if not files:
-        raise StorageError(f"{storage.root} is no run folder; `lauter build MANIFEST --out {storage.root}` makes one")
+    if not set(files) - {LOCK, CLAIM}:
+        raise StorageError(f"{storage.root}: no run folder here; `lauter build MANIFEST --out DIR` makes one")
     planned = _read(storage, PLAN) or {}
     building = _building(storage)
     done: Counter[str] = Counter()
@@ -61,8 +62,10 @@ def status(storage: Storage) -> dict[str, Any]:
             running.append(beat)
         else:
             stopped.append(beat)
+    finished, fault = _finished(storage)
     return {
-        "finished": storage.size(CORPUS) is not None,
+        "finished": finished,
+        "fault": fault,
         "building": building,
         "steps": {
             step: {"done": min(done[step], _planned(tasks)), "planned": _planned(tasks)}
@@ -72,6 +75,18 @@ def status(storage: Storage) -> dict[str, Any]:
         "running": running,
         "stopped": stopped,
     }
+
+
+def _finished(storage: Storage) -> tuple[bool, str | None]:
+    """Whether there is a corpus, and what is wrong with a corpus.json that is none."""
+    if storage.size(CORPUS) is None:
+        return False, None
+    try:
+        read_corpus(storage)
+    except StorageError as error:
+        # A build takes it away at any moment.
+        return False, str(error) if storage.size(CORPUS) is not None else None
+    return True, None
 
 
 def _planned(tasks: int | list[str]) -> int:

@@ -6,9 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lauter.pipeline.manifest import Catalogue, load_target
+from lauter.pipeline.schema import RATIO_SCALE, SCORE
 
 SCORES = 6
-"""Scores of a stage that are told; `explain` lists all of them below its story."""
+"""Scores of a stage that are told; `explain` lists all of them below its story, as they are stored."""
+
+WHOLE = ("stop_words",)
+"""Scores of 16 bits that are counts and have no scale."""
+
+SCALES = {
+    field.name: 100 if field.name == "mean_word_length" else RATIO_SCALE
+    for field in SCORE
+    if "uint16" in str(field.type) and field.name not in WHOLE
+}
+"""What a stored score is divided by to be told (`schema.SCORE`)."""
 
 
 def story(row: Mapping[str, Any], order: Sequence[str], catalogue: Catalogue) -> Iterator[tuple[str, str]]:
@@ -20,6 +31,9 @@ def story(row: Mapping[str, Any], order: Sequence[str], catalogue: Catalogue) ->
     yield "read", _read(row)
     if row["stage"] == "read" and row["verdict"] != "kept":
         yield "end", _end(row)
+        return
+    if row["verdict"] == "removed" and row["shard"] is None:
+        yield from _removed(row, order, catalogue)
         return
     soft = row.get("decision") or {}
     for name in order[1:]:
@@ -43,7 +57,42 @@ def story(row: Mapping[str, Any], order: Sequence[str], catalogue: Catalogue) ->
             yield name, copies + dropped
         else:
             yield name, f"nothing against it{_scores(row, cls)}"
+    if row["verdict"] == "removed":
+        yield "takedown", _takedown(row)
     yield "end", _end(row)
+
+
+def _removed(row: Mapping[str, Any], order: Sequence[str], catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    """Of a record that was removed after another end, which is forgotten: only what is still known."""
+    soft = row.get("decision") or {}
+    for name in order[1:]:
+        cls = _class(name, catalogue)
+        told = cls.tell(row) if hasattr(cls, "tell") else None
+        if soft.get("stage") == name:
+            yield name, f"objected: {soft['reason']}"
+        elif told is not None:
+            yield name, told
+        elif name in catalogue.barriers and soft.get("cluster_size"):
+            yield name, f"one of {soft['cluster_size']} in its cluster"
+        else:
+            yield name, "was not asked, or what it said is forgotten with the takedown"
+    yield "takedown", _takedown(row)
+    yield "end", _end(row)
+
+
+def _takedown(row: Mapping[str, Any]) -> str:
+    """The demand that removed a record, from `takedown` of its `explain` row."""
+    said = row["takedown"]
+    parts = [f"removed by a demand of kind {said['kind']}"]
+    parts += [f"takedown {said['number']}"] if said["number"] else []
+    parts += [f"reason: {said['reason']}" if said["reason"] else "no reason given"]
+    parts += [f"made on {said['date']}"] if said["date"] else []
+    parts += [f"receipt {said['receipt']}"] if said["receipt"] else []
+    rule = row["rule"]
+    if rule is not None:
+        where = [rule["signal"], f"line {rule['line']}" if rule["line"] else None, rule["agent"]]
+        parts += [f"a rule had ended it before: {', '.join(item for item in where if item)}"]
+    return "; ".join(parts)
 
 
 def _class(name: str, catalogue: Catalogue) -> Any:  # noqa: ANN401 - a stage of any kind, None for a user's own
@@ -66,13 +115,22 @@ def _reason(reason: str | None, rule: Mapping[str, Any] | None) -> str:
 def _scores(row: Mapping[str, Any], cls: Any) -> str:  # noqa: ANN401 - a stage of any kind, or None
     scores = row.get("scores") or {}
     mine = [name for name in (cls.scores.names if hasattr(cls, "scores") else ()) if name in scores][:SCORES]
-    return f" ({', '.join(f'{name} {scores[name]}' for name in mine)})" if mine else ""
+    return f" ({', '.join(f'{name} {_told(name, scores[name])}' for name in mine)})" if mine else ""
+
+
+def _told(name: str, value: Any) -> str:  # noqa: ANN401 - a score or a list of them
+    """A score in its own scale, to four places: a ratio as 0.9327, a mean length as 5.88."""
+    if isinstance(value, list):
+        return "/".join(_told(name, item) for item in value)
+    return f"{value / SCALES[name]:.4f}".rstrip("0").rstrip(".") if name in SCALES else str(value)
 
 
 def _end(row: Mapping[str, Any]) -> str:
     if row["verdict"] in ("kept", "removed") and row["shard"] is not None:
         place = f"row {row['row']} of tokens/{row['stream']}/{row['shard']:05d}.parquet, {row['tokens']:,} tokens"
         return f"kept: {place}" if row["verdict"] == "kept" else f"removed by a takedown: padding at {place}"
+    if row["verdict"] == "removed":
+        return "removed by a takedown; it had no place in the corpus: how it had ended is forgotten"
     if row["verdict"] == "duplicate":
         original = row.get("original")
         return f"left out as a copy of {original['url'] if original else row['duplicate_of']}"

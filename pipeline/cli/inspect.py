@@ -27,6 +27,8 @@ def status(folder: FolderArgument, *, as_json: JsonOption = False) -> None:
     console = Console(emoji=False)
     at_work = ", a build is at work" if data["building"] else ""
     console.print(f"{'finished' if data['finished'] else 'not finished'}{at_work}", style="bold")
+    if data["fault"]:
+        console.print(f"[bold red]fault:[/] {escape(data['fault'])}", soft_wrap=True, highlight=False)
     for step, counts in data["steps"].items():
         console.print(f"  {step:<10} {counts['done']:>6} of {counts['planned']}", highlight=False)
     console.print(f"{data['records']:,} records read, {data['documents']:,} documents", highlight=False)
@@ -39,16 +41,20 @@ def status(folder: FolderArgument, *, as_json: JsonOption = False) -> None:
 
 def report(folder: FolderArgument, *, as_json: JsonOption = False) -> None:
     """Write OUT/report again from the ledger's numbers and print the funnel."""
-    from lauter.pipeline.corpus import CORPUS
+    from lauter.pipeline.finished import read_corpus
     from lauter.pipeline.report.funnel import print_funnel
     from lauter.pipeline.report.page import report_data
     from lauter.pipeline.report.write import write_report
 
-    storage = Storage(folder)
-    if storage.size(CORPUS) is None:
-        fail(f"{storage.root} holds no finished corpus; run `lauter build` to its end", USAGE)
-    corpus = storage.read_json(CORPUS)
-    write_report(storage, corpus)
+    try:
+        storage = Storage(folder)
+        corpus, _ = read_corpus(storage)
+        write_report(storage, corpus)
+    except StorageError as error:
+        fail(str(error), USAGE)
+    except (KeyError, TypeError, AttributeError) as error:
+        # Its form holds, but not all that the pages are made of.
+        fail(f"{folder} cannot be read, `lauter audit` says more: corpus.json: {error!r}", USAGE)
     if as_json:
         show(report_data(corpus))
         return
@@ -64,21 +70,30 @@ def explain(
 ) -> None:
     """Show every decision on one page, with its evidence."""
     from lauter.pipeline.explain import explain as find
-    from lauter.pipeline.explain import lines
+    from lauter.pipeline.explain import lines, nearby
+    from lauter.pipeline.proof.leaves import doc_id_of
     from lauter.stages.catalogue import CATALOGUE
 
     try:
         rows = find(Storage(folder), wanted, CATALOGUE)
+        near = [] if rows else nearby(Storage(folder), wanted)
     except StorageError as error:
         fail(str(error), USAGE)
     if as_json:
         show(rows)
     if not rows:
-        fail(f"{wanted} is not in the ledger: no input record had this URL or doc_id", FAILED)
+        hints = [f"{spelling} is ({records:,} record{'s' if records > 1 else ''})" for spelling, records in near]
+        if not hints and "://" not in wanted and doc_id_of(wanted) is None:
+            hints = ["a URL is written whole, as https://example.org/page, a doc_id as 32 hex digits"]
+        hint = f"; {'; '.join(hints)}" if hints else ""
+        fail(f"{wanted} is not in the ledger: no input record had this URL or doc_id{hint}", FAILED)
     if not as_json:
         console = Console(emoji=False)
+        if len(rows) > 1:
+            console.print(f"{len(rows):,} records:", highlight=False)
         for row in rows:
-            console.print(f"[bold]{escape(row['verdict'])}[/]  {escape(str(row['url']))}", soft_wrap=True)
+            url = row["url"] if row["url"] is not None else "(no URL)"
+            console.print(f"[bold]{escape(row['verdict'])}[/]  {escape(url)}", soft_wrap=True)
             for stage, sentence in row["story"]:
                 console.print(f"  [bold]{escape(stage):<13}[/] {escape(sentence)}", soft_wrap=True, highlight=False)
             console.print("  [dim]as recorded:[/]")

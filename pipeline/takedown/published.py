@@ -12,6 +12,11 @@ from lauter.pipeline.takedown.demands import Demand, tombstone_bytes
 FOLDER = "takedown"
 
 
+def receipt_path(number: int) -> str:
+    """Where the receipt of a takedown lies, counted from 1."""
+    return f"{FOLDER}/receipt-{number:04d}.json"
+
+
 def takedown_fields(demands: Sequence[Demand]) -> dict[str, Any]:
     """How many demands there are, and the SHA-256 of the list that the corpus was masked with."""
     return {"demands": len(demands), "sha256": hashlib.sha256(tombstone_bytes(demands)).hexdigest()}

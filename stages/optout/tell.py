@@ -8,6 +8,9 @@ from typing import Any
 AGENTS = 5
 """Names of agents that are told one by one."""
 
+LISTED = "host-list"
+TDM = "tdm-reservation"
+
 TEXT = 120
 """Code points of a statement that are told."""
 
@@ -20,7 +23,7 @@ OUTCOMES = {
     "forbidden": "is shown to nobody",
     "lost": "is not in the snapshot, of which bytes are lost",
     "file-unparsable": "does not deny it, but the tdmrep.json or ai.txt beside it cannot be read",
-    "host-list": "was not asked: its host is on a list",
+    LISTED: "was not asked: its host is on a list",
 }
 """`basis.outcome` in words that stand after the name of the file."""
 
@@ -38,13 +41,42 @@ def _parts(row: Mapping[str, Any], basis: Mapping[str, Any]) -> Iterator[str]:
     rule = row["rule"] if dropped else None
     words = OUTCOMES.get(basis["outcome"], basis["outcome"])
     via = f" ({basis['via']})" if basis["via"] else ""
-    yield f"{_file(row, basis)}{via} {words}{'' if rule else _digest(basis)}"
-    yield f"dropped: {row['reason']}{_rule(rule, basis)}" if dropped else "nothing denies this page"
+    if basis["outcome"] == LISTED:
+        # There `via` is why the host is on the list, and no other name that was asked.
+        yield f"{_file(row, basis)} {words}{via}"
+    else:
+        yield f"{_file(row, basis)}{via} {words}{'' if rule else _digest(basis)}"
+    if dropped:
+        yield f"dropped: {row['reason']}{_rule(rule, basis)}"
+    elif row["verdict"] != "removed" or row["shard"] is not None:
+        # How a removed record had ended is forgotten, unless it had a place among the kept ones.
+        yield "nothing denies this page"
+    place = _own_reservation(row, rule, dropped=dropped)
+    if place is not None:
+        yield f"the page's own {place} goes first"
     statements = [
         one for one in _statements(row) if not (rule and rule["text"] and one.partition(": ")[2][:60] in rule["text"])
     ]
     if statements:
         yield f"also on record: {'; '.join(statements)}"
+
+
+def _own_reservation(row: Mapping[str, Any], rule: Mapping[str, Any] | None, *, dropped: bool) -> str | None:
+    """Header or meta, where the page's own tdm-reservation decided (TDMRep final report, sections 6 and 7).
+
+    It did where it is the rule, and where the origin's file denies and yet the page was not dropped.
+    """
+    if dropped:
+        word, _, rest = str(rule["text"] if rule else "").partition(" ")
+        return word if rest.startswith(f"{TDM}:") else None
+    denied = any(
+        statement["signal"] == "tdmrep" and statement.get("says") == "deny"
+        for rows in (row.get("evidence") or {}).values()
+        for item in rows
+        for statement in item.get("statements") or ()
+    )
+    own = {item["place"] for item in row.get("signals") or () if item["name"] == TDM}
+    return next((place for place in ("meta", "header") if denied and place in own), None)
 
 
 def _file(row: Mapping[str, Any], basis: Mapping[str, Any]) -> str:

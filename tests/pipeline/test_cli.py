@@ -84,6 +84,12 @@ def test_status_report_and_plan(corpus: Path) -> None:
     assert status["finished"] and status["records"] == 3
     assert all(step["done"] == step["planned"] for step in status["steps"].values())
     assert run("status", str(corpus / "nothing")).exit_code == 2
+    index = corpus / "out/corpus.json"
+    content = index.read_text()
+    index.write_text(json.dumps(json.loads(content) | {"summary": {}}))
+    broken = run("report", str(corpus / "out"))
+    index.write_text(content)
+    assert broken.exit_code == 2 and "`lauter audit` says more" in " ".join(broken.output.split())
     report = json.loads(run("report", str(corpus / "out"), "--json").stdout)
     assert report["funnel"][0] == {"stage": "read", "records": 3, "ended": 0, "reasons": {}}
     plan = json.loads(run("plan", str(corpus / "m.yaml"), "--out", str(corpus / "out"), "--json").stdout)

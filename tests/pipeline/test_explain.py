@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from lauter.pipeline import identity
+from lauter.pipeline import identity, schema
 from lauter.pipeline.cli import app
 from lauter.pipeline.explain import explain, lines
 from lauter.pipeline.storage import Storage, StorageError
+from lauter.pipeline.story import _scores
+from lauter.pipeline.takedown.act import take_down
+from lauter.pipeline.takedown.demands import demand
 from tests.pipeline.origin_stage import CATALOGUE, FETCHED_AT
 from tests.pipeline.small_run import build, write_manifest
 
@@ -141,3 +146,86 @@ def test_the_story_goes_from_reading_to_the_end(corpus: Path) -> None:
     assert told("short")["length"].startswith("objects: too-few-words")
     assert told("copy")["end"] == "left out as a copy of https://one.example/"
     assert list(told("broken")) == ["read", "end"]
+
+
+def test_a_removed_record_names_its_takedown_and_claims_nothing_more(corpus: Path, tmp_path: Path) -> None:
+    shutil.copytree(corpus, tmp_path / "out")
+    wanted = [
+        replace(demand("url", f"https://{name}.example/"), reason="a request", date="2026-01-31")
+        for name in ("alone", "blocked", "short", "copy")
+    ]
+    take_down(Storage(str(tmp_path / "out")), wanted, with_copies=False)
+    receipt = "takedown/receipt-0001.json"
+    kept = _one(tmp_path / "out", "alone")
+    assert kept["takedown"] == {
+        "kind": "url",
+        "number": 1,
+        "reason": "a request",
+        "date": "2026-01-31",
+        "receipt": receipt,
+    }
+    told = dict(kept["story"])
+    assert told["words"] == "nothing against it", "it was kept, so nothing was"
+    assert told["takedown"] == (
+        f"removed by a demand of kind url; takedown 1; reason: a request; made on 2026-01-31; receipt {receipt}"
+    )
+    assert told["end"].startswith("removed by a takedown: padding at row ")
+    for name in ("blocked", "short", "copy"):
+        row = _one(tmp_path / "out", name)
+        told = dict(row["story"])
+        assert list(told) == ["read", "origins", "words", "length", "same-text", "takedown", "end"]
+        assert not any("nothing against" in text for _, text in [*row["story"], *lines(row)])
+        assert "it had no place in the corpus" in told["end"]
+    assert (
+        "a rule had ended it before: list, line 1, tester"
+        in dict(_one(tmp_path / "out", "blocked")["story"])["takedown"]
+    )
+    assert dict(_one(tmp_path / "out", "short")["story"])["length"] == "objected: too-few-words"
+    assert dict(_one(tmp_path / "out", "copy")["story"])["same-text"] == "one of 2 in its cluster"
+
+
+def test_scores_are_told_in_their_own_scale() -> None:
+    row = {
+        "scores": {"language_score": 9327, "mean_word_length": 588, "stop_words": 12, "top_ngram_ratios": [10000, 50]}
+    }
+    stage = SimpleNamespace(scores=schema.SCORE)
+    assert _scores(row, stage) == (
+        " (language_score 0.9327, mean_word_length 5.88, stop_words 12, top_ngram_ratios 1/0.005)"
+    )
+
+
+def test_long_and_nested_values_are_readable() -> None:
+    row = {
+        "verdict": "dropped",
+        "shard": None,
+        "basis": {"outcome": "rules", "agents": [f"bot{n}" for n in range(7)], "via": None},
+        "signals": [{"place": "meta", "value": "0"}, {"place": "header", "value": "1"}],
+        "scores": {},
+        "evidence": {"a.parquet": [{"origin": "x", "statements": [{"line": 1}, {"line": 2}]}]},
+    }
+    assert list(lines(row)) == [
+        ("basis", "outcome rules, agents [bot0, bot1, bot2, bot3, bot4, 2 more]"),
+        ("signals", "place meta, value 0"),
+        ("signals", "place header, value 1"),
+        ("a.parquet", "origin x, statements [(line 1), (line 2)]"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("alone.example", "; https://alone.example/ is (1 record)"),
+        ("http://www.alone.example/", "; https://alone.example/ is (1 record)"),
+        ("nobody", "; a URL is written whole"),
+        ("https://nobody.example/", "this URL or doc_id"),
+    ],
+)
+def test_what_is_not_there_is_said_with_what_is_near(corpus: Path, wanted: str, said: str) -> None:
+    shown = CliRunner().invoke(app, ["explain", str(corpus), wanted])
+    assert shown.exit_code == 1
+    assert " ".join(shown.output.split()).endswith(said) or said in shown.output
+
+
+def test_several_records_are_counted(corpus: Path) -> None:
+    doc_id = identity.native_id("source-a", "one").hex()
+    assert CliRunner().invoke(app, ["explain", str(corpus), doc_id]).output.startswith("2 records:")

@@ -124,5 +124,20 @@ def test_a_cut_record_is_skipped(run: Path) -> None:
 
 
 def test_no_run_folder_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="no run folder"):
+    with pytest.raises(StorageError, match="no run folder here"):
         _status(tmp_path)
+    with build_lock(Storage(str(tmp_path))), pytest.raises(StorageError, match="no run folder here"):
+        _status(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["{}", "{", "[]"])
+def test_a_corpus_json_that_is_none_is_not_finished(run: Path, content: str) -> None:
+    (run / "corpus.json").write_text(content)
+    found = _status(run)
+    assert not found["finished"] and "lauter audit" in found["fault"]
+    assert "fault:" in CliRunner().invoke(app, ["status", str(run)]).output
+    for command in (["report"], ["explain"], ["takedown"]):
+        rest = {"explain": ["https://a.example/"], "takedown": ["--doc-ids", str(run / "ids")]}.get(command[0], [])
+        (run / "ids").write_text("00" * 16)
+        shown = CliRunner().invoke(app, [*command, str(run), *rest])
+        assert shown.exit_code == 2 and "`lauter audit` says more" in " ".join(shown.output.split()), shown.output

@@ -19,6 +19,7 @@ EVIDENCE = {"optout/origins.parquet": [{"origin_id": "01", "origin": "https://a.
 
 def row(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - a row of explain
     plain = {"stage": None, "verdict": "kept", "reason": None, "rule": None, "basis": BASIS, "evidence": EVIDENCE}
+    plain |= {"shard": 0}
     return plain | changes
 
 
@@ -48,6 +49,32 @@ def test_a_drop_names_line_and_agents() -> None:
 def test_what_else_is_on_record_is_told() -> None:
     said = [{"place": "header", "name": "tdm-reservation", "value": "0", "position": 3}]
     assert str(tell(row(signals=said))).endswith("also on record: header tdm-reservation: 0")
+
+
+def test_a_listed_host_has_a_reason_and_no_other_name() -> None:
+    told = tell(
+        row(basis=BASIS | {"outcome": "host-list", "via": "contract of 2024", "sha256": None, "fetched_at": None})
+    )
+    assert told == (
+        "https://a.example/robots.txt was not asked: its host is on a list (contract of 2024); nothing denies this page"
+    )
+
+
+def test_the_page_s_own_reservation_goes_first() -> None:
+    rule = {"agent": None, "signal": "tdmrep", "line": 3, "text": "header tdm-reservation: 1"}
+    dropped = tell(row(stage="optout", verdict="dropped", reason="tdm-reservation", rule=rule))
+    assert str(dropped).endswith("; the page's own header goes first")
+    origin = {"signal": "tdmrep", "line": 1, "text": "/ 1", "says": "deny"}
+    evidence = {"optout/origins.parquet": [EVIDENCE["optout/origins.parquet"][0] | {"statements": [origin]}]}
+    said = [{"place": "meta", "name": "tdm-reservation", "value": "0", "position": 3}]
+    assert "the page's own meta goes first" in str(tell(row(signals=said, evidence=evidence)))
+    assert "goes first" not in str(tell(row(signals=said))), "there was nothing to go before"
+    assert "goes first" not in str(tell(row(evidence=evidence)))
+
+
+def test_of_a_removed_page_without_a_place_no_permission_is_told() -> None:
+    assert "nothing denies" in str(tell(row(verdict="removed", stage="takedown")))
+    assert "nothing denies" not in str(tell(row(verdict="removed", stage="takedown", shard=None)))
 
 
 def test_without_a_basis_there_is_nothing_to_tell() -> None:
