@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import typer
@@ -12,13 +13,14 @@ from lauter.pipeline.cli.console import FAILED, USAGE, VIOLATION, fail
 from lauter.pipeline.storage import Storage, StorageError
 
 DEFAULT = Path("proof.json")
+SCRIPT = "verify_proof.py"
 
 
 def write_proof(folder: str, wanted: str, root: str | None, out: Path | None, *, as_json: bool) -> None:
     """Write the proof about a URL or doc_id to `out`, or print it as JSON; say in words what it proves.
 
-    Leaves with a usage error where there is nothing to prove, and with a violation where the folder contradicts itself
-    or has not the given root.
+    `root`: 64 lower-case hex digits that the folder must have. Leaves with a usage error where there is nothing to
+    prove, and with a violation where the folder contradicts itself or has not the given root.
     """
     from lauter.pipeline.proof import verify_proof
     from lauter.pipeline.proof.prove import Contradiction, proof_text, prove
@@ -33,20 +35,13 @@ def write_proof(folder: str, wanted: str, root: str | None, out: Path | None, *,
         fail(str(error), VIOLATION)
     except StorageError as error:
         fail(str(error), USAGE)
-    if root is not None and root.strip().lower() != proof["root"]:
-        fail(
-            f"the root of {storage.root} is {proof['root']}, not {root.strip()}: no proof of it can be written",
-            VIOLATION,
-        )
+    if root is not None and root != proof["root"]:
+        fail(f"the root of {storage.root} is {proof['root']}, not {root}: no proof of it can be written", VIOLATION)
     if proof["subject"] == f"url:{wanted}":
         note = f"note: {wanted} has no http(s) origin; a web page is found by its whole URL, https:// included"
         Console(stderr=True, emoji=False).print(escape(note), soft_wrap=True, highlight=False)
     text = proof_text(proof)
-    if target is not None:
-        try:
-            target.write_text(text, "ascii")
-        except OSError as error:
-            fail(f"cannot write {target}: {error}", FAILED)
+    script = _write(target, text) if target is not None else None
     if as_json:
         typer.echo(text, nl=False)
         return
@@ -61,8 +56,29 @@ def write_proof(folder: str, wanted: str, root: str | None, out: Path | None, *,
         )
     console.print(f"root {proof['root']}", soft_wrap=True, highlight=False)
     console.print(
-        escape(f"{target}: {len(text):,} bytes; anyone can check it, without Lauter, who has the root from elsewhere:"),
+        escape(
+            f"{target}: {len(text):,} bytes; hand it on with {script}: who has the root from elsewhere can check it, "
+            "without Lauter:"
+        ),
         soft_wrap=True,
         highlight=False,
     )
-    console.print(escape(f"python {verify_proof.__file__} {target} ROOT"), soft_wrap=True, highlight=False)
+    check = f"python -I {shlex.quote(str(script))} {shlex.quote(str(target))} ROOT {shlex.quote(wanted)}"
+    console.print(escape(check), soft_wrap=True, highlight=False)
+
+
+def _write(target: Path, text: str) -> Path:
+    """Write a proof, and beside it the script that checks it, unless a file of its name is there; where that one is.
+
+    A file of its name that is not this script is left alone: then the script is where Lauter has it.
+    """
+    from lauter.pipeline.proof import verify_proof
+
+    own, script = Path(verify_proof.__file__), target.parent / SCRIPT
+    try:
+        target.write_text(text, "ascii")
+        if not script.exists():
+            script.write_bytes(own.read_bytes())
+        return script if script.read_bytes() == own.read_bytes() else own
+    except OSError as error:
+        fail(f"cannot write {target} and {SCRIPT} beside it: {error}", FAILED)

@@ -4,7 +4,10 @@
 
 ROOT is the root of the corpus, from where it was published, not from who gave you the proof. The proof says what it is
 about as Lauter writes it: scheme and host in lower case, no default port, no fragment. The URL given here must be that,
-or become it by just these: lower-case scheme and host, `/` for an empty path, no fragment. Exit 0: proved; 1: not.
+or become it by just these: lower-case scheme and host, `/` for an empty path, no fragment.
+
+Exit 0: proved. 1: not proved, do not believe it. 2: nothing was checked: an argument is missing or wrong, or the file
+is no proof of this format.
 """
 
 import hashlib
@@ -14,6 +17,10 @@ from itertools import pairwise
 from typing import Any
 
 NAMES = {"format", "subject", "doc_id", "root", "ledger_root", "corpus", "range", "ranges", "leaves", "path", "rows"}
+
+
+class NotAProof(ValueError):
+    """What was given is no proof of this format, or no root, so there is nothing to check."""
 
 
 def need(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - a condition, like that of `assert`
@@ -58,7 +65,10 @@ def asked(url: str) -> set[str]:
 
 def verify(proof: Any, root: str, url: str | None = None) -> list[str]:  # noqa: ANN401 - JSON of any form
     """What is proved, in plain words; raises `ValueError`, or another exception where the form is wrong."""
-    need(set(proof) == NAMES and proof["format"] == "lauter-proof-1", "it has not the form of a proof")
+    if len(root.strip()) != 64 or not set(root.strip().lower()) <= set("0123456789abcdef"):
+        raise NotAProof(f"ROOT is 64 hex digits, not {root!r}")
+    if not isinstance(proof, dict) or set(proof) != NAMES or proof["format"] != "lauter-proof-1":
+        raise NotAProof("it has not the form of a proof")
     subject, rows, shape = proof["subject"], proof["rows"], (proof["ranges"], proof["range"], proof["leaves"])
     need(all(type(number) is int for number in (*shape, *(row["place"] for row in rows))), "a number is none")
     need(all(set(row) == {"place", "key", "text", "path"} for row in rows), "a row has not the form of one")
@@ -87,19 +97,37 @@ def verify(proof: Any, root: str, url: str | None = None) -> list[str]:  # noqa:
     return [f"{subject!r} is in the ledger, in {len(found)} row(s) and in no other:", *(f"  {line}" for line in told)]
 
 
+def read(path: str) -> tuple[str, Any]:
+    """The text of a proof file and the JSON in it; raises `NotAProof`."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - short, and known to every reader
+            text = file.read().decode("ascii")
+        return text, json.loads(text)
+    except OSError as error:
+        raise NotAProof(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise NotAProof(f"{path} is no proof: byte {error.start} is not ASCII, and a proof is ASCII only") from error
+    except (ValueError, RecursionError) as error:
+        raise NotAProof(f"{path} is no proof: it is no whole JSON ({error})") from error
+
+
 def main(arguments: list[str]) -> int:
     """Check the proof in a file and say what came of it."""
     if len(arguments) not in (2, 3):
         print(__doc__)
-        return 1
+        return 2
     try:
-        with open(arguments[0], encoding="ascii") as file:  # noqa: PTH123 - short, and known to every reader
-            text = file.read()
-        proof = json.loads(text)
+        text, proof = read(arguments[0])
         lines = verify(proof, *arguments[1:])
         need(text == json.dumps(proof, indent=1, sort_keys=True) + "\n", "its bytes are not those that Lauter writes")
+    except NotAProof as error:
+        print(f"NOTHING CHECKED: {error}")
+        return 2
+    except ValueError as error:
+        print(f"NOT PROVED: {error}")
+        return 1
     except Exception as error:
-        print(f"NOT PROVED: {error or type(error).__name__}")
+        print(f"NOT PROVED: a part of it is not what it should be ({type(error).__name__}: {error})")
         return 1
     print("proved:", "\n".join(lines))
     return 0

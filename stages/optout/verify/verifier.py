@@ -109,10 +109,8 @@ class Verifier:
 
     def covered(self, tally: Mapping[str, int]) -> str:
         """See `contract.Verifier`."""
-        return (
-            f"the snapshot has an answer for {tally.get('answered', 0):,} of {_origins(tally.get('origins', 0))} of the "
-            "kept pages"
-        )
+        known, all_of_them = tally.get("answered", 0), _origins(tally.get("origins", 0))
+        return f"the snapshot has an answer for {known:,} of {all_of_them} of the kept pages"
 
     def notes(self, tally: Mapping[str, int]) -> list[str]:
         """See `contract.Verifier`."""

@@ -26,13 +26,20 @@ def test_a_proof_is_written_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     root = publish_ledger(tmp_path / "out", [[row(1, "https://a.org/x")]])["root"]
     code, output = _audit("out", "--prove", "https://a.org/x", "--root", root)
-    assert code == 0 and "is in the ledger" in output and root in output and verify_proof.__file__ in output
-    check = subprocess.run([sys.executable, "-I", verify_proof.__file__, "proof.json", root], capture_output=True)
+    assert code == 0 and "is in the ledger" in output and root in output
+    assert "python -I verify_proof.py proof.json ROOT https://a.org/x\n" in output
+    command = [sys.executable, "-I", "verify_proof.py", "proof.json", root, "https://a.org/x"]
+    check = subprocess.run(command, capture_output=True)
     assert check.returncode == 0 and check.stdout.startswith(b"proved: 'https://a.org/x' is in the ledger")
     code, output = _audit("out", "--prove", "https://a.org/y", "--out", "y.json", "--json")
     assert code == 0 and json.loads(output) == json.loads((tmp_path / "y.json").read_text())
     code, output = _audit("out", "--prove", "https://a.org/y", "--out", "y.json")
     assert code == 0 and "is not in the ledger" in output and "other spellings" in output
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/verify_proof.py").write_text("mine")
+    code, output = _audit("out", "--prove", "https://a.org/y?a&b", "--out", "sub/y.json")
+    assert code == 0 and f"python -I {verify_proof.__file__} sub/y.json ROOT 'https://a.org/y?a&b'\n" in output
+    assert (tmp_path / "sub/verify_proof.py").read_text() == "mine"
     code, output = _audit("out", "--prove", "a.org/x", "--out", "z.json")
     assert code == 0 and "has no http(s) origin" in output
 
@@ -42,7 +49,8 @@ def test_what_cannot_be_proved_is_said_so(tmp_path: Path, monkeypatch: pytest.Mo
     publish_ledger(tmp_path / "out", [[row(1, "https://a.org/x")]])
     url = ("--prove", "https://a.org/x")
     for arguments, exit_code, why in (
-        (("out", *url, "--root", "00"), 3, "not 00: no proof of it"),
+        (("out", *url, "--root", "abc"), 2, "--root takes 64 hex digits"),
+        (("out", *url, "--root", "0" * 64), 3, "000: no proof of it"),
         (("out", *url, "--out", "out/proof.json"), 2, "lies in the run folder"),
         (("out", *url, "--out", "missing/proof.json"), 1, "cannot write missing/proof.json"),
         (("out", *url, "--policy", "strict"), 2, "leave out --robots and --policy"),

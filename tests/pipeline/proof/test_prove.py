@@ -98,20 +98,21 @@ def test_a_row_is_found_by_its_doc_id_with_and_without_url(folder: Path) -> None
 def test_the_script_says_why_not(folder: Path) -> None:
     proof = _proof(folder, f"{SITE}/a")
     text, root = proof_text(proof), proof["root"]
-    for given_text, arguments, why in (
-        (text, ("00" * 32,), "it is about the root"),
-        (text, (root, f"{SITE}/b"), "it is about 'https://www.example.org/a', not about"),
-        (text, (root, (2).to_bytes(16, "big").hex()), "not about"),
-        ("{}", (root,), "has not the form of a proof"),
-        ("[" * 100_000, (root,), "recursion"),
-        ("", (root,), "Expecting value"),
-        (text.replace("\n", ""), (root,), "its bytes are not those"),
-        ("\udcff" + text, (root,), "ascii"),
+    for given_text, arguments, code, why in (
+        (text, ("00" * 32,), 1, "it is about the root"),
+        (text, (root, f"{SITE}/b"), 1, "it is about 'https://www.example.org/a', not about"),
+        (text, (root, (2).to_bytes(16, "big").hex()), 1, "not about"),
+        (text.replace("\n", ""), (root,), 1, "its bytes are not those"),
+        ("{}", (root,), 2, "has not the form of a proof"),
+        ("[" * 100_000, (root,), 2, "no whole JSON"),
+        ("", (root,), 2, "Expecting value"),
+        ("\udcff" + text, (root,), 2, "byte 0 is not ASCII"),
     ):
         found = _run(given_text, *arguments)
-        assert found.returncode == 1 and found.stderr == ""
-        assert found.stdout.startswith("NOT PROVED: ") and why in found.stdout, found.stdout
-    assert _run(text).returncode == 1
+        assert found.returncode == code and found.stderr == ""
+        assert found.stdout.startswith(("NOT PROVED: ", "NOTHING CHECKED: ")[code - 1]), found.stdout
+        assert why in found.stdout, found.stdout
+    assert _run(text).returncode == 2
 
 
 def _move(proof: dict[str, Any], place: int) -> None:
@@ -181,7 +182,7 @@ def test_no_forgery_is_taken(folder: Path, name: str) -> None:
     with tempfile.TemporaryDirectory() as out:
         path = Path(out) / "proof.json"
         path.write_text(proof_text(proof))
-        assert verify_proof.main([str(path), root]) == 1
+        assert verify_proof.main([str(path), root]) in (1, 2)
 
 
 @settings(max_examples=300, deadline=None)
@@ -193,7 +194,7 @@ def test_any_changed_byte_of_a_proof_is_found(proofs: list[dict[str, Any]], data
     with tempfile.TemporaryDirectory() as out:
         path = Path(out) / "proof.json"
         path.write_bytes(text)
-        assert verify_proof.main([str(path), proof["root"]]) == 1
+        assert verify_proof.main([str(path), proof["root"]]) in (1, 2)
 
 
 @settings(max_examples=20, deadline=None)
@@ -213,6 +214,32 @@ def test_every_url_has_a_proof_of_presence_or_of_absence(parts: list[list[str | 
             proof = _proof(Path(name), url)
             assert len(proof["rows"]) - 2 == subjects.count(locator(url, b""))
             verify_proof.verify(json.loads(proof_text(proof)), root)
+
+
+def test_the_exit_code_tells_a_false_proof_from_no_proof(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    proof = _proof(folder, f"{SITE}/a")
+    root, path = proof["root"], tmp_path / "proof.json"
+    false = {**proof, "rows": proof["rows"][1:]}
+    for data, arguments, code, why in (
+        (proof_text(proof).encode(), [root, f"{SITE}/a"], 0, "proved: "),
+        (proof_text(proof).encode(), [root, f"{SITE}/b"], 1, "not about"),
+        (proof_text(proof).encode(), ["0" * 64], 1, "NOT PROVED: it is about the root"),
+        (proof_text(false).encode(), [root], 1, "NOT PROVED: "),
+        (proof_text({**proof, "path": 7}).encode(), [root], 1, "NOT PROVED: a part of it is not what it should be"),
+        (proof_text(proof).encode(), ["abc"], 2, "ROOT is 64 hex digits, not 'abc'"),
+        (proof_text(proof).encode(), [], 2, "python verify_proof.py proof.json ROOT"),
+        (proof_text({**proof, "format": "lauter-proof-2"}).encode(), [root], 2, "has not the form of a proof"),
+        (b"[]\n", [root], 2, "has not the form of a proof"),
+        (b"{", [root], 2, "it is no whole JSON"),
+        ("\u00fc".encode(), [root], 2, "byte 0 is not ASCII"),
+        (b"[" * 100_000, [root], 2, "it is no whole JSON"),
+        (None, [root], 2, "cannot be read: No such file"),
+    ):
+        path.unlink() if data is None else path.write_bytes(data)
+        assert verify_proof.main([str(path), *arguments]) == code
+        assert why in capsys.readouterr().out
 
 
 def test_a_subject_is_its_own_normal_form() -> None:
