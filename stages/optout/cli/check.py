@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from lauter.pipeline.cli.console import USAGE, JsonOption, fail, show
+from lauter.pipeline.origin import locate
 
 if TYPE_CHECKING:
     from lauter.stages.optout.robots.verdict import FileVerdicts, Verdict
@@ -22,16 +23,21 @@ _NAMED = 6
 
 
 def check(
-    urls: Annotated[list[str] | None, typer.Argument(metavar="URL…", help="Full URLs, or paths.")] = None,
+    urls: Annotated[
+        list[str] | None, typer.Argument(metavar="URL…", help="http(s) URLs, or paths that start with /.")
+    ] = None,
     batch: Annotated[
         str | None,
         typer.Option(metavar="FILE.jsonl", help="Rows of robots (or robots_b64), agent and url; - is standard input."),
     ] = None,
     index: Annotated[
-        str | None, typer.Option(metavar="INDEX", help="A folder that `lauter optout compile` wrote.")
+        str | None,
+        typer.Option(metavar="DIR", help="A folder that `lauter optout compile` wrote, or the run folder of a build."),
     ] = None,
     robots: Annotated[str | None, typer.Option(metavar="FILE", help="A robots.txt; - is standard input.")] = None,
-    agents: Annotated[str | None, typer.Option(metavar="A,B", help="Agents, with commas between.")] = None,
+    agents: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Product tokens of agents, with commas between.")
+    ] = None,
     policy: Annotated[
         str | None, typer.Option(metavar="P", help="A policy, by name or file, whose agents are asked for.")
     ] = None,
@@ -66,6 +72,9 @@ def check(
             fail("an index is compiled for its own policy: no --agents, --policy or --strict beside --index", USAGE)
         check_index(index, urls, as_json=as_json)
         return
+    for url in urls:
+        if not url.startswith("/") and locate(url) is None:
+            fail(f"{url!r}: neither an http(s) URL nor a path that starts with /; no robots.txt speaks of it", USAGE)
     _check_file(str(robots), _agents(agents, policy), urls, strict=strict, as_json=as_json)
 
 
@@ -134,7 +143,7 @@ def _as_json(found: FileVerdicts, verdict: Verdict) -> dict[str, Any]:
         "allowed": verdict.allowed if found.parsable else None,
         "decisions": [
             {
-                "allowed": decision.allowed,
+                "allowed": decision.allowed if found.parsable else None,
                 "rule": decision.rule,
                 "line": decision.line,
                 "known": decision.known,
@@ -150,7 +159,10 @@ def _as_json(found: FileVerdicts, verdict: Verdict) -> dict[str, Any]:
 
 
 def _print(console: Console, verdict: Verdict) -> None:
-    console.print(f"{verdict.url}: {'allowed' if verdict.allowed else 'denied'}")
+    headline = "allowed" if verdict.allowed else "denied"
+    if verdict.spelt:
+        headline = "allowed by RFC 9309, but a build drops it"
+    console.print(f"{verdict.url}: {headline}")
     for decision, agents in verdict.decisions.items():
         why = "no rule speaks of it" if decision.line is None else f"line {decision.line}: {decision.rule}"
         if not decision.known:

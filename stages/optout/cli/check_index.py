@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from rich.console import Console
 
 from lauter.pipeline.cli.console import USAGE, fail, show
-from lauter.stages.optout.cli.compile import INDEX_JSON
 from lauter.stages.optout.tell import OUTCOMES
 
 # Agents that are named in a line of the readable answer; --json has them all.
 _NAMED = 6
+
+_FILES = {"tdmrep": "tdmrep.json", "ai.txt": "ai.txt", "rsl": "RSL licence document"}
+"""Signals that are read in another file than robots.txt, and that file."""
 
 
 def check_index(folder: str, urls: Sequence[str], *, as_json: bool) -> None:
@@ -31,23 +31,14 @@ def check_index(folder: str, urls: Sequence[str], *, as_json: bool) -> None:
 
 def _answers(folder: str, urls: Sequence[str]) -> list[dict[str, Any]]:
     """The stage's own decisions for pages of which nothing is known but the URL."""
-    from lauter.pipeline.contract import StageContext
-    from lauter.stages.optout.config import OVERRIDES, OptOutConfig
-    from lauter.stages.optout.policy import Policy
-    from lauter.stages.optout.stage import OptOut
+    from lauter.stages.optout.cli.index_folder import open_folder
 
     try:
-        described = json.loads((Path(folder) / INDEX_JSON).read_text("utf-8"))
-        policy = Policy.model_validate(described["policy"])
-        # Every choice of the policy is set: the agents are those of the index.
-        choices = {name: getattr(policy, name) for name in OVERRIDES if name != "agents"}
-        config = OptOutConfig.model_validate({**choices, "signals": dict(policy.signals)})
-        stage = OptOut(config, StageContext(artefacts=str(Path(folder) / OptOut.name)))
-        stage.open()
+        stage = open_folder(folder)
     except OSError as error:
-        fail(f"{folder}: {error.strerror or error}; --index takes a folder that `lauter optout compile` wrote", USAGE)
-    except (ValueError, KeyError, TypeError) as error:
-        fail(f"{folder}: not an index that `lauter optout compile` wrote: {error}", USAGE)
+        fail(f"{folder}: {error.strerror or error}", USAGE)
+    except ValueError as error:
+        fail(str(error), USAGE)
     verdict = stage.apply(pa.record_batch({"url": pa.array(urls, pa.string())}))
     rules = [None] * len(urls) if verdict.rule is None else verdict.rule.to_pylist()
     bases = verdict.columns["basis"].to_pylist()
@@ -71,6 +62,7 @@ def _answer(
         "agents": list(basis.get("agents") or [agent for agent in [rule.get("agent")] if agent]),
         "outcome": basis.get("outcome"),
         "via": basis.get("via"),
+        "file": _FILES.get(rule.get("signal") or "", "robots.txt") if basis.get("sha256") else None,
         "sha256": basis["sha256"].hex() if basis.get("sha256") else None,
         "fetched_at": basis["fetched_at"].isoformat() if basis.get("fetched_at") else None,
     }
@@ -88,7 +80,11 @@ def _print(console: Console, answer: Mapping[str, Any]) -> None:
         console.print(f"  for {', '.join(answer['agents'][:_NAMED])}{f' and {more} more' if more > 0 else ''}")
     known = [OUTCOMES.get(answer["outcome"] or "", answer["outcome"] or "")]
     known += [f"asked of its {answer['via']} relative"] if answer["via"] else []
-    known += [f"fetched {answer['fetched_at']}"] if answer["fetched_at"] else []
-    known += [f"SHA-256 {answer['sha256']}"] if answer["sha256"] else []
+    answered = [f"fetched {answer['fetched_at']}"] if answer["fetched_at"] else []
+    answered += [f"SHA-256 {answer['sha256']}"] if answer["sha256"] else []
+    # The digest is that of the file that denies, which need not be the robots.txt.
+    other = answer["file"] not in (None, "robots.txt")
     if known[0]:
-        console.print(f"  robots.txt of its origin {', '.join(known)}")
+        console.print(f"  robots.txt of its origin {', '.join(known if other else known + answered)}")
+    if other and answered:
+        console.print(f"  {answer['file']}: {', '.join(answered)}")

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show
+from lauter.stages.optout.cli.index_folder import INDEX_JSON
 
 if TYPE_CHECKING:
     from lauter.pipeline.prepare_alone import Prepared
     from lauter.stages.optout.config import OptOutConfig
-
-INDEX_JSON = "index.json"
 
 _NEVER_ZERO = ("records", "origins", "rules")
 
@@ -23,10 +23,17 @@ def compile_index(
     snapshots: Annotated[
         list[str], typer.Argument(metavar="SNAPSHOT…", help="WARC, Parquet, JSONL or plain files, or folders of these.")
     ],
-    out: Annotated[str, typer.Option(metavar="INDEX", help="The folder to write.")],
+    out: Annotated[
+        str, typer.Option(metavar="INDEX", help="The folder to write, for --index of `lauter optout check`.")
+    ],
     policy: Annotated[str, typer.Option(metavar="P", help="A policy, by name or file.")] = "default",
     agents: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="A list of agents instead of the policy's.")
+        str | None,
+        typer.Option(
+            metavar="LIST|FILE",
+            help="A list of agents instead of the policy's: one that comes with Lauter, by name, or a YAML file with "
+            "`name` and `agents`. Not names of agents.",
+        ),
     ] = None,
     as_of: Annotated[
         str | None,
@@ -52,7 +59,16 @@ def compile_index(
         fail(str(error), USAGE)
     except TasksFailed as error:
         fail(str(error), FAILED)
+    from lauter.stages.optout.cli.legend import LEGEND
+    from lauter.stages.optout.config import effective_policy
+    from lauter.stages.optout.report import lost_bytes
+
     data = _described(config, prepared)
+    for warning in lost_bytes(data["counts"], effective_policy(config)):
+        files = config.snapshot[0] if len(config.snapshot) == 1 else f"one or more of {len(config.snapshot)} files"
+        Console(stderr=True, emoji=False).print(
+            f"[yellow]warning:[/] {escape(files)}: {escape(warning)}", soft_wrap=True, highlight=False
+        )
     prepared.storage.write_json(INDEX_JSON, data)
     if as_json:
         show(data)
@@ -60,8 +76,11 @@ def compile_index(
     console = Console(emoji=False)
     for name, count in data["counts"].items():
         if count or name in _NEVER_ZERO:
-            console.print(f"  {name:<12} {count:>12,}", highlight=False)
-    console.print(f"{prepared.storage.root}/{data['files'][0]['path']}", soft_wrap=True, highlight=False)
+            meaning = LEGEND.get(name, "")
+            console.print(f"  {name:<14} {count:>12,}  {meaning}".rstrip(), highlight=False, soft_wrap=True)
+    root = prepared.storage.root
+    console.print(f"{root}/{data['files'][0]['path']}", soft_wrap=True, highlight=False, markup=False)
+    console.print(f"ask it: lauter optout check --index {root} URL…", soft_wrap=True, highlight=False, markup=False)
 
 
 def _config(snapshots: list[str], policy: str, agents: str | None, as_of: str | None) -> OptOutConfig:
@@ -90,7 +109,8 @@ def _config(snapshots: list[str], policy: str, agents: str | None, as_of: str | 
     except ValidationError as error:
         fail("; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors()), USAGE)
     except (ValueError, OSError) as error:
-        fail(str(error), USAGE)
+        more = "; --agents takes one of these, or a YAML file with `name` and `agents`" if "agents" in values else ""
+        fail(f"{error}{more if 'list of agents' in str(error) else ''}", USAGE)
     return config
 
 
@@ -109,5 +129,8 @@ def _described(config: OptOutConfig, prepared: Prepared) -> dict[str, Any]:
         "agents": list(stage.agents.names),
         "as_of": config.as_of,
         "counts": dict(prepared.result.info["counts"]),
-        "files": sorted((output.to_json() for output in prepared.result.outputs), key=lambda item: -item["size"]),
+        "files": [
+            {"path": output.path, "size": output.size, "sha256": output.sha256}
+            for output in sorted(prepared.result.outputs, key=lambda output: -output.size)
+        ],
     }

@@ -18,8 +18,12 @@ _ROWS = 4_096
 _CHARACTERS = 32 * 1024 * 1024
 # Equal files are parsed once, as long as this many characters of them are remembered.
 _MEMO_CHARACTERS = 64 * 1024 * 1024
+# Of a value that is told in an error.
+_SHOWN = 80
 
-_FULL_URL = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://").match
+_FULL_URL = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#]").match
+# RFC 9309 section 2.2.2 matches the path of a URI, of whatever scheme; a suite asks of ftp. Words are no path.
+_TARGET = re.compile(r"\s*(?:/|[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#])").match
 
 
 class Question(NamedTuple):
@@ -58,7 +62,8 @@ def answer_rows(lines: Iterable[str | bytes]) -> Iterator[str]:
     """One line of JSON for each line, in order; blank lines are left out.
 
     A row has `robots` (text) or `robots_b64` (bytes in base64), `agent` (a name, or a list of names of one crawler)
-    and `url`; where `url` is no full URL, `full_url` counts if there is one. It comes back with `allowed`, `rule` and
+    and `url` (a full URL, or a path that starts with `/`); where `url` is no full URL, `full_url` counts if there is
+    one. It comes back with `allowed`, `rule` and
     `line` (of the rule that decided; null where none matches), `parsable: false` where the file has no line of a
     robots.txt, and `truncated: true` where it is longer than what is read. A row that cannot be answered comes back
     with `error` and `allowed: false`.
@@ -90,14 +95,10 @@ def _row(line: str | bytes, number: int) -> tuple[dict[str, Any], Question | str
 
 def _question(row: Mapping[str, Any]) -> Question | str:
     """What a row asks, or why it asks nothing."""
-    robots: str | bytes | None = row.get("robots")
-    if robots is None and isinstance(row.get("robots_b64"), str):
-        try:
-            robots = base64.b64decode(row["robots_b64"], validate=True)
-        except ValueError:
-            return "robots_b64 is no base64"
-    if not isinstance(robots, str | bytes):
-        return "no robots or robots_b64 with the file"
+    try:
+        robots = _file(row)
+    except ValueError as error:
+        return str(error)
     names = row.get("agent")
     if isinstance(names, str):
         names = [names]
@@ -108,7 +109,27 @@ def _question(row: Mapping[str, Any]) -> Question | str:
         url = row["full_url"]
     if not isinstance(url, str):
         return "no url"
+    if not _TARGET(url):
+        return f"url {url[:_SHOWN]!r} is neither a full URL nor a path that starts with /"
     return Question(robots, tuple(names), target_of(url))
+
+
+def _file(row: Mapping[str, Any]) -> str | bytes:
+    """The file of a row. Raises ValueError where there is none, or two."""
+    text, packed = row.get("robots"), row.get("robots_b64")
+    if text is not None and packed is not None:
+        raise ValueError("both robots and robots_b64: give one")
+    if text is None and packed is None:
+        raise ValueError("no robots or robots_b64 with the file")
+    name, value = ("robots", text) if packed is None else ("robots_b64", packed)
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is no text, but {json.dumps(value)[:_SHOWN]}")  # noqa: TRY004 - told in the row
+    if packed is None:
+        return value
+    try:
+        return base64.b64decode(value, validate=True)
+    except ValueError as error:
+        raise ValueError("robots_b64 is no base64") from error
 
 
 def _answers(held: list[tuple[dict[str, Any], Question | str]], files: Files) -> Iterator[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from lauter.stages.optout.cli import app
+from lauter.stages.optout.config import OptOutConfig
 
 ROBOTS = """\
 User-agent: GPTBot
@@ -57,6 +60,7 @@ def test_json_has_every_agent_of_the_policy(robots: str) -> None:
 
 def test_what_only_a_build_or_an_older_reader_sees(robots: str) -> None:
     _, out, _ = run("--robots", robots, "--agents", "ClaudeBot", "/q")
+    assert out.splitlines()[0] == "/q: allowed by RFC 9309, but a build drops it"
     assert "a build counts line 6 as an opt-out" in out
     _, out, _ = run("--robots", robots, "--agents", "GPTBot", "--strict", "/a/b")
     assert "a first-match reader denies it by line 2: Disallow: /a (GPTBot)" in out
@@ -71,7 +75,9 @@ def test_a_page_of_html_is_not_permission(tmp_path: Path) -> None:
     assert code == 0
     assert "allowed" not in out and "nobody knows" in out
     _, out, _ = run("--robots", str(page), "--json", "/a")
-    assert json.loads(out)[0]["allowed"] is None
+    answer = json.loads(out)[0]
+    assert answer["allowed"] is None
+    assert {decision["allowed"] for decision in answer["decisions"]} == {None}
 
 
 def test_standard_input() -> None:
@@ -109,12 +115,50 @@ def test_a_compiled_index(tmp_path: Path, robots: str) -> None:
     ]
 
 
+def test_a_digest_is_said_to_be_that_of_its_file(tmp_path: Path) -> None:
+    body = json.dumps([{"location": "/", "tdm-reservation": 1}])
+    rows = [
+        {"robots_url": "https://a.example/robots.txt", "status": 200, "body": ROBOTS, "fetched_at": "2026-01-02"},
+        {"url": "https://a.example/.well-known/tdmrep.json", "status": 200, "body": body, "fetched_at": "2026-01-03"},
+    ]
+    (tmp_path / "s.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    index = str(tmp_path / "index")
+    assert CliRunner().invoke(app, ["compile", str(tmp_path / "s.jsonl"), "--out", index]).exit_code == 0
+    _, out, _ = run("--index", index, "--json", "https://a.example/z", "https://a.example/a")
+    by_tdmrep, by_robots = json.loads(out)
+    for answer, file, content in ((by_tdmrep, "tdmrep.json", body), (by_robots, "robots.txt", ROBOTS)):
+        assert (answer["file"], answer["sha256"]) == (file, hashlib.sha256(content.encode()).hexdigest())
+    _, out, _ = run("--index", index, "https://a.example/z")
+    robots, tdmrep = out.splitlines()[-2:]
+    assert robots.strip().startswith("robots.txt of its origin") and "SHA-256" not in robots
+    assert tdmrep.strip().startswith("tdmrep.json: fetched 2026-01-03") and by_tdmrep["sha256"] in tdmrep
+
+
+def test_the_run_folder_of_a_build_is_an_index_too(tmp_path: Path) -> None:
+    (tmp_path / "s.jsonl").write_text(json.dumps({"origin": "https://a.example", "body": ROBOTS}) + "\n")
+    index = tmp_path / "index"
+    assert CliRunner().invoke(app, ["compile", str(tmp_path / "s.jsonl"), "--out", str(index)]).exit_code == 0
+    (index / "index.json").unlink()
+    code, _, err = run("--index", str(index), "https://a.example/a")
+    assert (code, "holds no index.json" in err) == (2, True)
+    allow = [{"host": "a.example", "reason": "licence 7"}]
+    config = OptOutConfig.model_validate({"allow_hosts": allow}).model_dump(mode="json")
+    (index / "manifest.lock.yaml").write_text(yaml.safe_dump({"stages": [{"optout": {"config": config}}]}))
+    code, out, err = run("--index", str(index), "--json", "https://a.example/a")
+    assert (code, err) == (0, "")
+    assert (json.loads(out)[0]["allowed"], json.loads(out)[0]["outcome"]) == (True, "host-list")
+    (index / "manifest.lock.yaml").write_text("stages: 3")
+    assert run("--index", str(index), "/")[0] == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
         (["/a"], "give one of --batch, --index and --robots"),
         (["--robots", "R", "--index", "I", "/a"], "give one of"),
         (["--robots", "R"], "name at least one URL"),
+        (["--robots", "R", "/a", "nonsense"], "'nonsense': neither an http(s) URL nor a path"),
+        (["--robots", "R", "ftp://x/y"], "'ftp://x/y': neither"),
         (["--robots", "/nowhere/robots.txt", "/a"], "/nowhere/robots.txt: No such file"),
         (["--batch", "/nowhere/rows.jsonl"], "/nowhere/rows.jsonl: No such file"),
         (["--batch", "-", "/a"], "--batch has its agents and URLs in the rows"),

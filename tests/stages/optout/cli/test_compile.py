@@ -63,6 +63,22 @@ def test_wrong_use(tmp_path: Path, snapshot: Path, more: list[str]) -> None:
     assert run(str(snapshot), "--out", str(tmp_path / "index"), *more)[0] == USAGE
 
 
+def test_lost_bytes_are_a_warning_that_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "cut.jsonl").write_text('{"origin": "https://a.example", "body": ""}\n{"origin": "https://b.exa')
+    result = CliRunner().invoke(app, ["optout", "compile", str(tmp_path / "cut.jsonl"), "--out", str(tmp_path / "i")])
+    assert result.exit_code == 0
+    assert "warning:" in result.stderr and "cut.jsonl" in result.stderr and "on_unparsable" in result.stderr
+    assert f"--index {tmp_path / 'i'} URL" in result.stdout
+
+
+def test_an_agent_is_no_list_of_agents(tmp_path: Path, snapshot: Path) -> None:
+    result = CliRunner().invoke(
+        app, ["optout", "compile", str(snapshot), "--out", str(tmp_path / "i"), "--agents", "GPTBot"]
+    )
+    assert result.exit_code == USAGE
+    assert "unknown list of agents 'GPTBot'" in result.stderr and "YAML file" in result.stderr
+
+
 def test_no_snapshot(tmp_path: Path) -> None:
     (tmp_path / "notes.md").write_text("")
     for path in ("nowhere", "notes.md"):

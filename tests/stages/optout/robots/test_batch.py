@@ -77,6 +77,12 @@ def test_odd_spellings_are_no_part_of_the_standard() -> None:
         ('{"robots": "", "agent": [], "url": "/"}', "line 1: agent is no name and no list of names"),
         ('{"robots": "", "agent": ["x", 1], "url": "/"}', "line 1: agent is no name and no list of names"),
         ('{"robots": "", "agent": "x", "url": 3}', "line 1: no url"),
+        ('{"robots": "", "robots_b64": "", "agent": "x", "url": "/"}', "line 1: both robots and robots_b64: give one"),
+        ('{"robots": 7, "agent": "x", "url": "/"}', "line 1: robots is no text, but 7"),
+        (
+            '{"robots": "", "agent": "x", "url": "nonsense"}',
+            "line 1: url 'nonsense' is neither a full URL nor a path that starts with /",
+        ),
     ],
 )
 def test_a_bad_row_is_a_row_with_its_error(line: str, error: str) -> None:
