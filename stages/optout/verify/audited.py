@@ -19,7 +19,10 @@ def audited(config: OptOutConfig, options: Mapping[str, Any]) -> OptOutConfig:
     kept = config.model_dump(exclude_unset=True)
     if policy is not None:
         kept = {name: kept[name] for name in ("snapshot", "as_of") if name in kept}
-        kept["policy_file" if _is_file(policy) else "policy"] = policy
+        named = "policy_file" if _is_file(policy) else "policy"
+        if named == "policy_file" and not Path(policy).is_file():
+            raise ValueError(f"{policy} is not there")
+        kept[named] = policy
     if snapshot is not None:
         kept.pop("as_of", None)
         kept["snapshot"] = snapshot
