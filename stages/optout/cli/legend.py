@@ -23,6 +23,6 @@ LEGEND: Mapping[str, str] = {
     "versions": "rows of the index; an origin has several where the policy looks at crawl time too",
     "denying": "rows with a rule against an agent of the policy",
     "statements": "statements of owners that are no rules, on record",
-    **{name: f"{files} that were read" for name, files in FILES.items()},
+    **{name: f"answers for {files}" for name, files in FILES.items()},
 }
 """By the name of the count."""

@@ -38,7 +38,7 @@ def test_hosts_are_origins_once_each() -> None:
         "",
         "# a comment",
         "https://example.org/a/b?c",
-        "http://user@Bücher.example:80/",
+        "http://Bücher.example:80/",
         "b.example:8080",
         "ftp://x.example",
         "/etc/hosts",
@@ -46,6 +46,9 @@ def test_hosts_are_origins_once_each() -> None:
         "a b",
         "https://exa mple.org/",
         "[::1]",
+        "!!!",
+        "user@x",
+        "https://user@x/",
     ]
     rejected: list[str] = []
     assert list(read_origins(lines, rejected)) == [
@@ -54,7 +57,12 @@ def test_hosts_are_origins_once_each() -> None:
         "https://b.example:8080",
         "https://[::1]",
     ]
-    assert [line.partition(":")[0] for line in rejected] == ["line 7", "line 8", "line 9", "line 10", "line 11"]
+    assert [line.partition(":")[0] for line in rejected] == ["7", "8", "9", "10", "11", "13", "14", "15"]
+    assert rejected[0] == "7: 'ftp://x.example' is no host; only http and https are asked"
+    assert rejected[-3:-1] == [
+        "13: '!!!' is no host; write example.org or https://example.org",
+        "14: 'user@x' is no host; leave out the user before @",
+    ]
 
 
 def test_a_run_asks_each_origin_for_each_file_and_a_second_one_for_nothing(tmp_path: Path) -> None:
@@ -200,16 +208,25 @@ def test_the_command_line(tmp_path: Path) -> None:
             assert code == 0
             assert server.connections == 0
             assert "refused-address" in text
-            assert "line 2: 'not a host'" in err
+            assert err.splitlines()[0].startswith(f"{hosts}:2: 'not a host' is no host")
+            assert err.splitlines()[1].startswith("1 file not asked for") and "--allow-private" in err
+            assert "1 origin, 1 answer fetched with 1 try, 0 were there" in text
             (row,) = [json.loads(line) for line in out.read_text().splitlines()]
             assert (row["status"], row["error"], row["body_b64"]) == (None, "refused-address", None)
             out.unlink()
             code, text, _ = await command(
-                str(hosts), "--out", str(out), "--allow-private", "--contact", "https://a.example"
+                str(hosts),
+                "--out",
+                str(out),
+                "--allow-private",
+                "--contact",
+                "https://a.example",
+                "--user-agent",
+                "Ours/1",
             )
             assert code == 0
             assert "3 answers fetched with 3 tries" in text
-            assert "(+https://a.example)" in server.requests[0].head
+            assert "Ours/1 (+https://a.example)" in server.requests[0].head
 
     asyncio.run(run())
 
@@ -217,10 +234,12 @@ def test_the_command_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
+        (["/dev/null", "--out", "a.jsonl"], 2, "no host in /dev/null"),
         (["none.txt", "--out", "a.jsonl"], 2, "none.txt"),
         (["-", "--out", "a.parquet"], 2, "jsonl"),
         (["-", "--out", "a.jsonl", "--kinds", "humans.txt"], 2, "robots.txt, tdmrep.json, ai.txt"),
         (["-", "--out", "a.jsonl", "--user-agent", "Läuter"], 2, "ASCII"),
+        (["-", "--out", "a.jsonl", "--contact", "us"], 2, "mail address"),
         (["-"], 2, "--out"),
         (["-", "--out", "none/a.jsonl"], 1, "No such file"),
         (["-", "--out", "notes.jsonl"], 1, "no fetch wrote it"),
@@ -235,6 +254,6 @@ def test_what_cannot_be_done_is_said(
 
     monkeypatch.chdir(tmp_path)
     Path("notes.jsonl").write_text("{}\n")
-    result: Any = CliRunner().invoke(app, ["optout", "fetch", *arguments], input="")
+    result: Any = CliRunner().invoke(app, ["optout", "fetch", *arguments], input="a.invalid\n")
     assert result.exit_code == code
     assert said in result.output
