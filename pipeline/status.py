@@ -28,7 +28,8 @@ def status(storage: Storage) -> dict[str, Any]:
 
     `fault` is what is wrong with a corpus.json that is none, else None. `building` says whether a build is at work,
     None where that cannot be known (S3). `running` are tasks with their counts so far and the seconds since they were
-    last heard of; `stopped` are tasks that began and were cut off, whose counts are not added. Raises `StorageError` where the folder is no run folder.
+    last heard of; `stopped` are tasks that began and were cut off, whose counts are not added. Raises
+    `StorageError` where the folder is no run folder.
     """
     files = storage.list("state")
     if not set(files) - {LOCK, CLAIM}:

@@ -20,6 +20,7 @@ from lauter.pipeline.report.eu_fields import (
     percent,
 )
 from lauter.pipeline.report.register import data_sources, period
+from lauter.pipeline.report.summary import UNPLACED
 
 ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "2.2.1": (("Data licensed from rightsholders", "licensed"),),
@@ -284,7 +285,10 @@ def _reservations(corpus: Mapping[str, Any], provider: Mapping[str, Any]) -> Sec
         if mirrors:
             section.measured("Copies of reserved pages found elsewhere", mirrors["found"])
             section.measured("Copies of reserved pages dropped", mirrors["dropped"])
-    section.measured("Records removed on request", corpus["summary"]["verdicts"].get("removed", 0))
+    removed = corpus["summary"]["verdicts"].get("removed", 0)
+    unplaced = sum(item["records"] for item in corpus["summary"]["reasons"] if item["stage"] == UNPLACED)
+    section.measured("Records removed on request", removed)
+    section.measured("Of these, records whose text had been in the corpus", removed - unplaced)
     section.declared("Further measures, before and during collection", provider, "provider.reservations")
     section.declared("Copyright policy", provider, "provider.copyright_policy")
     section.declared("Contact for rightsholders", provider, "provider.rightsholder_contact")

@@ -10,15 +10,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from lauter.pipeline.report.summary import UNPLACED
+
 
 def funnel_rows(summary: Mapping[str, Any], order: Sequence[str]) -> list[dict[str, Any]]:
-    """One row a stage, in pipeline order: records that reached it, that it ended, and why."""
+    """One row a stage, in pipeline order: records that reached it, that it ended, and why.
+
+    Removed records that no shard held are taken out first (`summary.UNPLACED`): which stage had ended them is
+    forgotten, so that counted further down they would have passed stages that they may never have reached.
+    """
     ended: dict[str, Counter[str]] = {}
     for item in summary["reasons"]:
         ended.setdefault(item["stage"], Counter())[item["reason"]] += item["records"]
     left = summary["records"]
     rows = []
-    for name in [*order, *sorted(set(ended) - set(order))]:
+    first = [UNPLACED] if UNPLACED in ended else []
+    for name in [*first, *order, *sorted(set(ended) - {*first, *order})]:
         reasons = dict(ended.get(name, {}))
         gone = sum(reasons.values())
         rows.append({"stage": name, "records": left, "ended": gone, "reasons": reasons})
@@ -40,6 +47,8 @@ def print_funnel(console: Console, corpus: Mapping[str, Any]) -> None:
     table.add_section()
     table.add_row("kept", "", "", f"{verdicts.get('kept', 0):,}", f"{summary['tokens']:,} tokens")
     console.print(table)
+    if any(item["stage"] == UNPLACED for item in summary["reasons"]):
+        console.print(f"{UNPLACED}: removed records of which it is forgotten where they had ended", highlight=False)
 
 
 def print_warnings(console: Console, corpus: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from lauter.pipeline.report.drawing import cluster_sizes, funnel_flow, verdict_s
 from lauter.pipeline.report.funnel import funnel_rows
 from lauter.pipeline.report.inputs import summarise_inputs, summarise_outputs
 from lauter.pipeline.report.sections import ROWS
+from lauter.pipeline.report.summary import UNPLACED
 from lauter.pipeline.schema import VERDICTS
 
 KINDS = {
@@ -89,6 +90,7 @@ def render(data: Mapping[str, Any]) -> str:
         files=FILES,
         rules=[[r[name] for name in ("stage", "reason", "signal", "agent", "records")] for r in rules[:ROWS]],
         kinds=KINDS,
+        unplaced=UNPLACED,
     )
 
 

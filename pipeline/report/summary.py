@@ -19,6 +19,9 @@ from lauter.pipeline.storage import Storage
 HOSTS_HELD = 200_000
 """Distinct hosts counted at most; past that the rarest are let go, so that memory is bounded."""
 
+UNPLACED = "takedown (not kept)"
+"""The stage in whose name removed records are counted that had no place in a shard: how they had ended is forgotten."""
+
 GROUPS = ["source", "verdict", "stage", "reason", "language"]
 _SUMS = [("tokens", "sum"), ("chars", "sum"), ("fetched_at", "min"), ("fetched_at", "max"), ([], "count_all")]
 
@@ -47,14 +50,15 @@ def summarise(storage: Storage, ledger: Iterable[str]) -> dict[str, Any]:
     """Counts by verdict, reason, language, source, host, signal and agent, from the ledger parts.
 
     `hosts` are those of kept records, `dropped_hosts` those of all others, and `ruled_hosts`, by stage, those of
-    records that a rule ended; each list is cut to its `TOP` first. `evidence` is what `Evidence.data` says.
+    records that a rule ended; each list is cut to its `TOP` first. `evidence` is what `Evidence.data` says. In
+    `reasons`, removed records that had no place in a shard are of the stage `UNPLACED`.
     """
     groups: dict[Key, _Group] = {}
     hosts: Counter[str] = Counter()
     dropped_hosts: Counter[str] = Counter()
     ruled_hosts: Counter[tuple[str, str]] = Counter()
     evidence = Evidence()
-    columns = list(dict.fromkeys([*GROUPS, "tokens", "chars", "fetched_at", "url", *Evidence.columns]))
+    columns = list(dict.fromkeys([*GROUPS, "tokens", "chars", "fetched_at", "url", "shard", *Evidence.columns]))
     for path in ledger:
         for batch in parquet.batches(storage, path, columns):
             table = pa.Table.from_batches([batch])
@@ -62,6 +66,9 @@ def summarise(storage: Storage, ledger: Iterable[str]) -> dict[str, Any]:
                 {name: table.column(name).cast(pa.string()) for name in GROUPS}
                 | {name: table.column(name) for name in ("tokens", "chars", "fetched_at")}
             )
+            unplaced = pc.and_(pc.equal(plain.column("verdict"), "removed"), pc.is_null(table.column("shard")))
+            stage = pc.if_else(unplaced, UNPLACED, plain.column("stage"))
+            plain = plain.set_column(plain.schema.get_field_index("stage"), "stage", stage)
             for row in plain.group_by(GROUPS).aggregate(_SUMS).to_pylist():
                 group = groups.setdefault(tuple(row[name] for name in GROUPS), _Group())
                 # What was removed keeps its place in the shards as padding, and is no text of the corpus.

@@ -37,6 +37,7 @@ class Row(NamedTuple):
     outcome: str | None = None
     """What is known of its origin, whose file was fetched when the record was."""
     via: str | None = None
+    shard: int | None = None
 
 
 ROWS = (
@@ -52,7 +53,7 @@ ROWS = (
     Row("web", "e.example", "dropped", "optout", "robots-disallow", agent="*"),
     Row("web", "f.example", "dropped", "optout", "robots-unparsable", signal="robots.txt"),
     Row("web", None, "error", "read", "corrupt-range"),
-    Row("web", "a.example", "removed", "takedown", "request", "deu_Latn", 33),
+    Row("web", "a.example", "removed", "takedown", "request", "deu_Latn", 33, shard=0),
 )
 
 
@@ -95,6 +96,7 @@ def write_ledger(storage: Storage, path: str, rows: Sequence[Row], group_bytes: 
             "language": row.language,
             "chars": row.chars,
             "tokens": row.tokens,
+            "shard": row.shard,
         }
         columns = [pa.array([full[field.name]], field.type) for field in schema.LEDGER]
         batches.append(pa.RecordBatch.from_arrays(columns, schema=schema.LEDGER))

@@ -155,6 +155,7 @@ def test_what_is_measured_is_what_the_ledger_holds(tmp_path: Path) -> None:
     ended = rights["Records that a reservation, a list of the provider, or not knowing ended"]
     assert sum(rule["records"] for rule in ended) == 4
     assert rights["Records removed on request"] == 1
+    assert rights["Of these, records whose text had been in the corpus"] == 1
     assert _values(summary, "3.2", "measured") == {
         "Measures of the build": "No stage of this build filters illegal content."
     }

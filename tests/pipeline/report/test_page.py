@@ -246,3 +246,12 @@ def test_the_terminal_shows_the_same_numbers(made: dict[str, Any], edit: Callabl
     assert f"{name}: 13 records" in text
     assert "robots-disallow 3, robots-unparsable 1" in text
     assert "1,544 tokens" in text
+
+
+def test_a_page_says_where_removed_records_went(tmp_path: Path) -> None:
+    rows = [Row("web", "a.example", "kept", tokens=5), Row("web", "a.example", "removed", "takedown", "url")]
+    made = corpus(tmp_path, rows)
+    assert "how they had ended is forgotten" in page_of(made).sections["funnel"]
+    out = io.StringIO()
+    print_funnel(Console(file=out, width=160), made)
+    assert "takedown (not kept): removed records of which it is forgotten" in out.getvalue()

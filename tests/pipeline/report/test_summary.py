@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lauter.pipeline.report.evidence import TOP
 from lauter.pipeline.report.funnel import funnel_rows
-from lauter.pipeline.report.summary import summarise
+from lauter.pipeline.report.summary import UNPLACED, summarise
 from lauter.pipeline.storage import Storage
 from tests.pipeline.report.hand_made import ROWS, Row, write_ledger
 
@@ -147,3 +147,16 @@ def test_one_reason_with_two_verdicts_is_counted_whole() -> None:
     assert funnel_rows({"records": 9, "reasons": reasons}, ["s"]) == [
         {"stage": "s", "records": 9, "ended": 5, "reasons": {"r": 5}}
     ]
+
+
+def test_what_was_removed_and_never_kept_is_in_no_other_stage_s_numbers(tmp_path: Path) -> None:
+    """As a corpus of 13 pages would look after a takedown of two, of which optout had ended one."""
+    gone = Row("web", "d.example", "removed", "takedown", "url", agent="GPTBot")
+    before = _summary(tmp_path / "before", [list(ROWS)])
+    after = _summary(tmp_path / "after", [[*ROWS[:7], gone, *ROWS[8:]]])
+    order = ["read", "optout", "quality", "dedup"]
+    was, now = funnel_rows(before, order), funnel_rows(after, order)
+    assert now[0] == {"stage": UNPLACED, "records": 13, "ended": 1, "reasons": {"url": 1}}
+    assert [row["records"] for row in now[1:]] == [12, 11, 8, 6, 5]
+    assert [row["records"] for row in was] == [13, 12, 8, 6, 5]
+    assert now[-1] == was[-1] == {"stage": "takedown", "records": 5, "ended": 1, "reasons": {"request": 1}}
