@@ -130,7 +130,7 @@ def _end(row: Mapping[str, Any]) -> str:
         place = f"row {row['row']} of tokens/{row['stream']}/{row['shard']:05d}.parquet, {row['tokens']:,} tokens"
         return f"kept: {place}" if row["verdict"] == "kept" else f"removed by a takedown: padding at {place}"
     if row["verdict"] == "removed":
-        return "removed by a takedown; it had no place in the corpus: how it had ended is forgotten"
+        return "removed by a takedown; it had no place in the corpus before"
     if row["verdict"] == "duplicate":
         original = row.get("original")
         return f"left out as a copy of {original['url'] if original else row['duplicate_of']}"

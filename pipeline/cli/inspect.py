@@ -82,7 +82,7 @@ def explain(
     if as_json:
         show(rows)
     if not rows:
-        hints = [f"{spelling} is ({records:,} record{'s' if records > 1 else ''})" for spelling, records in near]
+        hints = [f"{spelling} is there ({records:,} record{'s' if records > 1 else ''})" for spelling, records in near]
         if not hints and "://" not in wanted and doc_id_of(wanted) is None:
             hints = ["a URL is written whole, as https://example.org/page, a doc_id as 32 hex digits"]
         hint = f"; {'; '.join(hints)}" if hints else ""

@@ -91,8 +91,13 @@ def _print(console: Console, outcome: Outcome, reason: str | None, date: str | N
     for line in _told(outcome.told, reason, date):
         say(line)
     for verdict, count in receipt["records"].items():
-        said = "were removed already" if verdict == "removed" else f"had the verdict {verdict}"
-        say(f"{count:,} records that {said}" if verdict != "removed" else f"{count:,} records {said}")
+        said = (
+            f"{'were' if count > 1 else 'was'} removed already"
+            if verdict == "removed"
+            else f"had the verdict {verdict}"
+        )
+        records = f"{count:,} record{'s' if count > 1 else ''}"
+        say(f"{records} that {said}" if verdict != "removed" else f"{records} {said}")
     copies = receipt["copies"]
     if copies["records"]:
         taken = "taken along" if copies["taken"] else "left: --with-copies takes them too"

@@ -48,7 +48,11 @@ def print_funnel(console: Console, corpus: Mapping[str, Any]) -> None:
     table.add_row("kept", "", "", f"{verdicts.get('kept', 0):,}", f"{summary['tokens']:,} tokens")
     console.print(table)
     if any(item["stage"] == UNPLACED for item in summary["reasons"]):
-        console.print(f"{UNPLACED}: removed records of which it is forgotten where they had ended", highlight=False)
+        console.print(
+            f"{UNPLACED}: removed records of which it is forgotten where they had ended",
+            soft_wrap=True,
+            highlight=False,
+        )
 
 
 def print_warnings(console: Console, corpus: Mapping[str, Any]) -> None:

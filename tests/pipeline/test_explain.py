@@ -214,8 +214,8 @@ def test_long_and_nested_values_are_readable() -> None:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ("alone.example", "; https://alone.example/ is (1 record)"),
-        ("http://www.alone.example/", "; https://alone.example/ is (1 record)"),
+        ("alone.example", "; https://alone.example/ is there (1 record)"),
+        ("http://www.alone.example/", "; https://alone.example/ is there (1 record)"),
         ("nobody", "; a URL is written whole"),
         ("https://nobody.example/", "this URL or doc_id"),
     ],

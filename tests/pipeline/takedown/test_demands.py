@@ -16,6 +16,7 @@ from lauter.pipeline.cli import app
 from lauter.pipeline.origin import locate
 from lauter.pipeline.storage import Storage, StorageError
 from lauter.pipeline.takedown.demands import (
+    Demand,
     DemandError,
     demand,
     joined,
@@ -25,6 +26,7 @@ from lauter.pipeline.takedown.demands import (
     tombstone_bytes,
 )
 from lauter.pipeline.takedown.find import Matcher
+from lauter.pipeline.takedown.tell import NEAR_DEMANDS, near_spellings
 from tests.pipeline.small_run import build, ledger, write_manifest
 
 
@@ -190,6 +192,16 @@ def test_near_spellings_that_stay_are_named(tmp_path: Path) -> None:
     assert {row["verdict"] for row in ledger(tmp_path / "out")} == {"kept"}, "a hint removes nothing"
     told = CliRunner().invoke(app, ["takedown", str(tmp_path / "out"), *lists, "--with-copies", "--json"])
     assert len(json.loads(told.stdout)["told"]["near"]) == 3
+
+
+def test_near_spellings_are_not_demands_and_have_a_limit() -> None:
+    both = [demand("url", "https://a.example/x"), demand("url", "http://a.example/x/")]
+    near = near_spellings(both)
+    assert len(near.demands) == 6, "eight spellings, of which two are demanded"
+    assert not {item.identity for item in near.demands} & {item.identity for item in both}
+    assert near_spellings([demand("host", "*.a.example"), Demand("copy", "ab" * 16)]).demands == ()
+    long = near_spellings(both * (NEAR_DEMANDS // 2 + 1))
+    assert not long.looked and long.demands == ()
 
 
 def test_a_folder_is_no_list_of_the_filter(tmp_path: Path) -> None:
