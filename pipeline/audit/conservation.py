@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from lauter.pipeline import schema
 from lauter.pipeline.audit.files import PartFiles
-from lauter.pipeline.audit.findings import AuditReport
+from lauter.pipeline.audit.findings import AuditReport, counted
 from lauter.pipeline.audit.index import CorpusIndex, InputEntry
 from lauter.pipeline.audit.tables import row_groups
 from lauter.pipeline.manifest import Catalogue, load_target
@@ -40,11 +40,14 @@ def check_conservation(storage: Storage, index: CorpusIndex, parts: list[PartFil
         records_in += entry.counted.rows
         if output.rows != entry.counted.rows:
             report.violations.append(
-                f"{output.path}: {output.rows} ledger rows for {entry.counted.rows} records counted in {entry.file}"
+                f"{output.path}: {counted(output.rows, 'ledger row')} for "
+                f"{counted(entry.counted.rows, 'record')} counted in {entry.file}"
             )
     report.counts = {"records_in": records_in, **{name: verdicts[name] for name in schema.VERDICTS}}
     if records_in != sum(verdicts.values()):
-        report.violations.append(f"{records_in} records went in, {sum(verdicts.values())} ledger rows came out")
+        report.violations.append(
+            f"{counted(records_in, 'record')} went in, {counted(sum(verdicts.values()), 'ledger row')} came out"
+        )
     if len(readable) < len(index.inputs):
         report.notes.append(
             f"the counts are those of {len(readable)} of {len(index.inputs)} inputs: the ledger of the others is not "
@@ -63,7 +66,7 @@ def _verdicts(storage: Storage, path: str, entry: InputEntry, report: AuditRepor
         if sources != [entry.source]:
             report.violations.append(f"{path}: row group {group} has rows of another source than {entry.source}")
     for name in sorted(set(verdicts) - set(schema.VERDICTS)):
-        report.violations.append(f"{path}: {verdicts[name]} rows have the unknown verdict {name!r}")
+        report.violations.append(f"{path}: {counted(verdicts[name], 'row')} of the unknown verdict {name!r}")
     return verdicts
 
 
@@ -90,15 +93,16 @@ def recount(index: CorpusIndex, catalogue: Catalogue, report: AuditReport) -> No
             cls = load_target(target, "")
             reader = cls(cls.Config.model_validate(source.options), entry.source)
             with open_input(entry.uri) as stream:
-                counted = reader.count(cast(BinaryIO, stream))
+                found = reader.count(cast(BinaryIO, stream))
         except Exception as error:  # a reader may raise anything, and its options come from corpus.json
             report.violations.append(f"{entry.file}: cannot be counted again: {error}")
             continue
         report.recounted += 1
-        if (counted.records, counted.corrupt_ranges) != (entry.counted.records, entry.counted.corrupt_ranges):
+        if (found.records, found.corrupt_ranges) != (entry.counted.records, entry.counted.corrupt_ranges):
             report.violations.append(
-                f"{entry.file}: counted again it has {counted.records} records and {counted.corrupt_ranges} corrupt "
-                f"ranges, corpus.json says {entry.counted.records} and {entry.counted.corrupt_ranges}"
+                f"{entry.file}: counted again it has {counted(found.records, 'record')} and "
+                f"{counted(found.corrupt_ranges, 'corrupt range')}, "
+                f"corpus.json says {entry.counted.records} and {entry.counted.corrupt_ranges}"
             )
 
 

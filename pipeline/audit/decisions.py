@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from lauter.pipeline.audit.files import PartFiles
-from lauter.pipeline.audit.findings import AuditReport
+from lauter.pipeline.audit.findings import AuditReport, counted
 from lauter.pipeline.audit.gather import Gathered, gather, gathered_batches
 from lauter.pipeline.audit.workers import Workers
 from lauter.pipeline.contract import StageConfig, VerifiedStage, Verifier
@@ -174,7 +174,7 @@ def _check(
     report.violations += [f"{name}: {sentence}" for _, sentence in denied]
     report.denied += len(denied) + (found > LISTED)
     if found > LISTED:
-        report.violations.append(f"{name}: {found - LISTED} more kept records of which the same is true")
+        report.violations.append(f"{name}: {counted(found - LISTED, 'more kept record')} of which the same is true")
     report.derived[name] = sum(item.kept for item in gathered)
     report.tallies[name] = dict(sorted(tally.items()))
     report.covered[name] = verifier.covered(tally)

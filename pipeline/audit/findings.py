@@ -18,6 +18,11 @@ REBUILD = (
 ASK = "ask for the present root where you have that one from; nothing in the folder can mend that"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number and its noun, an s behind it unless there is one: `1 record`, `2,000 records`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 @dataclass
 class AuditReport:
     """What the audit found."""

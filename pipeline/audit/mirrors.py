@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lauter.pipeline import schema
 from lauter.pipeline.audit.decisions import LOCK
 from lauter.pipeline.audit.files import PartFiles
-from lauter.pipeline.audit.findings import AuditReport
+from lauter.pipeline.audit.findings import AuditReport, counted
 from lauter.pipeline.audit.index import CorpusIndex
 from lauter.pipeline.audit.tables import row_groups
 from lauter.pipeline.manifest import Catalogue, load_target
@@ -53,7 +53,7 @@ def check_mirrors(
         return
     if missing:
         report.violations.append(
-            f"decisions/: copies name {len(missing)} records which no ledger part has as dropped, "
+            f"decisions/: copies name {counted(len(missing), 'record')} which no ledger part has as dropped, "
             f"such as {min(missing).hex()}"
         )
     report.violations += _miscounts(counts, index.mirrors, report.counts.get("removed", 0))

@@ -21,7 +21,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from lauter.pipeline.audit.files import PartFiles
-from lauter.pipeline.audit.findings import AuditReport
+from lauter.pipeline.audit.findings import AuditReport, counted
 from lauter.pipeline.audit.index import CorpusIndex
 from lauter.pipeline.audit.tables import row_groups
 from lauter.pipeline.storage import Output, Storage, StorageError
@@ -118,9 +118,11 @@ def check_shards(
         report.violations.append(str(error))
         return
     for path, count in sorted(shards.beyond.items()):
-        report.violations.append(f"{path}: the ledger places {count} rows behind its end")
+        report.violations.append(f"{path}: the ledger places {counted(count, 'row')} behind its end")
     for (stream, number), count in sorted(shards.absent.items()):
-        report.violations.append(f"the ledger places {count} rows in shard {number} of {stream}, which is not there")
+        report.violations.append(
+            f"the ledger places {counted(count, 'row')} in shard {number} of {stream}, which is not there"
+        )
     for number, output in enumerate(shards.outputs):
         try:
             report.violations.extend(_compare(storage, output, number, shards))
@@ -153,7 +155,7 @@ def _compare(storage: Storage, output: Output, number: int, shards: _Shards) -> 
         total = sum(_hashes(table.column("doc_id"), row, table.column("length"), removed))
         if shards.count[place] != table.num_rows:
             yield (
-                f"{output.path}: row group {group} has {table.num_rows} rows, the ledger places "
+                f"{output.path}: row group {group} has {counted(table.num_rows, 'row')}, the ledger places "
                 f"{shards.count[place]} in it"
             )
         elif (total - shards.sum[place]) % (1 << 128):

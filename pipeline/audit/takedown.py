@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lauter.pipeline.audit.files import PartFiles
-from lauter.pipeline.audit.findings import AuditReport
+from lauter.pipeline.audit.findings import AuditReport, counted
 from lauter.pipeline.audit.index import CorpusIndex
 from lauter.pipeline.proof.leaves import ledger_batches
 from lauter.pipeline.storage import Output, Storage, StorageError
@@ -56,7 +56,7 @@ def _demands(storage: Storage, index: CorpusIndex, intact: set[str], report: Aud
         return []
     if TOMBSTONES not in intact:
         report.violations.append(
-            f"{TOMBSTONES}: corpus.json knows {index.takedown.demands} demands, and no intact list"
+            f"{TOMBSTONES}: corpus.json knows {counted(index.takedown.demands, 'demand')}, and no intact list"
         )
         return None
     data = storage.read(TOMBSTONES)
@@ -109,7 +109,7 @@ def _left(storage: Storage, output: Output, removed: Indexes, stays: Sequence[st
 
 def _signals_left(storage: Storage, path: str, removed: Indexes) -> Iterator[str]:
     for group, _, mask in _groups_with(storage, path, removed):
-        yield f"{path}: row group {group} holds {int(mask.sum())} signals of removed records"
+        yield f"{path}: row group {group} holds {counted(int(mask.sum()), 'signal')} of removed records"
 
 
 def _groups_with(storage: Storage, path: str, removed: Indexes) -> Iterator[tuple[int, pa.Table, blank.Mask]]:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from lauter.pipeline.cli.console import USAGE, VIOLATION, FolderArgument, JsonOption, counted, fail, hex_root, show
+from lauter.pipeline.cli.console import USAGE, VIOLATION, FolderArgument, JsonOption, fail, hex_root, show
 from lauter.pipeline.cli.prove import write_proof
 from lauter.pipeline.storage import Storage, StorageError
 
@@ -62,6 +62,7 @@ def audit(
     if out is not None:
         fail("--out is for the proof that --prove writes; an audit prints its findings (--json for JSON)", USAGE)
     from lauter.pipeline.audit import audit as run_audit
+    from lauter.pipeline.audit.findings import counted
     from lauter.stages.catalogue import CATALOGUE
 
     options = {"snapshot": [str(Path(path).absolute()) for path in robots] if robots else None, "policy": policy}

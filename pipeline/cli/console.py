@@ -26,11 +26,6 @@ def fail(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-def counted(count: int, noun: str) -> str:
-    """A number and its noun, an s behind it unless there is one: `1 record`, `2,000 records`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def hex_root(root: str | None) -> str | None:
     """A root as `--root` takes it, in lower case; leaves with a usage error where it is none."""
     if root is None:

@@ -457,9 +457,9 @@ def test_other_places_lengths_and_ids_are_found(corpus: Path) -> None:
         if name == "tokens":
             assert any(item.startswith(f"{shard}: row group") and "not what the ledger says" in item for item in found)
         if value == 1 << 20:
-            assert f"{shard}: the ledger places 1 rows behind its end" in found
+            assert f"{shard}: the ledger places 1 row behind its end" in found
         if value == 999:
-            assert "the ledger places 1 rows in shard 999 of main, which is not there" in found
+            assert "the ledger places 1 row in shard 999 of main, which is not there" in found
         if value is None:
             assert f"{LEDGER_A}: row group 0: not exactly the kept rows have a {name}" in found
         _put_back(corpus, saved)

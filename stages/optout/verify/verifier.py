@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from lauter.pipeline.origin import locate, relatives
 from lauter.stages.optout.config import OptOutConfig, effective_agents, effective_hosts, effective_policy
+from lauter.stages.optout.several import several
 from lauter.stages.optout.snapshot.answer import parse_time
 from lauter.stages.optout.verify.reservations import (
     Located,
@@ -109,7 +110,7 @@ class Verifier:
 
     def covered(self, tally: Mapping[str, int]) -> str:
         """See `contract.Verifier`."""
-        known, all_of_them = tally.get("answered", 0), _origins(tally.get("origins", 0))
+        known, all_of_them = tally.get("answered", 0), several(tally.get("origins", 0), "origin")
         return f"the snapshot has an answer for {known:,} of {all_of_them} of the kept pages"
 
     def notes(self, tally: Mapping[str, int]) -> list[str]:
@@ -122,8 +123,8 @@ class Verifier:
             )
         if odd := tally.get("odd", 0):
             found.append(
-                f"the robots.txt of {_origins(odd)} is spelled so that two readers may differ; its rules are not "
-                "derived again"
+                f"the robots.txt of {several(odd, 'origin')} is spelled so that two readers may differ; its rules are "
+                "not derived again"
             )
         if self.policy.reading == "strict":
             found.append("the older first-match reading of robots.txt is not derived again, RFC 9309 is")
@@ -296,10 +297,6 @@ def _answered(answer: Answer) -> str:
     if answer.body is None or (status is not None and not 200 <= status < 300):
         return "unreachable"
     return "rules"
-
-
-def _origins(count: int) -> str:
-    return f"{count:,} origin{'' if count == 1 else 's'}"
 
 
 def _evidence(answer: Answer | None) -> str:

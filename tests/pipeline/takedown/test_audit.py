@@ -144,7 +144,7 @@ def test_another_list_than_the_mask_s_is_found(out: Storage) -> None:
     out.write(TOMBSTONES, b"")
     found = audit(out, CATALOGUE).violations
     assert f"{TOMBSTONES}: has 0 bytes" in "".join(found)
-    assert f"{TOMBSTONES}: corpus.json knows 1 demands, and no intact list" in found
+    assert f"{TOMBSTONES}: corpus.json knows 1 demand, and no intact list" in found
     Path(out.absolute(TOMBSTONES)).unlink()
-    assert f"{TOMBSTONES}: corpus.json knows 1 demands, and no intact list" in audit(out, CATALOGUE).violations
+    assert f"{TOMBSTONES}: corpus.json knows 1 demand, and no intact list" in audit(out, CATALOGUE).violations
     assert json.loads(out.read("corpus.json"))["takedown"]["demands"] == 1
