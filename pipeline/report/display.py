@@ -20,6 +20,15 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
+def counted(value: int, noun: str) -> str:
+    """A count and what is counted, whose plural takes an s.
+
+    >>> counted(1, "record"), counted(2000, "record")
+    ('1 record', '2,000 records')
+    """
+    return f"{value:,} {noun}{'' if value == 1 else 's'}"
+
+
 def share(part: int, whole: int) -> str:
     """A part in per cent of the whole, one decimal; what is there never reads as nothing, nor a part as the whole.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lauter.pipeline.report.display import counted
 from lauter.pipeline.report.eu_fields import (
     LARGE_PERCENT,
     OFFICIAL,
@@ -251,7 +252,7 @@ def _crawled(
         section.measured(f"{name}: documents and tokens kept", f"{source['kept']:,} and {source['tokens']:,}")
     _answers(section, corpus, "Behaviour", "No stage of this build looks at preference signals.")
     if names:
-        size = f"{domains['domains']:,} registered domains, {domains['records']:,} documents with one"
+        size = f"{counted(domains['domains'], 'registered domain')}, {counted(domains['records'], 'document')} with one"
         section.measured("Domains that crawled content comes from", size)
         rule = "largest 5 %, at most 1,000 (SME)" if corpus["provider"].get("sme") else "largest 10 %"
         section.measured(

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from lauter.pipeline.report.display import counted
 from lauter.pipeline.report.summary import UNPLACED
 
 
@@ -36,7 +37,7 @@ def funnel_rows(summary: Mapping[str, Any], order: Sequence[str]) -> list[dict[s
 def print_funnel(console: Console, corpus: Mapping[str, Any]) -> None:
     """Draw the funnel of a corpus.json."""
     summary = corpus["summary"]
-    table = Table(title=f"{escape(corpus['name'])}: {summary['records']:,} records", title_justify="left")
+    table = Table(title=f"{escape(corpus['name'])}: {counted(summary['records'], 'record')}", title_justify="left")
     for header, justify in (("stage", "left"), ("in", "right"), ("ended", "right"), ("left", "right"), ("why", "left")):
         table.add_column(header, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for row in funnel_rows(summary, corpus["order"]):
@@ -45,7 +46,7 @@ def print_funnel(console: Console, corpus: Mapping[str, Any]) -> None:
         table.add_row(escape(row["stage"]), f"{row['records']:,}", f"{row['ended']:,}", f"{left:,}", escape(why))
     verdicts = summary["verdicts"]
     table.add_section()
-    table.add_row("kept", "", "", f"{verdicts.get('kept', 0):,}", f"{summary['tokens']:,} tokens")
+    table.add_row("kept", "", "", f"{verdicts.get('kept', 0):,}", counted(summary["tokens"], "token"))
     console.print(table)
     if any(item["stage"] == UNPLACED for item in summary["reasons"]):
         console.print(

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import StringIO
 from typing import Any, ClassVar
+
+from rich.console import Console
 
 from lauter.pipeline.conformance import shortcomings
 from lauter.pipeline.contract import ReportSection, ReportTable, StageConfig
+from lauter.pipeline.report.funnel import print_warnings
 from lauter.pipeline.report.sections import ROWS, sections
 from tests.pipeline.small_stages import Length
 
@@ -29,6 +33,7 @@ class Counting:
             (("limit", config.limit),),
             (ReportTable("Long", ("n",), tuple((n,) for n in range(ROWS + 5))),),
             {"3.1": ("We count.",)},
+            ("Half of [it] is lost.",),
         )
 
 
@@ -75,6 +80,9 @@ def test_stages_that_have_a_report_are_asked_and_the_others_are_not() -> None:
     assert counting["sentences"] == ["4 of 10, 7 looked up, {'found': 2}"]
     assert counting["facts"] == [["limit", 9]]
     assert counting["answers"] == {"3.1": ["We count."]}
+    console = Console(record=True, width=200, file=StringIO())
+    print_warnings(console, {"sections": found})
+    assert console.export_text() == "warning: counting: Half of [it] is lost.\n"
     assert (len(counting["tables"][0]["rows"]), counting["tables"][0]["cut"]) == (ROWS, 5)
     assert found[1]["sentences"] == ["Its report could not be made: KeyError: 'nothing'"]
     assert found[2]["sentences"] == [
