@@ -35,7 +35,7 @@ from protego import Protego
 
 from lauter.pipeline import schema
 from lauter.pipeline.audit.conservation import check_conservation
-from lauter.pipeline.audit.decisions import check_decisions
+from lauter.pipeline.audit.decisions import check_decisions, decided_stages
 from lauter.pipeline.audit.documents import check_documents
 from lauter.pipeline.audit.files import check_files, part_files
 from lauter.pipeline.audit.findings import AuditReport
@@ -164,8 +164,9 @@ def each_check(out: Path) -> dict[str, float]:
     timed("documents", lambda: check_documents(storage, parts, report))
     timed("token shards", lambda: check_shards(storage, index, parts, intact, report))
     timed("takedown", lambda: check_takedown(storage, index, parts, intact, report))
+    decided = decided_stages(storage, CATALOGUE, intact, {}, report)
     with Workers(1) as here:
-        timed("decisions", lambda: check_decisions(storage, CATALOGUE, parts, intact, {}, here, report))
+        timed("decisions", lambda: check_decisions(storage, decided, parts, here, report))
     return seconds
 
 

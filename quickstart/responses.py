@@ -80,9 +80,8 @@ def _body(record: Record, site: Site) -> bytes:
     main = fragment(page)
     heading = _HEADING.search(main)
     template = _environment().get_template(f"{site.template}.html")
-    text = template.render(
-        site=site, charset=record.charset, title=heading[1] if heading else site.name, main=main.rstrip(), head=record.head
-    )
+    title = heading[1] if heading else site.name
+    text = template.render(site=site, charset=record.charset, title=title, main=main.rstrip(), head=record.head)
     # What the encoding lacks (the © of the footer) is written as a character reference, as web servers' authors do.
     return text.encode(record.charset, "xmlcharrefreplace")
 

@@ -188,4 +188,5 @@ def _in_json(script: bytes) -> Iterator[tuple[str, int]]:
         for one in value if isinstance(value, list) else [value]:
             named = next((one[k] for k in ("@id", "url", "name") if one.get(k)), "") if isinstance(one, dict) else one
             if isinstance(named, str) and named.strip():
-                yield named.strip(), key.start()
+                # An escape may be half a surrogate pair (`"\ud800"`), which has no UTF-8.
+                yield named.strip().encode("utf-8", "replace").decode(), key.start()

@@ -18,7 +18,14 @@ EVIDENCE = {"optout/origins.parquet": [{"origin_id": "01", "origin": "https://a.
 
 
 def row(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - a row of explain
-    plain = {"stage": None, "verdict": "kept", "reason": None, "rule": None, "basis": BASIS, "evidence": EVIDENCE}
+    plain: dict[str, Any] = {
+        "stage": None,
+        "verdict": "kept",
+        "reason": None,
+        "rule": None,
+        "basis": BASIS,
+        "evidence": EVIDENCE,
+    }
     plain |= {"shard": 0}
     return plain | changes
 

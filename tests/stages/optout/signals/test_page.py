@@ -179,6 +179,11 @@ PIECES = st.sampled_from(
 )
 
 
+def test_half_a_surrogate_pair_is_a_value_all_the_same() -> None:
+    (row,) = found('<script type="application/ld+json">{"license": "https://cc.example/\\ud800"}</script>')
+    assert row == ("json-ld", "license", "https://cc.example/?")
+
+
 @given(st.lists(st.lists(PIECES, max_size=12).map(b"".join) | st.none(), max_size=4), st.binary(max_size=40))
 def test_no_bytes_raise(pages: list[bytes | None], noise: bytes) -> None:
     rows = page_signals(batch(pages, b"Link: <" + noise + b"\nX-Robots-Tag:" + noise))

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from lauter.pipeline import schema
 from lauter.pipeline.contract import StageContext, Verdict
-from lauter.stages.optout.stage import OptOut, OptOutConfig
+from lauter.stages.optout.config import OptOutConfig
+from lauter.stages.optout.stage import OptOut
 from lauter.stages.optout.verify.audited import audited
 from lauter.stages.optout.verify.verifier import Verifier
 from tests.stages.optout.conftest import names
