@@ -91,8 +91,10 @@ class Peers:
 
     def __init__(self, body: bytes) -> None:
         google = pytest.importorskip("robotstxt", reason="pip install fast-robotstxt")
-        # Both take text: Google's wrapper none with NUL, Protego none with a byte order mark.
-        self.text = body.decode("utf-8-sig", "replace").replace("\0", "\ufffd")
+        # Both take text: Google's wrapper none with NUL, Protego none with a byte order mark. Google's parser reads
+        # bytes and skips a mark that is cut, too; as text it would be a replacement character.
+        body = re.sub(rb"\A\xef(?:\xbb\xbf?)?", b"", body)
+        self.text = body.decode("utf-8", "replace").replace("\0", "\ufffd")
         self._google = google.RobotsMatcher()
         self._google_text = _kept_slashes(self.text)
         self._protego = Protego.parse(self.text)

@@ -370,6 +370,7 @@ READINGS: Sequence[tuple[str, Reader]] = (
     ("AGENT-NAME", replace(RFC, names="part", escapes="as written")),
     ("AGENT-NAME", replace(RFC, names="cut", target="empty query dropped")),
     ("AGENT-NAME", replace(RFC, names="as asked", target="empty query dropped")),
+    ("AGENT-NAME", replace(RFC, names="as asked", wildcards="star")),
 )
 """The closed list of codes in docs/compliance.md, and the habits that each stands for; the common before the rare."""
 
