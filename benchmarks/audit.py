@@ -224,7 +224,7 @@ def why(url: str) -> str:
     target = url.split("/", 3)[3]
     if "%" in target or not target.isascii():
         return "with escapes, which Protego decodes and encodes again"
-    return "with a query" if "?" in target else "others: agents met by a part of their name, odd spellings"
+    return "with a query" if "?" in target else "without one; the causes are not sorted out here"
 
 
 def main() -> None:
