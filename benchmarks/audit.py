@@ -215,16 +215,16 @@ def compare(folder: Path, out: Path, rows: int) -> None:
     )
     differ = [url for url, fine in zip(urls, allowed, strict=True) if not fine]
     print(f"lauter denies {len(denied)} of them; Protego denies {len(differ)}:")
-    for reason, count in Counter(why(url) for url in differ).most_common():
+    for reason, count in Counter(shape(url) for url in differ).most_common():
         print(f"  {count} {reason}")
 
 
-def why(url: str) -> str:
-    """Why Protego may deny what RFC 9309 permits."""
+def shape(url: str) -> str:
+    """Of what shape a URL is on which the two differ; the causes are not sorted out here."""
     target = url.split("/", 3)[3]
     if "%" in target or not target.isascii():
-        return "with escapes, which Protego decodes and encodes again"
-    return "with a query" if "?" in target else "without one; the causes are not sorted out here"
+        return "with escapes"
+    return "with a query" if "?" in target else "plain"
 
 
 def main() -> None:
