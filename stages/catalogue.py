@@ -22,5 +22,5 @@ CATALOGUE = Catalogue(
     },
     barriers={"dedup": "lauter.stages.dedup.stage:Dedup"},
     encoder="lauter.stages.tokens.encoder:HuggingFaceEncoder",
-    commands={"optout": "lauter.stages.optout.cli:app"},
+    commands={"optout": "lauter.stages.optout.cli:app", "tokenizer": "lauter.stages.tokens.cli:app"},
 )

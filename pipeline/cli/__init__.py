@@ -17,24 +17,28 @@ from lauter.pipeline.cli.console import FAILED, INTERRUPTED, USAGE, VIOLATION
 __all__ = ["FAILED", "INTERRUPTED", "USAGE", "VIOLATION", "app", "main"]
 
 
+def _mounted() -> dict[str, str]:
+    from lauter.stages.catalogue import CATALOGUE
+    from lauter.trainer.commands import COMMANDS
+
+    return {**CATALOGUE.commands, **COMMANDS}
+
+
 class _Commands(TyperGroup):
-    """The engine's own commands, and those that the catalogue names, imported when they are called."""
+    """The engine's own commands, and those of stages and trainer, whose modules are imported when they are called."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - click's context
         """All names, in the order of the help."""
-        from lauter.stages.catalogue import CATALOGUE
-
-        return [*super().list_commands(ctx), *CATALOGUE.commands]
+        return [*super().list_commands(ctx), *_mounted()]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - click's context and command
-        """A command of the engine, or a stage's group of commands."""
-        from lauter.stages.catalogue import CATALOGUE
-
-        if cmd_name not in CATALOGUE.commands:
+        """A command of the engine, or one that is mounted."""
+        target = _mounted().get(cmd_name)
+        if target is None:
             return super().get_command(ctx, cmd_name)
-        module, _, attribute = CATALOGUE.commands[cmd_name].partition(":")
+        module, _, attribute = target.partition(":")
         command = typer.main.get_command(getattr(importlib.import_module(module), attribute))
-        command.name = cmd_name  # As the catalogue calls it: the help lists commands by their own names.
+        command.name = cmd_name  # As the table calls it: the help lists commands by their own names.
         return command
 
 

@@ -1,0 +1,1 @@
+"""Attention that stops at document ends, one signature with a backend per device."""

@@ -1,0 +1,1 @@
+"""Checkpoints: saved whole, verified, loadable by any layout."""

@@ -1,0 +1,10 @@
+"""The trainer's commands, as the command line mounts them: name -> `module:attribute` of a typer app."""
+
+from __future__ import annotations
+
+COMMANDS = {
+    "train": "lauter.trainer.cli.train:app",
+    "generate": "lauter.trainer.cli.generate:app",
+    "export": "lauter.trainer.cli.export:app",
+    "import": "lauter.trainer.cli.import_model:app",
+}

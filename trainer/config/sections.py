@@ -1,0 +1,257 @@
+"""What a training config may say: one frozen model a section. `load.py` reads it; docs/training.md explains it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+
+Positive = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _defaults(value: object) -> object:
+    """A key with nothing after it means the defaults, as if it were not there."""
+    return {} if value is None else value
+
+
+class Section(BaseModel):
+    """Frozen, strict; an unknown key is an error, and so is a number that is not finite."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class ModelSection(Section):
+    """A preset, and what of it is changed. Lengths and widths in units, not in bytes."""
+
+    preset: Literal["nano", "tiny", "small", "apertus-8b", "apertus-70b"]
+    layers: Positive | None = None
+    hidden: Positive | None = None
+    feed_forward: Positive | None = None
+    heads: Positive | None = None
+    kv_heads: Positive | None = None
+    head_dim: Positive | None = None
+    vocabulary: Positive | None = None
+    """Rows of both embeddings. Default: the tokenizer's ids, rounded up to a multiple of 128."""
+    positions: Positive | None = None
+    rope_theta: Annotated[float, Field(gt=1)] | None = None
+    init_std: Annotated[float, Field(gt=0)] | None = None
+
+
+class CorpusSection(Section):
+    """A run folder of `lauter build`."""
+
+    path: str
+    """Local, relative to the config's folder. Only `tokens/` and `corpus.json` are read."""
+    name: Annotated[str, Field(pattern=NAME)] | None = None
+    """Prefix of its streams (`NAME/stream`) where there are several corpora. Default: the folder's name."""
+    root: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    """The ledger root it must have. Default: whatever it has, which is written into the checkpoint."""
+
+
+class StageSection(Section):
+    """A part of the run with one mixture."""
+
+    name: Annotated[str, Field(pattern=NAME)]
+    tokens: Positive | None = None
+    """How long, in tokens; rounded up to whole samples. Only the last stage may leave it out: the rest of the run."""
+    streams: dict[str, Annotated[float, Field(gt=0)]] | None = None
+    """Stream -> weight. Default: every stream, weighted by its tokens."""
+
+
+class GoldfishSection(Section):
+    """Labels left out at places that depend on the tokens before them (Hans et al., arXiv 2406.10209)."""
+
+    hash: Literal["mixed", "apertus"] = "mixed"
+    """`mixed` leaves out 1 in k; `apertus` is what Apertus ran, which overflows and leaves out fewer."""
+    k: Positive = 50
+    h: Positive = 50
+    """Tokens that are hashed, the label included."""
+
+
+class DataSection(Section):
+    """What is read, in which order, cut how."""
+
+    corpora: Annotated[tuple[CorpusSection, ...], Field(strict=False)] = ()
+    """`--data DIR` takes their place."""
+    sequence_length: Annotated[int, Field(ge=2)] = 4096
+    packing: Literal["concatenate", "best-fit"] = "concatenate"
+    """`concatenate`: documents one after the other, cut at every window. `best-fit`: no document is cut that fits."""
+    stages: Annotated[tuple[StageSection, ...], Field(strict=False)] = ()
+    """Default: one stage of every stream."""
+    goldfish: GoldfishSection | None = None
+    hold_out_shards: Natural = 0
+    """The last n shards of every stream are never trained on: validation reads them."""
+    prefetch: Annotated[int, Field(ge=0, le=64)] = 2
+    """Steps decoded ahead."""
+
+    @model_validator(mode="after")
+    def _only_the_last_stage_is_open(self) -> DataSection:
+        for stage in self.stages[:-1]:
+            if stage.tokens is None:
+                raise ValueError(f"stage {stage.name!r} needs `tokens`: only the last stage may leave them out")
+        return self
+
+
+class OptimizerSection(Section):
+    """AdEMAMix (Pagliardini et al., arXiv 2409.03137) as Apertus ran it, or AdamW."""
+
+    name: Literal["ademamix", "adamw"] = "ademamix"
+    learning_rate: Annotated[float, Field(gt=0)] = 1.1e-4
+    beta1: Beta = 0.9
+    beta2: Beta = 0.999
+    beta3: Beta = 0.9999
+    alpha: Annotated[float, Field(ge=0)] = 8.0
+    warmup_steps: Natural = 100_000
+    """Steps over which alpha and beta3 rise; 0 for none."""
+    eps: Annotated[float, Field(gt=0)] = 1e-8
+    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    """Decoupled; norms and the scalars of xIELU have none."""
+    clip: Annotated[float, Field(gt=0)] | None = 0.1
+    """Largest norm of the whole gradient."""
+
+
+class ScheduleSection(Section):
+    """Warm-up, stable, decay (WSD), all in tokens."""
+
+    total_tokens: Positive
+    """The run ends at the first step at or after it."""
+    warmup_tokens: Natural = 0
+    """Linear from 0."""
+    cooldown_tokens: Natural = 0
+    """The last part of `total_tokens`, over which the rate falls to `final_fraction`."""
+    shape: Literal["1-sqrt", "linear"] = "1-sqrt"
+    final_fraction: Fraction = 0.1
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> ScheduleSection:
+        if self.warmup_tokens + self.cooldown_tokens > self.total_tokens:
+            raise ValueError(
+                f"warmup_tokens ({self.warmup_tokens}) and cooldown_tokens ({self.cooldown_tokens}) "
+                f"are together more than total_tokens ({self.total_tokens})"
+            )
+        return self
+
+
+class RampSection(Section):
+    """From this many tokens on, this many sequences a step."""
+
+    from_tokens: Positive
+    sequences: Positive
+
+
+class BatchSection(Section):
+    """Sizes in sequences of `data.sequence_length`."""
+
+    sequences: Positive = 16
+    """Of a step, over all ranks."""
+    micro: Positive = 4
+    """Of one forward pass of one rank. `sequences` must be a multiple of micro x ranks."""
+    ramp: Annotated[tuple[RampSection, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _ramp_ascends(self) -> BatchSection:
+        starts = [step.from_tokens for step in self.ramp]
+        if starts != sorted(set(starts)):
+            raise ValueError("ramp: `from_tokens` must ascend")
+        return self
+
+
+class ParallelSection(Section):
+    """How ranks share the work; one process needs none of it."""
+
+    replicate: Positive = 1
+    """Groups of ranks that each hold the whole model (HSDP); the other ranks of a group share it (FSDP2)."""
+    recompute: Literal["none", "selective", "full"] = "none"
+    """Activations computed again in the backward pass: of no layer, of its wide MLP only, of whole layers."""
+    compile: bool = False
+    """`torch.compile` for each layer; needs a C++ compiler on a CPU."""
+
+
+class CheckpointSection(Section):
+    """When state is saved, and how much of it is kept."""
+
+    every_steps: Positive = 500
+    keep: Positive = 3
+    """The newest n; older ones are deleted once a newer one is verified."""
+    keep_every_steps: Positive | None = None
+    """Checkpoints at multiples of it are never deleted."""
+    asynchronous: bool = True
+    """Write while training goes on."""
+
+
+class ValidationSection(Section):
+    """Loss on held-out shards, as a whole and by language."""
+
+    every_steps: Positive = 500
+    sequences: Positive = 256
+    """At most so many windows, from the first."""
+
+
+class SamplingSection(Section):
+    """Continuations written down during the run."""
+
+    every_steps: Positive = 500
+    prompts: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    new_tokens: Positive = 48
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    """0 is greedy."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+
+class GuardSection(Section):
+    """What to do with a step whose loss or gradient is not finite, or far above what it was."""
+
+    spike_factor: Annotated[float, Field(gt=1)] | None = None
+    """A step is a spike where loss or gradient norm is more than so many times the median of `window` steps."""
+    window: Annotated[int, Field(ge=8)] = 128
+    skips: Natural = 3
+    """So many steps in a row are left out (no update); the next goes back to the last checkpoint."""
+    rollbacks: Natural = 1
+    """So many times; then the run stops. After a rollback the samples of the bad stretch are passed over."""
+
+
+class MetricsSection(Section):
+    """Where numbers go besides metrics.jsonl."""
+
+    every_steps: Positive = 1
+    tensorboard: bool = False
+    wandb_project: str | None = None
+    peak_flops: Annotated[float, Field(gt=0)] | None = None
+    """Of one device, FLOP/s, for MFU. Default: known GPUs by name; on a CPU a matrix product is timed at the start."""
+    profile_step: Positive | None = None
+    """A trace of this step is written to profile/ (chrome://tracing)."""
+
+
+class RunSection(Section):
+    """The whole config."""
+
+    name: Annotated[str, Field(pattern=NAME)]
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 28
+    precision: Literal["bf16", "fp32", "fp64"] = "bf16"
+    """Of weights and activations. Masters and moments are fp32 (fp64 under fp64, which is for proofs)."""
+    model: ModelSection
+    data: Annotated[DataSection, BeforeValidator(_defaults)] = DataSection()
+    optimizer: Annotated[OptimizerSection, BeforeValidator(_defaults)] = OptimizerSection()
+    schedule: ScheduleSection
+    z_loss: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the squared logarithm of the softmax's normaliser (PaLM, arXiv 2204.02311 section 5)."""
+    batch: Annotated[BatchSection, BeforeValidator(_defaults)] = BatchSection()
+    parallel: Annotated[ParallelSection, BeforeValidator(_defaults)] = ParallelSection()
+    checkpoint: Annotated[CheckpointSection, BeforeValidator(_defaults)] = CheckpointSection()
+    validation: ValidationSection | None = None
+    sampling: SamplingSection | None = None
+    guard: Annotated[GuardSection, BeforeValidator(_defaults)] = GuardSection()
+    metrics: Annotated[MetricsSection, BeforeValidator(_defaults)] = MetricsSection()
+
+    @model_validator(mode="after")
+    def _validation_has_data(self) -> RunSection:
+        if self.validation is not None and not self.data.hold_out_shards:
+            raise ValueError("validation needs `data.hold_out_shards`: at least one shard that is not trained on")
+        return self

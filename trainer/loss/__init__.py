@@ -1,0 +1,1 @@
+"""The loss: linear and cross-entropy in one pass, and Goldfish."""

@@ -1,0 +1,1 @@
+"""The Apertus architecture: shapes, layers, initial weights."""

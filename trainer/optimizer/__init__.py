@@ -1,0 +1,1 @@
+"""AdEMAMix and AdamW over fp32 masters, gradient clipping."""

@@ -1,0 +1,1 @@
+"""Device mesh, plan per module, recomputation, compilation."""
