@@ -34,8 +34,8 @@ from numpy.typing import NDArray
 
 from lauter.pipeline import schema
 from lauter.pipeline.contract import Reason, StageConfig, StageContext, Verdict
+from lauter.pipeline.kernel import kernel
 from lauter.stages.kernels.characters import decode
-from lauter.stages.kernels.compile import kernel
 from lauter.stages.kernels.words import text_buffers
 
 LINE_END, REMOVED, TAGS, SPACE, ZERO_WIDTH, COMPOSE, LAYOUT = 1, 2, 4, 8, 16, 32, 64

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lauter.stages.kernels.compile import kernel
+from lauter.pipeline.kernel import kernel
 
 _VOID, _RAW, _CLOSES_P, _LIST_SCOPE, _TABLE_SCOPE, _FOREIGN = 1, 2, 4, 8, 16, 32
 _NO_GROUP, _P, _LI, _DESCRIPTION, _OPTION, _CELL, _ROW, _ROWS, _ANCHOR = range(9)

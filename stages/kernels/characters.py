@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lauter.stages.kernels.compile import kernel
+from lauter.pipeline.kernel import kernel
 
 SEPARATOR = 1
 """White space, and the marks that stand between words instead: tsheg (U+0F0B, U+0F0C), Ethiopic wordspace (U+1361),

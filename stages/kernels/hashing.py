@@ -13,8 +13,8 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from lauter.pipeline.kernel import kernel
 from lauter.stages.kernels.characters import WHITE_SPACE, character_class, decode
-from lauter.stages.kernels.compile import kernel
 from lauter.stages.kernels.words import TextBuffers, finish_hash
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)

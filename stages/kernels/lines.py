@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lauter.pipeline.kernel import kernel
 from lauter.stages.kernels.characters import TERMINAL, WHITE_SPACE, Integer, character_class, decode
-from lauter.stages.kernels.compile import kernel
 from lauter.stages.kernels.words import FNV_OFFSET, FNV_PRIME, finish_hash
 
 _NEWLINE = 0x0A

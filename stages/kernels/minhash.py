@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lauter.stages.kernels.compile import kernel
+from lauter.pipeline.kernel import kernel
 from lauter.stages.kernels.hashing import GOLDEN, fold, random_sequence
 from lauter.stages.kernels.words import FOLD_DIGITS, finish_hash, hash_words, word_hashes
 

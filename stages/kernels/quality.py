@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lauter.pipeline.kernel import kernel
 from lauter.stages.kernels.characters import (
     ASCII_CLASS,
     LETTER,
@@ -15,7 +16,6 @@ from lauter.stages.kernels.characters import (
     decode,
     lower,
 )
-from lauter.stages.kernels.compile import kernel
 from lauter.stages.kernels.lines import (
     characters,
     ends_with_ellipsis,

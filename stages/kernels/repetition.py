@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lauter.stages.kernels.compile import kernel
+from lauter.pipeline.kernel import kernel
 
 TOP_ORDERS = 3
 """Orders 2, 3 and 4, of which the most frequent n-gram is measured."""

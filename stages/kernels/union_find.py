@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lauter.stages.kernels.compile import kernel
+from lauter.pipeline.kernel import kernel
 
 Index = NDArray[np.uint32] | NDArray[np.int64]
 """Positions of nodes: uint32 up to 2**32 nodes, int64 above."""

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from lauter.pipeline.kernel import kernel
 from lauter.stages.kernels.characters import (
     ASCII_CLASS,
     DIGIT,
@@ -26,7 +27,6 @@ from lauter.stages.kernels.characters import (
     decode,
     lower,
 )
-from lauter.stages.kernels.compile import kernel
 
 FOLD_CASE = 1
 """Flag: hash the simple lower-case mapping of each character."""

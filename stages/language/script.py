@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lauter.pipeline.kernel import kernel
 from lauter.stages.kernels.characters import decode
-from lauter.stages.kernels.compile import kernel
 
 UNDETERMINED = "Zyyy"
 """ISO 15924 "code for undetermined script": a text without letters."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lauter.stages.kernels.compile import kernel
+from lauter.pipeline.kernel import kernel
 
 EMAIL, IPV4, IPV6, IBAN, CARD, CRYPTO, PLUS, NUMBER, IDENTIFIER = range(9)
 """Kinds of window. PLUS is a telephone number with its country code, NUMBER one without, IDENTIFIER a national id."""

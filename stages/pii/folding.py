@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lauter.pipeline.kernel import kernel
 from lauter.stages.kernels.characters import Integer, decode
-from lauter.stages.kernels.compile import kernel
 from lauter.stages.pii.spans import Match
 
 # Constants that the kernels read stand in this file: the cached machine code is as old as the file.

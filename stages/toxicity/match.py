@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lauter.stages.kernels.compile import kernel
+from lauter.pipeline.kernel import kernel
 
 # FNV-1a, 64 bit (draft-eastlake-fnv), fed with code points or units in place of bytes.
 _BASIS = np.uint64(0xCBF29CE484222325)

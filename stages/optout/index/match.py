@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lauter.stages.kernels.compile import kernel
+from lauter.pipeline.kernel import kernel
 
 STEP_LIMIT = 50_000_000
 """Byte comparisons spent on one URL (about 40 ms) after which the file counts as unparsable. Of 1.5 million pairs of

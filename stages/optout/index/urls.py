@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from lauter.pipeline.kernel import kernel
 from lauter.pipeline.origin import locate, origin_id, resolve_dots
-from lauter.stages.kernels.compile import kernel
 from lauter.stages.optout.index.xxh3 import LONGEST, SHORTEST, xxh3
 
 ODD, PLAIN, DOTTED, OWN_FILE = 0, 1, 2, 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lauter.stages.kernels.compile import kernel
+from lauter.pipeline.kernel import kernel
 
 SHORTEST, LONGEST = 9, 128
 """Bytes. XXH3 has a way of its own for shorter and for longer input; `http://a.b` has 10, longer origins are rare."""

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lauter.pipeline.kernel import kernel
 from lauter.pipeline.origin import resolve_dots
-from lauter.stages.kernels.compile import kernel
 from lauter.stages.optout.index.match import (
     NO_DENIAL,
     NOTES,

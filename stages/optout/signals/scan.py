@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lauter.stages.kernels.compile import kernel
+from lauter.pipeline.kernel import kernel
 
 META, LINK, ANCHOR, JSON_LD = 1, 2, 3, 4
 """Kinds of candidates: a `meta` tag, a `link` tag, an `a` or `area` tag, the content of a JSON-LD script."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lauter.stages.kernels.compile import cache_folder, source_digest
+from lauter.pipeline.kernel import cache_folder, source_digest
 
-STAGES = Path(__file__).parents[3] / "stages"
+STAGES = Path(__file__).parents[2] / "stages"
 OUTSIDE = (
     "extract/markup.py",
     "language/script.py",
@@ -30,7 +30,7 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("source", [*OUTSIDE, "kernels/words.py", "kernels/characters.py", "kernels/compile.py"])
+@pytest.mark.parametrize("source", [*OUTSIDE, "kernels/words.py", "kernels/characters.py"])
 def test_every_source_of_kernels_counts(copy: Path, source: str) -> None:
     before = source_digest(copy)
     with (copy / source).open("a") as file:
@@ -50,4 +50,4 @@ def test_every_file_that_uses_the_decorator_counts(copy: Path) -> None:
 def test_other_sources_and_places_do_not_count(copy: Path) -> None:
     before = source_digest(copy)
     (copy / "quality" / "rules.py").write_text("")
-    assert source_digest(copy) == before == source_digest(STAGES) == cache_folder().name
+    assert source_digest(copy) == before == source_digest(STAGES) == cache_folder("stages").name

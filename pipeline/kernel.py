@@ -1,0 +1,60 @@
+"""How every kernel is compiled: once per node, into a cache that a changed kernel can never hit.
+
+Numba's own cache key misses changes in functions that a kernel calls. Here the cache folder's name is the digest of
+the numba version and of every source that a kernel can come from: each file of its room that imports from here. Stale
+machine code is unreachable.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+import xxhash
+
+_IMPORT = b"lauter.pipeline.kernel import"
+
+# What may change a kernel's result in the last bits, and in return lets LLVM use vectors: sums in any order, one
+# rounding for a product and a sum, a division as a product. NaN and infinity keep their meaning.
+_FAST = frozenset({"reassoc", "contract", "arcp", "nsz"})
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@cache
+def cache_folder(room: str) -> Path:
+    """The folder for compiled kernels: `$LAUTER_CACHE` or the user's cache, then the digest of the room's sources."""
+    # The room itself: globbing does not follow the links that rooms are in a checkout.
+    digest = source_digest(Path(__file__).parents[1] / room)
+    root = os.environ.get("LAUTER_CACHE") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(root) / "lauter-kernels" / digest
+
+
+def source_digest(room: Path) -> str:
+    """Digest of the numba version and of all sources below `room` that hold kernels, in hexadecimal."""
+    digest = xxhash.xxh3_128(numba.__version__.encode())
+    for source in sorted(room.rglob("*.py")):
+        content = source.read_bytes()
+        if _IMPORT in content:
+            digest.update(source.relative_to(room).as_posix().encode() + b"\0" + content)
+    return digest.hexdigest()
+
+
+def kernel(function: Function) -> Function:
+    """Compile with LLVM on first call, without the interpreter lock, and keep the machine code for the next process."""
+    return cast(Function, _compiler(function)(function, cache=True, nogil=True))
+
+
+def float_kernel(function: Function) -> Function:
+    """As `kernel`, for arithmetic on floats over all cores: `numba.prange` is parallel, sums are in any order."""
+    return cast(Function, _compiler(function)(function, cache=True, nogil=True, parallel=True, fastmath=_FAST))
+
+
+def _compiler(function: Callable[..., Any]) -> Callable[..., Any]:
+    room = function.__module__.split(".")[1] if function.__module__.startswith("lauter.") else "stages"
+    numba.config.CACHE_DIR = str(cache_folder(room))  # type: ignore[attr-defined]  # made when numba is imported
+    return numba.njit
