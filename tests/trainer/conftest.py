@@ -1,10 +1,8 @@
-"""The trainer's tests need torch (extra `train`); without it they are skipped, and say so."""
+"""Settings of the trainer's tests."""
 
 from __future__ import annotations
 
-import pytest
-
-torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'lauter[train]'")
+import torch
 
 # Two test processes share two cores.
 torch.set_num_threads(1)
