@@ -1,0 +1,81 @@
+"""Apertus (arXiv 2509.14233) in plain PyTorch, with Hugging Face's parameter names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from lauter.trainer.batch import Batch, Bounds
+from lauter.trainer.model.cache import KeyValueCache
+from lauter.trainer.model.layer import Layer
+from lauter.trainer.model.norm import RMSNorm
+from lauter.trainer.model.rope import cos_sin, inverse_frequencies
+from lauter.trainer.model.shape import ModelShape
+
+if TYPE_CHECKING:
+    from lauter.trainer.loss.cross_entropy import LossTerms
+
+
+class Decoder(nn.Module):
+    """Embedding, layers, final norm: all but the projection onto the vocabulary."""
+
+    def __init__(self, shape: ModelShape, *, device: torch.device | str | None, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(shape.vocabulary, shape.hidden, device=device, dtype=dtype)
+        self.layers = nn.ModuleList(Layer(shape, device=device, dtype=dtype) for _ in range(shape.layers))
+        self.norm = RMSNorm(shape.hidden, shape.norm_eps, device=device, dtype=dtype)
+        # Neither parameter nor buffer: `to(bfloat16)` must not round it, `to_empty` must not lose it.
+        self.frequencies = inverse_frequencies(shape)
+
+    def forward(self, tokens: Tensor, positions: Tensor, bounds: Bounds, cache: KeyValueCache | None = None) -> Tensor:
+        """As `Apertus.hidden_states`."""
+        x = self.embed_tokens(tokens)
+        turns = cos_sin(positions, self.frequencies, x.dtype)
+        if cache is not None:
+            cache.begin(bounds)
+        for index, layer in enumerate(self.layers):
+            x = layer(x, turns, bounds, None if cache is None else cache.layers[index])
+        if cache is not None:
+            cache.end()
+        return self.norm(x)  # type: ignore[no-any-return]  # modules are untyped
+
+
+class Apertus(nn.Module):
+    """The whole model. Parameters have no meaning until `initialise` or a checkpoint fills them.
+
+    On device "meta" it takes no memory; `to_empty` and either of the two follow.
+    """
+
+    def __init__(
+        self, shape: ModelShape, *, device: torch.device | str | None = None, dtype: torch.dtype = torch.float32
+    ) -> None:
+        super().__init__()
+        self.shape = shape
+        self.model = Decoder(shape, device=device, dtype=dtype)
+        self.lm_head = nn.Linear(shape.hidden, shape.vocabulary, bias=False, device=device, dtype=dtype)
+
+    def hidden_states(
+        self, tokens: Tensor, positions: Tensor, bounds: Bounds, cache: KeyValueCache | None = None
+    ) -> Tensor:
+        """What the last norm gives: shape (T, hidden).
+
+        `tokens` (T,) int64 and `positions` (T,) are packed documents, `bounds` says where they end: no document sees
+        another. With a `cache`, document b goes on with its sequence b (see there).
+        """
+        return self.model(tokens, positions, bounds, cache)  # type: ignore[no-any-return]  # modules are untyped
+
+    def forward(self, tokens: Tensor, positions: Tensor, bounds: Bounds, cache: KeyValueCache | None = None) -> Tensor:
+        """Logits over the vocabulary, shape (T, vocabulary)."""
+        return self.lm_head(self.hidden_states(tokens, positions, bounds, cache))  # type: ignore[no-any-return]
+
+    def loss(self, batch: Batch, normaliser: float, z_loss: float = 0.0) -> LossTerms:
+        """Loss of a micro-batch (see `linear_cross_entropy`); logits never exist as a whole.
+
+        A method of its own, so that FSDP2's `register_fsdp_forward_method` can wrap it.
+        """
+        from lauter.trainer.loss.cross_entropy import linear_cross_entropy
+
+        hidden = self.hidden_states(batch.tokens, batch.positions, batch.bounds)
+        return linear_cross_entropy(hidden, self.lm_head.weight, batch.labels, normaliser=normaliser, z_loss=z_loss)
