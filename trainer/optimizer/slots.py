@@ -1,0 +1,91 @@
+"""What the optimizer keeps of one parameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+
+from lauter.trainer.optimizer.groups import decays
+
+_OWN_MASTERS = (torch.float32, torch.float64)
+
+
+@dataclass(slots=True)
+class Slots:
+    """Tensors of the parameter's shape, sharded as it is; dtype float32, or float64 for a float64 parameter."""
+
+    name: str
+    parameter: nn.Parameter
+    master: Tensor
+    """The value that updates go into: the parameter itself unless that is bfloat16."""
+    fast: Tensor
+    """Average of the gradient with decay beta1."""
+    slow: Tensor | None
+    """Average of the gradient with decay beta3; none in AdamW."""
+    second: Tensor
+    """Average of the gradient's square with decay beta2."""
+    decays: bool
+    total: Tensor | None = None
+    """Sum of the gradients of several micro-batches; only where the gradient is narrower than the master."""
+    summed: bool = False
+    """Whether `total` holds gradients of the step under way."""
+
+    @property
+    def has_master(self) -> bool:
+        """Whether the master is a tensor of its own."""
+        return self.master is not self.parameter
+
+    def gradient(self) -> Tensor:
+        """What the next update takes, on this rank.
+
+        Raises:
+            RuntimeError: there is none: the backward pass did not reach the parameter.
+        """
+        gradient = self.total if self.summed else self.parameter.grad
+        if gradient is None:
+            raise RuntimeError(f"{self.name} has no gradient: no backward pass has reached it since the last step")
+        return local(gradient)
+
+    def accumulate(self) -> None:
+        """Add the parameter's gradient to `total` and free it; see `Optimizer.accumulate`."""
+        gradient = self.parameter.grad
+        if gradient is None or not self.has_master:
+            return
+        if self.total is None:
+            self.total = torch.empty_like(self.master)
+        if self.summed:
+            local(self.total).add_(local(gradient))
+        else:
+            local(self.total).copy_(local(gradient))
+        self.summed = True
+        self.parameter.grad = None
+
+
+def make_slots(name: str, parameter: nn.Parameter, *, slow: bool) -> Slots:
+    """Averages at 0, and a master with the parameter's value where it is bfloat16.
+
+    Raises:
+        ValueError: the parameter is of another dtype, on the device "meta", or not contiguous.
+    """
+    if parameter.dtype not in (torch.bfloat16, *_OWN_MASTERS):
+        raise ValueError(f"{name} is {parameter.dtype}: the optimizer takes bfloat16, float32 and float64")
+    if parameter.is_meta:
+        raise ValueError(f"{name} is on the device 'meta': give it memory and values first")
+    if not local(parameter).is_contiguous():
+        raise ValueError(f"{name} is not contiguous in memory: the optimizer works on it as on one row of numbers")
+    value = parameter.detach()
+    master = parameter if parameter.dtype in _OWN_MASTERS else value.to(torch.float32)
+
+    def zeros() -> Tensor:
+        return torch.zeros_like(value, dtype=master.dtype)
+
+    return Slots(name, parameter, master, zeros(), zeros() if slow else None, zeros(), decays(name, parameter))
+
+
+def local(tensor: Tensor) -> Tensor:
+    """This rank's part, detached: the tensor itself unless it is a DTensor."""
+    part = tensor.to_local() if isinstance(tensor, DTensor) else tensor
+    return part.detach()
