@@ -79,3 +79,11 @@ class Apertus(nn.Module):
 
         hidden = self.hidden_states(batch.tokens, batch.positions, batch.bounds)
         return linear_cross_entropy(hidden, self.lm_head.weight, batch.labels, normaliser=normaliser, z_loss=z_loss)
+
+    @torch.no_grad()
+    def token_losses(self, batch: Batch) -> Tensor:
+        """Cross-entropy of each place without gradients, in nats: shape (T,), fp32; 0 where nothing is predicted."""
+        from lauter.trainer.loss.cross_entropy import token_losses
+
+        hidden = self.hidden_states(batch.tokens, batch.positions, batch.bounds)
+        return token_losses(hidden, self.lm_head.weight, batch.labels)

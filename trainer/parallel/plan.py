@@ -1,0 +1,74 @@
+"""How a model's parts are laid over the ranks, part by part: recompute, compile, shard, in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
+
+from lauter.trainer.config.sections import ParallelSection
+from lauter.trainer.model.apertus import Apertus
+from lauter.trainer.parallel.compiled import Compiler
+from lauter.trainer.parallel.recompute import recompute
+
+ENTRANCES = ("loss", "token_losses", "hidden_states")
+"""Methods of the model besides `forward` that are called from outside: each gathers the shards."""
+
+
+def held_dtype(precision: Literal["bf16", "fp32", "fp64"], mesh: DeviceMesh | None) -> torch.dtype:
+    """Dtype of the parameters as they are kept.
+
+    Shards are kept in fp32 and are their own masters; bf16 copies exist while a layer runs. One process keeps bf16
+    weights, and the optimizer its masters: 2 bytes a parameter are read in each pass, not 4.
+    """
+    if precision == "bf16":
+        return torch.bfloat16 if mesh is None else torch.float32
+    return torch.float64 if precision == "fp64" else torch.float32
+
+
+def lay_out(
+    model: Apertus,
+    section: ParallelSection,
+    mesh: DeviceMesh | None,
+    precision: Literal["bf16", "fp32", "fp64"],
+    *,
+    device: torch.device,
+    tell: Callable[[str], None],
+) -> None:
+    """Change a model in place; it may be on device "meta". Further axes go before the sharding, layer by layer.
+
+    A failure to compile is told once, through `tell`.
+    """
+    compiler = Compiler(device, tell) if section.compile else None
+    for layer in model.model.layers:
+        recompute(layer, section.recompute)  # type: ignore[arg-type]  # a ModuleList is untyped
+        if compiler is not None:
+            layer.forward = compiler.compiled(layer.forward)  # type: ignore[assignment, arg-type]
+        if mesh is not None:
+            shard(layer, mesh, precision)
+    if mesh is not None:
+        shard(model, mesh, precision)
+        for entrance in ENTRANCES:
+            register_fsdp_forward_method(model, entrance)
+
+
+def shard(module: torch.nn.Module, mesh: DeviceMesh, precision: Literal["bf16", "fp32", "fp64"]) -> None:
+    """FSDP2 (SimpleFSDP and its kin: arXiv 2304.11277): split each parameter's rows over the mesh's last axis.
+
+    Gradients are summed over ranks, never averaged: the loss is divided by the global count of targets before. They
+    are reduced after every micro-batch; to wait for the last one would hold the whole gradient on every rank.
+    """
+    policy = MixedPrecisionPolicy(
+        param_dtype=torch.bfloat16 if precision == "bf16" else None,
+        reduce_dtype=torch.float32 if precision == "bf16" else None,
+        # Cosines and sines come in the activations' dtype; positions are whole numbers.
+        cast_forward_inputs=False,
+    )
+    sharded = fully_shard(module, mesh=mesh, mp_policy=policy)
+    assert isinstance(sharded, FSDPModule)
+    sharded.set_gradient_divide_factor(1.0)
+    # With a factor alone, torch asks for a scaled sum, which gloo does not have.
+    sharded.set_force_sum_reduction_for_comms(True)
