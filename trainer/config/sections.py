@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
+_NUMBER = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?")
+
+
+def _number(value: object) -> object:
+    """YAML 1.1 takes `1e-4`, without a point, for a string."""
+    return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
+
+
+def _whole(value: object) -> object:
+    """So that 15 trillion may be written 15e12."""
+    number = _number(value)
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Beta = Annotated[float, Field(ge=0, lt=1)]
+Tokens = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
+NaturalTokens = Annotated[int, Field(ge=0), BeforeValidator(_whole)]
+Number = Annotated[float, BeforeValidator(_number)]
+Fraction = Annotated[Number, Field(ge=0, le=1)]
+Beta = Annotated[Number, Field(ge=0, lt=1)]
 
 
 def _defaults(value: object) -> object:
@@ -40,8 +58,8 @@ class ModelSection(Section):
     vocabulary: Positive | None = None
     """Rows of both embeddings. Default: the tokenizer's ids, rounded up to a multiple of 128."""
     positions: Positive | None = None
-    rope_theta: Annotated[float, Field(gt=1)] | None = None
-    init_std: Annotated[float, Field(gt=0)] | None = None
+    rope_theta: Annotated[Number, Field(gt=1)] | None = None
+    init_std: Annotated[Number, Field(gt=0)] | None = None
 
 
 class CorpusSection(Section):
@@ -59,9 +77,9 @@ class StageSection(Section):
     """A part of the run with one mixture."""
 
     name: Annotated[str, Field(pattern=NAME)]
-    tokens: Positive | None = None
+    tokens: Tokens | None = None
     """How long, in tokens; rounded up to whole samples. Only the last stage may leave it out: the rest of the run."""
-    streams: dict[str, Annotated[float, Field(gt=0)]] | None = None
+    streams: dict[str, Annotated[Number, Field(gt=0)]] | None = None
     """Stream -> weight. Default: every stream, weighted by its tokens."""
 
 
@@ -103,28 +121,28 @@ class OptimizerSection(Section):
     """AdEMAMix (Pagliardini et al., arXiv 2409.03137) as Apertus ran it, or AdamW."""
 
     name: Literal["ademamix", "adamw"] = "ademamix"
-    learning_rate: Annotated[float, Field(gt=0)] = 1.1e-4
+    learning_rate: Annotated[Number, Field(gt=0)] = 1.1e-4
     beta1: Beta = 0.9
     beta2: Beta = 0.999
     beta3: Beta = 0.9999
-    alpha: Annotated[float, Field(ge=0)] = 8.0
+    alpha: Annotated[Number, Field(ge=0)] = 8.0
     warmup_steps: Natural = 100_000
     """Steps over which alpha and beta3 rise; 0 for none."""
-    eps: Annotated[float, Field(gt=0)] = 1e-8
-    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    eps: Annotated[Number, Field(gt=0)] = 1e-8
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.1
     """Decoupled; norms and the scalars of xIELU have none."""
-    clip: Annotated[float, Field(gt=0)] | None = 0.1
+    clip: Annotated[Number, Field(gt=0)] | None = 0.1
     """Largest norm of the whole gradient."""
 
 
 class ScheduleSection(Section):
     """Warm-up, stable, decay (WSD), all in tokens."""
 
-    total_tokens: Positive
+    total_tokens: Tokens
     """The run ends at the first step at or after it."""
-    warmup_tokens: Natural = 0
+    warmup_tokens: NaturalTokens = 0
     """Linear from 0."""
-    cooldown_tokens: Natural = 0
+    cooldown_tokens: NaturalTokens = 0
     """The last part of `total_tokens`, over which the rate falls to `final_fraction`."""
     shape: Literal["1-sqrt", "linear"] = "1-sqrt"
     final_fraction: Fraction = 0.1
@@ -142,7 +160,7 @@ class ScheduleSection(Section):
 class RampSection(Section):
     """From this many tokens on, this many sequences a step."""
 
-    from_tokens: Positive
+    from_tokens: Tokens
     sequences: Positive
 
 
@@ -200,15 +218,15 @@ class SamplingSection(Section):
     every_steps: Positive = 500
     prompts: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     new_tokens: Positive = 48
-    temperature: Annotated[float, Field(ge=0)] = 0.0
+    temperature: Annotated[Number, Field(ge=0)] = 0.0
     """0 is greedy."""
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    top_p: Annotated[Number, Field(gt=0, le=1)] = 1.0
 
 
 class GuardSection(Section):
     """What to do with a step whose loss or gradient is not finite, or far above what it was."""
 
-    spike_factor: Annotated[float, Field(gt=1)] | None = None
+    spike_factor: Annotated[Number, Field(gt=1)] | None = None
     """A step is a spike where loss or gradient norm is more than so many times the median of `window` steps."""
     window: Annotated[int, Field(ge=8)] = 128
     skips: Natural = 3
@@ -223,7 +241,7 @@ class MetricsSection(Section):
     every_steps: Positive = 1
     tensorboard: bool = False
     wandb_project: str | None = None
-    peak_flops: Annotated[float, Field(gt=0)] | None = None
+    peak_flops: Annotated[Number, Field(gt=0)] | None = None
     """Of one device, FLOP/s, for MFU. Default: known GPUs by name; on a CPU a matrix product is timed at the start."""
     profile_step: Positive | None = None
     """A trace of this step is written to profile/ (chrome://tracing)."""
@@ -240,7 +258,7 @@ class RunSection(Section):
     data: Annotated[DataSection, BeforeValidator(_defaults)] = DataSection()
     optimizer: Annotated[OptimizerSection, BeforeValidator(_defaults)] = OptimizerSection()
     schedule: ScheduleSection
-    z_loss: Annotated[float, Field(ge=0)] = 0.0
+    z_loss: Annotated[Number, Field(ge=0)] = 0.0
     """Weight of the squared logarithm of the softmax's normaliser (PaLM, arXiv 2204.02311 section 5)."""
     batch: Annotated[BatchSection, BeforeValidator(_defaults)] = BatchSection()
     parallel: Annotated[ParallelSection, BeforeValidator(_defaults)] = ParallelSection()

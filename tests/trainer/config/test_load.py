@@ -1,0 +1,127 @@
+"""The config: what it takes, what it refuses and in which words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lauter.pipeline.yaml_lines import ManifestError
+from lauter.trainer.config.load import load
+
+TEXT = """\
+name: toy
+model: {preset: nano}
+data:
+  corpora:
+    - path: corpora/one
+    - path: /elsewhere/two
+  stages:
+    - {name: first, tokens: 1000}
+    - name: rest
+schedule:
+  total_tokens: 1_000_000
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "toy.yaml"
+    path.write_text(TEXT)
+    return path
+
+
+def refused(path: Path, *overrides: str) -> list[str]:
+    with pytest.raises(ManifestError) as error:
+        load(str(path), overrides)
+    return error.value.problems
+
+
+def test_paths_are_taken_from_the_folder_of_the_file(config: Path) -> None:
+    section = load(str(config))
+    assert [corpus.path for corpus in section.data.corpora] == [str(config.parent / "corpora/one"), "/elsewhere/two"]
+    assert section.seed == 28
+    assert section.optimizer.alpha == 8.0
+
+
+def test_data_of_the_command_line_takes_the_place_of_the_corpora(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    section = load(str(config), data=["here"])
+    assert [corpus.path for corpus in section.data.corpora] == [str(tmp_path / "here")]
+
+
+def test_overrides_reach_into_mappings_lists_and_sections_that_are_not_there(config: Path) -> None:
+    section = load(
+        str(config),
+        [
+            "optimizer.name=adamw",
+            "data.stages.0.tokens=5",
+            "model.layers=3",
+            "data.goldfish={k: 4}",
+            "schedule.shape=linear",
+        ],
+    )
+    assert section.optimizer.name == "adamw"
+    assert section.data.stages[0].tokens == 5
+    assert section.model.layers == 3
+    assert section.data.goldfish is not None
+    assert (section.data.goldfish.k, section.data.goldfish.h) == (4, 50)
+    assert section.schedule.shape == "linear"
+
+
+def test_a_number_with_an_exponent_is_a_number(config: Path) -> None:
+    # YAML 1.1 takes 1e-4, without a point, for a string.
+    assert load(str(config), ["optimizer.learning_rate=1e-4"]).optimizer.learning_rate == 1e-4
+    config.write_text(TEXT + "optimizer: {learning_rate: 3e-4}\n")
+    assert load(str(config), ["schedule.total_tokens=15e12"]).schedule.total_tokens == 15_000_000_000_000
+    assert load(str(config)).optimizer.learning_rate == 3e-4
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optimizer.lerning_rate=1", "override 'optimizer.lerning_rate=1': unknown key; did you mean 'learning_rate'?"),
+        ("batch.micro=none", "override 'batch.micro=none': input should be a valid integer"),
+        ("batch.micro", "override 'batch.micro': expected dotted.key=value"),
+        ("data.stages.7.tokens=1", "override 'data.stages.7.tokens=1': the list has items 0 to 1, not 7"),
+        ("name.first=1", "override 'name.first=1': 'first' lies inside a plain value"),
+        ("seed=[1", "override 'seed=[1': the value is no valid YAML"),
+    ],
+)
+def test_a_wrong_override_is_named(config: Path, override: str, message: str) -> None:
+    assert refused(config, override) == [message]
+
+
+def test_a_wrong_key_is_told_with_its_line(config: Path) -> None:
+    config.write_text(TEXT.replace("total_tokens", "totl_tokens"))
+    problems = refused(config)
+    assert problems[0] == f"{config}:11: schedule.totl_tokens: unknown key; did you mean 'total_tokens'?"
+    assert problems[1].endswith("schedule.total_tokens: field required")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("schedule.cooldown_tokens=2_000_000", "together more than total_tokens"),
+        ("validation={every_steps: 1}", "validation needs `data.hold_out_shards`"),
+        ("batch.ramp=[{from_tokens: 9, sequences: 2}, {from_tokens: 3, sequences: 4}]", "must ascend"),
+        ("data.stages=[{name: a}, {name: b}]", "stage 'a' needs `tokens`"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(config: Path, override: str, message: str) -> None:
+    (problem,) = refused(config, override)
+    assert message in problem
+
+
+def test_a_config_without_a_corpus_names_both_ways_to_give_one(config: Path) -> None:
+    (problem,) = refused(config, "data.corpora=[]")
+    assert "data.corpora" in problem
+    assert "--data DIR" in problem
+
+
+def test_no_mapping_and_no_file(tmp_path: Path) -> None:
+    (tmp_path / "list.yaml").write_text("- 1\n")
+    assert "expected a mapping" in refused(tmp_path / "list.yaml")[0]
+    assert "cannot be read" in refused(tmp_path / "absent.yaml")[0]
