@@ -20,7 +20,7 @@ _IMPORT = b"lauter.pipeline.kernel import"
 
 # What may change a kernel's result in the last bits, and in return lets LLVM use vectors: sums in any order, one
 # rounding for a product and a sum, a division as a product. NaN and infinity keep their meaning.
-_FAST = frozenset({"reassoc", "contract", "arcp", "nsz"})
+_FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -50,8 +50,12 @@ def kernel(function: Function) -> Function:
 
 
 def float_kernel(function: Function) -> Function:
-    """As `kernel`, for arithmetic on floats over all cores: `numba.prange` is parallel, sums are in any order."""
-    return cast(Function, _compiler(function)(function, cache=True, nogil=True, parallel=True, fastmath=_FAST))
+    """As `kernel`, for arithmetic on floats over all cores: `numba.prange` is parallel, sums are in any order.
+
+    x / 0 is infinity or NaN, as in numpy: Python's rule, an exception, is a branch that keeps LLVM from using vectors.
+    """
+    compiled = _compiler(function)(function, cache=True, nogil=True, parallel=True, fastmath=_FAST, error_model="numpy")
+    return cast(Function, compiled)
 
 
 def _compiler(function: Callable[..., Any]) -> Callable[..., Any]:
