@@ -250,7 +250,8 @@ def main() -> None:
             f"loss of the last quarter of the common steps {sum(run['losses'][common - tail : common]) / tail:.4f}"
         )
     print(
-        f"step by step over {common} common steps: mean difference {sum(apart) / common:.5f}, largest {max(apart):.4f}; "
+        f"step by step over {common} common steps: mean difference {sum(apart) / common:.5f}, "
+        f"largest {max(apart):.4f}; "
         f"in the last quarter {sum(apart[-tail:]) / tail:.5f}, where one step differs from the next by "
         f"{sum(hop) / tail:.4f}"
     )

@@ -1,7 +1,7 @@
 """Trains a byte-level BPE on the text of a corpus: only on documents that its ledger calls kept.
 
-Pieces as in today's large vocabularies: words apart, each digit alone, line ends together. All 256 bytes are entries: no
-text is without ids.
+Pieces as in today's large vocabularies: words apart, each digit alone, line ends together. All 256 bytes are entries,
+so that no text is without ids.
 """
 
 from __future__ import annotations

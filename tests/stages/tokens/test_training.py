@@ -51,7 +51,7 @@ def _documents() -> list[str]:
     texts = [f"{' '.join(SENTENCES[(i + j) % 5] for j in range(3))} Note {i}." for i in range(12)]
     texts[3] += f" Write to {ADDRESS} or {ADDRESS} before Friday, and say how many of you there will be."
     texts.append(texts[5])  # A copy: dropped.
-    texts.append("wrzlbrmft " * 300)  # In no language: dropped.
+    texts.append("0815 4711 wrzl; ж漢 zqx &&& " * 90)  # In no language: dropped.
     return texts
 
 
@@ -100,7 +100,7 @@ def test_only_kept_documents_are_read(run: Path, trained: Trained) -> None:
     assert 0 < trained.documents == kept.num_rows < len(_documents())
     assert trained.characters == sum(kept.column("chars").to_pylist())
     entries = json.loads(trained.files["tokenizer.json"])["model"]["vocab"]
-    assert not [name for name in entries if "wrz" in name or "brm" in name]
+    assert not [name for name in entries if "wrz" in name or "zqx" in name]
 
 
 def test_removed_personal_data_is_one_id_and_its_placeholder_is_no_text_to_learn(
@@ -189,7 +189,7 @@ def test_too_small_a_vocabulary_is_refused(run: Path) -> None:
 
 
 def test_more_ids_than_the_text_has_pairs_for_are_refused(run: Path) -> None:
-    with pytest.raises(ValueError, match="make [0-9]+ ids, not 60000; take --vocabulary [0-9]+ or less"):
+    with pytest.raises(ValueError, match=r"make [0-9]+ ids, not 60000; take --vocabulary [0-9]+ or less"):
         train_tokenizer(str(run), 60_000)
 
 
