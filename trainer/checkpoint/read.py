@@ -1,0 +1,130 @@
+"""Reading a checkpoint without training: one process, no process group, one tensor in memory at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from torch import Tensor
+
+from lauter.trainer.checkpoint.error import CheckpointError
+from lauter.trainer.checkpoint.latest import candidates, named_by_latest
+from lauter.trainer.checkpoint.layout import FILES, LATEST, META, step_of
+from lauter.trainer.checkpoint.meta import read_meta
+from lauter.trainer.checkpoint.tensors import read_tensors, tensor_index
+from lauter.trainer.checkpoint.verify import Depth, verify
+from lauter.trainer.model.shape import ModelShape
+
+WEIGHT = "weight."
+"""Prefix of a weight's key: of its fp32 master, or of the weight itself where it is its own master."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A whole checkpoint: its folder and what `meta.json` says."""
+
+    path: Path
+    meta: dict[str, Any]
+
+
+def open_checkpoint(path: Path | str, *, depth: Depth = "digests") -> Checkpoint:
+    """The checkpoint at a run's folder, its `checkpoints` folder, or a step's folder.
+
+    By default every byte is compared with its digest; `depth="sizes"` looks at the files' sizes only. Raises
+    `CheckpointError`: there is none, or it is broken; nothing else is taken in its place, as the user named it.
+    """
+    folder = _resolve(Path(path))
+    faults = verify(folder, depth)
+    if faults:
+        raise CheckpointError(f"checkpoint {folder} is broken: {'; '.join(faults)}. {_instead_of(folder)}")
+    return Checkpoint(folder, read_meta(folder))
+
+
+def _resolve(path: Path) -> Path:
+    if not path.exists():
+        raise CheckpointError(f"{path} does not exist; give a run's folder, or one of its checkpoints/step-…")
+    if not path.is_dir():
+        raise CheckpointError(f"{path} is a file; give a run's folder, or one of its checkpoints/step-…")
+    if (path / META).is_file() or (path / FILES).is_file() or step_of(path.name) is not None:
+        return path
+    for folder in (path / "checkpoints", path):
+        if (folder / LATEST).exists() or candidates(folder)[0]:
+            try:
+                return named_by_latest(folder)
+            except CheckpointError as error:
+                raise CheckpointError(f"{error}. {_instead_of(folder / LATEST)}") from error
+    if (path / "config.json").is_file() and any(path.glob("*.safetensors")):
+        raise CheckpointError(f"{path} is a Hugging Face model; make a checkpoint of it with `lauter import hf`")
+    if (path / "checkpoints").is_dir() or (path / "metrics.jsonl").is_file():
+        raise CheckpointError(f"{path} is a run that has not saved a checkpoint yet")
+    raise CheckpointError(f"{path} is no run and no checkpoint: it has neither checkpoints/ nor {FILES}")
+
+
+def _instead_of(broken: Path) -> str:
+    """The newest other checkpoint that has all its files, to be named by the user."""
+    for folder in candidates(broken.parent)[0]:
+        if folder != broken and not verify(folder, "sizes"):
+            return f"{folder} has all its files: name that one"
+    return "No other checkpoint lies beside it; restore it from a copy"
+
+
+def read_weights(checkpoint: Checkpoint) -> Iterator[tuple[str, Tensor]]:
+    """Every weight by its parameter's name, fp32, on the CPU, in the order of names.
+
+    Holds one tensor and its largest saved piece at a time. Raises `CheckpointError`.
+    """
+    for key, entry in sorted(tensor_index(checkpoint.path).items()):
+        if key.startswith(WEIGHT):
+            tensor = torch.empty(entry.size, dtype=entry.properties.dtype)
+            read_tensors(checkpoint.path, {key: tensor})
+            yield key.removeprefix(WEIGHT), tensor.float()
+
+
+def slots_of(checkpoint: Checkpoint) -> frozenset[str]:
+    """Kinds of tensors in it: `weight` alone, or also the moments (`fast`, `slow`, `second`)."""
+    return frozenset(key.partition(".")[0] for key in tensor_index(checkpoint.path))
+
+
+def model_shape_of(checkpoint: Checkpoint) -> ModelShape:
+    """The model's shape. Raises `CheckpointError` where meta.json holds no shape that a model can have."""
+    try:
+        return TypeAdapter(ModelShape).validate_python(checkpoint.meta["shape"])
+    except (ValidationError, ValueError) as error:
+        raise CheckpointError(f"{checkpoint.path / META}: shape: {error}") from error
+
+
+def require_fit(checkpoint: Checkpoint, tensors: Mapping[str, Tensor]) -> None:
+    """Raises `CheckpointError` where tensors cannot be filled from a checkpoint without a loss.
+
+    Of each kind that is asked for, names must be the same on both sides, sizes equal, and the saved dtype must fit
+    into the asked one exactly (fp32 into fp64, not fp32 into bf16).
+    """
+    saved = tensor_index(checkpoint.path)
+    kinds = {key.partition(".")[0] for key in tensors}
+    absent = sorted(key for key in tensors if key not in saved)
+    unasked = sorted(key for key in saved if key.partition(".")[0] in kinds and key not in tensors)
+    faults = []
+    if absent:
+        faults.append(f"it has no {_some(absent)}")
+    if unasked:
+        faults.append(f"it has {_some(unasked)}, which this model has not")
+    for key in sorted(tensors.keys() & saved.keys()):
+        size, dtype = tuple(saved[key].size), saved[key].properties.dtype
+        if size != tuple(tensors[key].shape):
+            faults.append(f"{key} is {size} there and {tuple(tensors[key].shape)} here")
+        elif torch.promote_types(dtype, tensors[key].dtype) != tensors[key].dtype:
+            faults.append(f"{key} is {dtype} there, which {tensors[key].dtype} does not hold exactly")
+    if faults:
+        more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
+        raise CheckpointError(
+            f"checkpoint {checkpoint.path} does not fit: {'; '.join(faults[:3])}{more}. Train with the model and the "
+            "optimizer that it was saved with, or start from its weights only"
+        )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

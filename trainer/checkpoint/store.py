@@ -1,0 +1,174 @@
+"""Saving and loading the state of a run.
+
+A checkpoint is written under a name that no reader looks at, put on the disk, read back and compared, and only then
+renamed and named by LATEST. A kill at any moment leaves LATEST naming a whole checkpoint.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from lauter.trainer.checkpoint.durable import clear_leftovers, publish_folder, replace_file, sync_folder, write_synced
+from lauter.trainer.checkpoint.error import CheckpointError
+from lauter.trainer.checkpoint.inventory import FileRecord, digest_faults, inventory_bytes
+from lauter.trainer.checkpoint.latest import candidates
+from lauter.trainer.checkpoint.layout import FILES, LATEST, META, SAVING, TOKENIZER, step_name
+from lauter.trainer.checkpoint.meta import complete_meta, meta_bytes, read_meta
+from lauter.trainer.checkpoint.ranks import Ranks
+from lauter.trainer.checkpoint.read import Checkpoint, require_fit
+from lauter.trainer.checkpoint.replicas import require_equal_replicas
+from lauter.trainer.checkpoint.retention import delete_superfluous
+from lauter.trainer.checkpoint.snapshot import Snapshot
+from lauter.trainer.checkpoint.space import free_bytes, needed_bytes, require_space
+from lauter.trainer.checkpoint.tensors import read_tensors, write_tensors
+from lauter.trainer.checkpoint.verify import verify_together
+from lauter.trainer.config.sections import CheckpointSection
+
+warning = logging.getLogger(__name__).warning
+
+
+class Checkpoints:
+    """The `checkpoints` folder of a run, which one run writes at a time. Every method is called by all ranks.
+
+    An asynchronous save is done by a thread of our own, which runs what a synchronous one runs. DCP's `async_save`
+    needs a process group even for one process, and would end before the checkpoint has its name.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        section: CheckpointSection,
+        *,
+        rank: int,
+        ranks: int,
+        warn: Callable[[str], None] = warning,
+        free: Callable[[Path], int] = free_bytes,
+    ) -> None:
+        """Makes the folder and clears what killed saves left in it; all ranks must see the same file system.
+
+        `warn` is told what the user should know; `free` gives the bytes that may still be written.
+        Raises `CheckpointError` on all ranks where the folder cannot be written.
+        """
+        self._folder = folder
+        self._section = section
+        self._ranks = Ranks(rank, ranks)
+        self._warn = warn
+        self._free = free
+        self._snapshot = Snapshot()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._pending: Future[None] | None = None
+        self._ranks.first(self._prepare)
+
+    def _prepare(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        cleared = clear_leftovers(self._folder)
+        if cleared:
+            self._warn(f"{self._folder}: removed what a killed run left unfinished: {', '.join(cleared)}")
+
+    def save(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any], tokenizer: Mapping[str, bytes]) -> None:
+        """Write a checkpoint named after `meta["progress"]["step"]`; one of the same step is replaced.
+
+        `tensors` are live, and may change as soon as this returns. `tokenizer` holds file names and contents. Waits
+        for the save before this one and raises what failed in it.
+
+        Raises `CheckpointError` on all ranks: the save before failed, the disk has no room, copies of a tensor differ
+        between ranks, meta lacks a key. When saving asynchronously, what fails later is raised by the next `save` or
+        by `finish`. LATEST then still names the checkpoint before.
+        """
+        self.finish()
+        whole = complete_meta(meta)
+        others = {META: meta_bytes(whole), **{f"{TOKENIZER}/{name}": data for name, data in tokenizer.items()}}
+        needed = needed_bytes(tensors, sum(map(len, others.values())))
+        self._ranks.first(lambda: require_space(self._folder, needed, self._free(self._folder)))
+        name = step_name(whole["progress"]["step"])
+        if not self._section.asynchronous:
+            require_equal_replicas(tensors, self._ranks)
+            # Detached, as the index notes `requires_grad`: both ways of saving give the same bytes.
+            self._write(name, {key: tensor.detach() for key, tensor in tensors.items()}, others)
+            return
+        copies = self._snapshot.take(tensors)
+        require_equal_replicas(copies, self._ranks)
+        self._pending = self._writer.submit(self._write, name, copies, others)
+
+    def finish(self) -> None:
+        """Wait for the save that is under way, if any. Raises `CheckpointError` where it failed, on all ranks."""
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            pending.result()
+
+    def latest(self) -> Checkpoint | None:
+        """The checkpoint to go on from, all its bytes compared with their digests; None where there is none yet.
+
+        That is the one LATEST names. Where it is broken, the newest whole one is taken, and `warn` is told which is
+        broken and why. Raises `CheckpointError` where there are checkpoints and all of them are broken.
+        """
+        folders, fault = self._ranks.first(lambda: candidates(self._folder))
+        said = [fault] if fault is not None and folders else []
+        for folder in folders:
+            faults = verify_together(folder, self._ranks)
+            if not faults:
+                if said and self._ranks.rank == 0:
+                    self._warn(f"{'; '.join(said)}. Going on from {folder.name}, the newest whole checkpoint")
+                return Checkpoint(folder, read_meta(folder))
+            said.append(f"checkpoint {folder.name} is broken: {'; '.join(faults)}")
+        if said:
+            raise CheckpointError(
+                f"no checkpoint in {self._folder} is whole: {'; '.join(said)}. Restore one from a copy, or delete the "
+                "folder to start from nothing"
+            )
+        return None
+
+    def load(self, checkpoint: Checkpoint, tensors: Mapping[str, Tensor]) -> None:
+        """Fill tensors in place, whatever layout they were saved under. All of a kind (`weight`, `fast`, …) or none.
+
+        Raises `CheckpointError` on all ranks, before anything is changed, where names, sizes or dtypes do not fit.
+        """
+        self._ranks.every(lambda: require_fit(checkpoint, tensors))
+        self._ranks.every(lambda: read_tensors(checkpoint.path, tensors))
+
+    def _write(self, name: str, tensors: Mapping[str, Tensor], others: Mapping[str, bytes]) -> None:
+        staged = self._folder / (SAVING + name)
+        try:
+            self._ranks.first(lambda: _make_empty(staged))
+            written = write_tensors(tensors, staged, self._ranks)
+            records = self._ranks.every(lambda: _read_back(staged, written))
+            self._ranks.first(lambda: self._publish(staged, name, records, others))
+        except BaseException:
+            # The space is given back; LATEST was not touched. Where the disk itself fails, the next start clears it.
+            if self._ranks.rank == 0:
+                shutil.rmtree(staged, ignore_errors=True)
+            raise
+
+    def _publish(
+        self, staged: Path, name: str, records: list[dict[str, FileRecord]], others: Mapping[str, bytes]
+    ) -> None:
+        files = {file: record for each in records for file, record in each.items()}
+        (staged / TOKENIZER).mkdir()
+        for file, data in others.items():
+            files[file] = write_synced(staged / file, data)
+        sync_folder(staged / TOKENIZER)
+        write_synced(staged / FILES, inventory_bytes(files))
+        sync_folder(staged)
+        publish_folder(staged, self._folder / name)
+        replace_file(self._folder / LATEST, f"{name}\n".encode())
+        delete_superfluous(self._folder, self._folder / name, self._section)
+
+
+def _make_empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+
+
+def _read_back(folder: Path, written: dict[str, FileRecord]) -> dict[str, FileRecord]:
+    """What this rank wrote, once the disk gives back the bytes that were meant."""
+    faults = digest_faults(folder, written)
+    if faults:
+        raise CheckpointError(f"{folder} did not keep what was written: {'; '.join(faults)}; check the disk")
+    return written

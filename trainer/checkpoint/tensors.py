@@ -1,0 +1,196 @@
+"""Tensors in a folder, in the format of torch.distributed.checkpoint (DCP): saved by all ranks, read in any layout."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import pickle
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, cast
+
+import torch
+import torch.distributed.checkpoint as dcp
+from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystem
+from torch.distributed.checkpoint.metadata import Metadata, StorageMeta, TensorStorageMetadata
+
+from lauter.trainer.checkpoint.error import CheckpointError, explain
+from lauter.trainer.checkpoint.inventory import DCP_METADATA, FileRecord
+from lauter.trainer.checkpoint.ranks import Ranks
+
+
+class _HashedFile(io.RawIOBase):
+    """A file written from its start to its end, hashed on the way: the digest is of what was meant to be written."""
+
+    def __init__(self, file: IO[bytes], files: _SyncedFiles) -> None:
+        super().__init__()
+        self._file = file
+        self._files = files
+        self._sha256 = hashlib.sha256()
+        self._size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:  # noqa: ANN401 - any buffer
+        self._sha256.update(data)
+        try:
+            self._file.write(data)
+        except OSError as error:
+            # torch's zip writer turns it into an enforce failure without its number.
+            self._files.fault = error
+            raise
+        self._size += memoryview(data).nbytes
+        return memoryview(data).nbytes
+
+    def tell(self) -> int:
+        return self._size
+
+    def record(self) -> FileRecord:
+        return FileRecord(self._size, self._sha256.hexdigest())
+
+
+class _SyncedFiles(FileSystem):
+    """DCP's local file system; what is written is hashed, and is on the disk when its stream is closed."""
+
+    def __init__(self) -> None:
+        self.written: dict[str, FileRecord] = {}
+        self.fault: OSError | None = None
+
+    @contextmanager
+    def create_stream(self, path: str | os.PathLike[str], mode: str) -> Iterator[io.IOBase]:  # type: ignore[override]
+        path = Path(path)
+        with path.open(mode) as file:
+            if mode == "rb":
+                yield cast(io.IOBase, file)
+                return
+            stream = _HashedFile(cast(IO[bytes], file), self)
+            yield stream
+            file.flush()
+            os.fsync(file.fileno())
+            # The check that follows must read the disk, and the corpus wants the page cache.
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        self.written[path.name] = stream.record()
+
+    def rename(self, path: str | os.PathLike[str], new_path: str | os.PathLike[str]) -> None:
+        super().rename(path, new_path)
+        self.written[Path(new_path).name] = self.written.pop(Path(path).name)
+
+
+class _Writer(dcp.FileSystemWriter):
+    """One file a rank. Equal tensors give equal files: DCP would write the folder's path and a random id."""
+
+    def __init__(self, folder: Path, files: _SyncedFiles) -> None:
+        super().__init__(folder, sync_files=False)
+        self.fs = files
+
+    def storage_meta(self) -> StorageMeta:
+        return StorageMeta()
+
+
+_INDEX_CLASSES = {
+    "torch.distributed.checkpoint.metadata": {
+        "Metadata",
+        "TensorStorageMetadata",
+        "TensorProperties",
+        "ChunkStorageMetadata",
+        "MetadataIndex",
+        "StorageMeta",
+        "_MEM_FORMAT_ENCODING",
+    },
+    "torch.distributed.checkpoint.filesystem": {"_StorageInfo"},
+    "torch.serialization": {"_get_layout"},
+    "torch": {"Size", *(name for name, value in vars(torch).items() if isinstance(value, torch.dtype))},
+}
+"""All that an index of tensors is made of."""
+
+
+class _IndexUnpickler(pickle.Unpickler):
+    """DCP keeps its index as a pickle, which could run anything: nothing passes but what an index is made of."""
+
+    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - whatever class is named
+        if name in _INDEX_CLASSES.get(module, ()):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"{module}.{name} has no place in the index of a checkpoint")
+
+
+class _Reader(dcp.FileSystemReader):
+    """DCP's reader with a safe index."""
+
+    def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:  # noqa: ANN401 - DCP's signature
+        path = Path(self.path) / DCP_METADATA
+        try:
+            with path.open("rb") as file:
+                return cast(Metadata, _IndexUnpickler(file).load())
+        except OSError as error:
+            raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
+        except Exception as error:
+            raise CheckpointError(f"{path} is damaged: {error}") from error
+
+
+def write_tensors(
+    tensors: Mapping[str, Tensor], folder: Path, ranks: Ranks, planner: dcp.DefaultSavePlanner | None = None
+) -> dict[str, FileRecord]:
+    """Save tensors into a folder that is there; called by all ranks. Returns this rank's files, on the disk.
+
+    Raises `CheckpointError` on all ranks where one failed.
+    """
+    files = _SyncedFiles()
+    writer = _Writer(folder, files)
+    planner = planner or dcp.DefaultSavePlanner()
+    failure: BaseException | None = None
+    try:
+        if ranks.group is None:
+            _write_alone(dict(tensors), writer, planner)
+        else:
+            dcp.save(dict(tensors), storage_writer=writer, planner=planner, process_group=ranks.group)
+    except (Exception, CheckpointException) as error:  # CheckpointException is no Exception.
+        failure = error
+
+    def outcome() -> None:
+        if files.fault is not None:
+            raise CheckpointError(f"cannot write {folder}: {explain(files.fault)}") from files.fault
+        if failure is not None:
+            raise CheckpointError(f"cannot write {folder}: {failure}") from failure
+
+    ranks.every(outcome)
+    return files.written
+
+
+def _write_alone(tensors: dict[str, Tensor], writer: _Writer, planner: dcp.DefaultSavePlanner) -> None:
+    """The steps of `dcp.save` for one process. `dcp.save(no_dist=True)` warns each time that there is no group."""
+    planner.set_up_planner(tensors, writer.storage_meta(), is_coordinator=True)
+    writer.set_up_storage_writer(is_coordinator=True)
+    plans, metadata = planner.create_global_plan([writer.prepare_local_plan(planner.create_local_plan())])
+    [plan] = writer.prepare_global_plan(plans)
+    results = writer.write_data(planner.finish_plan(plan), planner).wait()
+    writer.finish(metadata, [results])
+
+
+def tensor_index(folder: Path) -> dict[str, TensorStorageMetadata]:
+    """Name -> full size, dtype and pieces of every tensor of a checkpoint. Raises `CheckpointError`."""
+    found = _Reader(folder).read_metadata().state_dict_metadata
+    return {name: entry for name, entry in found.items() if isinstance(entry, TensorStorageMetadata)}
+
+
+def read_tensors(folder: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Fill tensors in place, DTensors of any layout too; each rank reads what it holds and needs no other rank.
+
+    Raises `CheckpointError` where a tensor is absent or has another size, or a file is damaged.
+    """
+    reader = _Reader(folder)
+    metadata = reader.read_metadata()
+    planner = dcp.DefaultLoadPlanner()
+    try:
+        planner.set_up_planner(dict(tensors), metadata, is_coordinator=True)
+        reader.set_up_storage_reader(metadata, is_coordinator=True)
+        [plan] = reader.prepare_global_plan(
+            planner.create_global_plan([reader.prepare_local_plan(planner.create_local_plan())])
+        )
+        reader.read_data(planner.finish_plan(plan), planner).wait()
+    except Exception as error:
+        raise CheckpointError(f"cannot read the tensors of {folder}: {error}") from error
