@@ -1,0 +1,111 @@
+"""Opens the corpora of a run: streams to train on, held-out ones, the one tokenizer, and where it all comes from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lauter.trainer.config.sections import DataSection
+from lauter.trainer.data.errors import DataError as DataError
+from lauter.trainer.data.mixture import mixture
+from lauter.trainer.data.run_folder import RunFolder, open_run_folder
+from lauter.trainer.data.stream import Stream
+from lauter.trainer.data.tokenizer import TokenizerFiles
+from lauter.trainer.data.verify import Verify, check_shards, shards_of
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """All corpora of a run as one."""
+
+    streams: Mapping[str, Stream]
+    """What is trained on, by name, in order of name."""
+    held_out: Mapping[str, Stream]
+    """The last shards of the same streams; empty where none are held out."""
+    languages: tuple[str, ...]
+    """Names as in the shards (`deu_Latn`), sorted: `Batch.languages` are indices into it."""
+    tokenizer: TokenizerFiles
+    provenance: list[dict[str, Any]]
+    """Of each corpus, as JSON: `provenance.py` says what."""
+
+
+def open_corpora(section: DataSection, *, verify: Verify = "quick") -> Corpus:
+    """Open and check the section's corpora, and check its stages against their streams.
+
+    `verify`: `quick` looks at sizes and footers of all shards, `full` at every byte too.
+
+    Raises:
+        DataError: every problem found: what, where, and how to mend it.
+    """
+    problems: list[str] = []
+    folders: list[RunFolder] = []
+    for one in section.corpora:
+        try:
+            folders.append(open_run_folder(one))
+        except DataError as error:
+            problems += error.problems
+    problems += [*_same_names(folders), *_mixed_tokenizers(folders)]
+    languages = tuple(sorted(frozenset().union(*(folder.languages for folder in folders))))
+    streams: dict[str, Stream] = {}
+    for folder in folders:
+        found, wrong = _streams(folder, languages, verify, prefixed=len(section.corpora) > 1)
+        streams.update(found)
+        problems += wrong
+    held = section.hold_out_shards
+    problems += [
+        f"stream {name!r} has {len(stream.shards)} shards, and data.hold_out_shards {held} leaves nothing to train on; "
+        "hold out fewer, or build with a smaller sharding.tokens_per_shard"
+        for name, stream in streams.items()
+        if len(stream.shards) <= held
+    ]
+    # Streams that could not be opened would be called unknown.
+    if len(folders) == len(section.corpora) and not problems:
+        try:
+            mixture(section, streams)
+        except DataError as error:
+            problems += error.problems
+    if problems:
+        raise DataError(problems)
+    if not folders:
+        raise DataError(["no corpus: name one under data.corpora, or give --data DIR"])
+    ordered = {name: streams[name] for name in sorted(streams)}
+    return Corpus(
+        {name: stream.part(0, len(stream.shards) - held) for name, stream in ordered.items()},
+        {name: stream.part(len(stream.shards) - held, len(stream.shards)) for name, stream in ordered.items() if held},
+        languages,
+        folders[0].tokenizer,
+        [folder.provenance for folder in folders],
+    )
+
+
+def _streams(
+    folder: RunFolder, languages: Sequence[str], verify: Verify, *, prefixed: bool
+) -> tuple[dict[str, Stream], list[str]]:
+    shards = shards_of(folder)
+    tokens, problems = check_shards(folder, shards, verify)
+    numbers = {name: number for number, name in enumerate(languages)}
+    found = {}
+    for stored, some in shards.items():
+        name = f"{folder.name}/{stored}" if prefixed else stored
+        found[name] = Stream(name, stored, folder.layout_id, some, tokens[stored], numbers)
+    return found, problems
+
+
+def _same_names(folders: Sequence[RunFolder]) -> list[str]:
+    return [
+        f"data.corpora: {count} corpora are called {name!r}; give each a `name` of its own"
+        for name, count in Counter(folder.name for folder in folders).items()
+        if count > 1
+    ]
+
+
+def _mixed_tokenizers(folders: Sequence[RunFolder]) -> list[str]:
+    first = folders[0] if folders else None
+    return [
+        f"{folder.storage.root}: was built with tokenizer {folder.tokenizer.digest}, and {first.storage.root} with "
+        f"{first.tokenizer.digest}: ids of two tokenizers do not mix; build one of them again with the other's tokenizer"
+        for folder in folders
+        if first is not None and folder.tokenizer.digest != first.tokenizer.digest
+    ]

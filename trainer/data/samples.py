@@ -1,0 +1,141 @@
+"""Samples by number: what any sample of a run holds follows from the config and its number alone.
+
+A sample is a window of `sequence_length` places of one stream. `concatenate`: a stream is its documents one after the
+other, its k-th window the places [k S, k S + S), and the label of the last place is the next token if that belongs to
+the same document; so each token of an epoch is an input exactly once, and a window may reach into the next epoch.
+`best-fit`: windows are those of the plans of the row groups (`packing.py`), in the order of the row groups.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lauter.trainer.batch import Batch
+from lauter.trainer.config.sections import DataSection
+from lauter.trainer.data.cache import RecentlyUsed
+from lauter.trainer.data.corpus import Corpus
+from lauter.trainer.data.errors import DataError
+from lauter.trainer.data.mixture import mixture, streams_at_once
+from lauter.trainer.data.order import EndlessOrder
+from lauter.trainer.data.packing import PackedStream
+from lauter.trainer.data.shard import RowGroup
+from lauter.trainer.data.stream import Stream
+from lauter.trainer.data.window_writer import WindowWriter
+
+ORDER_VERSION = 1
+"""Goes up with every change of the order that the same config gives."""
+
+
+class Samples:
+    """The samples of a run. Safe to use from several threads."""
+
+    def __init__(self, corpus: Corpus, section: DataSection, seed: int) -> None:
+        """Work out the stages; under `best-fit` this reads the lengths of all documents.
+
+        Raises:
+            DataError: a stage names an unknown stream, a stream has too few tokens for a sample, or a shard can't be
+                read.
+        """
+        self.sequence_length = section.sequence_length
+        self._goldfish = section.goldfish
+        self._mixture = mixture(section, corpus.streams)
+        named = sorted({name for stage in self._mixture.stages for name in stage.streams})
+        self._streams = {name: corpus.streams[name] for name in named}
+        _check_lengths(self._streams, section)
+        self._pad = corpus.tokenizer.padding
+        # A mixture goes through its streams side by side, and a window may lie in two row groups.
+        held = 2 * streams_at_once(self._mixture.stages) + 2
+        self._row_groups: RecentlyUsed[tuple[str, int], RowGroup] = RecentlyUsed(held)
+        self._packed: dict[str, PackedStream] = {}
+        if section.packing == "best-fit":
+            self._packed = {
+                name: PackedStream(stream, self.sequence_length, seed, held) for name, stream in self._streams.items()
+            }
+        self._orders = {
+            name: EndlessOrder(
+                stream.layout_id,
+                seed,
+                stream.stored_name,
+                self._packed[name].windows if name in self._packed else stream.places(),
+            )
+            for name, stream in self._streams.items()
+        }
+        self.utilisation: Mapping[str, float] = {
+            name: stream.tokens / (self._orders[name].total * self.sequence_length) if name in self._packed else 1.0
+            for name, stream in self._streams.items()
+        }
+        """Share of each stream's places that are not padding."""
+        self.order: dict[str, Any] = {
+            "version": ORDER_VERSION,
+            "seed": seed,
+            "sequence_length": self.sequence_length,
+            "packing": section.packing,
+            "goldfish": section.goldfish.model_dump(mode="json") if section.goldfish is not None else None,
+            "stages": self._mixture.describe(),
+            "samples": self._mixture.samples,
+            "streams": {name: _layout(stream) for name, stream in self._streams.items()},
+        }
+        """All that decides what a sample holds, as JSON: where two fingerprints differ, it tells why."""
+        self.fingerprint = hashlib.sha256(json.dumps(self.order, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of `order`. A takedown leaves it as it is."""
+
+    @property
+    def total(self) -> int | None:
+        """How many samples the stages have together; None where the last one is open."""
+        return self._mixture.samples
+
+    def stage_at(self, sample: int) -> str:
+        """Name of the stage of a sample; raises `DataError` behind the last one."""
+        return self._mixture.stage_at(sample).name
+
+    def batch(self, numbers: Sequence[int]) -> Batch:
+        """One micro-batch of these samples, in the given order.
+
+        Raises:
+            DataError: a sample lies behind the last stage, or a shard can't be read.
+        """
+        writer = WindowWriter(len(numbers), self.sequence_length, self._pad, self._goldfish)
+        for number in numbers:
+            name, window = self._mixture.place(number)
+            if name in self._packed:
+                self._write_packed(writer, name, window)
+            else:
+                self._write_concatenated(writer, name, window)
+        return writer.batch()
+
+    def _write_concatenated(self, writer: WindowWriter, name: str, window: int) -> None:
+        for piece in self._orders[name].pieces(window * self.sequence_length, self.sequence_length):
+            writer.add(self._row_group(name, piece.group), piece.start, piece.end)
+
+    def _write_packed(self, writer: WindowWriter, name: str, window: int) -> None:
+        (piece,) = self._orders[name].pieces(window, 1)
+        group = self._row_group(name, piece.group)
+        for start, end in self._packed[name].parts(piece.group, piece.start, group):
+            writer.add(group, start, end)
+        writer.end_window()
+
+    def _row_group(self, name: str, group: int) -> RowGroup:
+        return self._row_groups.get((name, group), lambda: self._streams[name].read(group))
+
+
+def _check_lengths(streams: Mapping[str, Stream], section: DataSection) -> None:
+    problems = [
+        f"stream {name!r} has {stream.tokens} tokens to train on, too few for one sample of data.sequence_length "
+        f"{section.sequence_length}; shorten that, or leave the stream out of data.stages"
+        for name, stream in streams.items()
+        if stream.tokens < section.sequence_length
+    ]
+    if problems:
+        raise DataError(problems)
+
+
+def _layout(stream: Stream) -> dict[str, Any]:
+    return {
+        "layout_id": stream.layout_id,
+        "stored_name": stream.stored_name,
+        "tokens": stream.tokens,
+        "row_groups": hashlib.sha256(stream.places().astype("<i8").tobytes()).hexdigest(),
+    }
