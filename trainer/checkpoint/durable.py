@@ -11,12 +11,21 @@ from lauter.trainer.checkpoint.inventory import FileRecord
 from lauter.trainer.checkpoint.layout import DELETING, REPLACED, SAVING, step_of
 
 
+def make_empty(folder: Path) -> None:
+    """An empty folder, whatever was there. Raises `OSError`."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+
+
 def write_synced(path: Path, data: bytes) -> FileRecord:
-    """Write a new file whose bytes are on the disk on return. Raises `OSError`."""
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    """Write a new file whose bytes are on the disk on return. Raises `OSError` that names it."""
+    try:
+        with path.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     return FileRecord(len(data), hashlib.sha256(data).hexdigest())
 
 

@@ -81,6 +81,14 @@ def digest_faults(folder: Path, files: Mapping[str, FileRecord]) -> list[str]:
         ]
 
 
+def read_back(folder: Path, written: Mapping[str, FileRecord]) -> Mapping[str, FileRecord]:
+    """What was written, once the disk gives back the bytes that were meant. Raises `CheckpointError`."""
+    faults = digest_faults(folder, written)
+    if faults:
+        raise CheckpointError(f"{folder} did not keep what was written: {'; '.join(faults)}; check the disk")
+    return written
+
+
 def _digest(path: Path) -> str | OSError:
     try:
         with path.open("rb") as file:

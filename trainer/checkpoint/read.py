@@ -1,9 +1,10 @@
-"""Reading a checkpoint without training: one process, no process group, one tensor in memory at a time."""
+"""Checkpoints outside of training: one process, no process group, one tensor in memory at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,29 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
-from lauter.trainer.checkpoint.error import CheckpointError
+from lauter.trainer.checkpoint.durable import make_empty
+from lauter.trainer.checkpoint.error import CheckpointError, explain
+from lauter.trainer.checkpoint.inventory import read_back
 from lauter.trainer.checkpoint.latest import candidates, named_by_latest
-from lauter.trainer.checkpoint.layout import FILES, LATEST, META, step_of
-from lauter.trainer.checkpoint.meta import read_meta
-from lauter.trainer.checkpoint.tensors import read_tensors, tensor_index
+from lauter.trainer.checkpoint.layout import FILES, LATEST, META, SAVING, step_name, step_of
+from lauter.trainer.checkpoint.meta import complete_meta, read_meta
+from lauter.trainer.checkpoint.publish import publish, small_files
+from lauter.trainer.checkpoint.space import free_bytes, require_space
+from lauter.trainer.checkpoint.tensors import read_tensors, tensor_index, write_one_by_one
 from lauter.trainer.checkpoint.verify import Depth, verify
 from lauter.trainer.model.shape import ModelShape
+from lauter.trainer.progress import Progress
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointError",
+    "model_shape_of",
+    "open_checkpoint",
+    "read_weights",
+    "require_fit",
+    "slots_of",
+    "write_weights_only",
+]
 
 WEIGHT = "weight."
 """Prefix of a weight's key: of its fp32 master, or of the weight itself where it is its own master."""
@@ -82,6 +99,42 @@ def read_weights(checkpoint: Checkpoint) -> Iterator[tuple[str, Tensor]]:
             tensor = torch.empty(entry.size, dtype=entry.properties.dtype)
             read_tensors(checkpoint.path, {key: tensor})
             yield key.removeprefix(WEIGHT), tensor.float()
+
+
+def write_weights_only(
+    path: Path,
+    shape: ModelShape,
+    weights: Iterable[tuple[str, Tensor]],
+    meta: Mapping[str, Any],
+    tokenizer: Mapping[str, bytes],
+) -> Checkpoint:
+    """Make a run folder whose only checkpoint is one of weights, without moments, at progress 0.
+
+    `weights` are (parameter's name, tensor), saved as fp32, one in memory at a time. `meta` says what is known of the
+    source (`config`, `data`, `tokenizer`, `parent`, …); shape, progress and steps are filled in here.
+
+    Raises `CheckpointError` where the folder already has a checkpoint, the disk has no room or a write fails.
+    """
+    checkpoints = path / "checkpoints"
+    if candidates(checkpoints)[0]:
+        raise CheckpointError(f"{checkpoints} has checkpoints already; name another folder")
+    unknown = dict.fromkeys(("config", "data", "guard", "parent"))
+    fixed = {"shape": asdict(shape), "progress": asdict(Progress()), "optimizer_steps": 0}
+    others = small_files(complete_meta({**unknown, "tokenizer": {}, **meta, **fixed}), tokenizer)
+    target = checkpoints / step_name(0)
+    staged = target.with_name(SAVING + target.name)
+    masters = ((WEIGHT + name, tensor.detach().float()) for name, tensor in weights)
+    try:
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        require_space(checkpoints, 4 * shape.parameters + sum(map(len, others.values())), free_bytes(checkpoints))
+        make_empty(staged)
+        written = write_one_by_one(masters, staged)
+        publish(staged, target, read_back(staged, written), others)
+    except OSError as error:
+        raise CheckpointError(f"cannot write {target}: {explain(error)}") from error
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    return Checkpoint(target, read_meta(target))
 
 
 def slots_of(checkpoint: Checkpoint) -> frozenset[str]:

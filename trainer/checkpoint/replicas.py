@@ -60,8 +60,10 @@ def _digests(tensors: Mapping[str, Tensor], ranks: int) -> dict[Place, dict[str,
             )
             if not copied and mesh.size() == ranks:
                 continue
-            coordinates = mesh.get_coordinate() or []
-            pairs = zip(coordinates, placements, strict=True)
+            coordinate = mesh.get_coordinate()
+            if coordinate is None:  # This rank has no part of it.
+                continue
+            pairs = zip(coordinate, placements, strict=True)
             place = tuple(at for at, placement in pairs if not isinstance(placement, Replicate))
             tensor = tensor.to_local()
         found.setdefault(place, {})[name] = _digest(tensor)
@@ -71,7 +73,7 @@ def _digests(tensors: Mapping[str, Tensor], ranks: int) -> dict[Place, dict[str,
 def _digest(tensor: Tensor) -> str:
     """Of the bytes. Not cryptographic: 10 GB/s a core, and nobody forges a replica."""
     plain = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-    return xxhash.xxh3_128_hexdigest(plain.numpy())
+    return xxhash.xxh3_128_hexdigest(plain.numpy().data)
 
 
 def _digest_of_all(named: Mapping[str, str]) -> str:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from lauter.trainer.checkpoint.durable import clear_leftovers, publish_folder, replace_file, sync_folder, write_synced
+from lauter.trainer.checkpoint.durable import clear_leftovers, make_empty
 from lauter.trainer.checkpoint.error import CheckpointError
-from lauter.trainer.checkpoint.inventory import FileRecord, digest_faults, inventory_bytes
+from lauter.trainer.checkpoint.inventory import FileRecord, read_back
 from lauter.trainer.checkpoint.latest import candidates
-from lauter.trainer.checkpoint.layout import FILES, LATEST, META, SAVING, TOKENIZER, step_name
-from lauter.trainer.checkpoint.meta import complete_meta, meta_bytes, read_meta
+from lauter.trainer.checkpoint.layout import SAVING, step_name
+from lauter.trainer.checkpoint.meta import complete_meta, read_meta
+from lauter.trainer.checkpoint.publish import publish, small_files
 from lauter.trainer.checkpoint.ranks import Ranks
 from lauter.trainer.checkpoint.read import Checkpoint, require_fit
 from lauter.trainer.checkpoint.replicas import require_equal_replicas
@@ -84,8 +85,8 @@ class Checkpoints:
         """
         self.finish()
         whole = complete_meta(meta)
-        others = {META: meta_bytes(whole), **{f"{TOKENIZER}/{name}": data for name, data in tokenizer.items()}}
-        needed = needed_bytes(tensors, sum(map(len, others.values())))
+        others = small_files(whole, tokenizer)
+        needed = needed_bytes(tensors, self._ranks.ranks) + sum(map(len, others.values()))
         self._ranks.first(lambda: require_space(self._folder, needed, self._free(self._folder)))
         name = step_name(whole["progress"]["step"])
         if not self._section.asynchronous:
@@ -133,12 +134,12 @@ class Checkpoints:
         self._ranks.every(lambda: require_fit(checkpoint, tensors))
         self._ranks.every(lambda: read_tensors(checkpoint.path, tensors))
 
-    def _write(self, name: str, tensors: Mapping[str, Tensor], others: Mapping[str, bytes]) -> None:
+    def _write(self, name: str, tensors: Mapping[str, Tensor], others: dict[str, bytes]) -> None:
         staged = self._folder / (SAVING + name)
         try:
-            self._ranks.first(lambda: _make_empty(staged))
+            self._ranks.first(lambda: make_empty(staged))
             written = write_tensors(tensors, staged, self._ranks)
-            records = self._ranks.every(lambda: _read_back(staged, written))
+            records = self._ranks.every(lambda: read_back(staged, written))
             self._ranks.first(lambda: self._publish(staged, name, records, others))
         except BaseException:
             # The space is given back; LATEST was not touched. Where the disk itself fails, the next start clears it.
@@ -147,28 +148,8 @@ class Checkpoints:
             raise
 
     def _publish(
-        self, staged: Path, name: str, records: list[dict[str, FileRecord]], others: Mapping[str, bytes]
+        self, staged: Path, name: str, records: Sequence[Mapping[str, FileRecord]], others: dict[str, bytes]
     ) -> None:
-        files = {file: record for each in records for file, record in each.items()}
-        (staged / TOKENIZER).mkdir()
-        for file, data in others.items():
-            files[file] = write_synced(staged / file, data)
-        sync_folder(staged / TOKENIZER)
-        write_synced(staged / FILES, inventory_bytes(files))
-        sync_folder(staged)
-        publish_folder(staged, self._folder / name)
-        replace_file(self._folder / LATEST, f"{name}\n".encode())
+        tensors = {file: record for each in records for file, record in each.items()}
+        publish(staged, self._folder / name, tensors, others)
         delete_superfluous(self._folder, self._folder / name, self._section)
-
-
-def _make_empty(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-
-
-def _read_back(folder: Path, written: dict[str, FileRecord]) -> dict[str, FileRecord]:
-    """What this rank wrote, once the disk gives back the bytes that were meant."""
-    faults = digest_faults(folder, written)
-    if faults:
-        raise CheckpointError(f"{folder} did not keep what was written: {'; '.join(faults)}; check the disk")
-    return written

@@ -6,17 +6,19 @@ import hashlib
 import io
 import os
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, cast
 
 import torch
-import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.filesystem import FileSystem
+from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner, DefaultSavePlanner
+from torch.distributed.checkpoint.filesystem import FileSystem, FileSystemReader, FileSystemWriter
 from torch.distributed.checkpoint.metadata import Metadata, StorageMeta, TensorStorageMetadata
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from lauter.trainer.checkpoint.error import CheckpointError, explain
 from lauter.trainer.checkpoint.inventory import DCP_METADATA, FileRecord
@@ -62,7 +64,7 @@ class _SyncedFiles(FileSystem):
         self.fault: OSError | None = None
 
     @contextmanager
-    def create_stream(self, path: str | os.PathLike[str], mode: str) -> Iterator[io.IOBase]:  # type: ignore[override]
+    def create_stream(self, path: str | os.PathLike[str], mode: str) -> Iterator[io.IOBase]:
         path = Path(path)
         with path.open(mode) as file:
             if mode == "rb":
@@ -81,7 +83,7 @@ class _SyncedFiles(FileSystem):
         self.written[Path(new_path).name] = self.written.pop(Path(path).name)
 
 
-class _Writer(dcp.FileSystemWriter):
+class _Writer(FileSystemWriter):
     """One file a rank. Equal tensors give equal files: DCP would write the folder's path and a random id."""
 
     def __init__(self, folder: Path, files: _SyncedFiles) -> None:
@@ -118,7 +120,7 @@ class _IndexUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name} has no place in the index of a checkpoint")
 
 
-class _Reader(dcp.FileSystemReader):
+class _Reader(FileSystemReader):
     """DCP's reader with a safe index."""
 
     def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:  # noqa: ANN401 - DCP's signature
@@ -132,22 +134,19 @@ class _Reader(dcp.FileSystemReader):
             raise CheckpointError(f"{path} is damaged: {error}") from error
 
 
-def write_tensors(
-    tensors: Mapping[str, Tensor], folder: Path, ranks: Ranks, planner: dcp.DefaultSavePlanner | None = None
-) -> dict[str, FileRecord]:
+def write_tensors(tensors: Mapping[str, Tensor], folder: Path, ranks: Ranks) -> dict[str, FileRecord]:
     """Save tensors into a folder that is there; called by all ranks. Returns this rank's files, on the disk.
 
     Raises `CheckpointError` on all ranks where one failed.
     """
     files = _SyncedFiles()
     writer = _Writer(folder, files)
-    planner = planner or dcp.DefaultSavePlanner()
     failure: BaseException | None = None
     try:
         if ranks.group is None:
-            _write_alone(dict(tensors), writer, planner)
+            _write_alone(dict(tensors), writer)
         else:
-            dcp.save(dict(tensors), storage_writer=writer, planner=planner, process_group=ranks.group)
+            save(dict(tensors), storage_writer=writer, process_group=ranks.group)
     except (Exception, CheckpointException) as error:  # CheckpointException is no Exception.
         failure = error
 
@@ -161,14 +160,47 @@ def write_tensors(
     return files.written
 
 
-def _write_alone(tensors: dict[str, Tensor], writer: _Writer, planner: dcp.DefaultSavePlanner) -> None:
-    """The steps of `dcp.save` for one process. `dcp.save(no_dist=True)` warns each time that there is no group."""
+def _write_alone(tensors: dict[str, Tensor], writer: _Writer) -> None:
+    """The steps of DCP's `save` for one process. `save(no_dist=True)` warns each time that there is no group."""
+    planner = DefaultSavePlanner()
     planner.set_up_planner(tensors, writer.storage_meta(), is_coordinator=True)
     writer.set_up_storage_writer(is_coordinator=True)
     plans, metadata = planner.create_global_plan([writer.prepare_local_plan(planner.create_local_plan())])
     [plan] = writer.prepare_global_plan(plans)
-    results = writer.write_data(planner.finish_plan(plan), planner).wait()
-    writer.finish(metadata, [results])
+    writer.finish(metadata, [writer.write_data(planner.finish_plan(plan), planner).wait()])
+
+
+@dataclass(frozen=True, slots=True)
+class _Prefix:
+    """What DCP's writer asks a plan for: how the names of its files begin."""
+
+    prefix: str
+
+
+def write_one_by_one(tensors: Iterable[tuple[str, Tensor]], folder: Path) -> dict[str, FileRecord]:
+    """`write_tensors` for one process and tensors that are never all in memory: a file each.
+
+    Raises `CheckpointError`; what the iterable raises is passed on.
+    """
+    files = _SyncedFiles()
+    writer = _Writer(folder, files)
+    writer.set_up_storage_writer(is_coordinator=True)
+    plans, results = [], []
+    try:
+        for number, (name, tensor) in enumerate(tensors):
+            planner = DefaultSavePlanner()
+            planner.set_up_planner({name: tensor}, writer.storage_meta(), is_coordinator=True)
+            plan = replace(planner.create_local_plan(), storage_data=_Prefix(f"__{number}_"))
+            results.append(writer.write_data(plan, planner).wait())
+            plans.append(plan)
+        # To DCP this is a save by as many ranks as there are tensors.
+        _, metadata = DefaultSavePlanner().create_global_plan(plans)
+        writer.finish(metadata, results)
+    except Exception as error:
+        if files.fault is not None:
+            raise CheckpointError(f"cannot write {folder}: {explain(files.fault)}") from error
+        raise
+    return files.written
 
 
 def tensor_index(folder: Path) -> dict[str, TensorStorageMetadata]:
@@ -184,7 +216,7 @@ def read_tensors(folder: Path, tensors: Mapping[str, Tensor]) -> None:
     """
     reader = _Reader(folder)
     metadata = reader.read_metadata()
-    planner = dcp.DefaultLoadPlanner()
+    planner = DefaultLoadPlanner()
     try:
         planner.set_up_planner(dict(tensors), metadata, is_coordinator=True)
         reader.set_up_storage_reader(metadata, is_coordinator=True)
