@@ -28,7 +28,8 @@ def hf(
 ) -> None:
     """Write a Hugging Face folder: weights, config, tokenizer and a model card that names the data's roots."""
     try:
-        from lauter.trainer.checkpoint.read import CheckpointError, open_checkpoint
+        from lauter.trainer.checkpoint.error import CheckpointError
+        from lauter.trainer.checkpoint.read import open_checkpoint
         from lauter.trainer.huggingface.export import ExportError, export_hf
         from lauter.trainer.huggingface.shards import parse_size
     except ModuleNotFoundError as error:

@@ -1,0 +1,183 @@
+"""The model card: what was trained, on what, and how anyone can check it. Every number comes from the checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lauter.trainer.model.shape import ModelShape
+
+Rows = Iterator[tuple[str, object]]
+
+_OF_CORPUS = {
+    "corpus": "corpus",
+    "root": "corpus root",
+    "ledger_root": "root of the ledger",
+    "lineage": "lineage",
+    "layout_id": "layout id",
+    "index_sha256": "SHA-256 of tokens/index.json",
+    "tokenizer": "digest of the tokenizer",
+    "lauter": "built by Lauter",
+    "takedown": "takedown digest",
+}
+"""Keys of a corpus's provenance that come first, and what they are called."""
+
+
+def model_card(origin: Mapping[str, Any], shape: ModelShape, *, name: str, dtype: str) -> str:
+    """README.md of a model named `name`; `origin` is what `lauter.json` says."""
+    parts = [_front_matter(origin), f"# {name}", _introduction(origin)]
+    parts += ["## Architecture", _table(_architecture(shape, dtype))]
+    parts += ["## Training", _table(_training(origin)), *_goldfish(origin)]
+    parts += ["## Data", *_data(origin)]
+    parts += ["## Use", _use(name)]
+    parts += [
+        "## Licence",
+        "Not declared. Whoever publishes this model decides: set `license` at the head of this file, and see the "
+        "licences of the sources in the corpus's data register.",
+    ]
+    config = origin.get("config")
+    if config is not None:
+        told = json.dumps(config, indent=1, ensure_ascii=False)
+        parts += ["## Config", f"<details><summary>As it was run</summary>\n\n{_fenced(told)}\n\n</details>"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(origin: Mapping[str, Any]) -> str:
+    languages = (origin.get("data") or {}).get("languages") or ()
+    codes = sorted({str(language).split("_")[0] for language in languages} - {"und", "zxx", "mul"})
+    lines = ["---", "library_name: transformers", "pipeline_tag: text-generation", "license: unknown"]
+    # Quoted: `no` (Norwegian) is false to YAML.
+    lines += ["language:", *(f"- {json.dumps(code)}" for code in codes)] if codes else []
+    return "\n".join([*lines, "tags:", "- apertus", "- lauter", "---"])
+
+
+def _introduction(origin: Mapping[str, Any]) -> str:
+    version = (origin.get("versions") or {}).get("lauter", "unknown")
+    return (
+        f"A base model of the Apertus architecture (arXiv 2509.14233), exported by Lauter {version}. "
+        "It continues text; it was not taught to follow instructions or to refuse. `lauter.json` holds what follows "
+        "in a form for programs."
+    )
+
+
+def _architecture(shape: ModelShape, dtype: str) -> Rows:
+    yield "parameters", shape.parameters
+    yield "without embeddings", shape.non_embedding_parameters
+    yield "layers", shape.layers
+    yield "width", shape.hidden
+    yield "MLP", f"{shape.feed_forward:,}, xIELU, no gate"
+    yield "attention", f"{shape.heads} heads of {shape.head_dim}, {shape.kv_heads} for keys and values, QK-norm"
+    yield "vocabulary", shape.vocabulary
+    yield "context", shape.positions
+    scaling = shape.rope_scaling
+    stretched = f", llama3 scaling x{scaling.factor:g} from {scaling.original_positions:,}" if scaling else ""
+    yield "rotary embeddings", f"theta {shape.rope_theta:,.0f}{stretched}"
+    yield "weights in this folder", dtype
+
+
+def _training(origin: Mapping[str, Any]) -> Rows:
+    progress = origin.get("progress") or {}
+    yield "tokens seen since the start of this run", progress.get("tokens", 0)
+    yield "steps", progress.get("step", 0)
+    yield "updates", origin.get("optimizer_steps", 0)
+    config = origin.get("config") or {}
+    for key in ("name", "seed", "precision", "z_loss"):
+        if key in config:
+            yield key, config[key]
+    optimizer, schedule = config.get("optimizer") or {}, config.get("schedule") or {}
+    for key in ("name", "learning_rate", "weight_decay", "clip"):
+        if key in optimizer:
+            yield f"optimizer: {key}", optimizer[key]
+    for key, value in schedule.items():
+        yield f"schedule: {key}", value
+    if "sequence_length" in (config.get("data") or {}):
+        yield "sequence length", config["data"]["sequence_length"]
+    if origin.get("parent") is not None:
+        yield "started from", origin["parent"]
+
+
+def _goldfish(origin: Mapping[str, Any]) -> Iterator[str]:
+    config = origin.get("config")
+    if config is None:
+        return
+    setting = (config.get("data") or {}).get("goldfish")
+    if setting is None:
+        yield "Goldfish loss: off; every label carried loss."
+        return
+    labels = origin.get("labels") or {}
+    dropped, kept = labels.get("goldfish_dropped"), labels.get("targets")
+    known = isinstance(dropped, int) and isinstance(kept, int) and dropped + kept > 0
+    realised = (
+        f"{dropped / (dropped + kept):.3%} of labels were left out" if known else "the realised rate is not known"
+    )
+    yield (
+        f"Goldfish loss (arXiv 2406.10209): hash `{setting.get('hash')}`, 1 label in {setting.get('k')}, "
+        f"windows of {setting.get('h')} tokens; {realised}."
+    )
+
+
+def _data(origin: Mapping[str, Any]) -> Iterator[str]:
+    corpora = (origin.get("data") or {}).get("provenance") or ()
+    if not corpora:
+        yield "Not known to Lauter: the model was imported and not trained since."
+    for corpus in corpora:
+        yield f"### {corpus.get('name', 'corpus')}"
+        yield _table(_of_corpus(corpus))
+        yield _optout(corpus.get("optout"))
+        if corpus.get("root"):
+            yield (
+                "Check a copy of the corpus against its root, every file and every decision:\n\n"
+                f"```\nlauter audit FOLDER --root {corpus['root']}\n```"
+            )
+    tokenizer = origin.get("tokenizer") or {}
+    named = (("digest", "SHA-256 of its files"), ("vocabulary", "SHA-256 of ids and pieces"), ("ids", "ids"))
+    yield "### Tokenizer"
+    yield _table((label, tokenizer[key]) for key, label in named if tokenizer.get(key) is not None)
+
+
+def _of_corpus(corpus: Mapping[str, Any]) -> Rows:
+    yield from ((label, corpus[key]) for key, label in _OF_CORPUS.items() if corpus.get(key) is not None)
+    if corpus.get("takedown") is None:
+        yield "takedown", "none so far"
+    yield from ((f"tokens of {stream}", count) for stream, count in (corpus.get("tokens") or {}).items())
+
+
+def _optout(policy: Mapping[str, Any] | None) -> str:
+    if policy is None:
+        return "Opt-outs: the corpus was built without that stage; no owner's reservation was looked up."
+    told = json.dumps(policy, indent=1, ensure_ascii=False)
+    return f"Opt-outs were honoured under this policy, of which each decision is in the ledger:\n\n{_fenced(told)}"
+
+
+def _fenced(text: str) -> str:
+    # A fence longer than any run of backticks inside.
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}json\n{text}\n{fence}"
+
+
+def _use(name: str) -> str:
+    return (
+        "```python\n"
+        "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+        f'tokenizer = AutoTokenizer.from_pretrained("{name}")\n'
+        f'model = AutoModelForCausalLM.from_pretrained("{name}")\n'
+        "```\n\n"
+        "Every document was trained with its beginning-of-sequence token, which the tokenizer puts before a text. "
+        "Text of strangers is encoded with `split_special_tokens=True`, so that it can't write control tokens."
+    )
+
+
+def _table(rows: Iterator[tuple[str, object]]) -> str:
+    return "\n".join(["| | |", "|---|---|", *(f"| {label} | {_cell(value)} |" for label, value in rows)])
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.replace("\n", " ").replace("|", "\\|")
