@@ -13,28 +13,28 @@ import xxhash
 from torch import Tensor
 from torch.distributed.tensor import DTensor, Partial, Replicate
 
+from lauter.trainer.checkpoint.agreement import Agreement
 from lauter.trainer.checkpoint.error import CheckpointError
-from lauter.trainer.checkpoint.ranks import Ranks
 
 Place = tuple[int, ...]
 """Where on its mesh a part of a tensor is, sharded dimensions only: parts of one name and place are copies."""
 
 
-def require_equal_replicas(tensors: Mapping[str, Tensor], ranks: Ranks) -> None:
+def require_equal_replicas(tensors: Mapping[str, Tensor], agreement: Agreement) -> None:
     """Compare the copies of all replicated tensors; called by all ranks.
 
     Raises `CheckpointError` on all ranks, naming tensors and ranks, where copies differ by a bit, and where a DTensor
     holds sums that are not yet reduced (`Partial`).
     """
-    if ranks.ranks == 1:
+    if agreement.ranks == 1:
         return
-    digests = ranks.every(lambda: _digests(tensors, ranks.ranks))[ranks.rank]
+    digests = agreement.every(lambda: _digests(tensors, agreement.ranks))[agreement.rank]
     # One digest for each place first: thousands of ranks with thousands of tensors would send gigabytes.
     together = {("", place): _digest_of_all(named) for place, named in digests.items()}
-    if not _differing(ranks.gather(together)):
+    if not _differing(agreement.gather(together)):
         return
     single = {(name, place): value for place, named in digests.items() for name, value in named.items()}
-    differing = _differing(ranks.gather(single))
+    differing = _differing(agreement.gather(single))
     if not differing:  # Ranks of one place may hold other tensors, as stages of a pipeline do.
         return
     (name, _), groups = min(differing.items())

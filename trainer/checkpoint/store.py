@@ -15,6 +15,7 @@ from typing import Any
 
 from torch import Tensor
 
+from lauter.trainer.checkpoint.agreement import Agreement
 from lauter.trainer.checkpoint.durable import clear_leftovers, make_empty
 from lauter.trainer.checkpoint.error import CheckpointError
 from lauter.trainer.checkpoint.inventory import FileRecord, read_back
@@ -22,7 +23,6 @@ from lauter.trainer.checkpoint.latest import candidates
 from lauter.trainer.checkpoint.layout import SAVING, step_name
 from lauter.trainer.checkpoint.meta import complete_meta, read_meta
 from lauter.trainer.checkpoint.publish import publish, small_files
-from lauter.trainer.checkpoint.ranks import Ranks
 from lauter.trainer.checkpoint.read import Checkpoint, require_fit
 from lauter.trainer.checkpoint.replicas import require_equal_replicas
 from lauter.trainer.checkpoint.retention import delete_superfluous
@@ -59,13 +59,13 @@ class Checkpoints:
         """
         self._folder = folder
         self._section = section
-        self._ranks = Ranks(rank, ranks)
+        self._agreement = Agreement(rank, ranks)
         self._warn = warn
         self._free = free
         self._snapshot = Snapshot()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: Future[None] | None = None
-        self._ranks.first(self._prepare)
+        self._agreement.first(self._prepare)
 
     def _prepare(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -86,16 +86,16 @@ class Checkpoints:
         self.finish()
         whole = complete_meta(meta)
         others = small_files(whole, tokenizer)
-        needed = needed_bytes(tensors, self._ranks.ranks) + sum(map(len, others.values()))
-        self._ranks.first(lambda: require_space(self._folder, needed, self._free(self._folder)))
+        needed = needed_bytes(tensors, self._agreement.ranks) + sum(map(len, others.values()))
+        self._agreement.first(lambda: require_space(self._folder, needed, self._free(self._folder)))
         name = step_name(whole["progress"]["step"])
         if not self._section.asynchronous:
-            require_equal_replicas(tensors, self._ranks)
+            require_equal_replicas(tensors, self._agreement)
             # Detached, as the index notes `requires_grad`: both ways of saving give the same bytes.
             self._write(name, {key: tensor.detach() for key, tensor in tensors.items()}, others)
             return
         copies = self._snapshot.take(tensors)
-        require_equal_replicas(copies, self._ranks)
+        require_equal_replicas(copies, self._agreement)
         self._pending = self._writer.submit(self._write, name, copies, others)
 
     def finish(self) -> None:
@@ -110,12 +110,12 @@ class Checkpoints:
         That is the one LATEST names. Where it is broken, the newest whole one is taken, and `warn` is told which is
         broken and why. Raises `CheckpointError` where there are checkpoints and all of them are broken.
         """
-        folders, fault = self._ranks.first(lambda: candidates(self._folder))
+        folders, fault = self._agreement.first(lambda: candidates(self._folder))
         said = [fault] if fault is not None and folders else []
         for folder in folders:
-            faults = verify_together(folder, self._ranks)
+            faults = verify_together(folder, self._agreement)
             if not faults:
-                if said and self._ranks.rank == 0:
+                if said and self._agreement.rank == 0:
                     self._warn(f"{'; '.join(said)}. Going on from {folder.name}, the newest whole checkpoint")
                 return Checkpoint(folder, read_meta(folder))
             said.append(f"checkpoint {folder.name} is broken: {'; '.join(faults)}")
@@ -131,19 +131,19 @@ class Checkpoints:
 
         Raises `CheckpointError` on all ranks, before anything is changed, where names, sizes or dtypes do not fit.
         """
-        self._ranks.every(lambda: require_fit(checkpoint, tensors))
-        self._ranks.every(lambda: read_tensors(checkpoint.path, tensors))
+        self._agreement.every(lambda: require_fit(checkpoint, tensors))
+        self._agreement.every(lambda: read_tensors(checkpoint.path, tensors))
 
     def _write(self, name: str, tensors: Mapping[str, Tensor], others: dict[str, bytes]) -> None:
         staged = self._folder / (SAVING + name)
         try:
-            self._ranks.first(lambda: make_empty(staged))
-            written = write_tensors(tensors, staged, self._ranks)
-            records = self._ranks.every(lambda: read_back(staged, written))
-            self._ranks.first(lambda: self._publish(staged, name, records, others))
+            self._agreement.first(lambda: make_empty(staged))
+            written = write_tensors(tensors, staged, self._agreement)
+            records = self._agreement.every(lambda: read_back(staged, written))
+            self._agreement.first(lambda: self._publish(staged, name, records, others))
         except BaseException:
             # The space is given back; LATEST was not touched. Where the disk itself fails, the next start clears it.
-            if self._ranks.rank == 0:
+            if self._agreement.rank == 0:
                 shutil.rmtree(staged, ignore_errors=True)
             raise
 

@@ -20,9 +20,9 @@ from torch.distributed.checkpoint.filesystem import FileSystem, FileSystemReader
 from torch.distributed.checkpoint.metadata import Metadata, StorageMeta, TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict_saver import save
 
+from lauter.trainer.checkpoint.agreement import Agreement
 from lauter.trainer.checkpoint.error import CheckpointError, explain
 from lauter.trainer.checkpoint.inventory import DCP_METADATA, FileRecord
-from lauter.trainer.checkpoint.ranks import Ranks
 
 
 class _HashedFile(io.RawIOBase):
@@ -134,7 +134,7 @@ class _Reader(FileSystemReader):
             raise CheckpointError(f"{path} is damaged: {error}") from error
 
 
-def write_tensors(tensors: Mapping[str, Tensor], folder: Path, ranks: Ranks) -> dict[str, FileRecord]:
+def write_tensors(tensors: Mapping[str, Tensor], folder: Path, agreement: Agreement) -> dict[str, FileRecord]:
     """Save tensors into a folder that is there; called by all ranks. Returns this rank's files, on the disk.
 
     Raises `CheckpointError` on all ranks where one failed.
@@ -143,10 +143,10 @@ def write_tensors(tensors: Mapping[str, Tensor], folder: Path, ranks: Ranks) -> 
     writer = _Writer(folder, files)
     failure: BaseException | None = None
     try:
-        if ranks.group is None:
+        if agreement.group is None:
             _write_alone(dict(tensors), writer)
         else:
-            save(dict(tensors), storage_writer=writer, process_group=ranks.group)
+            save(dict(tensors), storage_writer=writer, process_group=agreement.group)
     except (Exception, CheckpointException) as error:  # CheckpointException is no Exception.
         failure = error
 
@@ -156,7 +156,7 @@ def write_tensors(tensors: Mapping[str, Tensor], folder: Path, ranks: Ranks) -> 
         if failure is not None:
             raise CheckpointError(f"cannot write {folder}: {failure}") from failure
 
-    ranks.every(outcome)
+    agreement.every(outcome)
     return files.written
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from lauter.trainer.checkpoint.agreement import Agreement
 from lauter.trainer.checkpoint.error import CheckpointError
 from lauter.trainer.checkpoint.inventory import digest_faults, read_inventory, share, size_faults
 from lauter.trainer.checkpoint.meta import read_meta
-from lauter.trainer.checkpoint.ranks import Ranks
 
 Depth = Literal["sizes", "digests"]
 """`digests` reads everything: for the checkpoint that is about to be loaded, which is read anyway. A flipped bit in a
@@ -32,7 +32,7 @@ def verify(folder: Path, depth: Depth = "digests", part: tuple[int, int] = (0, 1
     return faults
 
 
-def verify_together(folder: Path, ranks: Ranks) -> list[str]:
+def verify_together(folder: Path, agreement: Agreement) -> list[str]:
     """`verify` by digests, with the reading shared by all ranks, who all get the same answer."""
-    found = ranks.every(lambda: verify(folder, "digests", (ranks.rank, ranks.ranks)))
+    found = agreement.every(lambda: verify(folder, "digests", (agreement.rank, agreement.ranks)))
     return list(dict.fromkeys(fault for faults in found for fault in faults))

@@ -12,7 +12,7 @@ from lauter.trainer.checkpoint.error import CheckpointError, explain
 T = TypeVar("T")
 
 
-class Ranks:
+class Agreement:
     """The processes of a run, with a gloo group of their own where there are several.
 
     Of their own, because a save in the background talks while training does: two threads in one group would take each
