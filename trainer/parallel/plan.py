@@ -18,15 +18,18 @@ ENTRANCES = ("loss", "token_losses", "hidden_states")
 """Methods of the model besides `forward` that are called from outside: each gathers the shards."""
 
 
+def compute_dtype(precision: Literal["bf16", "fp32", "fp64"]) -> torch.dtype:
+    """Dtype of products and activations."""
+    return {"bf16": torch.bfloat16, "fp32": torch.float32, "fp64": torch.float64}[precision]
+
+
 def held_dtype(precision: Literal["bf16", "fp32", "fp64"], mesh: DeviceMesh | None) -> torch.dtype:
     """Dtype of the parameters as they are kept.
 
-    Shards are kept in fp32 and are their own masters; bf16 copies exist while a layer runs. One process keeps bf16
+    bf16 shards are kept in fp32 and are their own masters; bf16 copies exist while a layer runs. One process keeps bf16
     weights, and the optimizer its masters: 2 bytes a parameter are read in each pass, not 4.
     """
-    if precision == "bf16":
-        return torch.bfloat16 if mesh is None else torch.float32
-    return torch.float64 if precision == "fp64" else torch.float32
+    return torch.float32 if precision == "bf16" and mesh is not None else compute_dtype(precision)
 
 
 def lay_out(

@@ -1,0 +1,87 @@
+"""`lauter train`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from lauter.pipeline.cli.console import FAILED, INTERRUPTED, USAGE, JsonOption, fail, show
+from lauter.pipeline.yaml_lines import ManifestError
+
+app = typer.Typer()
+
+
+@app.command()
+def train(
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="The YAML config.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[key=value]…", help="Changes to it: dotted.key=value.")
+    ] = None,
+    out: Annotated[str | None, typer.Option(metavar="DIR", help="The run folder. Default: out/NAME.")] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DIR", help="A run folder of `lauter build`, in place of the config's; repeatable."),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="CHECKPOINT", help="Begin at a checkpoint of another run, or an import."),
+    ] = None,
+    cooldown: Annotated[
+        int | None, typer.Option(min=1, metavar="TOKENS", help="With --from: only cool down, for so many tokens.")
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a model on corpora; the same command goes on where a run stopped."""
+    from lauter.trainer.config.load import load
+
+    try:
+        section = load(config, overrides or (), data or ())
+    except ManifestError as error:
+        _fail(str(error), USAGE)
+    folder = Path("out") / section.name if out is None else Path(out)
+    try:
+        from lauter.trainer.checkpoint.read import CheckpointError
+        from lauter.trainer.data.corpus import DataError
+        from lauter.trainer.loop.errors import ConfigError, RunFailed
+        from lauter.trainer.loop.resume import with_cooldown
+        from lauter.trainer.loop.run import train as run
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "safetensors"):
+            raise
+        _fail(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
+    origin = None if start is None else Path(start)
+    # Under torchrun every process comes here; the first one speaks.
+    console = Console(stderr=as_json, emoji=False)
+    try:
+        if cooldown is not None:
+            section = with_cooldown(section, folder, origin, cooldown)
+        outcome = run(section, folder, start=origin, console=console)
+    except (ConfigError, ManifestError) as error:
+        _fail(str(error), USAGE)
+    except (CheckpointError, DataError, RunFailed) as error:
+        _fail(str(error), FAILED)
+    except OSError as error:
+        _fail(f"{error.filename or folder}: {error.strerror or error}", FAILED)
+    except KeyboardInterrupt:
+        _fail("stopped before the first step; the same command begins again", INTERRUPTED)
+    if as_json and _first():
+        show(outcome.to_json())
+    if outcome.stopped_by == "SIGINT":
+        raise typer.Exit(INTERRUPTED)
+
+
+def _first() -> bool:
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    """As `fail`; a rank of several says which it is, as not all of them need have failed."""
+    rank = os.environ.get("RANK", "0")
+    if code == USAGE and not _first():
+        raise typer.Exit(code)
+    fail(message if rank == "0" else f"rank {rank}: {message}", code)

@@ -1,0 +1,87 @@
+"""What a run is made of, put together once: data, model on its devices, optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lauter.trainer.config.sections import RunSection
+from lauter.trainer.config.shape import model_shape
+from lauter.trainer.data.corpus import Corpus, open_corpora
+from lauter.trainer.data.loader import Loader
+from lauter.trainer.data.samples import Samples
+from lauter.trainer.loop.errors import ConfigError
+from lauter.trainer.model.apertus import Apertus
+from lauter.trainer.model.shape import ModelShape
+from lauter.trainer.optimizer.optimizer import Optimizer
+from lauter.trainer.parallel.mesh import mesh
+from lauter.trainer.parallel.plan import held_dtype, lay_out
+from lauter.trainer.parallel.ranks import Ranks
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that lives as long as the process does. Parameters have no meaning yet."""
+
+    section: RunSection
+    ranks: Ranks
+    corpus: Corpus
+    samples: Samples
+    loader: Loader
+    shape: ModelShape
+    model: Apertus
+    optimizer: Optimizer
+
+
+def assemble(section: RunSection, ranks: Ranks, tell: Callable[[str], None]) -> Parts:
+    """Open the data and make the model.
+
+    Raises:
+        ConfigError: the config does not go with these ranks or this tokenizer.
+        DataError: something is wrong with a corpus.
+    """
+    check_batches(section, ranks.count)
+    corpus = open_corpora(section.data)
+    try:
+        shape = model_shape(section.model, corpus.tokenizer.ids, section.data.sequence_length)
+        grid = mesh(ranks, section.parallel)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    samples = Samples(corpus, section.data, section.seed)
+    # Without memory first: of a model that is shared, no rank ever holds the whole.
+    model = Apertus(shape, device="meta", dtype=held_dtype(section.precision, grid))
+    lay_out(model, section.parallel, grid, section.precision, device=ranks.device, tell=tell)
+    model.to_empty(device=ranks.device)
+    return Parts(
+        section=section,
+        ranks=ranks,
+        corpus=corpus,
+        samples=samples,
+        loader=Loader(
+            samples,
+            rank=ranks.rank,
+            ranks=ranks.count,
+            micro=section.batch.micro,
+            prefetch=section.data.prefetch,
+        ),
+        shape=shape,
+        model=model,
+        optimizer=Optimizer(model.named_parameters(), section.optimizer),
+    )
+
+
+def check_batches(section: RunSection, ranks: int) -> None:
+    """Every rank does the same number of whole micro-batches in every step.
+
+    Raises:
+        ConfigError: a batch size is no multiple of `batch.micro` x ranks.
+    """
+    micro = section.batch.micro
+    sizes = [("batch.sequences", section.batch.sequences)]
+    sizes += [(f"batch.ramp.{index}.sequences", step.sequences) for index, step in enumerate(section.batch.ramp)]
+    for key, size in sizes:
+        if size % (micro * ranks):
+            raise ConfigError(
+                f"{key}: {size} is no multiple of batch.micro ({micro}) x {ranks} rank(s); "
+                "change either, or the number of ranks"
+            )

@@ -1,0 +1,99 @@
+"""A run: steps until the tokens are used up, watched, measured and saved, that goes on where it stopped."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from lauter.trainer.checkpoint.layout import step_name
+from lauter.trainer.checkpoint.store import Checkpoints
+from lauter.trainer.config.sections import RunSection
+from lauter.trainer.loop.enter import enter
+from lauter.trainer.loop.errors import ConfigError
+from lauter.trainer.loop.garbage import Garbage
+from lauter.trainer.loop.guard import Guard
+from lauter.trainer.loop.metrics import StepLog
+from lauter.trainer.loop.parts import Parts, assemble
+from lauter.trainer.loop.report import Outcome, Report, summary
+from lauter.trainer.loop.signals import Signals
+from lauter.trainer.loop.sinks import check_sinks
+from lauter.trainer.loop.steps import Steps
+from lauter.trainer.loop.unigram import unigram_entropy
+from lauter.trainer.parallel.ranks import Ranks, leave
+from lauter.trainer.parallel.ranks import start as start_ranks
+
+LOGS = ("metrics.jsonl", "samples.jsonl")
+
+
+def train(section: RunSection, out: Path, *, start: Path | None, console: Console) -> Outcome:
+    """Train in a run folder: from nothing, from `start` (a checkpoint of another run), or from where it stopped.
+
+    Under torchrun every process calls it; the first one writes and speaks.
+
+    Raises:
+        ConfigError: the config does not fit ranks, tokenizer or run folder.
+        DataError: something is wrong with a corpus.
+        CheckpointError: a checkpoint could not be written or read.
+        RunFailed: the guard gave up.
+    """
+    try:
+        check_sinks(section.metrics)
+        ranks = start_ranks()
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    outcome = train_on(ranks, section, out, start=start, console=console if ranks.first else Console(quiet=True))
+    # Not after a failure: the others may be anywhere, and torchrun ends them.
+    leave(ranks)
+    return outcome
+
+
+def train_on(ranks: Ranks, section: RunSection, out: Path, *, start: Path | None, console: Console) -> Outcome:
+    """As `train`, in a process group that is there."""
+    started = time.monotonic()
+    report = Report(console, section.schedule.total_tokens)
+    parts = assemble(section, ranks, report.say)
+    try:
+        checkpoints = Checkpoints(
+            out / "checkpoints", section.checkpoint, rank=ranks.rank, ranks=ranks.count, warn=report.say
+        )
+        guard = Guard(section.guard)
+        entered = enter(parts, checkpoints, guard, start, report.say)
+        if ranks.first:
+            (out / "config.json").write_text(section.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            for log in LOGS:
+                StepLog(out / log).cut(entered.progress.step)
+        steps = Steps(parts, checkpoints, guard, entered, out=out, report=report)
+        with report, Signals() as signals, Garbage() as garbage:
+            stopped = steps.run(signals, garbage)
+        outcome = Outcome(
+            out=out,
+            checkpoint=out / "checkpoints" / step_name(steps.progress.step),
+            step=steps.progress.step,
+            samples=steps.progress.samples,
+            tokens=steps.progress.tokens,
+            loss=steps.loss,
+            held_out=steps.held_out,
+            unigram_entropy=None if stopped else entropy_seen(parts, steps.progress.samples),
+            tokens_per_second=steps.tokens_per_second,
+            seconds=time.monotonic() - started,
+            stopped_by=None if stopped is None else stopped.name,
+        )
+    finally:
+        parts.loader.close()
+    console.print(summary(outcome))
+    if stopped is not None:
+        report.say(f"stopped by {stopped.name}; the same command goes on from here")
+    return outcome
+
+
+def entropy_seen(parts: Parts, samples: int) -> float:
+    """Unigram entropy of the first `samples` samples."""
+    return unigram_entropy(
+        parts.samples.batch,
+        samples,
+        sequence_length=parts.section.data.sequence_length,
+        ids=parts.shape.vocabulary,
+        ranks=parts.ranks,
+    )

@@ -1,0 +1,86 @@
+"""What a checkpoint holds of a run, and how model and moments are filled: with first values, or from a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lauter.trainer.checkpoint.read import Checkpoint
+from lauter.trainer.checkpoint.store import Checkpoints
+from lauter.trainer.loop.guard import Guard
+from lauter.trainer.loop.parts import Parts
+from lauter.trainer.model.apertus import Apertus
+from lauter.trainer.model.initialise import first_values, initialise
+from lauter.trainer.optimizer.optimizer import Optimizer
+from lauter.trainer.progress import Progress
+
+
+def tensors(model: Apertus, optimizer: Optimizer) -> dict[str, Tensor]:
+    """Name in a checkpoint -> live tensor: `weight.NAME` is the master (the parameter where it has none).
+
+    So a run on one process (bf16 weights and fp32 masters) and one on many (fp32 shards) save and load the same.
+    """
+    state = optimizer.state()
+    found = {
+        f"weight.{name}": state.get(f"master.{name}", parameter.detach())
+        for name, parameter in model.named_parameters()
+    }
+    return found | {name: one for name, one in state.items() if not name.startswith("master.")}
+
+
+@torch.no_grad()
+def begin(model: Apertus, optimizer: Optimizer, seed: int) -> None:
+    """First values; moments 0, no update yet. Masters get what rounding takes from the weights."""
+    initialise(model, seed)
+    state = optimizer.state()
+    for name, parameter in model.named_parameters():
+        if f"master.{name}" in state:
+            state[f"master.{name}"].copy_(first_values(name, parameter.shape, model.shape, seed))
+    for name, one in state.items():
+        if not name.startswith("master."):
+            one.zero_()
+    optimizer.write_weights()
+    optimizer.load_steps(0)
+
+
+def load(checkpoints: Checkpoints, checkpoint: Checkpoint, model: Apertus, optimizer: Optimizer) -> None:
+    """Weights, moments and count of updates, to the bit. Raises `CheckpointError`."""
+    checkpoints.load(checkpoint, tensors(model, optimizer))
+    optimizer.write_weights()
+    optimizer.load_steps(checkpoint.meta["optimizer_steps"])
+
+
+def load_weights(checkpoints: Checkpoints, checkpoint: Checkpoint, model: Apertus, optimizer: Optimizer) -> None:
+    """Weights only, after `begin`. Raises `CheckpointError`."""
+    everything = tensors(model, optimizer)
+    checkpoints.load(checkpoint, {name: one for name, one in everything.items() if name.startswith("weight.")})
+    optimizer.write_weights()
+
+
+def meta(parts: Parts, progress: Progress, guard: Guard, parent: dict[str, Any] | None) -> dict[str, Any]:
+    """The JSON beside the tensors: all else that the next start needs, and where the model comes from."""
+    tokenizer = parts.corpus.tokenizer
+    return {
+        "config": parts.section.model_dump(mode="json"),
+        "shape": asdict(parts.shape),
+        "progress": asdict(progress),
+        "optimizer_steps": parts.optimizer.steps,
+        "data": {
+            "fingerprint": parts.samples.fingerprint,
+            "order": parts.samples.order,
+            "provenance": parts.corpus.provenance,
+            "languages": list(parts.corpus.languages),
+        },
+        "tokenizer": {
+            "digest": tokenizer.digest,
+            "ids": tokenizer.ids,
+            "bos": tokenizer.bos,
+            "eos": tokenizer.eos,
+            "pad": tokenizer.pad,
+        },
+        "guard": guard.state(),
+        "parent": parent,
+    }

@@ -1,0 +1,62 @@
+"""One step up to its gradient: all micro-batches of all ranks, as one sum divided by one count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from lauter.trainer.batch import Batch
+from lauter.trainer.model.apertus import Apertus
+from lauter.trainer.optimizer.optimizer import Optimizer
+from lauter.trainer.parallel.ranks import Ranks
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is known of a step once its gradient is there, the same on every rank."""
+
+    loss: float
+    """Mean over the targets of nll + z_loss x squared logarithm of the normaliser; nan without any target."""
+    nll: float
+    """Mean cross-entropy over the targets, in nats; nan without any target."""
+    norm: float
+    """Of the whole gradient."""
+    targets: int
+    """Labels that carry loss, over all ranks and micro-batches: what the sum is divided by."""
+    goldfish_dropped: int
+    context: float
+    """The length whose half a token attends to on average: the mean, over tokens, of the length of its document."""
+
+
+def gradient(model: Apertus, optimizer: Optimizer, batches: Sequence[Batch], *, z_loss: float, ranks: Ranks) -> Figures:
+    """Leave the gradient of the step's mean loss in the optimizer's hands; parameters do not change.
+
+    The mean is over the targets of all ranks and micro-batches, counted before the backward pass. A mean of means would
+    weigh tokens by how full their micro-batch is, which Goldfish and removed documents make differ
+    (torchtitan#2972), and would change with the number of ranks.
+    """
+    places = sum(len(batch.tokens) for batch in batches)
+    squares = sum(float(batch.bounds.cu_seqlens.diff().double().square().sum()) for batch in batches)
+    targets, dropped, places_all, squares_all = ranks.sum(
+        [sum(batch.targets for batch in batches), sum(batch.goldfish_dropped for batch in batches), places, squares]
+    )
+    nll = torch.zeros((), dtype=torch.float64, device=ranks.device)
+    z = torch.zeros_like(nll)
+    for batch in batches:
+        terms = model.loss(batch.to(ranks.device), max(targets, 1.0), z_loss)
+        terms.total.backward()  # type: ignore[no-untyped-call]
+        if len(batches) > 1:
+            optimizer.accumulate()
+        nll += terms.nll
+        z += terms.z
+    nll_all, z_all = ranks.sum([float(nll), float(z)])
+    return Figures(
+        loss=(nll_all + z_loss * z_all) / targets if targets else float("nan"),
+        nll=nll_all / targets if targets else float("nan"),
+        norm=optimizer.gradient_norm(),
+        targets=int(targets),
+        goldfish_dropped=int(dropped),
+        context=squares_all / places_all,
+    )

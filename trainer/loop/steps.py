@@ -1,0 +1,276 @@
+"""Step after step: gradient, judgement, update; and what is due after it."""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from lauter.trainer.checkpoint.store import Checkpoints
+from lauter.trainer.data.held_out import validation_batches
+from lauter.trainer.loop import state
+from lauter.trainer.loop.enter import Entered
+from lauter.trainer.loop.errors import RunFailed
+from lauter.trainer.loop.garbage import Garbage
+from lauter.trainer.loop.guard import Guard, Verdict
+from lauter.trainer.loop.metrics import StepLog
+from lauter.trainer.loop.parts import Parts
+from lauter.trainer.loop.profile import traced
+from lauter.trainer.loop.report import Report
+from lauter.trainer.loop.sample import continuations, read_prompts
+from lauter.trainer.loop.signals import Signals
+from lauter.trainer.loop.sinks import Sink, numbers_of, open_sinks
+from lauter.trainer.loop.step import Figures, gradient
+from lauter.trainer.loop.throughput import peak_flops
+from lauter.trainer.loop.validate import HeldOut, validate
+from lauter.trainer.optimizer.norm import clip_scale
+from lauter.trainer.parallel.plan import compute_dtype
+from lauter.trainer.progress import Progress
+from lauter.trainer.schedule.batch_size import sequences_at
+from lauter.trainer.schedule.learning_rate import learning_rate
+
+
+class Steps:
+    """Where a run stands, and how it gets on."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        checkpoints: Checkpoints,
+        guard: Guard,
+        entered: Entered,
+        *,
+        out: Path,
+        report: Report,
+    ) -> None:
+        """Model and moments are filled, as `entered` says.
+
+        Raises:
+            ConfigError: a prompt can't be sampled from.
+        """
+        self._parts, self._section, self._ranks = parts, parts.section, parts.ranks
+        self._checkpoints, self._guard, self._out, self._report = checkpoints, guard, out, report
+        self._entered = entered
+        self.progress = entered.progress
+        self._saved = entered.progress.step if entered.saved else None
+        self.held_out: HeldOut | None = None
+        self._length = self._section.data.sequence_length
+        sampling = self._section.sampling
+        self._prompts = None if sampling is None else read_prompts(sampling, parts.corpus.tokenizer, parts.shape)
+        self._metrics, self._samples = StepLog(out / "metrics.jsonl"), StepLog(out / "samples.jsonl")
+        last = self._metrics.last() if self._ranks.first else None
+        self.loss: float | None = None if last is None else last["loss"]
+        self._peak = peak_flops(self._section.metrics, self._ranks, compute_dtype(self._section.precision))
+        self._trained_tokens, self._trained_seconds = 0, 0.0
+        self._sinks: list[Sink] = []
+        self._line: dict[str, Any] = {}
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Over all ranks, of the steps of this process alone: validation and saving take none of their time."""
+        return self._trained_tokens / self._trained_seconds if self._trained_seconds else None
+
+    def run(self, signals: Signals, garbage: Garbage) -> signal.Signals | None:
+        """Go on until the tokens are used up or a signal comes; what was done is saved. Returns the signal.
+
+        Raises:
+            RunFailed: the guard gave up; the last checkpoint stands.
+            CheckpointError: the disk is full, or what else a save says.
+            DataError: a shard can't be read.
+        """
+        if self._ranks.first:
+            self._sinks = open_sinks(
+                self._section.metrics,
+                self._out,
+                name=self._section.name,
+                config=self._section.model_dump(mode="json"),
+                step=self.progress.step,
+            )
+        try:
+            return self._run(signals, garbage)
+        finally:
+            for sink in self._sinks:
+                sink.close()
+
+    def _run(self, signals: Signals, garbage: Garbage) -> signal.Signals | None:
+        stopped: signal.Signals | None = None
+        if self._over() and self._section.validation is not None:
+            self._validate()
+        while stopped is None and not self._over():
+            if not self._step():
+                continue
+            garbage.after(self.progress.step)
+            stopped = signals.agreed(self._ranks)
+            self._after(ends=self._over(), hurried=stopped is not None)
+            if self.progress.step % self._section.checkpoint.every_steps == 0:
+                self._save()
+        if self._saved != self.progress.step:
+            self._save()
+        self._checkpoints.finish()
+        return stopped
+
+    def _next(self, progress: Progress) -> tuple[Progress, int]:
+        """Where the next step begins, behind samples that are passed over, and its sequences."""
+        first = self._guard.next_sample(progress.samples)
+        tokens = progress.tokens + (first - progress.samples) * self._length
+        return Progress(progress.step, first, tokens), sequences_at(self._section.batch, tokens)
+
+    def _over(self) -> bool:
+        """Whether the tokens are used up, or the data's last stage has no whole step left."""
+        progress, count = self._next(self.progress)
+        total = self._parts.samples.total
+        return progress.tokens >= self._section.schedule.total_tokens or (
+            total is not None and progress.samples + count > total
+        )
+
+    def _step(self) -> bool:
+        """One step; False where it went back instead."""
+        begun = time.perf_counter()
+        before, count = self._next(self.progress)
+        batches = self._parts.loader.step(before.samples, count)
+        after = before.after(count, self._length)
+        self._expect(after)
+        optimizer = self._parts.optimizer
+        traces = self._section.metrics.profile_step == after.step
+        with traced(self._out / "profile", after.step, self._ranks.rank) if traces else nullcontext():
+            figures = gradient(self._parts.model, optimizer, batches, z_loss=self._section.z_loss, ranks=self._ranks)
+            rate = learning_rate(self._section.schedule, self._section.optimizer.learning_rate, before.tokens)
+            verdict = Verdict.skip
+            if figures.targets:
+                verdict = self._guard.judge(before.samples, after.samples, figures.loss, figures.norm)
+            if verdict is Verdict.update:
+                optimizer.step(rate, figures.norm)
+            optimizer.zero_grad()
+        if verdict is not Verdict.update:
+            self._tell(after, figures, verdict)
+        if verdict is Verdict.stop:
+            raise RunFailed(self._given_up(before, after, figures))
+        if verdict is Verdict.back:
+            self._go_back()
+            return False
+        self.progress, self.loss = after, figures.loss
+        seconds = time.perf_counter() - begun
+        self._trained_tokens += count * self._length
+        self._trained_seconds += seconds
+        self._line = self._measured(before, count, figures, rate, verdict, seconds)
+        return True
+
+    def _expect(self, progress: Progress) -> None:
+        for _ in range(self._section.data.prefetch):
+            progress, count = self._next(progress)
+            total = self._parts.samples.total
+            if total is not None and progress.samples + count > total:
+                return
+            self._parts.loader.expect(progress.samples, count)
+            progress = progress.after(count, self._length)
+
+    def _measured(
+        self, before: Progress, count: int, figures: Figures, rate: float, verdict: Verdict, seconds: float
+    ) -> dict[str, Any]:
+        """A line of metrics.jsonl."""
+        speed = count * self._length / seconds
+        flop = self._parts.shape.flop_per_token(round(figures.context))
+        counted = figures.targets + figures.goldfish_dropped
+        return {
+            "step": self.progress.step,
+            "samples": self.progress.samples,
+            "tokens": self.progress.tokens,
+            "stage": self._parts.samples.stage_at(before.samples),
+            "loss": figures.loss,
+            "nll": figures.nll,
+            "learning_rate": rate,
+            "gradient_norm": figures.norm,
+            "clipped": 1 - clip_scale(figures.norm, self._section.optimizer.clip),
+            "sequences": count,
+            "targets": figures.targets,
+            "goldfish_rate": figures.goldfish_dropped / counted if counted else 0.0,
+            "context": figures.context,
+            "verdict": verdict.value,
+            "seconds": seconds,
+            "tokens_per_second": speed,
+            "mfu": None if self._peak is None else speed * flop / self._peak,
+        }
+
+    def _after(self, *, ends: bool, hurried: bool) -> None:
+        """What is due after a step; only its line where the run must leave soon."""
+        step = self.progress.step
+        held_out, sampling = self._section.validation, self._section.sampling
+        if held_out is not None and not hurried and (ends or step % held_out.every_steps == 0):
+            self._line["held_out"] = self._validate().to_json()
+        if sampling is not None and not hurried and (ends or step % sampling.every_steps == 0):
+            self._sample()
+        if self._ranks.first and (ends or hurried or step % self._section.metrics.every_steps == 0):
+            self._metrics.add(self._line)
+            for sink in self._sinks:
+                sink.write(step, numbers_of(self._line))
+            self._report.step(self._line)
+
+    def _validate(self) -> HeldOut:
+        section = self._section.validation
+        assert section is not None
+        batches = validation_batches(
+            self._parts.corpus,
+            self._section.data,
+            sequences=section.sequences,
+            micro=self._section.batch.micro,
+            rank=self._ranks.rank,
+            ranks=self._ranks.count,
+        )
+        self.held_out = validate(self._parts.model, batches, self._parts.corpus.languages, self._ranks)
+        self._report.held_out(self.progress.step, self.held_out)
+        return self.held_out
+
+    def _sample(self) -> None:
+        assert self._prompts is not None
+        step = self.progress.step
+        for prompt, text in continuations(self._parts.model, self._prompts, seed=self._section.seed):
+            if self._ranks.first:
+                self._samples.add({"step": step, "prompt": prompt, "text": text})
+            self._report.sample(step, prompt, text)
+
+    def _save(self) -> None:
+        self._checkpoints.save(
+            state.tensors(self._parts.model, self._parts.optimizer),
+            state.meta(self._parts, self.progress, self._guard, self._entered.parent),
+            self._parts.corpus.tokenizer.files,
+        )
+        self._saved = self.progress.step
+
+    def _go_back(self) -> None:
+        """To the last checkpoint, or to where the run began."""
+        self._checkpoints.finish()
+        latest = self._checkpoints.latest()
+        if latest is None:
+            self.progress, self._saved = self._entered.again(), None
+            self._guard.go_back(None)
+        else:
+            state.load(self._checkpoints, latest, self._parts.model, self._parts.optimizer)
+            self._guard.go_back(latest.meta["guard"])
+            self.progress = Progress(**latest.meta["progress"])
+            self._saved = self.progress.step
+        if self._ranks.first:
+            self._metrics.cut(self.progress.step)
+            self._samples.cut(self.progress.step)
+        self._report.say(f"went back to step {self.progress.step}")
+
+    def _tell(self, after: Progress, figures: Figures, verdict: Verdict) -> None:
+        fault = self._guard.fault(figures.loss, figures.norm) if figures.targets else "it has no targets"
+        self._report.say(f"step {after.step}: {fault}; {WORDS[verdict]}")
+
+    def _given_up(self, before: Progress, after: Progress, figures: Figures) -> str:
+        section = self._section.guard
+        return (
+            f"step {after.step}, samples {before.samples:,} to {after.samples:,}: "
+            f"{self._guard.fault(figures.loss, figures.norm)}, after {section.skips} steps left out in a row and "
+            f"{self._guard.rollbacks} return(s) to a checkpoint. Look at these samples, lower optimizer.learning_rate, "
+            "or raise guard.skips or guard.rollbacks; the same command goes on from the last checkpoint"
+        )
+
+
+WORDS = {
+    Verdict.skip: "left out",
+    Verdict.back: "goes back to the last checkpoint and passes over the samples of the bad stretch",
+    Verdict.stop: "gives up",
+}
