@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from torch.distributed.fsdp import FSDPModule
@@ -10,7 +9,7 @@ from torch.distributed.fsdp import FSDPModule
 from lauter.trainer.config.sections import SamplingSection
 from lauter.trainer.data.tokenizer import TokenizerFiles
 from lauter.trainer.generate.generate import generate
-from lauter.trainer.generate.tokenizer import TextTokenizer, TokenizerError
+from lauter.trainer.generate.tokenizer import TextTokenizer, TokenizerError, text_tokenizer
 from lauter.trainer.loop.errors import ConfigError
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.model.shape import ModelShape
@@ -31,11 +30,8 @@ def read_prompts(section: SamplingSection, files: TokenizerFiles, shape: ModelSh
     Raises:
         ConfigError: a prompt has a control token in it, or is too long for the model.
     """
-    from tokenizers import Tokenizer
-
-    text = files.files["tokenizer.json"].decode("utf-8")
-    tokenizer = TextTokenizer(Tokenizer.from_str(text), json.loads(text), json.loads(files.files["sidecar.json"]))
     try:
+        tokenizer = text_tokenizer(files.files, bos=files.bos, ends=frozenset({files.eos}))
         ids = [tokenizer.encode(prompt) for prompt in section.prompts]
     except TokenizerError as error:
         raise ConfigError(f"sampling.prompts: {error}") from error
@@ -54,7 +50,7 @@ def continuations(model: Apertus, prompts: Prompts, *, seed: int) -> list[tuple[
     if isinstance(model, FSDPModule):
         # The output layer is called by itself, and must be whole and in the dtype of the layers.
         model.unshard()
-    eos = prompts.tokenizer.eos
+    ends = prompts.tokenizer.ends
     for generated in generate(
         model,
         prompts.ids,
@@ -62,8 +58,8 @@ def continuations(model: Apertus, prompts: Prompts, *, seed: int) -> list[tuple[
         temperature=prompts.section.temperature,
         top_p=prompts.section.top_p,
         seed=seed,
-        eos=frozenset({eos}),
+        eos=ends,
     ):
         new[generated.sequence].append(generated.token)
-    texts = [prompts.tokenizer.decode([token for token in ids if token != eos]) for ids in new]
+    texts = [prompts.tokenizer.decode([token for token in ids if token not in ends]) for ids in new]
     return list(zip(prompts.section.prompts, texts, strict=True))
