@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from typing import Annotated, Literal
 
 import typer
 
-from lauter.pipeline.cli.console import FAILED, JsonOption, fail
+from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
+
+# What a model says may hold any character: none of those that a terminal obeys gets through.
+_HARMLESS = {code: "\ufffd" for code in (*range(0x20), 0x7F, *range(0x80, 0xA0)) if chr(code) not in "\t\n"}
 
 
 @app.command()
@@ -22,15 +26,51 @@ def generate(
     new_tokens: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many tokens a prompt.")] = 64,
     temperature: Annotated[float, typer.Option(min=0, help="0 takes the likeliest token; 1 the model's own odds.")] = 0,
     top_p: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="Draw only from the likeliest tokens that have this probability together."),
+        float, typer.Option(help="Draw only from the likeliest tokens that have this probability together.")
     ] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws; the n-th prompt has its own.")] = 28,
-    stop: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="End where this text begins; repeatable.")
-    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn; equal prompts still draw apart.")] = 28,
+    stop: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="End before this text; repeatable.")] = None,
+    dtype: Annotated[
+        Literal["fp32", "bf16"], typer.Option(help="Of weights and activations; bf16 takes half the memory.")
+    ] = "fp32",
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Continue texts with a model: greedy, or drawn from its distribution."""
-    fail("generation is being written", FAILED)
+    try:
+        import torch
+
+        from lauter.trainer.checkpoint.read import CheckpointError, open_checkpoint
+        from lauter.trainer.generate.load import load_model, tokenizer_of
+        from lauter.trainer.generate.stream import Wish, continue_texts
+    except ModuleNotFoundError as error:
+        fail(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
+    if not 0 < top_p <= 1:
+        fail(f"--top-p {top_p}: a probability above 0, at most 1", USAGE)
+    wish = Wish(new_tokens, temperature, top_p, seed, tuple(stop or ()))
+    written = -1
+
+    def write(number: int, text: str) -> None:
+        nonlocal written
+        if number > written:
+            sys.stdout.write(("\n\n" if number else "") + prompt[number].translate(_HARMLESS))
+            written = number
+        sys.stdout.write(text.translate(_HARMLESS))
+        sys.stdout.flush()
+
+    try:
+        opened = open_checkpoint(checkpoint)
+        tokenizer = tokenizer_of(opened)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        model = load_model(opened, torch.bfloat16 if dtype == "bf16" else torch.float32, device)
+        found = continue_texts(model, tokenizer, prompt, wish, _nowhere if as_json else write)
+    except (CheckpointError, ValueError) as error:
+        fail(str(error), USAGE)
+    if as_json:
+        show([one.to_json() for one in found])
+    else:
+        sys.stdout.write("\n")
+
+
+def _nowhere(_number: int, _text: str) -> None:
+    """With --json, all is shown at the end."""

@@ -1,0 +1,103 @@
+"""The tokenizer of a checkpoint: texts to ids for prompts, ids to bytes for what the model says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+
+class TokenizerError(ValueError):
+    """A tokenizer cannot be read, or cannot take a text; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextTokenizer:
+    """What generation needs of a tokenizer."""
+
+    engine: Tokenizer
+    bos: int | None
+    """Comes before every text."""
+    ends: frozenset[int]
+    """Ids that end a text."""
+    controls: frozenset[int]
+    """Ids that no text yields."""
+    shown: Mapping[int, str]
+    """Control tokens that are seen in a text: placeholders of removed personal data, by their names."""
+    pieces: Mapping[int, bytes] | None
+    """Id -> bytes, for a vocabulary over bytes; None for any other."""
+
+    def encode(self, text: str) -> list[int]:
+        """BOS and the text's ids.
+
+        Raises:
+            TokenizerError: a part of the text would become a control token.
+        """
+        ids: list[int] = self.engine.encode(text, add_special_tokens=False).ids
+        for index in ids:
+            if index in self.controls:
+                raise TokenizerError(
+                    f"{text!r}: the tokenizer makes the control token {self.engine.id_to_token(index)!r} of a part of "
+                    "it, which the text of a document never becomes; leave that part out"
+                )
+        return ids if self.bos is None else [self.bos, *ids]
+
+    def decode(self, ids: list[int]) -> str:
+        """The text of ids that are no control tokens, in one go."""
+        if self.pieces is None:
+            return str(self.engine.decode(ids, skip_special_tokens=False))
+        return b"".join(self.pieces.get(index, b"") for index in ids).decode("utf-8", "replace")
+
+
+def text_tokenizer(files: Mapping[str, bytes], *, bos: int | None, ends: frozenset[int]) -> TextTokenizer:
+    """A tokenizer from its files: `tokenizer.json`, and `sidecar.json` where it comes from a corpus.
+
+    Without a sidecar it is a Hugging Face folder's own; control tokens are then its special added tokens.
+
+    Raises:
+        TokenizerError: there is no `tokenizer.json`, or a file is broken.
+    """
+    from tokenizers import Tokenizer
+
+    if "tokenizer.json" not in files:
+        raise TokenizerError("there is no tokenizer.json: texts can't become tokens; import the model with it")
+    try:
+        document = json.loads(files["tokenizer.json"])
+        sidecar = json.loads(files.get("sidecar.json", b"{}"))
+        engine = Tokenizer.from_str(files["tokenizer.json"].decode())
+        pieces = _pieces(document)
+        controls = {token["id"] for token in document.get("added_tokens") or () if token.get("special")}
+        controls |= {index for first, end in sidecar.get("reserved", ()) for index in range(first, end)}
+        shown = {token["id"]: token["token"] for token in sidecar.get("placeholders", {}).values()}
+        unknown = {sidecar["unk"]["id"]} if sidecar.get("unk") and pieces is None else set()
+    except Exception as error:  # The library raises no narrower class.
+        raise TokenizerError(f"tokenizer.json or sidecar.json is broken: {error}") from error
+    # Text yields the unknown token of a vocabulary that lacks something; one with all bytes lacks nothing.
+    return TextTokenizer(engine, bos, ends, frozenset(controls - unknown), shown, pieces)
+
+
+def _pieces(document: Mapping[str, Any]) -> dict[int, bytes] | None:
+    entries, decoder = document["model"]["vocab"], document.get("decoder") or {}
+    letters = _letters()
+    if decoder.get("type") != "ByteLevel" or any(letter not in entries for letter in letters):
+        return None
+    found = {
+        index: bytes(letters[letter] for letter in name)
+        for name, index in entries.items()
+        if all(letter in letters for letter in name)
+    }
+    return found | {token["id"]: token["content"].encode() for token in document.get("added_tokens") or ()}
+
+
+def _letters() -> dict[str, int]:
+    """Letter -> byte of a byte-level vocabulary.
+
+    Printable bytes stand for themselves, the other 68 are U+0100 and up in order (GPT-2, Radford et al. 2019).
+    """
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    other = iter(range(0x100, 0x200))
+    return {chr(byte if byte in printable else next(other)): byte for byte in range(256)}
