@@ -61,9 +61,9 @@ def linear_cross_entropy(
     z = torch.zeros_like(nll)
     for part in _chunks(len(kept), weight):
         rows = kept[part]
-        row_nll, row_lse = losses(torch.mm(hidden[rows], weight.t()), labels[rows])
-        nll += row_nll.sum(dtype=torch.float64)
-        z += row_lse.double().square().sum()
+        row_nll, row_lse = losses(torch.mm(weight, hidden[rows].t()), labels[rows])
+        nll += row_nll.sum()
+        z += row_lse.square().sum()
     return LossTerms(_total(nll, z, normaliser, z_loss, weight.dtype), nll, z)
 
 
@@ -78,7 +78,7 @@ def token_losses(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
         kept = _kept(labels, len(weight))
         for part in _chunks(len(kept), weight):
             rows = kept[part]
-            row_nll, _ = losses(torch.mm(hidden[rows], weight.t()), labels[rows])
+            row_nll, _ = losses(torch.mm(weight, hidden[rows].t()), labels[rows])
             result[rows] = row_nll.float()
     return result
 
@@ -100,21 +100,21 @@ class _LinearCrossEntropy(torch.autograd.Function):
         nll = torch.zeros((), dtype=torch.float64, device=hidden.device)
         z = torch.zeros_like(nll)
         parts = list(_chunks(len(kept), weight))
-        buffer = weight.new_empty((parts[0].stop if parts else 0, len(weight)))
+        buffer = weight.new_empty(len(weight) * (parts[0].stop if parts else 0))
         for part in parts:
             rows = kept[part]
             states = hidden[part] if whole else hidden[rows]
-            logits = torch.mm(states, weight.t(), out=buffer[: len(rows)])
+            logits = torch.mm(weight, states.t(), out=buffer[: len(weight) * len(rows)].view(-1, len(rows)))
             row_nll, row_lse = losses_and_gradients(logits, labels[rows], 1.0 / normaliser, z_loss)
-            nll += row_nll.sum(dtype=torch.float64)
-            z += row_lse.double().square().sum()
+            nll += row_nll.sum()
+            z += row_lse.square().sum()
             if hidden_gradient is not None:
                 if whole:
-                    torch.mm(logits, weight, out=hidden_gradient[part])
+                    torch.mm(logits.t(), weight, out=hidden_gradient[part])
                 else:
-                    hidden_gradient[rows] = torch.mm(logits, weight)
+                    hidden_gradient[rows] = torch.mm(logits.t(), weight)
             if weight_gradient is not None:
-                weight_gradient.addmm_(logits.t(), states, beta=0.0 if part.start == 0 else 1.0)
+                weight_gradient.addmm_(logits, states, beta=0.0 if part.start == 0 else 1.0)
         ctx.save_for_backward(hidden_gradient, weight_gradient)
         ctx.mark_non_differentiable(nll, z)
         return _total(nll, z, normaliser, z_loss, weight.dtype), nll, z

@@ -1,24 +1,34 @@
-"""Softmax and cross-entropy of one chunk of logits, which the gradient replaces in place."""
+"""Softmax and cross-entropy of one chunk of logits, which the gradient replaces in place.
+
+Logits lie with the ids first, (V, rows): so the gradient of the weight is a matrix product of plain matrices. On a CPU
+all three products of the layer take 4 % less time in bf16 and 18 % less in fp32 than with the rows first (V = 131,072,
+d = 256, 512 rows).
+"""
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import torch
 from torch import Tensor
 
+from lauter.trainer.bfloat16 import array_of
+from lauter.trainer.loss.softmax_kernel import IDS, partial_sums, scaled_softmax
+
 
 def losses(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Negative log-likelihoods and logsumexps of rows of logits.
+    """Negative log-likelihoods and logsumexps.
 
     Args:
-        logits: Shape (rows, V), bf16, fp32 or fp64.
+        logits: Shape (V, rows), bf16, fp32 or fp64; contiguous.
         labels: Ids below V, shape (rows,), dtype int64.
 
     Returns:
-        Both of shape (rows,), fp64 for fp64 logits, else fp32.
+        Both of shape (rows,), fp64.
     """
-    wide = logits if logits.dtype == torch.float64 else logits.float()
-    lse = wide.logsumexp(1)
-    return lse - wide.gather(1, labels[:, None])[:, 0], lse
+    lse = _logsumexp(logits) if _has_kernel(logits) else _wide(logits).logsumexp(0).double()
+    return lse - logits.gather(0, labels[None])[0].double(), lse
 
 
 def losses_and_gradients(logits: Tensor, labels: Tensor, scale: float, z_loss: float) -> tuple[Tensor, Tensor]:
@@ -26,11 +36,35 @@ def losses_and_gradients(logits: Tensor, labels: Tensor, scale: float, z_loss: f
 
     That is scale x (softmax x (1 + 2 z_loss lse) - one_hot(label)).
     """
-    wide = logits if logits.dtype == torch.float64 else logits.float()
-    lse = wide.logsumexp(1)
-    places = labels[:, None]
-    nll = lse - wide.gather(1, places)[:, 0]
-    gradient = (wide - lse[:, None]).exp_().mul_(((1 + 2 * z_loss * lse) * scale)[:, None])
-    gradient.scatter_add_(1, places, gradient.new_full(places.shape, -scale))
-    logits.copy_(gradient)
+    nll, lse = losses(logits, labels)
+    factors = scale * (1 + 2 * z_loss * lse)
+    # Where the label's probability is near 1 there is little left: one rounding, after the difference.
+    at_labels = (factors * (-nll).exp() - scale).to(logits.dtype)
+    if _has_kernel(logits):
+        exact = lse / math.log(2)
+        shifts = exact.float()
+        factors = factors * (shifts - exact).exp2()
+        scaled_softmax(array_of(logits), shifts.numpy(), factors.float().numpy())
+    else:
+        wide = _wide(logits)
+        logits.copy_((wide - lse.to(wide.dtype)).exp_().mul_(factors.to(wide.dtype)))
+    logits.scatter_(0, labels[None], at_labels[None])
     return nll, lse
+
+
+def _logsumexp(logits: Tensor) -> Tensor:
+    shape = (-(-len(logits) // IDS), logits.shape[1])
+    tops, sums = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    partial_sums(array_of(logits), tops, sums)
+    wide = torch.from_numpy(tops).double()
+    top = wide.amax(0)
+    total = (torch.from_numpy(sums) * (wide - top).exp2()).sum(0)
+    return (top + total.log2()) * math.log(2)
+
+
+def _has_kernel(logits: Tensor) -> bool:
+    return logits.device.type == "cpu" and logits.dtype in (torch.bfloat16, torch.float32)
+
+
+def _wide(logits: Tensor) -> Tensor:
+    return logits if logits.dtype == torch.float64 else logits.float()
