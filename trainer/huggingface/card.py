@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lauter.trainer.model.shape import ModelShape
@@ -78,7 +78,7 @@ def _architecture(shape: ModelShape, dtype: str) -> Rows:
 
 def _training(origin: Mapping[str, Any]) -> Rows:
     progress = origin.get("progress") or {}
-    yield "tokens seen since the start of this run", progress.get("tokens", 0)
+    yield "tokens seen", progress.get("tokens", 0)
     yield "steps", progress.get("step", 0)
     yield "updates", origin.get("optimizer_steps", 0)
     config = origin.get("config") or {}
@@ -93,8 +93,9 @@ def _training(origin: Mapping[str, Any]) -> Rows:
         yield f"schedule: {key}", value
     if "sequence_length" in (config.get("data") or {}):
         yield "sequence length", config["data"]["sequence_length"]
-    if origin.get("parent") is not None:
-        yield "started from", origin["parent"]
+    parent = origin.get("parent")
+    if parent is not None:
+        yield "started from", f"{parent.get('form', 'checkpoint')} {parent.get('name') or parent.get('checkpoint')}"
 
 
 def _goldfish(origin: Mapping[str, Any]) -> Iterator[str]:
@@ -105,12 +106,8 @@ def _goldfish(origin: Mapping[str, Any]) -> Iterator[str]:
     if setting is None:
         yield "Goldfish loss: off; every label carried loss."
         return
-    labels = origin.get("labels") or {}
-    dropped, kept = labels.get("goldfish_dropped"), labels.get("targets")
-    known = isinstance(dropped, int) and isinstance(kept, int) and dropped + kept > 0
-    realised = (
-        f"{dropped / (dropped + kept):.3%} of labels were left out" if known else "the realised rate is not known"
-    )
+    rate = origin.get("goldfish_rate")
+    realised = "the realised rate is not known" if rate is None else f"{rate:.3%} of labels were left out"
     yield (
         f"Goldfish loss (arXiv 2406.10209): hash `{setting.get('hash')}`, 1 label in {setting.get('k')}, "
         f"windows of {setting.get('h')} tokens; {realised}."
@@ -118,22 +115,43 @@ def _goldfish(origin: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _data(origin: Mapping[str, Any]) -> Iterator[str]:
-    corpora = (origin.get("data") or {}).get("provenance") or ()
-    if not corpora:
-        yield "Not known to Lauter: the model was imported and not trained since."
-    for corpus in corpora:
-        yield f"### {corpus.get('name', 'corpus')}"
-        yield _table(_of_corpus(corpus))
-        yield _optout(corpus.get("optout"))
-        if corpus.get("root"):
-            yield (
-                "Check a copy of the corpus against its root, every file and every decision:\n\n"
-                f"```\nlauter audit FOLDER --root {corpus['root']}\n```"
-            )
+    if not origin.get("data") and not origin.get("parent"):
+        yield "The checkpoint says nothing about its data."
+    for heading, corpora in _generations(origin):
+        if heading:
+            yield heading
+        for corpus in corpora:
+            yield f"### {corpus.get('name', 'corpus')}"
+            yield _table(_of_corpus(corpus))
+            yield _optout(corpus.get("optout"))
+            if corpus.get("root"):
+                yield (
+                    "Check a copy of the corpus against its root, every file and every decision:\n\n"
+                    f"```\nlauter audit FOLDER --root {corpus['root']}\n```"
+                )
     tokenizer = origin.get("tokenizer") or {}
     named = (("digest", "SHA-256 of its files"), ("vocabulary", "SHA-256 of ids and pieces"), ("ids", "ids"))
     yield "### Tokenizer"
     yield _table((label, tokenizer[key]) for key, label in named if tokenizer.get(key) is not None)
+
+
+def _generations(origin: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
+    """This run's corpora, then those of the checkpoint that it began with, and so on."""
+    yield "", (origin.get("data") or {}).get("provenance") or ()
+    parent = origin.get("parent")
+    while parent is not None:
+        if "form" in parent:
+            yield f"The weights were imported ({parent['form']}: {_cell(parent.get('name'))}).", ()
+            claims = parent.get("claims")
+            if claims is None:
+                yield "What they were trained on before that is not known to Lauter.", ()
+                return
+            yield "What that folder says of itself, which nobody checked:", ()
+            yield from _generations(claims)
+            return
+        corpora = (parent.get("data") or {}).get("provenance") or ()
+        yield f"Before that, up to checkpoint {_cell(parent.get('checkpoint'))} of another run:", corpora
+        parent = parent.get("parent")
 
 
 def _of_corpus(corpus: Mapping[str, Any]) -> Rows:

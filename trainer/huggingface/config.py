@@ -125,7 +125,7 @@ def _rope(config: Mapping[str, Any], problems: list[str]) -> tuple[float, RopeSc
     if config.get("rope_theta") is not None or config.get("rope_scaling") is not None:
         # A `rope_scaling` of null beside a theta is no scaling; a theta alone leaves the default in place.
         default = _scaling_json(_DEFAULT_SCALING) if parameters is None else parameters
-        given = config["rope_scaling"] if "rope_scaling" in config else default
+        given = config.get("rope_scaling", default)
         theta = config.get("rope_theta", (parameters or {}).get("rope_theta", _DEFAULT_THETA))
         found.append(_one_rope({**(given or {}), "rope_theta": theta}, theta, "rope_scaling", problems))
     if len(found) > 1 and found[0] != found[1] and not problems:

@@ -112,7 +112,7 @@ def _texts(checkpoint: Checkpoint, shape: ModelShape, *, name: str, dtype: str) 
         written = huggingface_tokenizer(files, shape.positions) if files else {}
     except TokenizerError as error:
         raise ExportError(f"{folder}: {error}") from error
-    found = origin(meta)
+    found = origin(checkpoint)
     generation = {f"{part}_token_id": index for part, index in ids.items() if index is not None}
     return {
         **written,

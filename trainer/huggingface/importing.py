@@ -10,7 +10,7 @@ from typing import Any
 from lauter.trainer.checkpoint.read import write_weights_only
 from lauter.trainer.huggingface.config import shape_of_config
 from lauter.trainer.huggingface.folder import TensorFolder, read_json
-from lauter.trainer.huggingface.imported import Imported, LazyTensors, ModelImportError
+from lauter.trainer.huggingface.imported import Imported, ModelImportError
 from lauter.trainer.huggingface.names import Shape, constant_names, parameter_shapes
 from lauter.trainer.huggingface.origin import ORIGIN
 from lauter.trainer.huggingface.tokenizer import (
@@ -55,7 +55,7 @@ def import_hf(path: Path, out: Path) -> Imported:
     if (path / ORIGIN).exists():
         # What the folder says of itself; nobody checked it.
         parent["claims"] = read_json(path / ORIGIN)
-    weights = LazyTensors(expected, tensors.read)
+    weights = ((name, tensors.read(name)) for name in expected)
     write_weights_only(out, shape, weights, {"tokenizer": described, "parent": parent}, files)
     return Imported(shape, tuple(notes))
 

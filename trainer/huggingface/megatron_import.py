@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lauter.trainer.checkpoint.read import write_weights_only
 from lauter.trainer.huggingface.folder import read_json
-from lauter.trainer.huggingface.imported import Imported, LazyTensors, ModelImportError
+from lauter.trainer.huggingface.imported import Imported, ModelImportError
 from lauter.trainer.huggingface.importing import describe_tokenizer
 from lauter.trainer.huggingface.megatron import QKV, megatron_name, megatron_shape, split_qkv
 from lauter.trainer.huggingface.megatron_source import MegatronSource, open_source
@@ -82,7 +82,8 @@ def import_megatron(path: Path, out: Path, *, tokenizer: Path | None = None) -> 
         return tensor
 
     parent = {"form": "megatron", "name": source.folder.name, "iteration": source.iteration}
-    write_weights_only(out, shape, LazyTensors(expected, read), {"tokenizer": described, "parent": parent}, files)
+    weights = ((name, read(name)) for name in expected)
+    write_weights_only(out, shape, weights, {"tokenizer": described, "parent": parent}, files)
     return Imported(shape, tuple(notes))
 
 

@@ -16,10 +16,14 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from lauter.trainer.checkpoint.read import Checkpoint
+
 TOKENIZER, SIDECAR = "tokenizer.json", "sidecar.json"
 PARTS = ("bos", "eos", "pad", "unk")
 FILES = (TOKENIZER, "tokenizer_config.json", "special_tokens_map.json")
 """What a Hugging Face folder has."""
+
+_SHOWN = 5
 
 
 class TokenizerError(Exception):
@@ -104,53 +108,50 @@ def vocabulary_digest(tokenizer_json: bytes) -> str:
 
 
 def same_vocabulary(
-    checkpoint: Path, tokenizer_json: bytes, *, bos: int | None = None, eos: int | None = None, shown: int = 5
+    checkpoint: Checkpoint, tokenizer_json: bytes, *, bos: int | None = None, eos: int | None = None
 ) -> list[str]:
     """What keeps a model from being trained on a corpus: ids that mean one thing here and another there.
 
-    `checkpoint` is the folder of a checkpoint, `tokenizer_json` the corpus's; `bos` and `eos` are the corpus's ids.
-    Every piece of text of the corpus must be the model's piece of the same id. Special tokens of the model are not
-    compared, but for its BOS and EOS: no text yields them, and two vocabularies of one family name their fillers
-    differently. Returns the first `shown` differences and how many there are; none if it fits.
+    `tokenizer_json` is the corpus's, `bos` and `eos` its ids where they are to be compared too. Every piece of text of
+    the corpus must be the model's piece of the same id. Control tokens of the model are not compared: no text yields
+    them, and vocabularies of one family name their fillers differently (Apertus's `<pad>` is Mistral's `[INST]`).
+    Returns sentences with the first different ids and how many there are; none if it fits.
 
     Raises:
         TokenizerError: the corpus's file is no tokenizer.
     """
-    path = checkpoint / "tokenizer" / TOKENIZER
-    try:
-        content = path.read_bytes()
-        here = pieces(content)
-    except (OSError, TokenizerError) as error:
-        return [f"{path} can't be compared with the corpus's tokenizer ({error}); import the model with its tokenizer"]
     there = pieces(tokenizer_json)
-    special = {int(token["id"]) for token in json.loads(content).get("added_tokens") or () if token.get("special")}
-    controls = _controls(path.parent)
-    special |= {index for index in controls.values() if index is not None}
-    wanted = [
-        f"{part} is id {index} in the corpus and {controls[part]} in the model"
+    folder = checkpoint.path / "tokenizer"
+    try:
+        content = (folder / TOKENIZER).read_bytes()
+        here, control = pieces(content), _control_ids(content, folder / SIDECAR)
+    except (OSError, TokenizerError) as error:
+        return [
+            f"{folder / TOKENIZER} can't be compared with the corpus's ({error}): import the model with its tokenizer"
+        ]
+    said = checkpoint.meta["tokenizer"]
+    told = [
+        f"{part} is id {index} in the corpus and {said[part]} in the model"
         for part, index in (("bos", bos), ("eos", eos))
-        if index is not None and controls[part] is not None and controls[part] != index
+        if index is not None and said.get(part) is not None and said[part] != index
     ]
-    different = [index for index, piece in sorted(there.items()) if index not in special and here.get(index) != piece]
-    for index in different[:shown]:
+    different = [index for index, piece in sorted(there.items()) if index not in control and here.get(index) != piece]
+    for index in different[:_SHOWN]:
         model = repr(here[index]) if index in here else "nothing"
-        wanted.append(f"id {index} is {there[index]!r} in the corpus and {model} in the model")
-    if len(different) > shown:
-        wanted.append(f"{len(different):,} ids differ in all")
-    return wanted
+        told.append(f"id {index} is {there[index]!r} in the corpus and {model} in the model")
+    if len(different) > _SHOWN:
+        told.append(f"{len(different):,} ids differ in all")
+    return told
 
 
-def _controls(folder: Path) -> dict[str, int | None]:
-    # From the sidecar, or from what a Hugging Face folder says of its tokens.
-    found: dict[str, int | None] = dict.fromkeys(PARTS)
-    if (folder / SIDECAR).exists():
-        sidecar = json.loads((folder / SIDECAR).read_bytes())
-        return found | {part: int(sidecar[part]["id"]) for part in PARTS if sidecar.get(part)}
-    config = folder / "tokenizer_config.json"
-    if config.exists():
-        by_name = {name: index for index, name in pieces((folder / TOKENIZER).read_bytes()).items()}
-        found |= special_ids(json.loads(config.read_bytes()), by_name)
-    return found
+def _control_ids(tokenizer_json: bytes, sidecar: Path) -> set[int]:
+    added = json.loads(tokenizer_json).get("added_tokens") or ()
+    found = {int(token["id"]) for token in added if token.get("special")}
+    if not sidecar.exists():
+        return found
+    content = json.loads(sidecar.read_bytes())
+    ranges = content.get("reserved") or ()
+    return found.union(control_tokens(content).values(), *(range(first, end) for first, end in ranges))
 
 
 def special_ids(config: Mapping[str, Any], by_name: Mapping[str, int]) -> dict[str, int | None]:
