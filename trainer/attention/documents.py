@@ -8,10 +8,11 @@ call, 26 us a call one by one). Keys are not repeated for grouped queries: the k
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor
+from torch.autograd.function import BackwardCFunction
 
 _forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 _backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default
@@ -38,7 +39,7 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor) -> tuple[Tensor
     seen = torch.empty(q.shape, dtype=q.dtype)
     normalisers = torch.empty(q.shape[:2], dtype=torch.promote_types(q.dtype, torch.float32))
     for start, end in pairwise(ends):
-        out, normaliser = _forward(_heads(q, start, end), _heads(k, start, end), _heads(v, start, end), 0.0, True)
+        out, normaliser = _forward(_heads(q, start, end), _heads(k, start, end), _heads(v, start, end), is_causal=True)
         seen[start:end] = out[0].transpose(0, 1)
         normalisers[start:end] = normaliser[0].transpose(0, 1)
     return seen, normalisers
@@ -49,15 +50,15 @@ def _gradients(
     grad: Tensor, q: Tensor, k: Tensor, v: Tensor, seen: Tensor, normalisers: Tensor, cu_seqlens: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of q, k and v, in their shapes and dtype."""
-    grads = torch.empty(q.shape, dtype=q.dtype), torch.empty(k.shape, dtype=k.dtype), torch.empty(v.shape, dtype=v.dtype)
+    dq, dk, dv = (torch.empty(x.shape, dtype=x.dtype) for x in (q, k, v))
     for start, end in pairwise(cu_seqlens.tolist()):
         inputs = [_heads(x, start, end) for x in (grad, q, k, v, seen)]
         if q.dtype == torch.bfloat16 and end - start <= _SHORT:
             inputs = [x.float() for x in inputs]
-        parts = _backward(*inputs, normalisers[start:end].transpose(0, 1)[None], 0.0, True)
-        for whole, part in zip(grads, parts, strict=True):
+        parts = _backward(*inputs, normalisers[start:end].transpose(0, 1)[None], 0.0, is_causal=True)
+        for whole, part in zip((dq, dk, dv), parts, strict=True):
             whole[start:end] = part[0].transpose(0, 1)
-    return grads
+    return dq, dk, dv
 
 
 @_attend.register_fake
@@ -70,19 +71,16 @@ def _(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor) -> tuple[Tensor, Tens
 def _(
     grad: Tensor, q: Tensor, k: Tensor, v: Tensor, seen: Tensor, normalisers: Tensor, cu_seqlens: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return (
-        torch.empty(q.shape, dtype=q.dtype, device=q.device),
-        torch.empty(k.shape, dtype=k.dtype, device=k.device),
-        torch.empty(v.shape, dtype=v.dtype, device=v.device),
-    )
+    dq, dk, dv = (torch.empty(x.shape, dtype=x.dtype, device=x.device) for x in (q, k, v))
+    return dq, dk, dv
 
 
-def _keep(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
+def _keep(ctx: BackwardCFunction, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
     ctx.save_for_backward(*inputs, *output)
     ctx.set_materialize_grads(False)
 
 
-def _back(ctx: Any, grad: Tensor, _grad_of_normalisers: Tensor | None) -> tuple[Tensor | None, ...]:
+def _back(ctx: BackwardCFunction, grad: Tensor, _grad_of_normalisers: Tensor | None) -> tuple[Tensor | None, ...]:
     q, k, v, cu_seqlens, seen, normalisers = ctx.saved_tensors
     return *torch.ops.lauter.document_attention_backward(grad, q, k, v, seen, normalisers, cu_seqlens), None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
@@ -76,7 +78,7 @@ class KeyValueCache:
         ends = bounds.cu_seqlens.tolist()
         if len(ends) - 1 != len(self.lengths):
             raise ValueError(f"{len(ends) - 1} documents for a cache of {len(self.lengths)} sequences: give one each")
-        return [end - start for start, end in zip(ends, ends[1:], strict=False)]
+        return [end - start for start, end in pairwise(ends)]
 
 
 class LayerCache:

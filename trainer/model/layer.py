@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from lauter.trainer.attention.attention import attention
 from lauter.trainer.batch import Bounds
 from lauter.trainer.model.cache import LayerCache
+from lauter.trainer.model.kernels import Kernels
 from lauter.trainer.model.norm import RMSNorm
-from lauter.trainer.model.rope import rotate
+from lauter.trainer.model.qk_norm import norm_and_rotate
 from lauter.trainer.model.shape import ModelShape
 from lauter.trainer.model.xielu import XIELU
 
@@ -20,7 +21,9 @@ class Attention(nn.Module):
     The number of heads comes from the width of the projections' results: a shard with fewer heads works alike.
     """
 
-    def __init__(self, shape: ModelShape, *, device: torch.device | str | None, dtype: torch.dtype) -> None:
+    def __init__(
+        self, shape: ModelShape, *, device: torch.device | str | None, dtype: torch.dtype, kernels: Kernels = "fast"
+    ) -> None:
         super().__init__()
         self.head_dim = shape.head_dim
         queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
@@ -28,14 +31,14 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(shape.hidden, keys, bias=False, device=device, dtype=dtype)
         self.v_proj = nn.Linear(shape.hidden, keys, bias=False, device=device, dtype=dtype)
         self.o_proj = nn.Linear(queries, shape.hidden, bias=False, device=device, dtype=dtype)
-        self.q_norm = RMSNorm(shape.head_dim, shape.norm_eps, device=device, dtype=dtype)
-        self.k_norm = RMSNorm(shape.head_dim, shape.norm_eps, device=device, dtype=dtype)
+        self.q_norm = RMSNorm(shape.head_dim, shape.norm_eps, device=device, dtype=dtype, kernels=kernels)
+        self.k_norm = RMSNorm(shape.head_dim, shape.norm_eps, device=device, dtype=dtype, kernels=kernels)
 
     def forward(self, x: Tensor, cos_sin: tuple[Tensor, Tensor], bounds: Bounds, cache: LayerCache | None) -> Tensor:
         """(T, hidden) to (T, hidden), each document by itself."""
         tokens = x.shape[0]
-        q = rotate(self.q_norm(self.q_proj(x).view(tokens, -1, self.head_dim)), *cos_sin)
-        k = rotate(self.k_norm(self.k_proj(x).view(tokens, -1, self.head_dim)), *cos_sin)
+        q = norm_and_rotate(self.q_proj(x).view(tokens, -1, self.head_dim), self.q_norm, cos_sin)
+        k = norm_and_rotate(self.k_proj(x).view(tokens, -1, self.head_dim), self.k_norm, cos_sin)
         v = self.v_proj(x).view(tokens, -1, self.head_dim)
         seen = attention(q, k, v, bounds) if cache is None else cache.attend(q, k, v, bounds)
         return self.o_proj(seen.reshape(tokens, -1))  # type: ignore[no-any-return]  # modules are untyped
@@ -44,11 +47,13 @@ class Attention(nn.Module):
 class MLP(nn.Module):
     """Up, xIELU, down; no gate, no biases."""
 
-    def __init__(self, shape: ModelShape, *, device: torch.device | str | None, dtype: torch.dtype) -> None:
+    def __init__(
+        self, shape: ModelShape, *, device: torch.device | str | None, dtype: torch.dtype, kernels: Kernels = "fast"
+    ) -> None:
         super().__init__()
         self.up_proj = nn.Linear(shape.hidden, shape.feed_forward, bias=False, device=device, dtype=dtype)
         self.down_proj = nn.Linear(shape.feed_forward, shape.hidden, bias=False, device=device, dtype=dtype)
-        self.act_fn = XIELU(device=device, dtype=dtype)
+        self.act_fn = XIELU(device=device, dtype=dtype, kernels=kernels)
 
     def forward(self, x: Tensor) -> Tensor:
         """(T, hidden) to (T, hidden)."""
@@ -58,12 +63,14 @@ class MLP(nn.Module):
 class Layer(nn.Module):
     """x + attention(norm(x)), then x + MLP(norm(x)) (arXiv 2509.14233, section 2.1)."""
 
-    def __init__(self, shape: ModelShape, *, device: torch.device | str | None, dtype: torch.dtype) -> None:
+    def __init__(
+        self, shape: ModelShape, *, device: torch.device | str | None, dtype: torch.dtype, kernels: Kernels = "fast"
+    ) -> None:
         super().__init__()
-        self.self_attn = Attention(shape, device=device, dtype=dtype)
-        self.mlp = MLP(shape, device=device, dtype=dtype)
-        self.attention_layernorm = RMSNorm(shape.hidden, shape.norm_eps, device=device, dtype=dtype)
-        self.feedforward_layernorm = RMSNorm(shape.hidden, shape.norm_eps, device=device, dtype=dtype)
+        self.self_attn = Attention(shape, device=device, dtype=dtype, kernels=kernels)
+        self.mlp = MLP(shape, device=device, dtype=dtype, kernels=kernels)
+        self.attention_layernorm = RMSNorm(shape.hidden, shape.norm_eps, device=device, dtype=dtype, kernels=kernels)
+        self.feedforward_layernorm = RMSNorm(shape.hidden, shape.norm_eps, device=device, dtype=dtype, kernels=kernels)
 
     def forward(
         self, x: Tensor, cos_sin: tuple[Tensor, Tensor], bounds: Bounds, cache: LayerCache | None = None

@@ -1,0 +1,65 @@
+"""Queries and keys: a norm of every head (QK-norm, Henry et al., arXiv 2010.04245), then RoPE."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import BackwardCFunction
+
+from lauter.trainer.bfloat16 import array_of
+from lauter.trainer.model.kernels import compiled
+from lauter.trainer.model.norm import RMSNorm
+from lauter.trainer.model.norm_kernel import ROWS, norm_rotate_backward, norm_rotate_forward
+from lauter.trainer.model.rope import rotate
+
+
+def norm_and_rotate(x: Tensor, norm: RMSNorm, cos_sin: tuple[Tensor, Tensor]) -> Tensor:
+    """`norm`, then `rotate`: x of shape (T, heads, head_dim), the angles from `rope.cos_sin`."""
+    cos, sin = cos_sin
+    if compiled(x, norm.weight, norm.kernels) and cos.dtype == x.dtype:
+        return cast(Tensor, torch.ops.lauter.norm_rotate(x, norm.weight, cos, sin, norm.eps))
+    return rotate(norm(x), cos, sin)
+
+
+@torch.library.custom_op("lauter::norm_rotate", mutates_args=(), device_types="cpu")
+def _forward(x: Tensor, weight: Tensor, cos: Tensor, sin: Tensor, eps: float) -> Tensor:
+    """One pass, rounded once; keeps only `x` for the backward pass."""
+    x = x.contiguous()
+    y = torch.empty_like(x)
+    norm_rotate_forward(*(array_of(each) for each in (x, weight, cos, sin, y)), np.float32(eps))
+    return y
+
+
+@torch.library.custom_op("lauter::norm_rotate_backward", mutates_args=(), device_types="cpu")
+def _backward(grad: Tensor, x: Tensor, weight: Tensor, cos: Tensor, sin: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """Gradients of x and of the norm's weight; the latter's sums do not depend on the number of threads."""
+    x, grad = x.contiguous(), grad.contiguous()
+    out = torch.empty_like(x)
+    sums = np.empty((-(-x.shape[0] // ROWS), x.shape[2]), np.float32)
+    norm_rotate_backward(*(array_of(each) for each in (grad, x, weight, cos, sin, out)), sums, np.float32(eps))
+    return out, torch.from_numpy(sums).sum(0, dtype=torch.float64).to(weight.dtype)
+
+
+@_forward.register_fake
+def _(x: Tensor, weight: Tensor, cos: Tensor, sin: Tensor, eps: float) -> Tensor:
+    return torch.empty(x.shape, dtype=x.dtype, device=x.device)
+
+
+@_backward.register_fake
+def _(grad: Tensor, x: Tensor, weight: Tensor, cos: Tensor, sin: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    return torch.empty(x.shape, dtype=x.dtype, device=x.device), torch.empty_like(weight)
+
+
+def _keep(ctx: BackwardCFunction, inputs: tuple[Tensor, Tensor, Tensor, Tensor, float], output: Tensor) -> None:
+    *tensors, ctx.eps = inputs
+    ctx.save_for_backward(*tensors)
+
+
+def _back(ctx: BackwardCFunction, grad: Tensor) -> tuple[Tensor | None, ...]:
+    return *torch.ops.lauter.norm_rotate_backward(grad, *ctx.saved_tensors, ctx.eps), None, None, None
+
+
+_forward.register_autograd(_back, setup_context=_keep)
