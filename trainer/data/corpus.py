@@ -54,12 +54,15 @@ def open_corpora(section: DataSection, *, verify: Verify = "quick") -> Corpus:
         streams.update(found)
         problems += wrong
     held = section.hold_out_shards
+    trained = {name for stage in section.stages for name in stage.streams or streams} or set(streams)
     problems += [
         f"stream {name!r} has {len(stream.shards)} shards, and data.hold_out_shards {held} leaves nothing to train on; "
         "hold out fewer, or build with a smaller sharding.tokens_per_shard"
         for name, stream in streams.items()
-        if len(stream.shards) <= held
+        if name in trained and not stream.without_last(held).tokens
     ]
+    if not section.corpora:
+        problems.append("no corpus: name one under data.corpora, or give --data DIR")
     # Streams that could not be opened would be called unknown.
     if len(folders) == len(section.corpora) and not problems:
         try:
@@ -68,12 +71,10 @@ def open_corpora(section: DataSection, *, verify: Verify = "quick") -> Corpus:
             problems += error.problems
     if problems:
         raise DataError(problems)
-    if not folders:
-        raise DataError(["no corpus: name one under data.corpora, or give --data DIR"])
     ordered = {name: streams[name] for name in sorted(streams)}
     return Corpus(
-        {name: stream.part(0, len(stream.shards) - held) for name, stream in ordered.items()},
-        {name: stream.part(len(stream.shards) - held, len(stream.shards)) for name, stream in ordered.items() if held},
+        {name: stream.without_last(held) for name, stream in ordered.items()},
+        {name: stream.last(held) for name, stream in ordered.items() if held},
         languages,
         folders[0].tokenizer,
         [folder.provenance for folder in folders],
@@ -105,7 +106,7 @@ def _mixed_tokenizers(folders: Sequence[RunFolder]) -> list[str]:
     first = folders[0] if folders else None
     return [
         f"{folder.storage.root}: was built with tokenizer {folder.tokenizer.digest}, and {first.storage.root} with "
-        f"{first.tokenizer.digest}: ids of two tokenizers do not mix; build one of them again with the other's tokenizer"
+        f"{first.tokenizer.digest}: ids of two tokenizers do not mix; build one again with the other's tokenizer"
         for folder in folders
         if first is not None and folder.tokenizer.digest != first.tokenizer.digest
     ]

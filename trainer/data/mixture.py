@@ -70,9 +70,11 @@ def mixture(section: DataSection, streams: Mapping[str, Stream]) -> Mixture:
     """The section's stages over the streams there are.
 
     Raises:
-        DataError: a stage names streams that do not exist.
+        DataError: a stage names streams that do not exist, or there are none.
     """
     sections = section.stages or (StageSection(name="all"),)
+    if not streams:
+        raise DataError(["the corpora have no stream: nothing was kept; `lauter report DIR` says why"])
     problems = [
         f"data.stages: stage {stage.name!r}: no stream {name!r}{nearest(name, list(streams))}"
         for stage in sections

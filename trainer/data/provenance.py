@@ -35,7 +35,7 @@ def provenance(
 
     `optout` is None where the corpus was built without the stage: nobody was asked.
     """
-    manifest = yaml.load(lock, Loader=_Loader)  # noqa: S506 - a safe loader, whichever it is
+    manifest = yaml.load(lock, Loader=_Loader)
     stages = {stage: spec for item in manifest["stages"] for stage, spec in item.items()}
     return {
         "name": name,

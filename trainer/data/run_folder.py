@@ -96,7 +96,7 @@ def _wrong_root(storage: Storage, corpus: Mapping[str, Any], wanted: str | None)
     if wanted is not None and wanted != found:
         earlier = any(entry["root"] == wanted for entry in corpus["roots"])
         why = (
-            "an earlier state of this corpus, before a build or a takedown; set `root` to the present one if that is meant"
+            "an earlier state of this corpus, before a build or a takedown; set `root` to the present one if meant"
             if earlier
             else "another corpus; set `path` to that one, or `root` to this one's"
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,20 +30,13 @@ class Stream:
         """Tokens of an epoch."""
         return sum(shard.tokens for shard in self.shards)
 
-    def part(self, first: int, end: int) -> Stream:
-        """The stream of its shards [first, end) alone."""
-        return Stream(
-            self.name,
-            self.stored_name,
-            self.layout_id,
-            self.shards[first:end],
-            self.group_tokens[first:end],
-            self.languages,
-        )
+    def without_last(self, count: int) -> Stream:
+        """The stream without its last shards."""
+        return self._part(0, max(len(self.shards) - count, 0))
 
-    def row_groups(self) -> Sequence[tuple[Shard, int]]:
-        """Each row group: its shard, and its number there."""
-        return [(shard, number) for shard in self.shards for number in range(len(shard.row_groups))]
+    def last(self, count: int) -> Stream:
+        """The stream of its last shards alone."""
+        return self._part(max(len(self.shards) - count, 0), len(self.shards))
 
     def places(self) -> NDArray[np.int64]:
         """Tokens of each row group, shape (groups,)."""
@@ -57,6 +50,9 @@ class Stream:
     def lengths(self, group: int) -> NDArray[np.int64]:
         """Tokens of each document of a row group; raises `DataError`."""
         return read_lengths(*self._locate(group))
+
+    def _part(self, first: int, end: int) -> Stream:
+        return replace(self, shards=self.shards[first:end], group_tokens=self.group_tokens[first:end])
 
     def _locate(self, group: int) -> tuple[Shard, int]:
         for shard in self.shards:

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import random
+import tempfile
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lauter.pipeline.storage import Storage
+from lauter.pipeline.takedown import blank
+from lauter.pipeline.takedown.mask import _Parquet
+from lauter.trainer.batch import IGNORE
+from lauter.trainer.config.sections import GoldfishSection, StageSection
+from lauter.trainer.data.corpus import DataError, open_corpora
+from lauter.trainer.data.samples import Samples
+from tests.trainer.data.corpora import BOS, EOS, PAD, Document, Shards, publish, section, shards, write_corpus
+from tests.trainer.data.plain_samples import Window, concatenated, stream_documents, windows
+
+SEED = 5
+
+
+def opened(folder: Path, seed: int = SEED, **settings: object) -> Samples:
+    data = section(folder, **settings)
+    return Samples(open_corpora(data), data, seed)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"), {"main": shards(1), "web": shards(2, rows=9)})
+
+
+@settings(max_examples=12)
+@given(
+    seed=st.integers(0, 1000),
+    layout=st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 6), st.integers(2, 70)),
+    length=st.integers(2, 64),
+    picked=st.lists(st.integers(0, 40), min_size=1, max_size=12),
+)
+def test_batches_are_what_plain_python_makes_of_the_stream(
+    seed: int, layout: tuple[int, int, int, int], length: int, picked: list[int]
+) -> None:
+    stream = shards(seed, *layout)
+    stream[0][0].append(Document([BOS, *range(10, 10 + length), EOS], "roh_Latn", seed % 2 == 0))
+    with tempfile.TemporaryDirectory() as temporary:
+        samples = opened(write_corpus(Path(temporary), {"main": stream}), seed, sequence_length=length)
+        endless = concatenated(stream_documents(stream, "layout", seed, "main"), length)
+        expected = list(islice(endless, max(picked) + 1))
+        batch = samples.batch(picked)
+        assert windows(batch, length) == [expected[number] for number in picked]
+        assert batch.goldfish_dropped == 0
+
+
+def test_every_token_of_an_epoch_is_an_input_once(folder: Path) -> None:
+    length = 16
+    stream = shards(1)
+    total = sum(len(document.tokens) for shard in stream for group in shard for document in group)
+    data = section(folder, sequence_length=length, stages=(StageSection(name="one", streams={"main": 1}),))
+    samples = Samples(open_corpora(data), data, SEED)
+    whole = samples.batch(range(3 * total // length + 1)).tokens.tolist()
+    first, second = whole[:total], whole[total : 2 * total]
+    assert first == [token for shard in stream for group in shard for document in group for token in document.tokens]
+    assert first != second and Counter(first) == Counter(second)
+    for part in (first, second):
+        ends = [index for index, token in enumerate(part) if token == EOS]
+        assert len(ends) == sum(len(group) for shard in stream for group in shard)
+
+
+def plain_mixture(
+    folder_streams: dict[str, Shards], plan: list[tuple[int, dict[str, float]]], length: int
+) -> list[Window]:
+    """Samples of stages (samples, weights): the stream that is farthest behind its share is next in a stage of two."""
+    endless = {
+        name: concatenated(stream_documents(stream, "layout", SEED, name), length)
+        for name, stream in folder_streams.items()
+    }
+    found = []
+    for count, weights in plan:
+        given_ = dict.fromkeys(weights, 0)
+        for place in range(count):
+            share = {name: weight / sum(weights.values()) * (place + 1) for name, weight in weights.items()}
+            name = max(sorted(weights), key=lambda one: share[one] - given_[one])
+            given_[name] += 1
+            found.append(next(endless[name]))
+    return found
+
+
+def test_stages_switch_at_exact_samples_and_streams_go_on(folder: Path) -> None:
+    length = 16
+    stages = (
+        StageSection(name="first", tokens=16 * 7 - 3, streams={"main": 3, "web": 1}),
+        StageSection(name="second", tokens=16 * 12, streams={"web": 1}),
+        StageSection(name="third", streams={"main": 1, "web": 3}),
+    )
+    samples = opened(folder, sequence_length=length, stages=stages)
+    assert [samples.stage_at(sample) for sample in (0, 6, 7, 18, 19, 10**9)] == [
+        *("first", "first", "second", "second", "third", "third")
+    ]
+    assert samples.total is None
+    plan: list[tuple[int, dict[str, float]]] = [
+        (7, {"main": 3, "web": 1}),
+        (12, {"web": 1}),
+        (30, {"main": 1, "web": 3}),
+    ]
+    expected = plain_mixture({"main": shards(1), "web": shards(2, rows=9)}, plan, length)
+    found = windows(samples.batch(range(49)), length)
+    # Ties between streams may fall either way, so each stage is compared stream by stream.
+    for start, end in ((0, 7), (7, 19), (19, 49)):
+        assert Counter(map(str, found[start:end])) == Counter(map(str, expected[start:end]))
+
+
+def test_behind_the_last_stage_is_an_error(folder: Path) -> None:
+    samples = opened(folder, sequence_length=16, stages=(StageSection(name="only", tokens=100),))
+    assert samples.total == 7
+    samples.batch([6])
+    with pytest.raises(DataError, match="sample 7 is asked for, but the stages have 7"):
+        samples.batch([7])
+
+
+def test_default_weights_are_the_streams_tokens(folder: Path) -> None:
+    samples = opened(folder, sequence_length=16)
+    corpus = open_corpora(section(folder))
+    counts = samples.order["stages"][0]["streams"]
+    total = sum(stream.tokens for stream in corpus.streams.values())
+    for name, stream in corpus.streams.items():
+        assert counts[name] / 65536 == pytest.approx(stream.tokens / total, abs=1 / 65536)
+
+
+@pytest.mark.parametrize("packing", ["concatenate", "best-fit"])
+def test_a_takedown_changes_no_other_sample(tmp_path: Path, packing: str) -> None:
+    """Rows of shards are masked by the pipeline's own code, and the index lists the new files."""
+    stream = shards(3)
+    data = section(tmp_path, sequence_length=16, packing=packing, goldfish=GoldfishSection(k=3, h=4))
+    write_corpus(tmp_path, {"main": stream})
+    samples = Samples(open_corpora(data), data, SEED)
+    numbers = range(2 * sum(len(document.tokens) for shard in stream for group in shard for document in group) // 16)
+    before = [samples.batch([number]) for number in numbers]
+    storage = Storage(str(tmp_path))
+    index, corpus = storage.read_json("tokens/index.json"), storage.read_json("corpus.json")
+    for number, rows in ((0, [2, 7]), (2, [0])):
+        file = _Parquet(f"tokens/main/{number:05d}.parquet", lambda t, m, _: blank.shard_rows(t, m, PAD), by_place=True)
+        with storage.staging(file.path) as staged:
+            chosen = np.array(rows)
+            output = file.write(storage, staged, chosen, file.holding(storage, chosen))
+        index["streams"]["main"]["shards"][number].update(output.to_json())
+    publish(storage, index, corpus["files"]["other"], {"name": corpus["name"]})
+    masked = Samples(open_corpora(data, verify="full"), data, SEED)
+    assert masked.fingerprint == samples.fingerprint
+    touched = 0
+    for number, old in zip(numbers, before, strict=True):
+        new = masked.batch([number])
+        gone = (new.tokens == PAD) & (old.tokens != PAD)
+        touched += int(gone.sum())
+        assert (new.labels[gone] == IGNORE).all()
+        for name in ("tokens", "labels", "positions", "languages"):
+            assert torch.equal(getattr(new, name)[~gone], getattr(old, name)[~gone]), name
+        assert torch.equal(new.bounds.cu_seqlens, old.bounds.cu_seqlens)
+    assert touched
+
+
+@pytest.mark.parametrize("packing", ["concatenate", "best-fit"])
+def test_best_fit_and_concatenate_are_functions_of_the_number(folder: Path, packing: str) -> None:
+    one = opened(folder, sequence_length=16, packing=packing)
+    other = opened(folder, sequence_length=16, packing=packing)
+    numbers = list(range(200))
+    random.Random(1).shuffle(numbers)
+    for number in numbers:
+        assert windows(one.batch([number]), 16) == windows(other.batch([number, 3]), 16)[:1]
+
+
+def test_a_fingerprint_tells_orders_apart(folder: Path, tmp_path: Path) -> None:
+    base = opened(folder, sequence_length=16)
+    assert base.fingerprint == opened(folder, sequence_length=16).fingerprint
+    others = [
+        opened(folder, seed=6, sequence_length=16),
+        opened(folder, sequence_length=17),
+        opened(folder, sequence_length=16, packing="best-fit"),
+        opened(folder, sequence_length=16, hold_out_shards=1),
+        opened(folder, sequence_length=16, goldfish=GoldfishSection()),
+        opened(folder, sequence_length=16, stages=(StageSection(name="s", streams={"main": 1}),)),
+        opened(
+            write_corpus(tmp_path, {"main": shards(1), "web": shards(2, rows=9)}, layout_id="new"), sequence_length=16
+        ),
+    ]
+    assert len({base.fingerprint, *(other.fingerprint for other in others)}) == len(others) + 1
