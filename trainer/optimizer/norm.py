@@ -42,7 +42,9 @@ def total_norm(parts: Iterable[tuple[Tensor, Tensor]]) -> float:
             continue
         if any(placement.is_partial() for placement in parameter.placements):
             raise ValueError(f"a parameter of placements {parameter.placements}: partial sums are no parameter")
-        dimensions = tuple(index for index, placement in enumerate(parameter.placements) if placement.is_shard())
+        dimensions = tuple(
+            index for index, placement in enumerate(parameter.placements) if not placement.is_replicate()
+        )
         shared.setdefault((parameter.device_mesh, dimensions), []).append(squares)
     for (mesh, dimensions), squares_of in shared.items():
         total = torch.stack(squares_of).sum()

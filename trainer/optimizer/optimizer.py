@@ -9,17 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from lauter.trainer.config.sections import OptimizerSection
-from lauter.trainer.optimizer import foreach
+from lauter.trainer.optimizer import foreach, kernels
 from lauter.trainer.optimizer.coefficients import coefficients
 from lauter.trainer.optimizer.norm import clip_scale, total_norm
-from lauter.trainer.optimizer.slots import local, make_slots
+from lauter.trainer.optimizer.slots import make_slots
 
 
 class Optimizer:
     """Keeps its state for as long as it lives: a new stage, a new context length or a cooldown does not reset it.
 
-    Apertus's long-context phases began with a fresh optimizer and a warm-up of 100,000 steps, longer than they were,
-    so that the slow average hardly took part.
+    Apertus's long-context phases began with a fresh optimizer and warm-ups of 100,000 steps, longer than the phases
+    were, so that the slow average hardly took part.
     """
 
     steps: int
@@ -37,8 +37,10 @@ class Optimizer:
         """
         self.steps = 0
         self._section = section
-        self._slots = [make_slots(name, one, slow=section.name == "ademamix") for name, one in parameters]
+        self._slots = [make_slots(name, one, section) for name, one in parameters]
+        self._on_cpu = all(slots.parameter.device.type == "cpu" for slots in self._slots)
 
+    @torch.no_grad()
     def accumulate(self) -> None:
         """After each micro-batch's backward pass where a step has several: add its gradient up in float32, free it.
 
@@ -52,13 +54,14 @@ class Optimizer:
     def gradient_norm(self) -> float:
         """Euclidean norm of the whole gradient, over all ranks, added up in float64; inf or nan where it is not finite.
 
-        Changes neither parameters nor state.
+        Changes neither parameters nor state. Ranks call it together.
 
         Raises:
             RuntimeError: a parameter without gradient, by name.
         """
-        squares = foreach.sums_of_squares([slots.gradient() for slots in self._slots])
-        return total_norm(zip((slots.parameter for slots in self._slots), squares, strict=True))
+        gradients = [slots.gradient() for slots in self._slots]
+        sums = map(kernels.sum_of_squares, gradients) if self._on_cpu else foreach.sums_of_squares(gradients)
+        return total_norm(zip((slots.parameter for slots in self._slots), sums, strict=True))
 
     @torch.no_grad()
     def step(self, learning_rate: float, norm: float) -> None:
@@ -70,25 +73,19 @@ class Optimizer:
 
         Raises:
             ValueError: a norm that is not finite; nothing was changed.
-            RuntimeError: a parameter without gradient, by name.
+            RuntimeError: a parameter without gradient, by name; nothing was changed.
         """
         if not math.isfinite(norm):
             raise ValueError(f"a gradient of norm {norm} must not be applied: leave this step out")
         c = coefficients(self._section, self.steps + 1, learning_rate, clip_scale(norm, self._section.clip))
-        for slots in self._slots:
-            slow = None if slots.slow is None else [local(slots.slow)]
-            decay = self._section.weight_decay if slots.decays else 0.0
-            one = local(slots.master), slots.gradient(), local(slots.fast), local(slots.second)
-            foreach.update([one[0]], [one[1]], [one[2]], slow, [one[3]], c, decay)
+        parts = [slots.part() for slots in self._slots]
+        if self._on_cpu:
+            for part in parts:
+                kernels.update(part, c)
+        else:
+            for bucket in foreach.buckets(parts):
+                foreach.update(bucket, c)
         self.steps += 1
-        self.write_weights()
-
-    @torch.no_grad()
-    def write_weights(self) -> None:
-        """Round the masters to the weights, to the nearest, ties to even; call it after loading masters in place."""
-        for slots in self._slots:
-            if slots.has_master:
-                local(slots.parameter).copy_(local(slots.master))
 
     def zero_grad(self) -> None:
         """Forget the gradients, summed ones included."""
@@ -115,3 +112,9 @@ class Optimizer:
     def load_steps(self, steps: int) -> None:
         """Go on from so many updates, those of the state that was loaded."""
         self.steps = steps
+
+    @torch.no_grad()
+    def write_weights(self) -> None:
+        """Round the masters into the weights, to nearest, ties to even: for after loading masters in place."""
+        for slots in self._slots:
+            slots.write_weight()

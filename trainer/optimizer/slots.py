@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
+from lauter.trainer.config.sections import OptimizerSection
+from lauter.trainer.optimizer import kernels
 from lauter.trainer.optimizer.groups import decays
+from lauter.trainer.optimizer.part import Part, local
 
 _OWN_MASTERS = (torch.float32, torch.float64)
 
@@ -27,7 +29,7 @@ class Slots:
     """Average of the gradient with decay beta3; none in AdamW."""
     second: Tensor
     """Average of the gradient's square with decay beta2."""
-    decays: bool
+    weight_decay: float
     total: Tensor | None = None
     """Sum of the gradients of several micro-batches; only where the gradient is narrower than the master."""
     summed: bool = False
@@ -38,33 +40,54 @@ class Slots:
         """Whether the master is a tensor of its own."""
         return self.master is not self.parameter
 
+    def accumulate(self) -> None:
+        """Add the parameter's gradient to `total` and free it; see `Optimizer.accumulate`."""
+        gradient = self.parameter.grad
+        if gradient is None or gradient.dtype == self.master.dtype:
+            return
+        if self.total is None:
+            self.total = torch.empty_like(self.master)
+        total = local(self.total)
+        if not self.summed:
+            total.copy_(local(gradient))
+        elif total.device.type == "cpu":
+            kernels.add(total, local(gradient))
+        else:
+            total.add_(local(gradient))
+        self.summed = True
+        self.parameter.grad = None
+
     def gradient(self) -> Tensor:
-        """What the next update takes, on this rank.
+        """Of the step, this rank's part: the sum, or the parameter's own where nothing was summed.
 
         Raises:
             RuntimeError: there is none: the backward pass did not reach the parameter.
         """
+        if self.summed:
+            self.accumulate()
         gradient = self.total if self.summed else self.parameter.grad
         if gradient is None:
             raise RuntimeError(f"{self.name} has no gradient: no backward pass has reached it since the last step")
         return local(gradient)
 
-    def accumulate(self) -> None:
-        """Add the parameter's gradient to `total` and free it; see `Optimizer.accumulate`."""
-        gradient = self.parameter.grad
-        if gradient is None or not self.has_master:
-            return
-        if self.total is None:
-            self.total = torch.empty_like(self.master)
-        if self.summed:
-            local(self.total).add_(local(gradient))
-        else:
-            local(self.total).copy_(local(gradient))
-        self.summed = True
-        self.parameter.grad = None
+    def part(self) -> Part:
+        """All that an update takes.
+
+        Raises:
+            RuntimeError: there is no gradient.
+        """
+        slow = None if self.slow is None else local(self.slow)
+        weight = local(self.parameter) if self.has_master else None
+        second, decay = local(self.second), self.weight_decay
+        return Part(self.gradient(), local(self.master), local(self.fast), slow, second, weight, decay)
+
+    def write_weight(self) -> None:
+        """Round the master into the parameter."""
+        if self.has_master:
+            local(self.parameter).copy_(local(self.master))
 
 
-def make_slots(name: str, parameter: nn.Parameter, *, slow: bool) -> Slots:
+def make_slots(name: str, parameter: nn.Parameter, section: OptimizerSection) -> Slots:
     """Averages at 0, and a master with the parameter's value where it is bfloat16.
 
     Raises:
@@ -82,10 +105,6 @@ def make_slots(name: str, parameter: nn.Parameter, *, slow: bool) -> Slots:
     def zeros() -> Tensor:
         return torch.zeros_like(value, dtype=master.dtype)
 
-    return Slots(name, parameter, master, zeros(), zeros() if slow else None, zeros(), decays(name, parameter))
-
-
-def local(tensor: Tensor) -> Tensor:
-    """This rank's part, detached: the tensor itself unless it is a DTensor."""
-    part = tensor.to_local() if isinstance(tensor, DTensor) else tensor
-    return part.detach()
+    slow = zeros() if section.name == "ademamix" else None
+    decay = section.weight_decay if decays(name, parameter) else 0.0
+    return Slots(name, parameter, master, zeros(), slow, zeros(), decay)
