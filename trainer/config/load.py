@@ -39,13 +39,18 @@ def load(path: str, overrides: Sequence[str] = (), data: Sequence[str] = ()) -> 
         ) from error
     folder = Path(path).absolute().parent
     corpora = (
-        tuple(CorpusSection(path=str(Path(one).absolute())) for one in data)
+        tuple(CorpusSection(path=_absolute(Path.cwd(), one)) for one in data)
         if data
-        else tuple(one.model_copy(update={"path": str((folder / one.path).resolve())}) for one in section.data.corpora)
+        else tuple(one.model_copy(update={"path": _absolute(folder, one.path)}) for one in section.data.corpora)
     )
     if not corpora:
         raise ManifestError([document.problem(("data",), "no corpus: name one under data.corpora, or give --data DIR")])
     return section.model_copy(update={"data": section.data.model_copy(update={"corpora": corpora})})
+
+
+def _absolute(folder: Path, path: str) -> str:
+    """A local path from a folder; `s3://` stays as it is."""
+    return path if "://" in path else str((folder / path).resolve())
 
 
 def _overridden(content: dict[str, Any], override: str, changed: dict[Location, str]) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class CorpusSection(Section):
     """A run folder of `lauter build`."""
 
     path: str
-    """Local, relative to the config's folder. Only `tokens/` and `corpus.json` are read."""
+    """Local, relative to the config's folder, or `s3://`. `tokens/`, `corpus.json` and the lock file are read."""
     name: Annotated[str, Field(pattern=NAME)] | None = None
     """Prefix of its streams (`NAME/stream`) where there are several corpora. Default: the folder's name."""
     root: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None

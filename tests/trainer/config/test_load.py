@@ -44,6 +44,12 @@ def test_paths_are_taken_from_the_folder_of_the_file(config: Path) -> None:
     assert section.optimizer.alpha == 8.0
 
 
+def test_a_corpus_on_s3_keeps_its_address(config: Path) -> None:
+    config.write_text(TEXT.replace("corpora/one", "s3://bucket/one"))
+    assert load(str(config)).data.corpora[0].path == "s3://bucket/one"
+    assert load(str(config), data=["s3://bucket/two"]).data.corpora[0].path == "s3://bucket/two"
+
+
 def test_data_of_the_command_line_takes_the_place_of_the_corpora(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

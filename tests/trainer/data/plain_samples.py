@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import torch
 
@@ -72,7 +73,7 @@ def concatenated(documents: Iterator[Document], length: int) -> Iterator[Window]
 def windows(batch: Batch, length: int) -> list[Window]:
     """A batch taken apart."""
     ends = batch.bounds.cu_seqlens.tolist()
-    lengths = [end - start for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    lengths = [end - start for start, end in pairwise(ends)]
     assert batch.bounds.longest == max(lengths) and min(lengths) > 0 and ends[0] == 0
     assert batch.targets == int((batch.labels != IGNORE).sum())
     kinds = (batch.tokens.dtype, batch.labels.dtype, batch.positions.dtype, batch.languages.dtype)

@@ -244,7 +244,7 @@ def test_bytes_that_change_during_a_run(folder: Path) -> None:
     samples = Samples(open_corpora(data), data, 1)
     for path in sorted((folder / "tokens/main").iterdir()):
         path.write_bytes(bytes(path.stat().st_size))
-    with pytest.raises(DataError, match="row group 0 can't be read.*lauter audit"):
+    with pytest.raises(DataError, match=r"row group 0 can't be read.*lauter audit"):
         samples.batch([0, 1, 2])
 
 
@@ -262,7 +262,7 @@ def test_unknown_streams_are_told_with_the_nearest(folder: Path) -> None:
 
 def test_too_few_tokens_for_a_sample(folder: Path) -> None:
     data = section(folder, sequence_length=100_000)
-    with pytest.raises(DataError, match="stream 'main' has .* too few for one sample of data.sequence_length 100000"):
+    with pytest.raises(DataError, match=r"stream 'main' has .* too few for one sample of data.sequence_length 100000"):
         Samples(open_corpora(data), data, 1)
 
 
@@ -283,7 +283,7 @@ def test_all_problems_are_told_at_once(folder: Path, tmp_path: Path) -> None:
 
 
 def test_no_corpus_at_all() -> None:
-    with pytest.raises(DataError, match="name one under data.corpora"):
+    with pytest.raises(DataError, match=r"name one under data.corpora"):
         open_corpora(DataSection())
 
 
@@ -316,7 +316,7 @@ def test_corpora_on_s3(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         local, expected = read(str(folder))
         assert tokens == expected and corpus.provenance == local.provenance
         system.delete_file(f"bucket/demo/{SHARD}")
-        with pytest.raises(DataError, match="s3://bucket/demo/tokens/main/00001.parquet: the shard is missing"):
+        with pytest.raises(DataError, match=r"s3://bucket/demo/tokens/main/00001.parquet: the shard is missing"):
             read("s3://bucket/demo")
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def test_a_plan_holds_every_token_once_and_cuts_nothing_that_fits(lengths: list[
     parts = list(zip(plan.starts.tolist(), plan.ends.tolist(), strict=True))
     places = sorted(place for start, end in parts for place in range(start, end))
     assert places == list(range(offsets[-1]))
-    for start, end in zip(offsets[:-1], offsets[1:], strict=True):
+    for start, end in pairwise(offsets):
         own = sorted(part for part in parts if start <= part[0] < end)
         assert own == [(at, min(at + size, end)) for at in range(start, end, size)]
     rests = []

@@ -3,22 +3,27 @@ from __future__ import annotations
 import random
 import tempfile
 from collections import Counter
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lauter.pipeline import parquet
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.takedown import blank
-from lauter.pipeline.takedown.mask import _Parquet
+from lauter.pipeline.takedown.splice import rewrite_row_groups
 from lauter.trainer.batch import IGNORE
 from lauter.trainer.config.sections import GoldfishSection, StageSection
 from lauter.trainer.data.corpus import DataError, open_corpora
 from lauter.trainer.data.samples import Samples
+from lauter.trainer.loss.goldfish import dropped
 from tests.trainer.data.corpora import BOS, EOS, PAD, Document, Shards, publish, section, shards, write_corpus
 from tests.trainer.data.plain_samples import Window, concatenated, stream_documents, windows
 
@@ -131,6 +136,10 @@ def test_default_weights_are_the_streams_tokens(folder: Path) -> None:
         assert counts[name] / 65536 == pytest.approx(stream.tokens / total, abs=1 / 65536)
 
 
+def masked_rows(rows: list[int], first: int, table: pa.Table) -> pa.Table:
+    return blank.shard_rows(table, np.isin(first + np.arange(table.num_rows), rows), PAD)
+
+
 @pytest.mark.parametrize("packing", ["concatenate", "best-fit"])
 def test_a_takedown_changes_no_other_sample(tmp_path: Path, packing: str) -> None:
     """Rows of shards are masked by the pipeline's own code, and the index lists the new files."""
@@ -143,10 +152,10 @@ def test_a_takedown_changes_no_other_sample(tmp_path: Path, packing: str) -> Non
     storage = Storage(str(tmp_path))
     index, corpus = storage.read_json("tokens/index.json"), storage.read_json("corpus.json")
     for number, rows in ((0, [2, 7]), (2, [0])):
-        file = _Parquet(f"tokens/main/{number:05d}.parquet", lambda t, m, _: blank.shard_rows(t, m, PAD), by_place=True)
-        with storage.staging(file.path) as staged:
-            chosen = np.array(rows)
-            output = file.write(storage, staged, chosen, file.holding(storage, chosen))
+        path = f"tokens/main/{number:05d}.parquet"
+        with storage.staging(path) as staged:
+            rewrite_row_groups(storage, path, staged, partial(masked_rows, rows), {row // 6 for row in rows})
+            output = parquet.describe(staged, path)
         index["streams"]["main"]["shards"][number].update(output.to_json())
     publish(storage, index, corpus["files"]["other"], {"name": corpus["name"]})
     masked = Samples(open_corpora(data, verify="full"), data, SEED)
@@ -188,3 +197,34 @@ def test_a_fingerprint_tells_orders_apart(folder: Path, tmp_path: Path) -> None:
         ),
     ]
     assert len({base.fingerprint, *(other.fingerprint for other in others)}) == len(others) + 1
+
+
+@pytest.mark.parametrize("kind", ["mixed", "apertus"])
+@pytest.mark.parametrize("length", [2, 16, 50])
+def test_goldfish_does_not_depend_on_the_windows(folder: Path, length: int, kind: Literal["mixed", "apertus"]) -> None:
+    """Dropped are the labels that a run over whole documents drops, however they are cut."""
+    goldfish = GoldfishSection(hash=kind, k=3, h=5)
+    stages = (StageSection(name="one", streams={"main": 1}),)
+    plain = opened(folder, sequence_length=length, stages=stages)
+    samples = opened(folder, sequence_length=length, stages=stages, goldfish=goldfish)
+    flat = [document for shard in shards(1) for group in shard for document in group]
+    tokens = np.array([token for document in flat for token in document.tokens], np.uint32)
+    starts = np.cumsum([0, *(len(document.tokens) for document in flat[:-1])])
+    # The label of a place is the next token.
+    gone = torch.from_numpy(np.roll(dropped(tokens, starts, goldfish), -1))
+    numbers = range(len(tokens) // length)
+    kept, thinned = plain.batch(numbers), samples.batch(numbers)
+    gone = gone[: len(kept.labels)] & (kept.labels != IGNORE)
+    assert thinned.goldfish_dropped == int(gone.sum()) > 0
+    assert torch.equal(thinned.labels, torch.where(gone, IGNORE, kept.labels))
+    packed = opened(folder, sequence_length=length, stages=stages, goldfish=goldfish, packing="best-fit")
+    count = sum(packed.batch([number]).goldfish_dropped for number in range(packed_windows(packed)))
+    labelled = np.ones(len(tokens), np.bool_)
+    labelled[starts] = False
+    assert count == int((dropped(tokens, starts, goldfish) & labelled).sum())
+
+
+def packed_windows(samples: Samples) -> int:
+    """Windows of an epoch of the stream `main`."""
+    tokens = int(samples.order["streams"]["main"]["tokens"])
+    return round(tokens / samples.utilisation["main"] / samples.sequence_length)
