@@ -9,6 +9,10 @@ class CheckpointError(Exception):
     """A checkpoint could not be written, found or read; the message says what, where and how to mend it."""
 
 
+class FormatError(CheckpointError):
+    """A checkpoint is whole, and of a later version of lauter than this one."""
+
+
 def explain(error: OSError) -> str:
     """An error of the operating system, with the way out where there is one."""
     where = f"{error.filename}: " if error.filename else ""

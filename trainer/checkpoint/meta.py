@@ -11,7 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import lauter
-from lauter.trainer.checkpoint.error import CheckpointError
+from lauter.trainer.checkpoint.error import CheckpointError, FormatError
 from lauter.trainer.checkpoint.layout import META
 
 FORMAT = 1
@@ -56,7 +56,10 @@ def meta_bytes(meta: Mapping[str, Any]) -> bytes:
 
 
 def read_meta(folder: Path) -> dict[str, Any]:
-    """The meta of a checkpoint. Raises `CheckpointError` naming the file and what is wrong in it."""
+    """The meta of a checkpoint. Raises `CheckpointError` naming the file and what is wrong in it.
+
+    `FormatError` where a later version of lauter wrote it: that is no fault, and no reason to take an older one.
+    """
     path = folder / META
     try:
         found = json.loads(path.read_bytes())
@@ -68,9 +71,7 @@ def read_meta(folder: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} is damaged: it is no mapping")
     written = found.get("format")
     if isinstance(written, int) and written > FORMAT:
-        raise CheckpointError(
-            f"{path} has format {written}, and this version of lauter reads up to {FORMAT}: update it"
-        )
+        raise FormatError(f"{path} has format {written}, and this version of lauter reads up to {FORMAT}: update it")
     return _validated(found, str(path))
 
 
@@ -78,10 +79,17 @@ def _validated(meta: dict[str, Any], where: str) -> dict[str, Any]:
     try:
         _Meta.model_validate(meta)
     except ValidationError as error:
-        said = [f"{'.'.join(map(str, detail['loc']))}: {_words(detail['msg'])}" for detail in error.errors()]
-        raise CheckpointError(f"{where}: {'; '.join(said)}") from error
+        raise CheckpointError(f"{where}: {faults_of(error)}") from error
     return meta
 
 
+def faults_of(error: ValidationError) -> str:
+    """All that is wrong with a mapping, in one line: `progress.step: missing; guard: missing`."""
+    return "; ".join(
+        ": ".join(filter(None, (".".join(map(str, detail["loc"])), _words(detail["msg"])))) for detail in error.errors()
+    )
+
+
 def _words(message: str) -> str:
+    message = message.removeprefix("Value error, ")
     return "missing" if message == "Field required" else message[:1].lower() + message[1:]

@@ -17,7 +17,7 @@ from lauter.trainer.checkpoint.error import CheckpointError, explain
 from lauter.trainer.checkpoint.inventory import read_back
 from lauter.trainer.checkpoint.latest import candidates, named_by_latest
 from lauter.trainer.checkpoint.layout import FILES, LATEST, META, SAVING, step_name, step_of
-from lauter.trainer.checkpoint.meta import complete_meta, read_meta
+from lauter.trainer.checkpoint.meta import complete_meta, faults_of, read_meta
 from lauter.trainer.checkpoint.publish import publish, small_files
 from lauter.trainer.checkpoint.space import free_bytes, require_space
 from lauter.trainer.checkpoint.tensors import read_tensors, tensor_index, write_one_by_one
@@ -146,8 +146,8 @@ def model_shape_of(checkpoint: Checkpoint) -> ModelShape:
     """The model's shape. Raises `CheckpointError` where meta.json holds no shape that a model can have."""
     try:
         return TypeAdapter(ModelShape).validate_python(checkpoint.meta["shape"])
-    except (ValidationError, ValueError) as error:
-        raise CheckpointError(f"{checkpoint.path / META}: shape: {error}") from error
+    except ValidationError as error:
+        raise CheckpointError(f"{checkpoint.path / META}: shape: {faults_of(error)}") from error
 
 
 def require_fit(checkpoint: Checkpoint, tensors: Mapping[str, Tensor]) -> None:

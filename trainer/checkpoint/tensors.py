@@ -72,8 +72,12 @@ class _SyncedFiles(FileSystem):
                 return
             stream = _HashedFile(cast(IO[bytes], file), self)
             yield stream
-            file.flush()
-            os.fsync(file.fileno())
+            try:
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError as error:
+                self.fault = error
+                raise
             # The check that follows must read the disk, and the corpus wants the page cache.
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         self.written[path.name] = stream.record()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from lauter.trainer.checkpoint.agreement import Agreement
-from lauter.trainer.checkpoint.error import CheckpointError
+from lauter.trainer.checkpoint.error import CheckpointError, FormatError
 from lauter.trainer.checkpoint.inventory import digest_faults, read_inventory, share, size_faults
 from lauter.trainer.checkpoint.meta import read_meta
 
@@ -18,6 +18,8 @@ weight or a moment shows in no loss curve, and every later checkpoint would carr
 def verify(folder: Path, depth: Depth = "digests", part: tuple[int, int] = (0, 1)) -> list[str]:
     """What is wrong with a checkpoint, one sentence each; nothing where it is whole.
 
+    Raises `FormatError` where a later version of lauter wrote it.
+
     `part` is (rank, ranks): each rank hashes its share of the files, so that all of them together read each file once.
     """
     try:
@@ -25,6 +27,8 @@ def verify(folder: Path, depth: Depth = "digests", part: tuple[int, int] = (0, 1
         faults = size_faults(folder, files)
         if not faults:
             read_meta(folder)
+    except FormatError:
+        raise
     except CheckpointError as error:
         return [str(error)]
     if not faults and depth == "digests":

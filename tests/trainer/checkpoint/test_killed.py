@@ -1,0 +1,60 @@
+"""kill -9 at every step of a save, and disks that are full: LATEST names a whole checkpoint."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def run(folder: Path, *cases: str) -> dict[str, Any]:
+    """One process for all cases: the import of torch takes longer than they do."""
+    command = [sys.executable, "-m", "tests.trainer.checkpoint.killed", str(folder), *cases]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+CASES = ("sweep-sync", "sweep-async", "again-sync", "full-sync", "full-async", "3-sync", "3-async")
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return run(tmp_path_factory.mktemp("killed"), *CASES)
+
+
+@pytest.mark.parametrize("case", ["sweep-sync", "sweep-async"])
+def test_a_kill_at_any_step_of_a_save_leaves_latest_whole(found: dict[str, Any], case: str) -> None:
+    steps = found[case]
+    assert len(steps) > 20
+    # First the checkpoint before, then the new one, with one moment of change: the rename of LATEST.
+    assert steps == sorted(steps)
+    assert set(steps) == {2, 3}
+
+
+def test_a_kill_while_a_step_is_replaced_loses_nothing(found: dict[str, Any]) -> None:
+    assert len(found["again-sync"]) > 20
+
+
+@pytest.mark.parametrize("case", ["full-sync", "full-async"])
+def test_a_disk_that_is_full_in_the_middle_leaves_latest_as_it_was(found: dict[str, Any], case: str) -> None:
+    said = found[case]
+    assert len(said) == 4
+    for message in said:
+        assert "a file may not grow so large here" in message
+        assert ".saving-step-0000000003" in message
+
+
+@pytest.mark.parametrize("case", ["3-sync", "3-async"])
+def test_a_kill_at_a_random_moment(found: dict[str, Any], case: str) -> None:
+    assert found[case] == 3
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("case", ["300-sync", "300-async"])
+def test_kills_at_many_random_moments(tmp_path: Path, case: str) -> None:
+    assert run(tmp_path, case)[case] == 300
