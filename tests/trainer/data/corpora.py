@@ -135,7 +135,7 @@ def _tokenizer(storage: Storage, vocabulary: int) -> dict[str, Any]:
     names = {f"t{index}": index for index in range(vocabulary)}
     controls = {"bos": BOS, "eos": EOS, "pad": PAD}
     files = {
-        "tokenizer.json": json.dumps({"model": {"type": "WordLevel", "vocab": names}}).encode(),
+        "tokenizer.json": json.dumps({"model": {"type": "WordLevel", "vocab": names, "unk_token": "t0"}}).encode(),
         "sidecar.json": json.dumps({name: {"id": item, "token": name} for name, item in controls.items()}).encode(),
     }
     digest = hashlib.sha256()

@@ -1,0 +1,120 @@
+"""What is compared between one process and several."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.distributed.tensor import DTensor
+
+from lauter.trainer.batch import IGNORE, Batch, Bounds
+from lauter.trainer.config.sections import OptimizerSection, ParallelSection
+from lauter.trainer.loop.state import begin
+from lauter.trainer.loop.step import gradient
+from lauter.trainer.loop.validate import validate
+from lauter.trainer.model.apertus import Apertus
+from lauter.trainer.model.shape import ModelShape
+from lauter.trainer.optimizer.optimizer import Optimizer
+from lauter.trainer.parallel.mesh import mesh
+from lauter.trainer.parallel.plan import held_dtype, lay_out
+from lauter.trainer.parallel.ranks import Ranks
+
+SHAPE = ModelShape(2, 32, 96, 4, 2, 8, 128, 64, init_std=0.05)
+WINDOWS, LENGTH, STEPS = 8, 16, 3
+LANGUAGES = ("deu_Latn", "fra_Latn")
+
+
+def windows(numbers: range) -> Batch:
+    """Windows by number: some documents each, and labels that are missing in very different numbers."""
+    tokens: list[int] = []
+    labels: list[int] = []
+    positions: list[int] = []
+    lengths: list[int] = []
+    languages: list[int] = []
+    for number in numbers:
+        generator = random.Random(number)
+        left = LENGTH
+        while left:
+            length = min(left, generator.randrange(2, 12))
+            ids = [generator.randrange(SHAPE.vocabulary) for _ in range(length)]
+            tokens += ids
+            kept = [one if generator.random() > 0.12 * (number % 8) else IGNORE for one in ids[1:]]
+            labels += [*kept, IGNORE]
+            positions += range(length)
+            languages += [generator.randrange(-1, 2)] * length
+            lengths.append(length)
+            left -= length
+    return Batch(
+        torch.tensor(tokens),
+        torch.tensor(labels),
+        torch.tensor(positions, dtype=torch.int32),
+        Bounds.of(lengths),
+        torch.tensor(languages, dtype=torch.int16),
+        sum(label != IGNORE for label in labels),
+        0,
+    )
+
+
+def model_and_optimizer(
+    ranks: Ranks, section: ParallelSection, precision: Literal["bf16", "fp32", "fp64"]
+) -> tuple[Apertus, Optimizer]:
+    """As a run makes them, with first values."""
+    grid = mesh(ranks, section)
+    model = Apertus(SHAPE, device="meta", dtype=held_dtype(precision, grid))
+    lay_out(model, section, grid, precision, device=ranks.device, tell=print)
+    model.to_empty(device="cpu")
+    optimizer = Optimizer(model.named_parameters(), OptimizerSection(name="adamw"))
+    begin(model, optimizer, seed=7)
+    return model, optimizer
+
+
+def sgd(ranks: Ranks, section: ParallelSection, micro: int, precision: Literal["bf16", "fp32", "fp64"]) -> dict[str, Any]:
+    """Plain gradient descent, as it hides nothing of a gradient's scale (AdamW would): every loss, norm, gradient."""
+    model, optimizer = model_and_optimizer(ranks, section, precision)
+    found: dict[str, Any] = {"loss": [], "norm": [], "targets": [], "gradient": []}
+    share = WINDOWS // ranks.count
+    for step in range(STEPS):
+        first = step * WINDOWS + ranks.rank * share
+        batches = [windows(range(at, at + micro)) for at in range(first, first + share, micro)]
+        figures = gradient(model, optimizer, batches, z_loss=1e-3, ranks=ranks)
+        found["loss"].append(figures.loss)
+        found["norm"].append(figures.norm)
+        found["targets"].append(figures.targets)
+        found["gradient"].append({name: whole(one.grad) for name, one in model.named_parameters() if one.grad is not None})
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.grad is not None:
+                    parameter -= 0.5 * parameter.grad
+        optimizer.zero_grad()
+    held_out = validate(
+        model,
+        iter([windows(range(at, at + micro)) for at in range(ranks.rank * share, (ranks.rank + 1) * share, micro)]),
+        LANGUAGES,
+        ranks,
+    )
+    found["held_out"] = held_out.to_json()
+    return found
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """The full tensor, gathered by all ranks."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor.clone()
+
+
+def four(ranks: Ranks, folder: Path) -> None:
+    """On four ranks: shared by all, and two copies that are each shared by two."""
+    for name, section, micro in (
+        ("fsdp-4", ParallelSection(), 1),
+        ("hsdp-2x2", ParallelSection(replicate=2), 2),
+        ("hsdp-4x1", ParallelSection(replicate=4), 2),
+    ):
+        keep(ranks, folder, name, sgd(ranks, section, micro, "fp64"))
+
+
+def keep(ranks: Ranks, folder: Path, name: str, found: Any) -> None:  # noqa: ANN401 - whatever was found
+    """For the test to read: what the last rank found, as all must have the same."""
+    if ranks.rank == ranks.count - 1:
+        torch.save(found, folder / f"{name}.pt")
