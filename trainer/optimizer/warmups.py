@@ -6,7 +6,7 @@ import math
 
 _EPSILON = 1e-8
 """Apple's code (apple/ml-ademamix) adds it inside the logarithm, the paper does not. Apertus ran Apple's: beta3 at step
-1 of 1000 is 0.9499637 with it and 0.9499662 without."""
+1 of 1000 is 0.9499662 with it and 0.9499637 without."""
 
 
 def alpha_at(step: int, alpha: float, warmup_steps: int) -> float:

@@ -1,0 +1,325 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import pytorch_optimizer
+import torch
+from torch import Tensor, nn
+
+from lauter.trainer.config.sections import OptimizerSection
+from lauter.trainer.optimizer.optimizer import Optimizer
+
+STEPS = 300
+RATE = 1e-2
+PAPER = OptimizerSection(warmup_steps=100, clip=None)
+ADAMW = OptimizerSection(name="adamw", clip=None)
+SHAPES = {"proj.weight": (8, 6), "norm.weight": (6,), "act_fn.alpha_p": (1,), "embed.weight": (16, 6)}
+
+Parameters = dict[str, nn.Parameter]
+Gradient = Callable[[int, str, Tensor], Tensor]
+
+
+def parameters(dtype: torch.dtype = torch.float64) -> Parameters:
+    generator = torch.Generator().manual_seed(0)
+    values = {name: torch.randn(shape, generator=generator, dtype=torch.float64) for name, shape in SHAPES.items()}
+    return {name: nn.Parameter(value.to(dtype)) for name, value in values.items()}
+
+
+def gradient(step: int, name: str, parameter: Tensor) -> Tensor:
+    """Noise, and a pull towards 0 so that the path depends on all that came before."""
+    generator = torch.Generator().manual_seed(step * 100 + len(name))
+    noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+    return 0.1 * noise.to(parameter.dtype) + 0.05 * parameter.detach()
+
+
+def run(optimizer: Optimizer, held: Parameters, steps: range, grad: Gradient = gradient, *, rate: float = RATE) -> None:
+    for step in steps:
+        for name, parameter in held.items():
+            parameter.grad = grad(step, name, parameter)
+        optimizer.step(rate, optimizer.gradient_norm())
+        optimizer.zero_grad()
+
+
+def paper(held: Parameters, section: OptimizerSection, *, half_life_epsilon: float = 1e-8) -> dict[str, list[float]]:
+    """AdEMAMix written down from the paper's formulas, element by element, in Python's own float64.
+
+    Algorithm 1 and section 3 of arXiv 2409.03137; `half_life_epsilon` as in Apple's code.
+    """
+
+    def half_life(beta: float) -> float:
+        return math.log(0.5) / math.log(beta + half_life_epsilon) - 1
+
+    values = {name: parameter.detach().flatten().tolist() for name, parameter in held.items()}
+    moments = {name: [[0.0] * len(one) for _ in range(3)] for name, one in values.items()}
+    b1, b2, warmup = section.beta1, section.beta2, section.warmup_steps
+    for t in range(1, STEPS + 1):
+        alpha, b3 = section.alpha, section.beta3
+        if t < warmup:
+            alpha = t * section.alpha / warmup
+            mixed = (1 - t / warmup) * half_life(b1) + t / warmup * half_life(section.beta3)
+            b3 = 0.5 ** (1 / (mixed + 1))
+        for name, one in values.items():
+            decay = section.weight_decay if len(SHAPES[name]) > 1 else 0.0
+            grads = gradient(t, name, torch.tensor(one, dtype=torch.float64).reshape(SHAPES[name])).flatten().tolist()
+            m1, m2, v = moments[name]
+            for i, g in enumerate(grads):
+                m1[i] = b1 * m1[i] + (1 - b1) * g
+                m2[i] = b3 * m2[i] + (1 - b3) * g
+                v[i] = b2 * v[i] + (1 - b2) * g * g
+                corrected, divisor = m1[i] / (1 - b1**t), math.sqrt(v[i] / (1 - b2**t)) + section.eps
+                one[i] -= RATE * ((corrected + alpha * m2[i]) / divisor + decay * one[i])
+    return values
+
+
+def difference(held: Parameters, other: dict[str, Tensor]) -> float:
+    """Norm of the difference of all, relative to the norm of all."""
+    ours = torch.cat([one.detach().double().flatten() for one in held.values()])
+    theirs = torch.cat([other[name].double().flatten() for name in held])
+    return float((ours - theirs).norm() / theirs.norm())
+
+
+@pytest.mark.parametrize("warmup", [0, 100, 1000], ids=["none", "within", "beyond"])
+def test_ademamix_is_the_papers(warmup: int) -> None:
+    section = PAPER.model_copy(update={"warmup_steps": warmup})
+    held = parameters()
+    expected = {name: torch.tensor(one, dtype=torch.float64) for name, one in paper(held, section).items()}
+    optimizer = Optimizer(held.items(), section)
+    run(optimizer, held, range(1, STEPS + 1))
+    assert optimizer.steps == STEPS
+    assert difference(held, expected) <= 1e-12
+
+
+def pytorch_optimizers(held: Parameters, warmup: int, rate: float, grad: Gradient) -> dict[str, Tensor]:
+    groups = [{"params": [one], "weight_decay": 0.1 if one.ndim > 1 else 0.0} for one in held.values()]
+    theirs = pytorch_optimizer.AdEMAMix(
+        groups,
+        lr=rate,
+        betas=(0.9, 0.999, 0.9999),
+        alpha=8.0,
+        t_alpha_beta3=warmup or None,
+        weight_decouple=True,
+        eps=1e-8,
+    )
+    for step in range(1, STEPS + 1):
+        for name, parameter in held.items():
+            parameter.grad = grad(step, name, parameter)
+        theirs.step()
+    return {name: one.detach() for name, one in held.items()}
+
+
+def test_ademamix_without_warmups_is_pytorch_optimizers() -> None:
+    held = parameters()
+    run(Optimizer(held.items(), PAPER.model_copy(update={"warmup_steps": 0})), held, range(1, STEPS + 1))
+    assert difference(held, pytorch_optimizers(parameters(), 0, RATE, gradient)) <= 1e-13
+
+
+def test_ademamix_differs_from_pytorch_optimizers_by_apples_constant_only() -> None:
+    theirs = pytorch_optimizers(parameters(), 100, RATE, gradient)
+    without = paper(parameters(), PAPER, half_life_epsilon=0.0)
+    held = {name: nn.Parameter(torch.tensor(one, dtype=torch.float64)) for name, one in without.items()}
+    assert difference(held, {name: one.flatten() for name, one in theirs.items()}) <= 1e-12
+
+
+def test_ademamix_with_warmups_is_near_pytorch_optimizers() -> None:
+    def noise(step: int, name: str, parameter: Tensor) -> Tensor:
+        return gradient(step, name, torch.zeros_like(parameter))
+
+    held = parameters()
+    run(Optimizer(held.items(), PAPER), held, range(1, STEPS + 1), noise, rate=1e-3)
+    assert difference(held, pytorch_optimizers(parameters(), 100, 1e-3, noise)) <= 2.5e-6
+
+
+def test_adamw_is_torchs() -> None:
+    held, other = parameters(), parameters()
+    groups = [{"params": [one], "weight_decay": 0.1 if one.ndim > 1 else 0.0} for one in other.values()]
+    theirs = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.999), eps=1e-8)
+    run(Optimizer(held.items(), ADAMW), held, range(1, STEPS + 1))
+    for step in range(1, STEPS + 1):
+        for name, parameter in other.items():
+            parameter.grad = gradient(step, name, parameter)
+        theirs.step()
+    assert difference(held, {name: one.detach() for name, one in other.items()}) <= 1e-12
+
+
+@pytest.mark.parametrize("section", [PAPER, ADAMW], ids=["ademamix", "adamw"])
+def test_float32_stays_near_float64(section: OptimizerSection) -> None:
+    exact, held = parameters(), parameters(torch.float32)
+    run(Optimizer(exact.items(), section), exact, range(1, STEPS + 1))
+    run(Optimizer(held.items(), section), held, range(1, STEPS + 1))
+    assert difference(held, {name: one.detach() for name, one in exact.items()}) <= 1e-5
+
+
+def test_bfloat16_weights_are_their_masters_rounded() -> None:
+    held = parameters(torch.bfloat16)
+    wide = {name: nn.Parameter(one.detach().float()) for name, one in held.items()}
+    optimizer = Optimizer(held.items(), PAPER)
+
+    def fixed(step: int, name: str, parameter: Tensor) -> Tensor:
+        return gradient(step, name, torch.zeros(parameter.shape)).bfloat16().to(parameter.dtype)
+
+    run(optimizer, held, range(1, 51), fixed)
+    run(Optimizer(wide.items(), PAPER), wide, range(1, 51), fixed)
+    state = optimizer.state()
+    for name, parameter in held.items():
+        assert state[f"master.{name}"].dtype == state[f"slow.{name}"].dtype == torch.float32
+        torch.testing.assert_close(state[f"master.{name}"], wide[name].detach(), rtol=1e-5, atol=1e-6)
+        assert torch.equal(parameter.detach(), state[f"master.{name}"].bfloat16())
+
+
+def test_clips_by_the_norm_it_is_given() -> None:
+    section = OptimizerSection(clip=0.1, warmup_steps=0)
+    held, other = parameters(), parameters()
+    run(Optimizer(held.items(), section), held, range(1, 21))
+    clipped = Optimizer(other.items(), section.model_copy(update={"clip": None}))
+    for step in range(1, 21):
+        for name, parameter in other.items():
+            parameter.grad = gradient(step, name, parameter)
+        norm = nn.utils.clip_grad_norm_(other.values(), 0.1)
+        assert norm > 0.1
+        clipped.step(RATE, 0.0)
+    assert difference(held, {name: one.detach() for name, one in other.items()}) <= 1e-12
+
+
+def test_norm_is_torchs() -> None:
+    held = parameters()
+    for name, parameter in held.items():
+        parameter.grad = gradient(1, name, parameter)
+    expected = nn.utils.get_total_norm([one.grad for one in held.values() if one.grad is not None])
+    assert Optimizer(held.items(), PAPER).gradient_norm() == pytest.approx(expected.item(), rel=1e-14)
+
+
+def micro(number: int, name: str) -> Tensor:
+    generator = torch.Generator().manual_seed(number * 100 + len(name))
+    return torch.randn(SHAPES[name], generator=generator).bfloat16()
+
+
+def test_sixteen_narrow_gradients_add_up_in_float32() -> None:
+    held = parameters(torch.bfloat16)
+    summed, whole = Optimizer(held.items(), PAPER), {name: one.detach().float() for name, one in held.items()}
+    expected = {name: nn.Parameter(one) for name, one in whole.items()}
+    single = Optimizer(expected.items(), PAPER)
+    for name, parameter in expected.items():
+        parameter.grad = torch.zeros(SHAPES[name])
+    for number in range(16):
+        for name, parameter in held.items():
+            parameter.grad = micro(number, name)
+            expected[name].grad += micro(number, name).float()
+        summed.accumulate()
+        assert all(parameter.grad is None for parameter in held.values())
+    norm = summed.gradient_norm()
+    assert norm == single.gradient_norm()
+    summed.step(RATE, norm)
+    single.step(RATE, norm)
+    assert all(torch.equal(summed.state()[f"master.{name}"], one.detach()) for name, one in expected.items())
+    narrow = torch.stack([micro(number, "embed.weight") for number in range(16)])
+    in_bfloat16 = narrow[0].clone()
+    for one in narrow[1:]:
+        in_bfloat16 += one
+    assert not torch.equal(in_bfloat16.float(), narrow.float().sum(0))
+
+
+def test_a_new_step_begins_a_new_sum() -> None:
+    held = parameters(torch.bfloat16)
+    optimizer = Optimizer(held.items(), PAPER)
+    norms = []
+    for _ in range(2):
+        for number in range(3):
+            for name, parameter in held.items():
+                parameter.grad = micro(number, name)
+            if number < 2:
+                optimizer.accumulate()
+        norms.append(optimizer.gradient_norm())
+        optimizer.zero_grad()
+    exact = {name: torch.stack([micro(number, name).double() for number in range(3)]).sum(0) for name in SHAPES}
+    assert norms[0] == norms[1] == pytest.approx(float(nn.utils.get_total_norm(list(exact.values()))), rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_wide_gradients_are_left_to_torch(dtype: torch.dtype) -> None:
+    held = parameters(dtype)
+    optimizer = Optimizer(held.items(), PAPER)
+    for _ in range(3):
+        for parameter in held.values():
+            (parameter * 2).sum().backward()
+        optimizer.accumulate()
+    elements = sum(parameter.numel() for parameter in held.values())
+    assert optimizer.gradient_norm() == pytest.approx(6 * math.sqrt(elements), rel=1e-12)
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+def test_what_is_not_finite_changes_nothing(value: float, dtype: torch.dtype) -> None:
+    held = parameters(dtype)
+    optimizer = Optimizer(held.items(), PAPER)
+    run(optimizer, held, range(1, 4))
+    before = [one.detach().clone() for one in (*held.values(), *optimizer.state().values())]
+    for name, parameter in held.items():
+        parameter.grad = gradient(5, name, parameter)
+    held["norm.weight"].grad[2] = value  # type: ignore[index]
+    norm = optimizer.gradient_norm()
+    assert not math.isfinite(norm)
+    with pytest.raises(ValueError, match="must not be applied"):
+        optimizer.step(RATE, norm)
+    after = [one.detach() for one in (*held.values(), *optimizer.state().values())]
+    assert optimizer.steps == 3
+    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64], ids=str)
+@pytest.mark.parametrize("section", [PAPER, ADAMW], ids=["ademamix", "adamw"])
+def test_goes_on_from_its_state_bit_for_bit(dtype: torch.dtype, section: OptimizerSection) -> None:
+    held, other = parameters(dtype), parameters(dtype)
+    whole = Optimizer(held.items(), section)
+    run(whole, held, range(1, 11))
+    first = {name: nn.Parameter(one.detach().clone()) for name, one in other.items()}
+    half = Optimizer(first.items(), section)
+    run(half, first, range(1, 6))
+    for parameter in other.values():
+        nn.init.zeros_(parameter)
+    resumed = Optimizer(other.items(), section)
+    for name, tensor in half.state().items():
+        resumed.state()[name].copy_(tensor)
+    if dtype == torch.float64:
+        for name, parameter in other.items():
+            parameter.data.copy_(first[name].detach())
+    resumed.load_steps(half.steps)
+    resumed.write_weights()
+    run(resumed, other, range(6, 11))
+    assert all(torch.equal(other[name], held[name]) for name in held)
+    assert all(torch.equal(one, whole.state()[name]) for name, one in resumed.state().items())
+
+
+def test_state_names_its_slots() -> None:
+    narrow = Optimizer(parameters(torch.bfloat16).items(), PAPER).state()
+    assert list(narrow)[:4] == [f"{slot}.proj.weight" for slot in ("master", "fast", "slow", "second")]
+    assert len(narrow) == 4 * len(SHAPES)
+    wide = Optimizer(parameters(torch.float32).items(), ADAMW).state()
+    assert list(wide)[:2] == ["fast.proj.weight", "second.proj.weight"]
+    assert len(wide) == 2 * len(SHAPES)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "message"),
+    [
+        (nn.Parameter(torch.zeros(2, 2, dtype=torch.float16)), "w is torch.float16"),
+        (nn.Parameter(torch.zeros(2, 2, device="meta")), "device 'meta'"),
+        (nn.Parameter(torch.zeros(2, 3).t()), "w is not contiguous"),
+    ],
+    ids=["dtype", "meta", "strides"],
+)
+def test_refuses_what_it_cannot_update(parameter: nn.Parameter, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Optimizer([("w", parameter)], PAPER)
+
+
+def test_names_the_parameter_that_has_no_gradient() -> None:
+    held = parameters()
+    optimizer = Optimizer(held.items(), PAPER)
+    held["proj.weight"].grad = torch.zeros(SHAPES["proj.weight"], dtype=torch.float64)
+    with pytest.raises(RuntimeError, match=r"norm\.weight has no gradient"):
+        optimizer.gradient_norm()
+    with pytest.raises(RuntimeError, match=r"norm\.weight has no gradient"):
+        optimizer.step(RATE, 1.0)
+    assert optimizer.steps == 0
