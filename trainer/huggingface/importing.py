@@ -99,7 +99,7 @@ def describe_tokenizer(
 
 
 def _ids(given: object, key: str, shape: ModelShape) -> list[int]:
-    ids = [] if given is None else given if isinstance(given, list) else [given]
+    ids: list[Any] = [] if given is None else given if isinstance(given, list) else [given]
     if any(isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < shape.vocabulary for index in ids):
         raise ModelImportError([f"{key} is {given!r}, which is no id of a vocabulary of {shape.vocabulary}"])
     return ids

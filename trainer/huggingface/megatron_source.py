@@ -7,11 +7,11 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-import torch.distributed.checkpoint as dcp
 from torch import Tensor
+from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.metadata import ChunkStorageMetadata, Metadata, TensorStorageMetadata
 from torch.distributed.checkpoint.planner import LoadPlan, LoadPlanner, ReadItem
 from torch.distributed.checkpoint.planner_helpers import create_read_items_for_chunk_list
@@ -136,7 +136,7 @@ def _loaded(path: Path, read: Callable[[Path], Any]) -> Any:  # noqa: ANN401 - w
         raise ModelImportError([f"{path} is broken ({type(error).__name__}: {error}): copy it again"]) from error
 
 
-class _Reader(dcp.FileSystemReader):
+class _Reader(FileSystemReader):
     """torch's reader, with an index that runs nothing."""
 
     def read_metadata(self, *_: Any, **__: Any) -> Metadata:  # noqa: ANN401 - torch's signature
@@ -187,4 +187,4 @@ class _Part(LoadPlanner):
         return central_plan
 
     def load_bytes(self, read_item: ReadItem, value: Any) -> None:  # noqa: ANN401 - torch's signature
-        raise TypeError(f"{cast(str, read_item.storage_index.fqn)} is no tensor")
+        raise TypeError(f"{read_item.storage_index.fqn} is no tensor")

@@ -111,7 +111,7 @@ class ShardWriter:
             file.seek(offset)
             for start in range(0, len(flat), _ELEMENTS):
                 part = flat[start : start + _ELEMENTS].to("cpu", self._dtype).contiguous()
-                file.write(memoryview(part.view(torch.uint8).numpy()))
+                file.write(part.view(torch.uint8).numpy().data)
 
     def finish(self) -> int:
         """See every file on the disk; returns their bytes.

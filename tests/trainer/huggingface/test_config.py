@@ -54,7 +54,12 @@ def test_transformers_reads_the_same_numbers(shape: ModelShape, tmp_path: Path) 
         (tmp_path / "config.json").write_text(json.dumps(content))
         config = AutoConfig.from_pretrained(tmp_path)
         assert type(config).__name__ == "ApertusConfig"
-        assert (config.vocab_size, config.num_hidden_layers, config.num_attention_heads, config.num_key_value_heads) == (
+        assert (
+            config.vocab_size,
+            config.num_hidden_layers,
+            config.num_attention_heads,
+            config.num_key_value_heads,
+        ) == (
             shape.vocabulary,
             shape.layers,
             shape.heads,

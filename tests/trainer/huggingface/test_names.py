@@ -16,10 +16,9 @@ def test_names_and_shapes_are_those_of_the_model(name: str) -> None:
 
 def test_with_the_constants_they_are_those_of_transformers() -> None:
     import torch
-    from transformers import ApertusForCausalLM
+    from transformers import ApertusConfig, ApertusForCausalLM
 
     from lauter.trainer.huggingface.config import config_json
-    from transformers import ApertusConfig
 
     shape = PRESETS["nano"]
     with torch.device("meta"):

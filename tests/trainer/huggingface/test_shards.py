@@ -14,9 +14,7 @@ from lauter.trainer.huggingface.shards import ShardWriter, cut, index_json, pars
 SHAPES = {"a": (3, 5), "b": (), "c": (7,), "d": (2, 2, 2)}
 
 
-@pytest.mark.parametrize(
-    ("text", "size"), [("5GB", 5 * 10**9), ("500mb", 5 * 10**8), ("2GiB", 2**31), ("1KB", 1000)]
-)
+@pytest.mark.parametrize(("text", "size"), [("5GB", 5 * 10**9), ("500mb", 5 * 10**8), ("2GiB", 2**31), ("1KB", 1000)])
 def test_sizes_are_read_as_transformers_writes_them(text: str, size: int) -> None:
     assert parse_size(text) == size
 

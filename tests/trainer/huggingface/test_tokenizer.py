@@ -172,6 +172,9 @@ def test_a_corpus_tokenizer_in_a_checkpoint_is_compared_too(tmp_path: Path) -> N
 
 def test_the_digest_is_of_ids_and_pieces_only() -> None:
     document = json.loads(files()["tokenizer.json"])
-    reordered = {**document, "model": {**document["model"], "vocab": dict(reversed(document["model"]["vocab"].items()))}}
+    reordered = {
+        **document,
+        "model": {**document["model"], "vocab": dict(reversed(document["model"]["vocab"].items()))},
+    }
     assert vocabulary_digest(json.dumps(reordered).encode()) == vocabulary_digest(files()["tokenizer.json"])
     assert vocabulary_digest(renamed(a="a2")) != vocabulary_digest(files()["tokenizer.json"])

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lauter.pipeline.cli import FAILED, USAGE, app
+from tests.trainer.huggingface import small
+from tests.trainer.huggingface.megatron_writer import save_torch
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    small.checkpoint(folder, small.model())
+    return folder
+
+
+def test_there_and_back(run: Path, tmp_path: Path) -> None:
+    runner, hf, back = CliRunner(), str(tmp_path / "hf"), str(tmp_path / "back")
+    result = runner.invoke(app, ["export", "hf", str(run), "--out", hf, "--dtype", "fp32", "--shard-size", "100KB"])
+    assert result.exit_code == 0, result.output
+    assert "31 tensors" in result.output and "fp32" in result.output
+    result = runner.invoke(app, ["import", "hf", hf, "--out", back])
+    assert result.exit_code == 0, result.output
+    assert "67,860 parameters, 2 layers, progress 0" in result.output
+    result = runner.invoke(app, ["export", "hf", back, "--out", str(tmp_path / "again")])
+    assert result.exit_code == 0, result.output
+
+
+def test_megatron(tmp_path: Path) -> None:
+    save_torch(small.model(), tmp_path / "megatron", fused_norms=True)
+    result = CliRunner().invoke(app, ["import", "megatron", str(tmp_path / "megatron"), "--out", str(tmp_path / "run")])
+    assert result.exit_code == 0, result.output
+    assert "note: there is no tokenizer.json" in result.output
+
+
+def test_what_is_wrong_is_said_with_its_code(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    readable = tmp_path / "file"
+    readable.touch()
+    for arguments, code, said in (
+        (["export", "hf", str(run), "--out", str(tmp_path / "full")], USAGE, "is not empty"),
+        (["export", "hf", str(tmp_path), "--out", str(tmp_path / "new")], USAGE, "is no run and no checkpoint"),
+        (["export", "hf", str(run), "--out", str(tmp_path / "new"), "--shard-size", "big"], USAGE, "'big' is no size"),
+        (["export", "hf", str(run), "--out", str(tmp_path / "new"), "--dtype", "fp8"], USAGE, "fp8"),
+        (["export", "hf", str(run), "--out", str(readable / "new")], FAILED, "Not a directory"),
+        (["import", "hf", str(tmp_path), "--out", str(tmp_path / "new")], USAGE, "config.json is missing"),
+        (["import", "megatron", str(tmp_path), "--out", str(tmp_path / "new")], USAGE, "is no Megatron checkpoint"),
+    ):
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == code, result.output
+        assert said in " ".join(result.output.split()), result.output
+    assert not (tmp_path / "new").exists()
