@@ -1,8 +1,8 @@
 """Saving and loading the state of a run.
 
 A checkpoint is written under a name that no reader looks at, put on the disk, read back and compared, and only then
-renamed and named by LATEST. A kill at any moment leaves LATEST naming a whole checkpoint. (Only while a checkpoint of the
-same step is replaced it may lie aside for a moment; the next start puts it back.)
+renamed and named by LATEST. A kill at any moment leaves LATEST naming a whole checkpoint. (Only while one of the same
+step is replaced it may lie aside for a moment; the next start puts it back.)
 """
 
 from __future__ import annotations

@@ -154,14 +154,24 @@ def write_tensors(tensors: Mapping[str, Tensor], folder: Path, agreement: Agreem
     except (Exception, CheckpointException) as error:  # CheckpointException is no Exception.
         failure = error
 
-    def outcome() -> None:
+    def disk() -> None:
         if files.fault is not None:
             raise CheckpointError(f"cannot write {folder}: {explain(files.fault)}") from files.fault
-        if failure is not None:
-            raise CheckpointError(f"cannot write {folder}: {failure}") from failure
 
-    agreement.every(outcome)
+    def anything_else() -> None:
+        if failure is not None:
+            raise CheckpointError(f"cannot write {folder}: {_words(failure)}") from failure
+
+    # DCP fails on all ranks with the traceback of one; that rank's own words come first.
+    agreement.every(disk)
+    agreement.every(anything_else)
     return files.written
+
+
+def _words(failure: BaseException) -> str:
+    if isinstance(failure, CheckpointException):
+        return "; ".join(f"rank {rank}: {error!r}" for rank, (error, _) in sorted(failure.failures.items()))
+    return repr(failure)
 
 
 def _write_alone(tensors: dict[str, Tensor], writer: _Writer) -> None:

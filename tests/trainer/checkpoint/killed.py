@@ -76,11 +76,11 @@ def is_whole(out: Path) -> int:
     return step
 
 
-def sweep(folder: Path, *, asynchronous: bool, again: bool) -> list[int]:
-    """Kill a save at each of its moments; the step that LATEST named after each. `again` saves a step that is there."""
+def sweep(folder: Path, stride: int, *, asynchronous: bool, again: bool) -> list[int]:
+    """Kill a save at every `stride`-th moment; the step that LATEST named after each. `again` saves a step anew."""
     before, after = (2, 2) if again else (2, 3)
     found: list[int] = []
-    for moment in range(1, 1000):
+    for moment in range(1, 1000, stride):
         out = folder / f"killed{moment}"
         shutil.copytree(folder / "pristine", out)
 
@@ -176,12 +176,12 @@ def main(folder: Path, cases: list[str]) -> None:
     run_of(folder / "pristine", 1, 2)
     found: dict[str, Any] = {}
     for case in cases:
-        kind, _, way = case.partition("-")
+        kind, way, *rest = case.split("-")
         asynchronous = way == "async"
         if kind in ("sweep", "again"):
             scratch = folder / case
             shutil.copytree(folder / "pristine", scratch / "pristine")
-            found[case] = sweep(scratch, asynchronous=asynchronous, again=kind == "again")
+            found[case] = sweep(scratch, int(rest[0]), asynchronous=asynchronous, again=kind == "again")
         elif kind == "full":
             found[case] = full(folder / case, asynchronous=asynchronous)
         else:

@@ -19,7 +19,7 @@ def run(folder: Path, *cases: str) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-CASES = ("sweep-sync", "sweep-async", "again-sync", "full-sync", "full-async", "3-sync", "3-async")
+CASES = ("sweep-sync-1", "sweep-async-3", "again-sync-3", "full-sync", "full-async", "3-sync", "3-async")
 
 
 @pytest.fixture(scope="module")
@@ -27,17 +27,17 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return run(tmp_path_factory.mktemp("killed"), *CASES)
 
 
-@pytest.mark.parametrize("case", ["sweep-sync", "sweep-async"])
+@pytest.mark.parametrize("case", ["sweep-sync-1", "sweep-async-3"])
 def test_a_kill_at_any_step_of_a_save_leaves_latest_whole(found: dict[str, Any], case: str) -> None:
     steps = found[case]
-    assert len(steps) > 20
+    assert len(steps) * int(case[-1]) > 30
     # First the checkpoint before, then the new one, with one moment of change: the rename of LATEST.
     assert steps == sorted(steps)
     assert set(steps) == {2, 3}
 
 
 def test_a_kill_while_a_step_is_replaced_loses_nothing(found: dict[str, Any]) -> None:
-    assert len(found["again-sync"]) > 20
+    assert len(found["again-sync-3"]) > 10
 
 
 @pytest.mark.parametrize("case", ["full-sync", "full-async"])
@@ -52,6 +52,12 @@ def test_a_disk_that_is_full_in_the_middle_leaves_latest_as_it_was(found: dict[s
 @pytest.mark.parametrize("case", ["3-sync", "3-async"])
 def test_a_kill_at_a_random_moment(found: dict[str, Any], case: str) -> None:
     assert found[case] == 3
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("case", ["sweep-async-1", "again-sync-1", "again-async-1"])
+def test_a_kill_at_every_step_in_every_way(tmp_path: Path, case: str) -> None:
+    assert len(run(tmp_path, case)[case]) > 30
 
 
 @pytest.mark.soak
