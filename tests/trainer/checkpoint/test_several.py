@@ -52,7 +52,7 @@ def test_every_rank_writes_its_file(found: list[dict[str, Any]]) -> None:
     [
         (
             "diverged shard",
-            "1 replicated tensor differs between ranks, first weight.embed (ranks 1 and 3 hold different",
+            "tensor differs between ranks, first weight.embed (rank 1 and rank 3 hold different values)",
         ),
         ("diverged plain", "first fast.norm (ranks 0, 2, 3 and rank 1 hold different values)"),
         ("partial", "weight.sum holds partial sums"),
