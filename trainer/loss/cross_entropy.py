@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import BackwardCFunction
 
 from lauter.trainer.batch import IGNORE
 from lauter.trainer.loss.softmax import losses, losses_and_gradients
 
-CHUNK_BYTES = 128 << 20
-"""Logits that exist at once."""
+CHUNK = 1 << 26
+"""Logits that exist at once: 128 MiB in bf16. With V = 131,072, d = 256 and bf16 these 512 rows take 6 % less time than
+256; all 1,024 rows of a batch at once would save 4 % more, for twice the memory."""
+
+_MULTIPLE = 16
+# Rows of a chunk: with 497 instead of 496 the product of fp32 that makes the logits takes 1.7 times as long.
+
+_ADDED = 4
+# Chunks whose products are summed in a bf16 gradient of the weight, before the sum goes to float32. Relative error of
+# the gradient by chunks summed in bf16: 1: 0.16 %, 4: 0.23 %, 32: 0.6 %; the sum in float32 is 9 % of a chunk's time.
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,7 @@ def linear_cross_entropy(
     the gradients.
 
     Args:
-        hidden: The last hidden states, shape (T, d).
+        hidden: The last hidden states, shape (T, d), bf16, fp32 or fp64.
         weight: Of the output layer, shape (V, d), of the same dtype; its gradient has this dtype too.
         labels: Ids below V or `IGNORE`, shape (T,), dtype int64.
         normaliser: What the sum is divided by, as a rule the labels that are not `IGNORE` in the whole step, over all
@@ -48,22 +56,20 @@ def linear_cross_entropy(
 
     Raises:
         ValueError: Shapes or dtypes do not fit, or the normaliser is not above 0.
-        IndexError: A label is neither `IGNORE` nor an id below V.
+        IndexError: A label is neither `IGNORE` nor an id below V (on a GPU: torch's own assertion there).
     """
     _check(hidden, weight, labels)
     if not normaliser > 0:
         raise ValueError(f"linear_cross_entropy: normaliser must be above 0, not {normaliser}")
-    differentiate = torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad)
-    if differentiate:
+    if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
         return LossTerms(*_LinearCrossEntropy.apply(hidden, weight, labels, normaliser, z_loss))
-    kept = _kept(labels, len(weight))
-    nll = torch.zeros((), dtype=torch.float64, device=hidden.device)
-    z = torch.zeros_like(nll)
-    for part in _chunks(len(kept), weight):
-        rows = kept[part]
-        row_nll, row_lse = losses(torch.mm(weight, hidden[rows].t()), labels[rows])
-        nll += row_nll.sum()
-        z += row_lse.square().sum()
+    nll, z = _zero(hidden), _zero(hidden)
+    with torch.no_grad():
+        for rows in _chunks(labels, weight):
+            states, ids = _padded(hidden, rows), _padded(labels, rows)
+            row_nll, row_lse = losses(torch.mm(weight, states.t()), ids)
+            nll += row_nll[: len(rows)].sum()
+            z += row_lse[: len(rows)].square().sum()
     return LossTerms(_total(nll, z, normaliser, z_loss, weight.dtype), nll, z)
 
 
@@ -75,11 +81,9 @@ def token_losses(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
     _check(hidden, weight, labels)
     result = torch.zeros(len(labels), dtype=torch.float32, device=hidden.device)
     with torch.no_grad():
-        kept = _kept(labels, len(weight))
-        for part in _chunks(len(kept), weight):
-            rows = kept[part]
-            row_nll, _ = losses(torch.mm(weight, hidden[rows].t()), labels[rows])
-            result[rows] = row_nll.float()
+        for rows in _chunks(labels, weight):
+            row_nll, _ = losses(torch.mm(weight, _padded(hidden, rows).t()), _padded(labels, rows))
+            result[rows] = row_nll[: len(rows)].float()
     return result
 
 
@@ -88,40 +92,52 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: BackwardCFunction, hidden: Tensor, weight: Tensor, labels: Tensor, normaliser: float, z_loss: float
+        ctx: Any,  # noqa: ANN401
+        hidden: Tensor,
+        weight: Tensor,
+        labels: Tensor,
+        normaliser: float,
+        z_loss: float,
     ) -> tuple[Tensor, Tensor, Tensor]:
         wants_hidden, wants_weight = ctx.needs_input_grad[:2]
-        kept = _kept(labels, len(weight))
-        whole = len(kept) == len(labels)
-        hidden_gradient = (torch.empty_like if whole else torch.zeros_like)(hidden) if wants_hidden else None
-        weight_gradient = None
+        nll, z = _zero(hidden), _zero(hidden)
+        chunks = list(_chunks(labels, weight))
+        hidden_gradient = torch.zeros_like(hidden) if wants_hidden else None
+        weight_gradient = wide = None
         if wants_weight:
-            weight_gradient = torch.empty_like(weight) if len(kept) else torch.zeros_like(weight)
-        nll = torch.zeros((), dtype=torch.float64, device=hidden.device)
-        z = torch.zeros_like(nll)
-        parts = list(_chunks(len(kept), weight))
-        buffer = weight.new_empty(len(weight) * (parts[0].stop if parts else 0))
-        for part in parts:
-            rows = kept[part]
-            states = hidden[part] if whole else hidden[rows]
-            logits = torch.mm(weight, states.t(), out=buffer[: len(weight) * len(rows)].view(-1, len(rows)))
-            row_nll, row_lse = losses_and_gradients(logits, labels[rows], 1.0 / normaliser, z_loss)
-            nll += row_nll.sum()
-            z += row_lse.square().sum()
+            weight_gradient = torch.empty_like(weight) if chunks else torch.zeros_like(weight)
+            if weight.dtype == torch.bfloat16 and len(chunks) > _ADDED:
+                wide = torch.zeros_like(weight, dtype=torch.float32)
+        buffer = weight.new_empty(0)
+        for number, rows in enumerate(chunks):
+            states, ids = _padded(hidden, rows), _padded(labels, rows)
+            size = len(weight) * len(states)
+            if number == 0:
+                buffer = weight.new_empty(size)
+            logits = torch.mm(weight, states.t(), out=buffer[:size].view(-1, len(states)))
+            row_nll, row_lse = losses_and_gradients(logits, ids, 1.0 / normaliser, z_loss)
+            nll += row_nll[: len(rows)].sum()
+            z += row_lse[: len(rows)].square().sum()
             if hidden_gradient is not None:
-                if whole:
-                    torch.mm(logits.t(), weight, out=hidden_gradient[part])
-                else:
-                    hidden_gradient[rows] = torch.mm(logits.t(), weight)
+                hidden_gradient[rows] = torch.mm(logits.t(), weight)[: len(rows)]
             if weight_gradient is not None:
-                weight_gradient.addmm_(logits, states, beta=0.0 if part.start == 0 else 1.0)
+                weight_gradient.addmm_(logits, states, beta=float(number % _ADDED > 0 or (wide is None and number > 0)))
+                if wide is not None and (number % _ADDED == _ADDED - 1 or number == len(chunks) - 1):
+                    wide += weight_gradient
+        if weight_gradient is not None and wide is not None:
+            weight_gradient.copy_(wide)
         ctx.save_for_backward(hidden_gradient, weight_gradient)
         ctx.mark_non_differentiable(nll, z)
         return _total(nll, z, normaliser, z_loss, weight.dtype), nll, z
 
     @staticmethod
-    def backward(ctx: BackwardCFunction, total: Tensor, _nll: Tensor, _z: Tensor) -> tuple[Tensor | None, ...]:
-        gradients = ctx.saved_tensors
+    def backward(
+        ctx: Any,  # noqa: ANN401
+        total: Tensor,
+        _nll: Tensor,
+        _z: Tensor,
+    ) -> tuple[Tensor | None, ...]:
+        gradients: tuple[Tensor | None, ...] = ctx.saved_tensors
         # On a GPU the question would wait for all that is queued; there the product is cheap.
         if total.device.type != "cpu" or total.item() != 1.0:
             gradients = tuple(None if gradient is None else gradient * total for gradient in gradients)
@@ -137,27 +153,29 @@ def _check(hidden: Tensor, weight: Tensor, labels: Tensor) -> None:
         raise ValueError(f"linear_cross_entropy: hidden and weight need one dtype and labels int64, not {dtypes}")
 
 
-def _kept(labels: Tensor, vocabulary: int) -> Tensor:
-    """Places of the labels that carry loss."""
-    kept = (labels != IGNORE).nonzero()[:, 0]
-    if labels.device.type == "cpu" and len(kept):
-        low, high = labels[kept].aminmax()
-        if low < 0 or high >= vocabulary:
-            raise IndexError(f"linear_cross_entropy: labels from {low} to {high}, but there are {vocabulary} ids")
-    return kept
+def _chunks(labels: Tensor, weight: Tensor) -> Iterator[Tensor]:
+    """Places of the labels that carry loss, as many at a time as `CHUNK` allows, ascending."""
+    places = (labels != IGNORE).nonzero()[:, 0]
+    if len(places) == 0:
+        return
+    if labels.device.type == "cpu":
+        low, high = labels[places].aminmax()
+        if low < 0 or high >= len(weight):
+            raise IndexError(f"linear_cross_entropy: labels from {low} to {high}, but there are {len(weight)} ids")
+    yield from places.split(max(1, CHUNK // len(weight) // _MULTIPLE) * _MULTIPLE)
 
 
-def _chunks(rows: int, weight: Tensor) -> Iterator[slice]:
-    """Rows in equal parts whose logits take up to `CHUNK_BYTES`, the longest part first."""
-    most = max(1, CHUNK_BYTES // (len(weight) * weight.element_size()))
-    parts = -(-rows // most)
-    start = 0
-    for part in range(parts):
-        stop = start + rows // parts + (part < rows % parts)
-        yield slice(start, stop)
-        start = stop
+def _padded(values: Tensor, rows: Tensor) -> Tensor:
+    """Some rows, then zeros up to a multiple of `_MULTIPLE`: a state of zeros adds nothing to the weight's gradient."""
+    result = values.new_zeros((-(-len(rows) // _MULTIPLE) * _MULTIPLE, *values.shape[1:]))
+    result[: len(rows)] = values[rows]
+    return result
+
+
+def _zero(like: Tensor) -> Tensor:
+    return torch.zeros((), dtype=torch.float64, device=like.device)
 
 
 def _total(nll: Tensor, z: Tensor, normaliser: float, z_loss: float, dtype: torch.dtype) -> Tensor:
-    total = (nll + z_loss * z) / normaliser if z_loss else nll / normaliser
+    total = (nll + z_loss * z) / normaliser
     return total if dtype == torch.float64 else total.float()
