@@ -47,7 +47,7 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor) -> tuple[Tensor
 
 @torch.library.custom_op("lauter::document_attention_backward", mutates_args=(), device_types="cpu")
 def _gradients(
-    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, seen: Tensor, normalisers: Tensor, cu_seqlens: Tensor
+    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor, seen: Tensor, normalisers: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of q, k and v, in their shapes and dtype."""
     dq, dk, dv = (torch.empty(x.shape, dtype=x.dtype) for x in (q, k, v))
@@ -69,7 +69,7 @@ def _(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor) -> tuple[Tensor, Tens
 
 @_gradients.register_fake
 def _(
-    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, seen: Tensor, normalisers: Tensor, cu_seqlens: Tensor
+    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor, seen: Tensor, normalisers: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     dq, dk, dv = (torch.empty(x.shape, dtype=x.dtype, device=x.device) for x in (q, k, v))
     return dq, dk, dv
@@ -81,8 +81,7 @@ def _keep(ctx: BackwardCFunction, inputs: tuple[Tensor, ...], output: tuple[Tens
 
 
 def _back(ctx: BackwardCFunction, grad: Tensor, _grad_of_normalisers: Tensor | None) -> tuple[Tensor | None, ...]:
-    q, k, v, cu_seqlens, seen, normalisers = ctx.saved_tensors
-    return *torch.ops.lauter.document_attention_backward(grad, q, k, v, seen, normalisers, cu_seqlens), None
+    return *torch.ops.lauter.document_attention_backward(grad, *ctx.saved_tensors), None
 
 
 _attend.register_autograd(_back, setup_context=_keep)

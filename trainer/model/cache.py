@@ -98,25 +98,20 @@ class LayerCache:
         q (T, heads, head_dim), k and v (T, kv_heads, head_dim); returns (T, heads, head_dim). A sequence at a time and
         no padding: its result does not depend on who else is in the batch.
         """
-        start = 0
+        begun = any(self.lengths)
+        seen, start = [], 0
         for row, (length, count) in enumerate(zip(self.lengths, self.counts, strict=True)):
-            self.keys[row, length : length + count] = k[start : start + count]
-            self.values[row, length : length + count] = v[start : start + count]
-            start += count
-        if not any(self.lengths):
-            return attention(q, k, v, bounds)
-        seen = []
-        for row, (part, length) in enumerate(zip(q.split(self.counts), self.lengths, strict=True)):
-            end = length + part.shape[0]
-            mask = None
-            if part.shape[0] > 1:
-                mask = torch.ones(part.shape[0], end, dtype=torch.bool, device=q.device).tril(length)
-            out = scaled_dot_product_attention(
-                part.transpose(0, 1)[None],
-                self.keys[row, :end].transpose(0, 1)[None],
-                self.values[row, :end].transpose(0, 1)[None],
-                attn_mask=mask,
-                enable_gqa=True,
-            )
-            seen.append(out[0].transpose(0, 1))
-        return torch.cat(seen)
+            stop, end = start + count, length + count
+            self.keys[row, length:end] = k[start:stop]
+            self.values[row, length:end] = v[start:stop]
+            if begun:
+                mask = None
+                if count > 1:
+                    mask = torch.ones(count, end, dtype=torch.bool, device=q.device).tril(length)
+                query, keys, values = (
+                    x.transpose(0, 1)[None] for x in (q[start:stop], self.keys[row, :end], self.values[row, :end])
+                )
+                out = scaled_dot_product_attention(query, keys, values, attn_mask=mask, enable_gqa=True)
+                seen.append(out[0].transpose(0, 1))
+            start = stop
+        return torch.cat(seen) if begun else attention(q, k, v, bounds)

@@ -84,12 +84,13 @@ def _(grad: Tensor, x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tens
 
 
 def _keep(ctx: BackwardCFunction, inputs: tuple[Tensor, Tensor, float], output: Tensor) -> None:
-    x, weight, ctx.eps = inputs
+    x, weight, ctx.eps = inputs  # type: ignore[attr-defined]
     ctx.save_for_backward(x, weight)
 
 
 def _back(ctx: BackwardCFunction, grad: Tensor) -> tuple[Tensor | None, ...]:
-    return *torch.ops.lauter.rms_norm_backward(grad, *ctx.saved_tensors, ctx.eps), None
+    eps: float = ctx.eps  # type: ignore[attr-defined]
+    return *torch.ops.lauter.rms_norm_backward(grad, *ctx.saved_tensors, eps), None
 
 
 _forward.register_autograd(_back, setup_context=_keep)

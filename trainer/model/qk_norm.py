@@ -29,7 +29,7 @@ def _forward(x: Tensor, weight: Tensor, cos: Tensor, sin: Tensor, eps: float) ->
     """One pass, rounded once; keeps only `x` for the backward pass."""
     x = x.contiguous()
     y = torch.empty_like(x)
-    norm_rotate_forward(*(array_of(each) for each in (x, weight, cos, sin, y)), np.float32(eps))
+    norm_rotate_forward(array_of(x), array_of(weight), array_of(cos), array_of(sin), array_of(y), np.float32(eps))
     return y
 
 
@@ -39,7 +39,8 @@ def _backward(grad: Tensor, x: Tensor, weight: Tensor, cos: Tensor, sin: Tensor,
     x, grad = x.contiguous(), grad.contiguous()
     out = torch.empty_like(x)
     sums = np.empty((-(-x.shape[0] // ROWS), x.shape[2]), np.float32)
-    norm_rotate_backward(*(array_of(each) for each in (grad, x, weight, cos, sin, out)), sums, np.float32(eps))
+    turns = array_of(cos), array_of(sin)
+    norm_rotate_backward(array_of(grad), array_of(x), array_of(weight), *turns, array_of(out), sums, np.float32(eps))
     return out, torch.from_numpy(sums).sum(0, dtype=torch.float64).to(weight.dtype)
 
 
@@ -54,12 +55,13 @@ def _(grad: Tensor, x: Tensor, weight: Tensor, cos: Tensor, sin: Tensor, eps: fl
 
 
 def _keep(ctx: BackwardCFunction, inputs: tuple[Tensor, Tensor, Tensor, Tensor, float], output: Tensor) -> None:
-    *tensors, ctx.eps = inputs
+    *tensors, ctx.eps = inputs  # type: ignore[attr-defined]
     ctx.save_for_backward(*tensors)
 
 
 def _back(ctx: BackwardCFunction, grad: Tensor) -> tuple[Tensor | None, ...]:
-    return *torch.ops.lauter.norm_rotate_backward(grad, *ctx.saved_tensors, ctx.eps), None, None, None
+    eps: float = ctx.eps  # type: ignore[attr-defined]
+    return *torch.ops.lauter.norm_rotate_backward(grad, *ctx.saved_tensors, eps), None, None, None
 
 
 _forward.register_autograd(_back, setup_context=_keep)
