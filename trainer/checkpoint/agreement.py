@@ -35,22 +35,26 @@ class Agreement:
         dist.all_gather_object(values, value, group=self.group)
         return cast(list[T], values)
 
-    def every(self, act: Callable[[], T]) -> list[T]:
-        """Do something on every rank; everyone's result. Raises `CheckpointError` on all ranks where one failed."""
+    def here(self, act: Callable[[], T]) -> T:
+        """Do something on every rank; this rank's result. Raises `CheckpointError` on all ranks where one failed."""
         failure: Exception | None = None
         result: T | None = None
         try:
             result = act()
         except Exception as error:
             failure = error
-        outcomes = self.gather((result, _words(failure)))
+        outcomes = self.gather(_words(failure))
         if failure is not None and not isinstance(failure, OSError):
             raise failure
-        said = [(rank, words) for rank, (_, words) in enumerate(outcomes) if words is not None]
+        said = [(rank, words) for rank, words in enumerate(outcomes) if words is not None]
         if said:
             rank, words = said[0]
             raise CheckpointError(words if self.ranks == 1 else f"rank {rank}: {words}") from failure
-        return [cast(T, result) for result, _ in outcomes]
+        return cast(T, result)
+
+    def every(self, act: Callable[[], T]) -> list[T]:
+        """As `here`, with everyone's result, in the order of ranks."""
+        return self.gather(self.here(act))
 
     def first(self, act: Callable[[], T]) -> T:
         """Do something on rank 0 only; its result on all ranks. Raises `CheckpointError` on all where it failed."""

@@ -62,7 +62,7 @@ def publish_folder(staged: Path, target: Path) -> None:
 
 def delete_folder(path: Path) -> None:
     """Delete a folder so that no reader ever finds a part of it: it loses its name first."""
-    doomed = path.with_name(DELETING + path.name.removeprefix(REPLACED).removeprefix(SAVING))
+    doomed = path.with_name(DELETING + path.name.removeprefix(REPLACED))
     shutil.rmtree(doomed, ignore_errors=True)
     path.rename(doomed)
     shutil.rmtree(doomed)

@@ -33,6 +33,8 @@ def candidates(checkpoints: Path) -> tuple[list[Path], str | None]:
     taken back to an earlier step, or one that was killed just before LATEST was written.
     """
     folders = list(reversed(step_folders(checkpoints)))
+    if not folders and not (checkpoints / LATEST).exists():
+        return [], None
     try:
         first = named_by_latest(checkpoints)
     except CheckpointError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
+from lauter.trainer.checkpoint.dcp_read import SavedTensors
+from lauter.trainer.checkpoint.dcp_write import write_one_by_one
 from lauter.trainer.checkpoint.durable import make_empty
 from lauter.trainer.checkpoint.error import CheckpointError, explain
 from lauter.trainer.checkpoint.inventory import read_back
@@ -20,7 +22,6 @@ from lauter.trainer.checkpoint.layout import FILES, LATEST, META, SAVING, step_n
 from lauter.trainer.checkpoint.meta import complete_meta, faults_of, read_meta
 from lauter.trainer.checkpoint.publish import publish, small_files
 from lauter.trainer.checkpoint.space import free_bytes, require_space
-from lauter.trainer.checkpoint.tensors import read_tensors, tensor_index, write_one_by_one
 from lauter.trainer.checkpoint.verify import Depth, verify
 from lauter.trainer.model.shape import ModelShape
 from lauter.trainer.progress import Progress
@@ -31,7 +32,6 @@ __all__ = [
     "model_shape_of",
     "open_checkpoint",
     "read_weights",
-    "require_fit",
     "slots_of",
     "write_weights_only",
 ]
@@ -54,14 +54,19 @@ def open_checkpoint(path: Path | str, *, depth: Depth = "digests") -> Checkpoint
     By default every byte is compared with its digest; `depth="sizes"` looks at the files' sizes only. Raises
     `CheckpointError`: there is none, or it is broken; nothing else is taken in its place, as the user named it.
     """
-    folder = _resolve(Path(path))
-    faults = verify(folder, depth)
-    if faults:
-        raise CheckpointError(f"checkpoint {folder} is broken: {'; '.join(faults)}. {_instead_of(folder)}")
+    folder = resolve(Path(path))
+    require_whole(folder, verify(folder, depth))
     return Checkpoint(folder, read_meta(folder))
 
 
-def _resolve(path: Path) -> Path:
+def require_whole(folder: Path, faults: Sequence[str]) -> None:
+    """Raises `CheckpointError` where there are faults (`verify`); it names the checkpoint to take instead."""
+    if faults:
+        raise CheckpointError(f"checkpoint {folder} is broken: {'; '.join(faults)}. {_instead_of(folder)}")
+
+
+def resolve(path: Path) -> Path:
+    """The step's folder that a user means. Raises `CheckpointError` saying what the path is instead."""
     if not path.exists():
         raise CheckpointError(f"{path} does not exist; give a run's folder, or one of its checkpoints/step-…")
     if not path.is_dir():
@@ -94,10 +99,11 @@ def read_weights(checkpoint: Checkpoint) -> Iterator[tuple[str, Tensor]]:
 
     Holds one tensor and its largest saved piece at a time. Raises `CheckpointError`.
     """
-    for key, entry in sorted(tensor_index(checkpoint.path).items()):
+    saved = SavedTensors(checkpoint.path)
+    for key, entry in sorted(saved.index.items()):
         if key.startswith(WEIGHT):
             tensor = torch.empty(entry.size, dtype=entry.properties.dtype)
-            read_tensors(checkpoint.path, {key: tensor})
+            saved.fill({key: tensor})
             yield key.removeprefix(WEIGHT), tensor.float()
 
 
@@ -139,7 +145,7 @@ def write_weights_only(
 
 def slots_of(checkpoint: Checkpoint) -> frozenset[str]:
     """Kinds of tensors in it: `weight` alone, or also the moments (`fast`, `slow`, `second`)."""
-    return frozenset(key.partition(".")[0] for key in tensor_index(checkpoint.path))
+    return frozenset(key.partition(".")[0] for key in SavedTensors(checkpoint.path).index)
 
 
 def model_shape_of(checkpoint: Checkpoint) -> ModelShape:
@@ -148,36 +154,3 @@ def model_shape_of(checkpoint: Checkpoint) -> ModelShape:
         return TypeAdapter(ModelShape).validate_python(checkpoint.meta["shape"])
     except ValidationError as error:
         raise CheckpointError(f"{checkpoint.path / META}: shape: {faults_of(error)}") from error
-
-
-def require_fit(checkpoint: Checkpoint, tensors: Mapping[str, Tensor]) -> None:
-    """Raises `CheckpointError` where tensors cannot be filled from a checkpoint without a loss.
-
-    Of each kind that is asked for, names must be the same on both sides, sizes equal, and the saved dtype must fit
-    into the asked one exactly (fp32 into fp64, not fp32 into bf16).
-    """
-    saved = tensor_index(checkpoint.path)
-    kinds = {key.partition(".")[0] for key in tensors}
-    absent = sorted(key for key in tensors if key not in saved)
-    unasked = sorted(key for key in saved if key.partition(".")[0] in kinds and key not in tensors)
-    faults = []
-    if absent:
-        faults.append(f"it has no {_some(absent)}")
-    if unasked:
-        faults.append(f"it has {_some(unasked)}, which this model has not")
-    for key in sorted(tensors.keys() & saved.keys()):
-        size, dtype = tuple(saved[key].size), saved[key].properties.dtype
-        if size != tuple(tensors[key].shape):
-            faults.append(f"{key} is {size} there and {tuple(tensors[key].shape)} here")
-        elif torch.promote_types(dtype, tensors[key].dtype) != tensors[key].dtype:
-            faults.append(f"{key} is {dtype} there, which {tensors[key].dtype} does not hold exactly")
-    if faults:
-        more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
-        raise CheckpointError(
-            f"checkpoint {checkpoint.path} does not fit: {'; '.join(faults[:3])}{more}. Train with the model and the "
-            "optimizer that it was saved with, or start from its weights only"
-        )
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

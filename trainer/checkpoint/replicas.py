@@ -28,7 +28,7 @@ def require_equal_replicas(tensors: Mapping[str, Tensor], agreement: Agreement) 
     """
     if agreement.ranks == 1:
         return
-    digests = agreement.every(lambda: _digests(tensors, agreement.ranks))[agreement.rank]
+    digests = agreement.here(lambda: _digests(tensors, agreement.ranks))
     # One digest for each place first: thousands of ranks with thousands of tensors would send gigabytes.
     together = {("", place): _digest_of_all(named) for place, named in digests.items()}
     if not _differing(agreement.gather(together)):

@@ -17,19 +17,21 @@ from typing import Any
 from torch import Tensor
 
 from lauter.trainer.checkpoint.agreement import Agreement
+from lauter.trainer.checkpoint.dcp_read import SavedTensors
+from lauter.trainer.checkpoint.dcp_write import write_tensors
 from lauter.trainer.checkpoint.durable import clear_leftovers, make_empty
-from lauter.trainer.checkpoint.error import CheckpointError
+from lauter.trainer.checkpoint.error import CheckpointError, explain
+from lauter.trainer.checkpoint.fit import require_fit
 from lauter.trainer.checkpoint.inventory import FileRecord, read_back
 from lauter.trainer.checkpoint.latest import candidates
 from lauter.trainer.checkpoint.layout import SAVING, step_name
 from lauter.trainer.checkpoint.meta import complete_meta, read_meta
 from lauter.trainer.checkpoint.publish import publish, small_files
-from lauter.trainer.checkpoint.read import Checkpoint, require_fit
+from lauter.trainer.checkpoint.read import Checkpoint, require_whole, resolve
 from lauter.trainer.checkpoint.replicas import require_equal_replicas
 from lauter.trainer.checkpoint.retention import delete_superfluous
 from lauter.trainer.checkpoint.snapshot import Snapshot
 from lauter.trainer.checkpoint.space import free_bytes, needed_bytes, require_space
-from lauter.trainer.checkpoint.tensors import read_tensors, write_tensors
 from lauter.trainer.checkpoint.verify import verify_together
 from lauter.trainer.config.sections import CheckpointSection
 
@@ -112,7 +114,7 @@ class Checkpoints:
         broken and why. Raises `CheckpointError` where there are checkpoints and all of them are broken.
         """
         folders, fault = self._agreement.first(lambda: candidates(self._folder))
-        said = [fault] if fault is not None and folders else []
+        said = [fault] if fault is not None else []
         for folder in folders:
             faults = verify_together(folder, self._agreement)
             if not faults:
@@ -127,13 +129,28 @@ class Checkpoints:
             )
         return None
 
+    def open(self, path: Path | str) -> Checkpoint:
+        """As `open_checkpoint`, of this run or another; the ranks share the reading of what is compared.
+
+        Raises `CheckpointError` on all ranks.
+        """
+        folder = self._agreement.first(lambda: resolve(Path(path)))
+        require_whole(folder, verify_together(folder, self._agreement))
+        return Checkpoint(folder, read_meta(folder))
+
     def load(self, checkpoint: Checkpoint, tensors: Mapping[str, Tensor]) -> None:
         """Fill tensors in place, whatever layout they were saved under. All of a kind (`weight`, `fast`, …) or none.
 
         Raises `CheckpointError` on all ranks, before anything is changed, where names, sizes or dtypes do not fit.
         """
-        self._agreement.every(lambda: require_fit(checkpoint, tensors))
-        self._agreement.every(lambda: read_tensors(checkpoint.path, tensors))
+
+        def opened() -> SavedTensors:
+            saved = SavedTensors(checkpoint.path)
+            require_fit(checkpoint.path, saved.index, tensors)
+            return saved
+
+        saved = self._agreement.here(opened)
+        self._agreement.here(lambda: saved.fill(tensors))
 
     def _write(self, name: str, tensors: Mapping[str, Tensor], others: dict[str, bytes]) -> None:
         staged = self._folder / (SAVING + name)
@@ -153,4 +170,7 @@ class Checkpoints:
     ) -> None:
         tensors = {file: record for each in records for file, record in each.items()}
         publish(staged, self._folder / name, tensors, others)
-        delete_superfluous(self._folder, self._folder / name, self._section)
+        try:
+            delete_superfluous(self._folder, self._folder / name, self._section)
+        except OSError as error:
+            self._warn(f"{name} is saved, but an older checkpoint could not be deleted: {explain(error)}")

@@ -150,6 +150,7 @@ def four(folder: Path, rank: int, found: dict[str, Any]) -> None:
     said: list[str] = []
     checkpoints = opened(folder / "four", rank, 4, said)
     latest = checkpoints.latest()
+    found["opened"] = checkpoints.open(folder / "two").path.name
     found["fallback"] = latest.path.name if latest is not None else None
     found["warned"] = said
 

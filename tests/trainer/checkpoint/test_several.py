@@ -77,5 +77,6 @@ def test_a_failed_save_leaves_nothing_and_the_next_one_works(found: list[dict[st
 
 def test_all_ranks_fall_back_to_the_same_checkpoint_and_one_says_so(found: list[dict[str, Any]]) -> None:
     assert [found[rank]["fallback"] for rank in FOUR] == ["step-0000000003"] * 4
+    assert [found[rank]["opened"] for rank in FOUR] == ["step-0000000002"] * 4
     assert [len(found[rank]["warned"]) for rank in FOUR] == [1, 0, 0, 0]
     assert "step-0000000004 is broken: __3_0.distcp has other bytes" in found[0]["warned"][0]

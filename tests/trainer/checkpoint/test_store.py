@@ -189,6 +189,34 @@ class TestBroken:
         assert self.latest_of(tmp_path) == ("step-0000000002", "")
 
 
+def test_latest_alone_is_no_fresh_start(tmp_path: Path) -> None:
+    checkpoints = run_of(tmp_path, 1)
+    shutil.rmtree(tmp_path / "checkpoints/step-0000000001")
+    with pytest.raises(CheckpointError, match=r"no checkpoint in .* is whole: .*LATEST names step-0000000001"):
+        checkpoints.latest()
+
+
+def test_a_deletion_that_fails_does_not_fail_the_save(tmp_path: Path) -> None:
+    said: list[str] = []
+    checkpoints = Checkpoints(tmp_path / "checkpoints", section(keep=1), rank=0, ranks=1, warn=said.append)
+    checkpoints.save(state(1), meta(1), TOKENIZER)
+    (tmp_path / "checkpoints/.deleting-step-0000000001").write_text("a file, in the way of the folder's new name")
+    checkpoints.save(state(2), meta(2), TOKENIZER)
+    assert len(said) == 1
+    assert said[0].startswith("step-0000000002 is saved, but an older checkpoint could not be deleted: ")
+    assert open_checkpoint(tmp_path).path.name == "step-0000000002"
+
+
+def test_another_runs_checkpoint_is_opened(tmp_path: Path) -> None:
+    run_of(tmp_path / "parent", 3)
+    branch = run_of(tmp_path / "branch")
+    opened = branch.open(tmp_path / "parent")
+    assert opened == open_checkpoint(tmp_path / "parent")
+    (opened.path / "meta.json").unlink()
+    with pytest.raises(CheckpointError, match=r"is broken: meta.json is missing. No other checkpoint lies beside it"):
+        branch.open(tmp_path / "parent")
+
+
 def test_leftovers_are_cleared_and_named(tmp_path: Path) -> None:
     run_of(tmp_path, 1)
     folder = tmp_path / "checkpoints"

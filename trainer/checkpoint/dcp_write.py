@@ -1,28 +1,26 @@
-"""Tensors in a folder, in the format of torch.distributed.checkpoint (DCP): saved by all ranks, read in any layout."""
+"""Tensors into a folder in the format of torch.distributed.checkpoint (DCP), by all ranks: hashed, and synced."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import os
-import pickle
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, cast
 
-import torch
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner, DefaultSavePlanner
-from torch.distributed.checkpoint.filesystem import FileSystem, FileSystemReader, FileSystemWriter
-from torch.distributed.checkpoint.metadata import Metadata, StorageMeta, TensorStorageMetadata
+from torch.distributed.checkpoint.default_planner import DefaultSavePlanner
+from torch.distributed.checkpoint.filesystem import FileSystem, FileSystemWriter
+from torch.distributed.checkpoint.metadata import StorageMeta
 from torch.distributed.checkpoint.state_dict_saver import save
 
 from lauter.trainer.checkpoint.agreement import Agreement
 from lauter.trainer.checkpoint.error import CheckpointError, explain
-from lauter.trainer.checkpoint.inventory import DCP_METADATA, FileRecord
+from lauter.trainer.checkpoint.inventory import FileRecord
 
 
 class _HashedFile(io.RawIOBase):
@@ -78,8 +76,9 @@ class _SyncedFiles(FileSystem):
             except OSError as error:
                 self.fault = error
                 raise
-            # The check that follows must read the disk, and the corpus wants the page cache.
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            if hasattr(os, "posix_fadvise"):  # Not on macOS.
+                # The check that follows must read the disk, and the corpus wants the page cache.
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         self.written[path.name] = stream.record()
 
     def rename(self, path: str | os.PathLike[str], new_path: str | os.PathLike[str]) -> None:
@@ -96,46 +95,6 @@ class _Writer(FileSystemWriter):
 
     def storage_meta(self) -> StorageMeta:
         return StorageMeta()
-
-
-_INDEX_CLASSES = {
-    "torch.distributed.checkpoint.metadata": {
-        "Metadata",
-        "TensorStorageMetadata",
-        "TensorProperties",
-        "ChunkStorageMetadata",
-        "MetadataIndex",
-        "StorageMeta",
-        "_MEM_FORMAT_ENCODING",
-    },
-    "torch.distributed.checkpoint.filesystem": {"_StorageInfo"},
-    "torch.serialization": {"_get_layout"},
-    "torch": {"Size", *(name for name, value in vars(torch).items() if isinstance(value, torch.dtype))},
-}
-"""All that an index of tensors is made of."""
-
-
-class _IndexUnpickler(pickle.Unpickler):
-    """DCP keeps its index as a pickle, which could run anything: nothing passes but what an index is made of."""
-
-    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - whatever class is named
-        if name in _INDEX_CLASSES.get(module, ()):
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"{module}.{name} has no place in the index of a checkpoint")
-
-
-class _Reader(FileSystemReader):
-    """DCP's reader with a safe index."""
-
-    def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:  # noqa: ANN401 - DCP's signature
-        path = Path(self.path) / DCP_METADATA
-        try:
-            with path.open("rb") as file:
-                return cast(Metadata, _IndexUnpickler(file).load())
-        except OSError as error:
-            raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
-        except Exception as error:
-            raise CheckpointError(f"{path} is damaged: {error}") from error
 
 
 def write_tensors(tensors: Mapping[str, Tensor], folder: Path, agreement: Agreement) -> dict[str, FileRecord]:
@@ -163,8 +122,8 @@ def write_tensors(tensors: Mapping[str, Tensor], folder: Path, agreement: Agreem
             raise CheckpointError(f"cannot write {folder}: {_words(failure)}") from failure
 
     # DCP fails on all ranks with the traceback of one; that rank's own words come first.
-    agreement.every(disk)
-    agreement.every(anything_else)
+    agreement.here(disk)
+    agreement.here(anything_else)
     return files.written
 
 
@@ -215,28 +174,3 @@ def write_one_by_one(tensors: Iterable[tuple[str, Tensor]], folder: Path) -> dic
             raise CheckpointError(f"cannot write {folder}: {explain(files.fault)}") from error
         raise
     return files.written
-
-
-def tensor_index(folder: Path) -> dict[str, TensorStorageMetadata]:
-    """Name -> full size, dtype and pieces of every tensor of a checkpoint. Raises `CheckpointError`."""
-    found = _Reader(folder).read_metadata().state_dict_metadata
-    return {name: entry for name, entry in found.items() if isinstance(entry, TensorStorageMetadata)}
-
-
-def read_tensors(folder: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Fill tensors in place, DTensors of any layout too; each rank reads what it holds and needs no other rank.
-
-    Raises `CheckpointError` where a tensor is absent or has another size, or a file is damaged.
-    """
-    reader = _Reader(folder)
-    metadata = reader.read_metadata()
-    planner = DefaultLoadPlanner()
-    try:
-        planner.set_up_planner(dict(tensors), metadata, is_coordinator=True)
-        reader.set_up_storage_reader(metadata, is_coordinator=True)
-        [plan] = reader.prepare_global_plan(
-            planner.create_global_plan([reader.prepare_local_plan(planner.create_local_plan())])
-        )
-        reader.read_data(planner.finish_plan(plan), planner).wait()
-    except Exception as error:
-        raise CheckpointError(f"cannot read the tensors of {folder}: {error}") from error
