@@ -48,7 +48,8 @@ def losses_and_gradients(logits: Tensor, labels: Tensor, scale: float, z_loss: f
     else:
         wide = _wide(logits)
         logits.copy_((wide - lse.to(wide.dtype)).exp_().mul_(factors.to(wide.dtype)))
-    logits.scatter_(0, labels[None], at_labels[None])
+    # Not `scatter_`, which copies all of the logits first: 180 ms of 131,072 x 512.
+    logits[labels, torch.arange(len(labels), device=labels.device)] = at_labels
     return nll, lse
 
 
