@@ -82,8 +82,8 @@ def _check(
                 ]
             if verify == "full" and _sha256(source, 0, size) != shard.sha256:
                 return none, [f"{shard.where}: its bytes were changed{_touched(shard, source, ranges)}; {mend}"]
-            # Arrow ends the whole process on some broken footers, so our own reader goes first; it takes a footer without
-            # row groups for a broken one.
+            # Arrow ends the whole process on some broken footers, so our own reader goes first, which takes a footer
+            # without row groups for a broken one.
             if ranges is None and shard.row_groups:
                 return none, [f"{shard.where}: its footer is broken; {mend}"]
             source.seek(0)

@@ -9,6 +9,7 @@ from lauter.trainer.batch import Batch, Bounds
 from lauter.trainer.config.sections import GoldfishSection
 from lauter.trainer.data.shard import RowGroup
 from lauter.trainer.data.windows import count_targets, ignore_dropped, longest, write_padding, write_places
+from lauter.trainer.loss.goldfish import dropped
 
 
 class WindowWriter:
@@ -86,8 +87,6 @@ class WindowWriter:
         self._at = end
 
     def _drop(self, group: RowGroup, start: int, end: int, first: int, goldfish: GoldfishSection) -> None:
-        from lauter.trainer.loss.goldfish import dropped
-
         # The label of place p is token p + 1: it and the h - 1 tokens before it are hashed, so those are given as well,
         # as far back as the document goes. The last place of the row group has no label.
         end_of_labels = min(end + 1, len(group.tokens))

@@ -20,9 +20,7 @@ class BytesWithSidecar(Bytes):
         controls = {name: {"id": index, "token": name} for name, index in (("bos", BOS), ("eos", EOS), ("pad", PAD))}
         return {
             "tokenizer.json": json.dumps({"model": {"type": "WordLevel", "vocab": vocabulary}}).encode(),
-            "sidecar.json": json.dumps(
-                {name: {"id": index, "token": name} for name, index in controls.items()}
-            ).encode(),
+            "sidecar.json": json.dumps(controls).encode(),
         }
 
 
