@@ -25,7 +25,8 @@ _NAN = np.uint16(0x7FC0)
 def array_of(tensor: Tensor) -> NDArray[Any]:
     """A contiguous CPU tensor's memory: float32, or uint16 for bf16."""
     tensor = tensor.detach()
-    return tensor.view(torch.uint16).numpy() if tensor.dtype == torch.bfloat16 else tensor.numpy()
+    # Not `Tensor.numpy`, which pins the storage for good: FSDP2 could no longer free a layer's gathered weights.
+    return np.from_dlpack(tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor)
 
 
 @kernel
