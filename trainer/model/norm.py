@@ -13,6 +13,7 @@ from torch.autograd.function import BackwardCFunction
 from lauter.trainer.bfloat16 import array_of
 from lauter.trainer.model.kernels import Kernels, compiled
 from lauter.trainer.model.norm_kernel import ROWS, norm_backward, norm_forward
+from lauter.trainer.threads import threads
 
 
 class RMSNorm(nn.Module):
@@ -54,7 +55,8 @@ def _forward(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """One pass, rounded once; keeps only `x` for the backward pass."""
     x = x.contiguous()
     y = torch.empty_like(x)
-    norm_forward(_rows(x), array_of(weight), _rows(y), np.float32(eps))
+    with threads(x.numel()):
+        norm_forward(_rows(x), array_of(weight), _rows(y), np.float32(eps))
     return y
 
 
@@ -65,7 +67,8 @@ def _backward(grad: Tensor, x: Tensor, weight: Tensor, eps: float) -> tuple[Tens
     out = torch.empty_like(x)
     rows = _rows(x)
     sums = np.empty((-(-rows.shape[0] // ROWS), rows.shape[1]), np.float32)
-    norm_backward(_rows(grad), rows, array_of(weight), _rows(out), sums, np.float32(eps))
+    with threads(x.numel()):
+        norm_backward(_rows(grad), rows, array_of(weight), _rows(out), sums, np.float32(eps))
     return out, torch.from_numpy(sums).sum(0, dtype=torch.float64).to(weight.dtype)
 
 

@@ -14,6 +14,7 @@ from lauter.trainer.model.kernels import compiled
 from lauter.trainer.model.norm import RMSNorm
 from lauter.trainer.model.norm_kernel import ROWS, norm_rotate_backward, norm_rotate_forward
 from lauter.trainer.model.rope import rotate
+from lauter.trainer.threads import threads
 
 
 def norm_and_rotate(x: Tensor, norm: RMSNorm, cos_sin: tuple[Tensor, Tensor]) -> Tensor:
@@ -29,7 +30,8 @@ def _forward(x: Tensor, weight: Tensor, cos: Tensor, sin: Tensor, eps: float) ->
     """One pass, rounded once; keeps only `x` for the backward pass."""
     x = x.contiguous()
     y = torch.empty_like(x)
-    norm_rotate_forward(array_of(x), array_of(weight), array_of(cos), array_of(sin), array_of(y), np.float32(eps))
+    with threads(x.numel()):
+        norm_rotate_forward(array_of(x), array_of(weight), array_of(cos), array_of(sin), array_of(y), np.float32(eps))
     return y
 
 
@@ -40,7 +42,10 @@ def _backward(grad: Tensor, x: Tensor, weight: Tensor, cos: Tensor, sin: Tensor,
     out = torch.empty_like(x)
     sums = np.empty((-(-x.shape[0] // ROWS), x.shape[2]), np.float32)
     turns = array_of(cos), array_of(sin)
-    norm_rotate_backward(array_of(grad), array_of(x), array_of(weight), *turns, array_of(out), sums, np.float32(eps))
+    with threads(x.numel()):
+        norm_rotate_backward(
+            array_of(grad), array_of(x), array_of(weight), *turns, array_of(out), sums, np.float32(eps)
+        )
     return out, torch.from_numpy(sums).sum(0, dtype=torch.float64).to(weight.dtype)
 
 

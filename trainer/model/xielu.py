@@ -13,6 +13,7 @@ from torch.nn.functional import softplus
 from lauter.trainer.bfloat16 import array_of
 from lauter.trainer.model.kernels import Kernels, compiled
 from lauter.trainer.model.xielu_kernel import CHUNK, backward, forward
+from lauter.trainer.threads import threads
 
 BETA = 0.5
 """Slope at 0, fixed (arXiv 2411.13010, section 4)."""
@@ -57,7 +58,8 @@ def _forward(x: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
     """One pass; keeps only `x` for the backward pass."""
     x = x.contiguous()
     y = torch.empty_like(x)
-    forward(array_of(x).ravel(), array_of(y).ravel(), np.float32(positive.item()), np.float32(negative.item()))
+    with threads(x.numel()):
+        forward(array_of(x).ravel(), array_of(y).ravel(), np.float32(positive.item()), np.float32(negative.item()))
     return y
 
 
@@ -68,7 +70,8 @@ def _backward(grad: Tensor, x: Tensor, positive: Tensor, negative: Tensor) -> tu
     out = torch.empty_like(x)
     sums = np.empty((-(-x.numel() // CHUNK), 2), np.float32)
     coefficients = np.float32(positive.item()), np.float32(negative.item())
-    backward(array_of(grad).ravel(), array_of(x).ravel(), array_of(out).ravel(), sums, *coefficients)
+    with threads(x.numel()):
+        backward(array_of(grad).ravel(), array_of(x).ravel(), array_of(out).ravel(), sums, *coefficients)
     above, below = sums.sum(axis=0, dtype=np.float64).tolist()
     return out, torch.full_like(positive, above), torch.full_like(negative, below)
 

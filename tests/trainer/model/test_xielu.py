@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 
-import numba
 import numpy as np
 import pytest
 import torch
@@ -19,11 +18,10 @@ from lauter.trainer.model.xielu_kernel import CHUNK, expm1
 
 
 @pytest.fixture
-def one_thread() -> Iterator[None]:
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
+def threads_as_before() -> Iterator[None]:
+    threads = torch.get_num_threads()
     yield
-    numba.set_num_threads(threads)
+    torch.set_num_threads(threads)
 
 
 def module(dtype: torch.dtype, kernels: Kernels) -> XIELU:
@@ -105,11 +103,12 @@ def test_fast_pass_in_bf16_is_nearer_to_fp64_than_the_reference() -> None:
     torch.testing.assert_close(y, other[0], rtol=2**-6, atol=2**-6)
 
 
-@pytest.mark.usefixtures("one_thread")
+@pytest.mark.usefixtures("threads_as_before")
 def test_gradients_of_the_coefficients_do_not_depend_on_threads() -> None:
     x, grad = drawn(50 * CHUNK + 5, torch.float32)
+    torch.set_num_threads(1)
     alone = results(module(torch.float32, "fast"), x, grad)
-    numba.set_num_threads(min(2, numba.config.NUMBA_NUM_THREADS))
+    torch.set_num_threads(2)
     together = results(module(torch.float32, "fast"), x, grad)
     assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
 
