@@ -61,13 +61,13 @@ def _import_hf(source: Path, target: Path) -> Imported:
 
 
 def _run(path: str, out: str, read: Callable[[Path, Path], Imported]) -> None:
-    try:
-        from lauter.trainer.checkpoint.error import CheckpointError
-        from lauter.trainer.huggingface.imported import ModelImportError
-    except ModuleNotFoundError as error:
-        fail(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
+    from lauter.trainer.checkpoint.error import CheckpointError
+    from lauter.trainer.huggingface.imported import ModelImportError
+
     try:
         imported = read(Path(path), Path(out))
+    except ModuleNotFoundError as error:
+        fail(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
     except (ModelImportError, CheckpointError) as error:
         fail(str(error), USAGE)
     except OSError as error:

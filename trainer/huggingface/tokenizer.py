@@ -158,7 +158,7 @@ def special_ids(config: Mapping[str, Any], by_name: Mapping[str, int]) -> dict[s
     """Part -> id of the tokens that a `tokenizer_config.json` names, as a string or as an object with `content`."""
     named = {part: config.get(f"{part}_token") for part in PARTS}
     return {
-        part: by_name.get(str(token["content"] if isinstance(token, dict) else token))
+        part: by_name.get(str(token.get("content") if isinstance(token, dict) else token))
         for part, token in named.items()
         if token is not None
     }

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,3 +57,29 @@ def test_what_is_wrong_is_said_with_its_code(run: Path, tmp_path: Path) -> None:
         assert result.exit_code == code, result.output
         assert said in " ".join(result.output.split()), result.output
     assert not (tmp_path / "new").exists()
+
+
+_WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None
+from typer.testing import CliRunner
+from lauter.pipeline.cli import app
+for arguments in (["export", "hf", "a"], ["import", "hf", "a"], ["import", "megatron", "a"]):
+    result = CliRunner().invoke(app, [*arguments, "--out", "b"])
+    print(result.exit_code, result.output)
+print(CliRunner().invoke(app, ["--help"]).exit_code)
+"""
+
+
+def test_without_torch_each_says_what_to_install(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_TORCH],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.count("1 error: torch is missing: the trainer needs torch") == 3, done.stdout
+    assert done.stdout.endswith("0\n")

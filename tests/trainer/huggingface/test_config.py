@@ -121,3 +121,45 @@ def test_another_model_is_refused_at_once_and_all_faults_are_told() -> None:
     with pytest.raises(ModelImportError) as caught:
         shape_of_config({**written(), "hidden_act": "silu", "vocab_size": -1})
     assert len(caught.value.problems) == 2
+
+
+def test_the_published_apertus_is_read() -> None:
+    """Fields of swiss-ai/Apertus-8B-2509's config.json, as transformers 4.56 wrote it."""
+    shape = shape_of_config(
+        {
+            "architectures": ["ApertusForCausalLM"],
+            "attention_bias": False,
+            "attention_dropout": 0.0,
+            "bos_token_id": 1,
+            "eos_token_id": 2,
+            "hidden_act": "xielu",
+            "hidden_dropout": 0.0,
+            "hidden_size": 4096,
+            "initializer_range": 0.02,
+            "intermediate_size": 21504,
+            "max_position_embeddings": 65536,
+            "mlp_bias": False,
+            "model_type": "apertus",
+            "num_attention_heads": 32,
+            "num_hidden_layers": 32,
+            "num_key_value_heads": 8,
+            "pad_token_id": 3,
+            "post_norm": False,
+            "qk_norm": True,
+            "rms_norm_eps": 1e-05,
+            "rope_scaling": {
+                "factor": 8.0,
+                "high_freq_factor": 4.0,
+                "low_freq_factor": 1.0,
+                "original_max_position_embeddings": 8192,
+                "rope_type": "llama3",
+                "type": "llama3",
+            },
+            "rope_theta": 12000000,
+            "tie_word_embeddings": False,
+            "torch_dtype": "bfloat16",
+            "vocab_size": 131072,
+        }
+    )
+    assert shape.parameters == 8_053_338_176
+    assert shape == replace(PRESETS["apertus-8b"], positions=65536, rope_theta=12e6, init_std=0.02)
