@@ -36,13 +36,13 @@ class Coefficients:
     second_factor: float
     eps: float
 
-    def array(self, dtype: DTypeLike, decay: float) -> NDArray[np.floating]:
-        """As the kernels take them, shape (13,), each rounded once.
+    def array(self, dtype: DTypeLike) -> NDArray[np.floating]:
+        """As the kernels take them, shape (12,), each rounded once.
 
         1 - beta is rounded apart: in float32, 1 - 0.9999 from a rounded 0.9999 is wrong in the fourth digit.
         """
         values = (
-            self.rate, self.scale, decay, self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, self.beta3,
+            self.rate, self.scale, self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, self.beta3,
             1 - self.beta3, self.alpha, self.fast_factor, self.second_factor, self.eps,
         )  # fmt: skip
         return np.array(values, dtype)

@@ -64,3 +64,8 @@ def sums_of_squares(gradients: Sequence[Tensor]) -> list[Tensor]:
     """Of each gradient, as scalars of dtype float64 on its device, added up in float64."""
     norms: tuple[Tensor, ...] = torch._foreach_norm(list(gradients), 2, dtype=torch.float64)
     return [norm * norm for norm in norms]
+
+
+def add(totals: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
+    """Add gradients into wider tensors of their shapes, in place."""
+    torch._foreach_add_(list(totals), [one.to(total.dtype) for total, one in zip(totals, gradients, strict=True)])

@@ -47,8 +47,18 @@ class Optimizer:
         Where the gradient has the master's dtype already (float32 and float64 weights, and all shards of FSDP2, which
         reduces in float32), nothing is done: torch adds the next one to `.grad` itself.
         """
+        further: list[tuple[Tensor, Tensor]] = []
         for slots in self._slots:
-            slots.accumulate()
+            taken = slots.take()
+            if taken is not None and slots.summed:
+                further.append(taken)
+            elif taken is not None:
+                total, gradient = taken
+                total.copy_(gradient)
+                slots.summed = True
+        if further:
+            totals, gradients = zip(*further, strict=True)
+            (kernels if self._on_cpu else foreach).add(totals, gradients)
 
     @torch.no_grad()
     def gradient_norm(self) -> float:
@@ -59,8 +69,8 @@ class Optimizer:
         Raises:
             RuntimeError: a parameter without gradient, by name.
         """
-        gradients = [slots.gradient() for slots in self._slots]
-        sums = map(kernels.sum_of_squares, gradients) if self._on_cpu else foreach.sums_of_squares(gradients)
+        self._finish_sum()
+        sums = (kernels if self._on_cpu else foreach).sums_of_squares([slots.gradient() for slots in self._slots])
         return total_norm(zip((slots.parameter for slots in self._slots), sums, strict=True))
 
     @torch.no_grad()
@@ -78,10 +88,10 @@ class Optimizer:
         if not math.isfinite(norm):
             raise ValueError(f"a gradient of norm {norm} must not be applied: leave this step out")
         c = coefficients(self._section, self.steps + 1, learning_rate, clip_scale(norm, self._section.clip))
+        self._finish_sum()
         parts = [slots.part() for slots in self._slots]
         if self._on_cpu:
-            for part in parts:
-                kernels.update(part, c)
+            kernels.update(parts, c)
         else:
             for bucket in foreach.buckets(parts):
                 foreach.update(bucket, c)
@@ -118,3 +128,8 @@ class Optimizer:
         """Round the masters into the weights, to nearest, ties to even: for after loading masters in place."""
         for slots in self._slots:
             slots.write_weight()
+
+    def _finish_sum(self) -> None:
+        """Add a last micro-batch's gradient to the sum of those before it."""
+        if any(slots.summed for slots in self._slots):
+            self.accumulate()

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from lauter.trainer.config.sections import OptimizerSection
-from lauter.trainer.optimizer import kernels
 from lauter.trainer.optimizer.groups import decays
 from lauter.trainer.optimizer.part import Part, local
 
@@ -40,22 +39,15 @@ class Slots:
         """Whether the master is a tensor of its own."""
         return self.master is not self.parameter
 
-    def accumulate(self) -> None:
-        """Add the parameter's gradient to `total` and free it; see `Optimizer.accumulate`."""
+    def take(self) -> tuple[Tensor, Tensor] | None:
+        """This rank's parts of `total` and of the gradient, which is freed; None where there is nothing to sum."""
         gradient = self.parameter.grad
         if gradient is None or gradient.dtype == self.master.dtype:
-            return
+            return None
         if self.total is None:
             self.total = torch.empty_like(self.master)
-        total = local(self.total)
-        if not self.summed:
-            total.copy_(local(gradient))
-        elif total.device.type == "cpu":
-            kernels.add(total, local(gradient))
-        else:
-            total.add_(local(gradient))
-        self.summed = True
         self.parameter.grad = None
+        return local(self.total), local(gradient).contiguous()
 
     def gradient(self) -> Tensor:
         """Of the step, this rank's part: the sum, or the parameter's own where nothing was summed.
@@ -63,12 +55,10 @@ class Slots:
         Raises:
             RuntimeError: there is none: the backward pass did not reach the parameter.
         """
-        if self.summed:
-            self.accumulate()
         gradient = self.total if self.summed else self.parameter.grad
         if gradient is None:
             raise RuntimeError(f"{self.name} has no gradient: no backward pass has reached it since the last step")
-        return local(gradient)
+        return local(gradient).contiguous()
 
     def part(self) -> Part:
         """All that an update takes.

@@ -73,7 +73,7 @@ def test_equals_plain_torch(
 ) -> None:
     ours = random_part(size, dtype, narrow, weight, optimizer)
     plain = copied(ours)
-    kernels.update(ours, numbers)
+    kernels.update([ours], numbers)
     foreach.update([plain], numbers)
     bar = 1e-14 if dtype == torch.float64 else 2e-6
     for one, other in zip(ours[:5], plain[:5], strict=True):
@@ -92,8 +92,8 @@ def test_threads_change_no_bit(
     for count in (1, 2):
         torch.set_num_threads(count)
         part = random_part(BLOCKS_AND_A_REST, dtype, narrow, weight)
-        squares = kernels.sum_of_squares(part.gradient)
-        kernels.update(part, numbers)
+        squares = kernels.sums_of_squares([part.gradient])[0]
+        kernels.update([part], numbers)
         results.append([squares, *tensors(part)])
     assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
 
@@ -105,7 +105,7 @@ def test_weights_round_to_nearest_even_for_any_bits(bits: list[int]) -> None:
     nothing = torch.zeros_like(master)
     weight = torch.zeros(len(bits), dtype=torch.bfloat16)
     part = Part(nothing, master, nothing.clone(), nothing.clone(), nothing.clone(), weight, 0.0)
-    kernels.update(part, coefficients(SECTION, 1, 1e-3, 1.0))
+    kernels.update([part], coefficients(SECTION, 1, 1e-3, 1.0))
     assert torch.equal(weight.isnan(), master.isnan())
     assert torch.equal(weight.nan_to_num(), master.to(torch.bfloat16).nan_to_num())
 
@@ -115,12 +115,12 @@ def test_weights_round_to_nearest_even_for_any_bits(bits: list[int]) -> None:
 def test_squares_add_up_in_float64(dtype: torch.dtype, size: int) -> None:
     gradient = (torch.randn(size, generator=torch.Generator().manual_seed(1)) * 1e-3).to(dtype)
     exact = math.fsum((gradient.double() ** 2).tolist())
-    assert kernels.sum_of_squares(gradient).item() == pytest.approx(exact, rel=1e-13)
-    assert sum(foreach.sums_of_squares([gradient])).item() == pytest.approx(exact, rel=1e-12)
+    assert kernels.sums_of_squares([gradient])[0].item() == pytest.approx(exact, rel=1e-13)
+    assert foreach.sums_of_squares([gradient])[0].item() == pytest.approx(exact, rel=1e-12)
 
 
 def test_small_squares_do_not_underflow() -> None:
-    assert kernels.sum_of_squares(torch.full((4,), 1e-30)).item() == pytest.approx(4e-60, rel=1e-6)
+    assert kernels.sums_of_squares([torch.full((4,), 1e-30)])[0].item() == pytest.approx(4e-60, rel=1e-6)
 
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
@@ -129,14 +129,14 @@ def test_squares_show_what_is_not_finite(value: float, place: int) -> None:
     for dtype in (torch.bfloat16, torch.float32):
         gradient = torch.ones(70_001, dtype=dtype)
         gradient[place] = value
-        assert not math.isfinite(kernels.sum_of_squares(gradient).item())
+        assert not math.isfinite(kernels.sums_of_squares([gradient])[0].item())
 
 
 @pytest.mark.parametrize("size", [5, BLOCKS_AND_A_REST])
 def test_adds_bfloat16_into_float32(size: int) -> None:
     total, gradient = torch.randn(size), torch.randn(size).bfloat16()
     expected = total + gradient.float()
-    kernels.add(total, gradient)
+    kernels.add([total], [gradient])
     assert torch.equal(total, expected)
 
 
