@@ -68,36 +68,25 @@ class Samples:
             for name, stream in self._streams.items()
         }
         """Share of each stream's places that are not padding."""
-        self._settings: dict[str, Any] = {
+        self.order: dict[str, Any] = {
             "version": ORDER_VERSION,
             "seed": seed,
             "sequence_length": self.sequence_length,
             "packing": section.packing,
             "goldfish": section.goldfish.model_dump(mode="json") if section.goldfish is not None else None,
+            "stages": self._mixture.describe(),
+            "streams": {name: _layout(stream) for name, stream in self._streams.items()},
         }
+        """All that decides what a sample holds, as JSON: where two differ, it tells why. A takedown leaves it be."""
+        self.fingerprint = hashlib.sha256(json.dumps(self.order, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of `order`."""
 
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of all that decides what any sample holds."""
-        return _digest(self.order())
+    def continues(self, order: Mapping[str, Any], samples: int) -> bool:
+        """Whether the first `samples` samples are the same here as under another `order`.
 
-    def fingerprint_until(self, sample: int) -> str:
-        """SHA-256 of all that decides what the samples before this one hold.
-
-        A run goes on as it began where this is the same; what is to come, a further stage or another end of the present
-        one, may have been changed.
+        What comes behind them may differ: a further stage, or another end of the present one.
         """
-        return _digest(self.order(sample))
-
-    def order(self, until: int | None = None) -> dict[str, Any]:
-        """What a fingerprint is made of, as JSON: where two differ, it tells why. A takedown leaves it as it is."""
-        stages = [stage for stage in self._mixture.describe() if until is None or stage["first"] < until]
-        named = sorted({name for stage in stages for name in stage["streams"]})
-        return {
-            **self._settings,
-            "stages": stages,
-            "streams": {name: _layout(self._streams[name]) for name in named},
-        }
+        return _until(self.order, samples) == _until(order, samples)
 
     @property
     def total(self) -> int | None:
@@ -149,8 +138,11 @@ def _check_lengths(streams: Mapping[str, Stream], section: DataSection) -> None:
         raise DataError(problems)
 
 
-def _digest(order: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(order, sort_keys=True).encode()).hexdigest()
+def _until(order: Mapping[str, Any], samples: int) -> dict[str, Any]:
+    stages = [stage for stage in order["stages"] if stage["first"] < samples]
+    named = {name for stage in stages for name in stage["streams"]}
+    streams = {name: layout for name, layout in order["streams"].items() if name in named}
+    return {**order, "stages": stages, "streams": streams}
 
 
 def _layout(stream: Stream) -> dict[str, Any]:

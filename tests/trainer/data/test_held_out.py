@@ -65,7 +65,7 @@ def test_what_is_held_out_is_not_trained_on(folder: Path) -> None:
     assert {name: stream.tokens for name, stream in corpus.streams.items()} == tokens(kept)
     seen = {shard.path for stream in corpus.streams.values() for shard in stream.shards}
     assert not seen & {shard.path for stream in corpus.held_out.values() for shard in stream.shards}
-    assert Samples(corpus, data, 1).order()["streams"]["main"]["tokens"] == tokens(kept)["main"]
+    assert Samples(corpus, data, 1).order["streams"]["main"]["tokens"] == tokens(kept)["main"]
 
 
 def test_nothing_held_out_is_no_batch(folder: Path) -> None:
