@@ -48,7 +48,7 @@ def _front_matter(origin: Mapping[str, Any]) -> str:
     codes = sorted({str(language).split("_")[0] for language in languages} - {"und", "zxx", "mul"})
     lines = ["---", "library_name: transformers", "pipeline_tag: text-generation", "license: unknown"]
     # Quoted: `no` (Norwegian) is false to YAML.
-    lines += ["language:", *(f"- {json.dumps(code)}" for code in codes)] if codes else []
+    lines += [f"language: [{', '.join(json.dumps(code) for code in codes)}]"] if codes else []
     return "\n".join([*lines, "tags:", "- apertus", "- lauter", "---"])
 
 
@@ -127,7 +127,9 @@ def _data(origin: Mapping[str, Any]) -> Iterator[str]:
             if corpus.get("root"):
                 yield (
                     "Check a copy of the corpus against its root, every file and every decision:\n\n"
-                    f"```\nlauter audit FOLDER --root {corpus['root']}\n```"
+                    f"```\nlauter audit FOLDER --root {corpus['root']}\n```\n\n"
+                    "A corpus that was built on, or had records taken down since, has another root; the audit then "
+                    "says so, and whether it comes from this one."
                 )
     tokenizer = origin.get("tokenizer") or {}
     named = (("digest", "SHA-256 of its files"), ("vocabulary", "SHA-256 of ids and pieces"), ("ids", "ids"))
