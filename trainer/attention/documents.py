@@ -51,11 +51,13 @@ def _gradients(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of q, k and v, in their shapes and dtype."""
     dq, dk, dv = (torch.empty(x.shape, dtype=x.dtype) for x in (q, k, v))
-    for start, end in pairwise(cu_seqlens.tolist()):
-        inputs = [_heads(x, start, end) for x in (grad, q, k, v, seen)]
-        if q.dtype == torch.bfloat16 and end - start <= _SHORT:
-            inputs = [x.float() for x in inputs]
-        parts = _backward(*inputs, normalisers[start:end].transpose(0, 1)[None], 0.0, is_causal=True)
+    ends = cu_seqlens.tolist()
+    inputs = wide = (grad, q, k, v, seen)
+    if q.dtype == torch.bfloat16 and any(end - start <= _SHORT for start, end in pairwise(ends)):
+        wide = tuple(x.float() for x in inputs)
+    for start, end in pairwise(ends):
+        document = [_heads(x, start, end) for x in (wide if end - start <= _SHORT else inputs)]
+        parts = _backward(*document, normalisers[start:end].transpose(0, 1)[None], 0.0, is_causal=True)
         for whole, part in zip((dq, dk, dv), parts, strict=True):
             whole[start:end] = part[0].transpose(0, 1)
     return dq, dk, dv
