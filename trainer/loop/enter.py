@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lauter.trainer.checkpoint.read import open_checkpoint, slots_of
+from lauter.trainer.checkpoint.read import slots_of
 from lauter.trainer.checkpoint.store import Checkpoints
 from lauter.trainer.loop import state
 from lauter.trainer.loop.errors import ConfigError
@@ -62,7 +62,7 @@ def enter(
 def _branch(
     parts: Parts, checkpoints: Checkpoints, start: Path, now: dict[str, Any], tell: Callable[[str], None]
 ) -> tuple[Progress, dict[str, Any]]:
-    checkpoint = open_checkpoint(start)
+    checkpoint = checkpoints.open(start)
     for difference in require_fitting(checkpoint, now):
         tell(f"other than in {checkpoint.path}: {difference}")
     progress = Progress(**checkpoint.meta["progress"])

@@ -51,10 +51,11 @@ def require_same_run(checkpoint: Checkpoint, now: Mapping[str, Any], order: Mapp
         ConfigError: naming every key that differs, with both values.
     """
     before = identity_of(checkpoint.meta)
-    wrong = _differences(before, now)
+    wrong = _differences({key: value for key, value in before.items() if key != "data"}, now)
     if before.get("data") != now["data"]:
         # The fingerprint says that the order differs; what it is made of says where.
-        wrong += _differences(_flat("data", checkpoint.meta["data"]["order"]), _flat("data", order))
+        was, is_now = _flat("data", checkpoint.meta["data"]["order"]), _flat("data", order)
+        wrong += _differences({**dict.fromkeys(is_now), **was}, is_now)
     if wrong:
         raise ConfigError(
             f"{checkpoint.path} was trained with another config:\n  "

@@ -17,8 +17,8 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
+from lauter.trainer.checkpoint.dcp_read import SavedTensors
 from lauter.trainer.checkpoint.read import Checkpoint, open_checkpoint
-from lauter.trainer.checkpoint.tensors import read_tensors, tensor_index
 from lauter.trainer.config.sections import RunSection
 from lauter.trainer.loop.errors import RunFailed
 from lauter.trainer.loop.report import Outcome
@@ -48,11 +48,12 @@ def lines(out: Path) -> list[dict[str, Any]]:
 
 
 def contents(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    saved = SavedTensors(checkpoint.path)
     found = {
         name: torch.empty(entry.size, dtype=entry.properties.dtype)
-        for name, entry in tensor_index(checkpoint.path).items()
+        for name, entry in saved.index.items()
     }
-    read_tensors(checkpoint.path, found)
+    saved.fill(found)
     return found
 
 
@@ -84,7 +85,9 @@ def broken_off(whole: Path, out: Path, step: int) -> Path:
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_run_in_two_parts_is_the_run_in_one(corpus: Path, tmp_path: Path, precision: str, asynchronous: bool) -> None:
+def test_a_run_in_two_parts_is_the_run_in_one(
+    corpus: Path, tmp_path: Path, precision: str, *, asynchronous: bool
+) -> None:
     run = section(
         corpus,
         10,
@@ -209,7 +212,7 @@ def test_a_stretch_of_noise_is_passed_over_after_a_rollback(tmp_path: Path) -> N
     guard = open_checkpoint(outcome.checkpoint).meta["guard"]
     assert guard["rollbacks"] == 1, told(console)
     ((first, end),) = guard["passed_over"]
-    jumps = [(one["samples"], other["samples"]) for one, other in pairwise(found) if other["samples"] - one["samples"] > 8]
-    assert jumps == [(first, end + 8)]
+    ends = [line["samples"] for line in found]
+    assert [pair for pair in pairwise(ends) if pair[1] - pair[0] > 8] == [(first, end + 8)]
     assert outcome.tokens == outcome.samples * 32
     assert "is more than 1.6 times the median" in told(console)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import signal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,8 +14,12 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from lauter.trainer.batch import IGNORE, Batch, Bounds
-from lauter.trainer.config.sections import OptimizerSection, ParallelSection
-from lauter.trainer.loop.state import begin
+from lauter.trainer.config.sections import OptimizerSection, ParallelSection, RunSection, SamplingSection
+from lauter.trainer.generate.tokenizer import text_tokenizer
+from lauter.trainer.loop.run import train_on
+from lauter.trainer.loop.sample import Prompts, continuations
+from lauter.trainer.loop.signals import Signals
+from lauter.trainer.loop.state import begin, tensors
 from lauter.trainer.loop.step import gradient
 from lauter.trainer.loop.validate import validate
 from lauter.trainer.model.apertus import Apertus
@@ -21,6 +28,7 @@ from lauter.trainer.optimizer.optimizer import Optimizer
 from lauter.trainer.parallel.mesh import mesh
 from lauter.trainer.parallel.plan import held_dtype, lay_out
 from lauter.trainer.parallel.ranks import Ranks
+from tests.trainer.loop.language import quiet, section
 
 SHAPE = ModelShape(2, 32, 96, 4, 2, 8, 128, 64, init_std=0.05)
 WINDOWS, LENGTH, STEPS = 8, 16, 3
@@ -71,9 +79,25 @@ def model_and_optimizer(
     return model, optimizer
 
 
-def sgd(ranks: Ranks, section: ParallelSection, micro: int, precision: Literal["bf16", "fp32", "fp64"]) -> dict[str, Any]:
+def bf16(ranks: Ranks) -> dict[str, Any]:
+    """Loss and norm of one step in bf16, and of the parameters what is kept of them."""
+    model, optimizer = model_and_optimizer(ranks, ParallelSection(recompute="full"), "bf16")
+    share = WINDOWS // ranks.count
+    figures = gradient(
+        model, optimizer, [windows(range(ranks.rank * share, (ranks.rank + 1) * share))], z_loss=0.0, ranks=ranks
+    )
+    optimizer.step(1e-3, figures.norm)
+    return {
+        "loss": figures.loss,
+        "norm": figures.norm,
+        "held": {parameter.dtype for parameter in model.parameters()},
+        "weights": {name: whole(one) for name, one in tensors(model, optimizer).items()},
+    }
+
+
+def sgd(ranks: Ranks, section: ParallelSection, micro: int) -> dict[str, Any]:
     """Plain gradient descent, as it hides nothing of a gradient's scale (AdamW would): every loss, norm, gradient."""
-    model, optimizer = model_and_optimizer(ranks, section, precision)
+    model, optimizer = model_and_optimizer(ranks, section, "fp64")
     found: dict[str, Any] = {"loss": [], "norm": [], "targets": [], "gradient": []}
     share = WINDOWS // ranks.count
     for step in range(STEPS):
@@ -83,11 +107,11 @@ def sgd(ranks: Ranks, section: ParallelSection, micro: int, precision: Literal["
         found["loss"].append(figures.loss)
         found["norm"].append(figures.norm)
         found["targets"].append(figures.targets)
-        found["gradient"].append({name: whole(one.grad) for name, one in model.named_parameters() if one.grad is not None})
+        gradients = {name: one.grad for name, one in model.named_parameters() if one.grad is not None}
+        found["gradient"].append({name: whole(one) for name, one in gradients.items()})
         with torch.no_grad():
-            for parameter in model.parameters():
-                if parameter.grad is not None:
-                    parameter -= 0.5 * parameter.grad
+            for name, parameter in model.named_parameters():
+                parameter -= 0.5 * gradients[name]
         optimizer.zero_grad()
     held_out = validate(
         model,
@@ -106,12 +130,46 @@ def whole(tensor: Tensor) -> Tensor:
 
 def four(ranks: Ranks, folder: Path) -> None:
     """On four ranks: shared by all, and two copies that are each shared by two."""
-    for name, section, micro in (
+    for name, how, micro in (
         ("fsdp-4", ParallelSection(), 1),
         ("hsdp-2x2", ParallelSection(replicate=2), 2),
         ("hsdp-4x1", ParallelSection(replicate=4), 2),
     ):
-        keep(ranks, folder, name, sgd(ranks, section, micro, "fp64"))
+        keep(ranks, folder, name, sgd(ranks, how, micro))
+
+
+def two(ranks: Ranks, folder: Path) -> None:
+    """On two ranks: bf16, a signal to one of them, continuations, and the first part of a run that one process ends."""
+    keep(ranks, folder, "fsdp-2", sgd(ranks, ParallelSection(), 2))
+    keep(ranks, folder, "bf16", bf16(ranks))
+    with Signals() as signals:
+        if ranks.rank == 1:
+            os.kill(os.getpid(), signal.SIGUSR1)
+        keep(ranks, folder, "signal", signals.agreed(ranks))
+    model, _ = model_and_optimizer(ranks, ParallelSection(), "fp32")
+    keep(ranks, folder, "continuations", continuations(model, prompts(), seed=3))
+    train_on(ranks, run(folder, 4), folder / "run", start=None, console=quiet())
+    keep(ranks, folder, "run", {})
+
+
+def run(folder: Path, steps: int) -> RunSection:
+    """A run over the language in `folder`, in fp64."""
+    return section(
+        folder / "language",
+        steps,
+        precision="fp64",
+        data={"hold_out_shards": 1, "goldfish": {"k": 5, "h": 3}},
+        validation={"every_steps": 4, "sequences": 8},
+        checkpoint={"every_steps": 4, "asynchronous": True},
+    )
+
+
+def prompts() -> Prompts:
+    """Two, of different lengths."""
+    words = {f"t{index}": index for index in range(SHAPE.vocabulary)}
+    model = {"type": "WordLevel", "vocab": words, "unk_token": "t0"}
+    tokenizer = text_tokenizer({"tokenizer.json": json.dumps({"model": model}).encode()}, bos=1, ends=frozenset({2}))
+    return Prompts(SamplingSection(prompts=("a", "b"), new_tokens=6), tokenizer, [[1, 30], [1, 40, 41, 42]])
 
 
 def keep(ranks: Ranks, folder: Path, name: str, found: Any) -> None:  # noqa: ANN401 - whatever was found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -11,18 +11,20 @@ import torch.multiprocessing
 from lauter.trainer.parallel.ranks import Ranks, join, leave
 
 
-def spawn(function: Callable[[Ranks, Path], None], count: int, folder: Path) -> None:
-    """`function(ranks, folder)` on each; it must lie in a module. Raises what the first of them raises."""
-    torch.multiprocessing.start_processes(_enter, (function, count, folder), nprocs=count, start_method="spawn")
+def spawn(functions: Mapping[int, Callable[[Ranks, Path], None]], folder: Path) -> None:
+    """Each of `functions` on as many processes as its key says, one after the other; the largest number comes first.
+
+    The processes are the same ones, as starting them takes longest. A function must lie in a module. Raises what the
+    first failing process raises.
+    """
+    torch.multiprocessing.start_processes(_enter, (functions, folder), nprocs=max(functions), start_method="spawn")
 
 
-def _enter(rank: int, function: Callable[[Ranks, Path], None], count: int, folder: Path) -> None:
+def _enter(rank: int, functions: Mapping[int, Callable[[Ranks, Path], None]], folder: Path) -> None:
     torch.set_num_threads(1)
-    ranks = group(rank, count, folder)
-    function(ranks, folder)
-    leave(ranks)
-
-
-def group(rank: int, count: int, folder: Path) -> Ranks:
-    """Join a group whose members meet at a file, so that no port is needed."""
-    return join(rank, count, torch.device("cpu"), f"file://{folder}/group-of-{count}")
+    for count, function in functions.items():
+        if rank < count:
+            # Members meet at a file: no port is needed.
+            ranks = join(rank, count, torch.device("cpu"), f"file://{folder}/group-of-{count}")
+            function(ranks, folder)
+            leave(ranks)

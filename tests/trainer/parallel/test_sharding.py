@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,10 @@ import pytest
 import torch
 
 from lauter.trainer.config.sections import ParallelSection
+from lauter.trainer.loop.run import train
+from lauter.trainer.loop.sample import continuations
 from lauter.trainer.parallel.ranks import Ranks
+from tests.trainer.loop.language import quiet, write_language
 from tests.trainer.parallel import cases
 from tests.trainer.parallel.processes import spawn
 
@@ -19,7 +24,8 @@ ALONE = Ranks(0, 1, torch.device("cpu"))
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("ranks")
-    spawn(cases.four, 4, found)
+    write_language(found / "language")
+    spawn({4: cases.four, 2: cases.two}, found)
     return found
 
 
@@ -28,12 +34,51 @@ def alone() -> dict[str, Any]:
     return cases.sgd(ALONE, ParallelSection(), cases.WINDOWS, "fp64")
 
 
-@pytest.mark.parametrize("case", ["fsdp-4", "hsdp-2x2", "hsdp-4x1"])
+@pytest.mark.parametrize("case", ["fsdp-2", "fsdp-4", "hsdp-2x2", "hsdp-4x1"])
 def test_losses_norms_and_every_gradient_are_those_of_one_process(
     folder: Path, alone: dict[str, Any], case: str
 ) -> None:
     found = torch.load(folder / f"{case}.pt")
     assert_same(alone, found)
+
+
+def test_bf16_shards_train_as_one_process_with_masters_does(folder: Path) -> None:
+    alone, found = cases.bf16(ALONE), torch.load(folder / "bf16.pt", weights_only=False)
+    assert (alone["held"], found["held"]) == ({torch.bfloat16}, {torch.float32})
+    assert found["loss"] == pytest.approx(alone["loss"], rel=1e-5)
+    # The gradient of one process is rounded to bf16, that of two is added up in fp32.
+    assert found["norm"] == pytest.approx(alone["norm"], rel=1e-2)
+    assert alone["weights"].keys() == found["weights"].keys()
+    for name, one in alone["weights"].items():
+        assert one.dtype == found["weights"][name].dtype == torch.float32
+        # First values are the same to the bit; an update is at most 1e-3 and a decay.
+        assert (one - found["weights"][name]).abs().max() <= 2.1e-3, name
+
+
+def test_a_signal_to_one_rank_is_known_to_all(folder: Path) -> None:
+    assert torch.load(folder / "signal.pt", weights_only=False) is signal.SIGUSR1
+
+
+def test_continuations_of_a_shared_model_are_those_of_one_process(folder: Path) -> None:
+    model, _ = cases.model_and_optimizer(ALONE, ParallelSection(), "fp32")
+    assert torch.load(folder / "continuations.pt") == continuations(model, cases.prompts(), seed=3)
+
+
+def test_one_process_goes_on_with_the_samples_of_two(folder: Path) -> None:
+    train(cases.run(folder, 8), folder / "run", start=None, console=quiet())
+    train(cases.run(folder, 8), folder / "whole", start=None, console=quiet())
+    parts, whole = (
+        [json.loads(line) for line in (folder / name / "metrics.jsonl").read_text().splitlines()]
+        for name in ("run", "whole")
+    )
+    assert [line["step"] for line in parts] == list(range(1, 9))
+    for one, other in zip(parts, whole, strict=True):
+        for key in ("samples", "tokens", "targets", "goldfish_rate", "context"):
+            assert one[key] == other[key]
+        for key in ("loss", "gradient_norm"):
+            assert one[key] == pytest.approx(other[key], rel=1e-11)
+        if "held_out" in one:
+            assert one["held_out"]["loss"] == pytest.approx(other["held_out"]["loss"], rel=1e-6)
 
 
 @pytest.mark.parametrize("micro", [1, 2, 4])

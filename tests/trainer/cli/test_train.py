@@ -1,0 +1,109 @@
+"""`lauter train`: what it refuses, with which code, and what it says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import Result
+from typer.testing import CliRunner
+
+from lauter.pipeline.cli import app
+from tests.trainer.loop.language import section, write_language
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_language(tmp_path_factory.mktemp("language") / "corpus")
+
+
+def config(corpus: Path, folder: Path, **changes: Any) -> str:
+    path = folder / "run.yaml"
+    path.write_text(yaml.safe_dump(section(corpus, 2, **changes).model_dump(mode="json", exclude_none=True)))
+    return str(path)
+
+
+def train(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["train", *arguments])
+
+
+def test_the_help_names_everything() -> None:
+    found = train("--help").output
+    for word in ("CONFIG", "--out", "--data", "--from", "--cooldown", "--json", "key=value"):
+        assert word in found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["optimizer.learningrate=1"], "did you mean 'learning_rate'?"),
+        (["batch.sequences=6"], "batch.sequences: 6 is no multiple of batch.micro (4) x 1 rank(s)"),
+        (["batch.ramp=[{from_tokens: 9, sequences: 9}]"], "batch.ramp.0.sequences: 9 is no multiple"),
+        (["model.vocabulary=100"], "model.vocabulary: 100 rows, but the tokenizer has 160 ids"),
+        (["parallel.replicate=2"], "parallel.replicate: 1 rank(s) can't be split into 2 equal groups"),
+        (["metrics.wandb_project=x"], "pip install wandb"),
+        (["sampling={prompts: [a], new_tokens: 9999}"], "that is more than the model's 1024 positions"),
+        (
+            ["data.stages=[{name: one, tokens: 64}]"],
+            "data.stages hold 64 more tokens, schedule.total_tokens asks for 512",
+        ),
+        (["--cooldown", "99"], "--cooldown needs --from CHECKPOINT"),
+    ],
+)
+def test_usage_is_refused_with_2(corpus: Path, tmp_path: Path, arguments: list[str], said: str) -> None:
+    found = train(config(corpus, tmp_path), "--out", str(tmp_path / "out"), *arguments)
+    assert found.exit_code == 2, found.output
+    assert said in found.stderr
+    assert not (tmp_path / "out" / "metrics.jsonl").exists()
+
+
+def test_a_broken_corpus_fails_with_1(corpus: Path, tmp_path: Path) -> None:
+    other = write_language(tmp_path / "corpus")
+    shard = other / "tokens" / "main" / "00001.parquet"
+    shard.write_bytes(shard.read_bytes()[:-100])
+    found = train(config(corpus, tmp_path), "--data", str(other), "--out", str(tmp_path / "out"))
+    assert found.exit_code == 1, found.output
+    assert "00001.parquet" in found.stderr
+
+
+def test_no_corpus_and_no_checkpoint_fail_with_1(corpus: Path, tmp_path: Path) -> None:
+    path, out = config(corpus, tmp_path), str(tmp_path / "out")
+    assert train(path, "--data", str(tmp_path / "nothing"), "--out", out).exit_code == 1
+    found = train(path, "--from", str(tmp_path / "nothing"), "--out", out)
+    assert found.exit_code == 1
+    assert "does not exist" in found.stderr
+
+
+def test_the_summary_of_a_terminal_less_run(corpus: Path, tmp_path: Path) -> None:
+    found = train(config(corpus, tmp_path), "--out", str(tmp_path / "out"))
+    assert found.exit_code == 0, found.output
+    assert "step 1  loss" in found.output
+    for word in ("steps", "tokens", "loss", "unigram entropy", "tokens/s", "step-0000000002"):
+        assert word in found.output
+
+
+def test_a_full_disk_fails_with_1_and_says_so(corpus: Path, tmp_path: Path) -> None:
+    # A limit on the size of files stands in for a disk that is full; it needs a process of its own.
+    code = (
+        "import resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "from lauter.pipeline.cli import main\n"
+        "import lauter.trainer.loop.run\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+        "main()\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code, "train", config(corpus, tmp_path), "--out", str(tmp_path / "out")],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 1, found.stderr
+    assert "a file may not grow so large here" in found.stderr
+    assert "Traceback" not in found.stderr
