@@ -88,9 +88,9 @@ def _streams(
     tokens, problems = check_shards(folder, shards, verify)
     numbers = {name: number for number, name in enumerate(languages)}
     found = {}
-    for stored, some in shards.items():
+    for stored in tokens:
         name = f"{folder.name}/{stored}" if prefixed else stored
-        found[name] = Stream(name, stored, folder.layout_id, some, tokens[stored], numbers)
+        found[name] = Stream(name, stored, folder.layout_id, shards[stored], tokens[stored], numbers)
     return found, problems
 
 

@@ -44,10 +44,15 @@ def open_run_folder(section: CorpusSection) -> RunFolder:
     Raises:
         DataError: every problem found.
     """
-    storage = Storage(section.path)
     name = section.name or section.path.rstrip("/").rsplit("/", 1)[-1]
+    try:
+        storage = Storage(section.path)
+        missing = _missing(storage)
+    except (StorageError, OSError) as error:
+        raise DataError(
+            [f"{section.path}: can't be reached ({error}); check data.corpora, the network and the credentials"]
+        ) from error
     # What is missing is missing for one reason, so one message is enough.
-    missing = _missing(storage)
     if missing is not None:
         raise DataError([missing])
     try:

@@ -51,7 +51,10 @@ def check_shards(
 
     `quick` compares sizes and footers (rows, row groups, schema, metadata) with the index; `full` every byte too.
     """
-    sizes = folder.storage.list("tokens")
+    try:
+        sizes = folder.storage.list("tokens")
+    except OSError as error:
+        return {}, [f"{folder.storage.root}/tokens: can't be listed ({error}); check the rights to the folder"]
     jobs = [(stream, shard) for stream, some in shards.items() for shard in some]
 
     def check(job: tuple[str, Shard]) -> tuple[NDArray[np.int64], list[str]]:

@@ -95,6 +95,11 @@ def test_an_unfinished_build(folder: Path, tmp_path: Path) -> None:
     told(problems(tmp_path / "nowhere"), "nowhere", "no tokens/index.json")
 
 
+def test_a_place_that_can_not_be_reached() -> None:
+    with pytest.raises(DataError, match=r"gs://bucket/demo: can't be reached .*only local paths and s3"):
+        open_corpora(DataSection(corpora=(CorpusSection(path="gs://bucket/demo"),)))
+
+
 def test_a_takedown_that_was_cut_off(folder: Path) -> None:
     (folder / "corpus.json").unlink()
     told(problems(folder), "no corpus.json", "`lauter takedown` again")

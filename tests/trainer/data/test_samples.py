@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import tempfile
@@ -243,3 +244,12 @@ def test_a_run_may_change_what_is_to_come_but_not_what_was(folder: Path) -> None
     assert shorter.continues(saved, 20) and not opened(folder, sequence_length=17).continues(saved, 20)
     assert torch.equal(base.batch(range(30)).tokens, longer.batch(range(30)).tokens)
     assert not torch.equal(base.batch(range(30)).tokens, shorter.batch(range(30)).tokens)
+
+
+@pytest.mark.parametrize(
+    ("packing", "expected"), [("concatenate", "c02e0ea902af2ac4"), ("best-fit", "719f97d4c16b567d")]
+)
+def test_the_order_is_pinned(folder: Path, packing: str, expected: str) -> None:
+    """A run must go on in the order in which it began: a change here needs another ORDER_VERSION."""
+    samples = opened(folder, sequence_length=16, packing=packing)
+    assert hashlib.sha256(samples.batch(range(400)).tokens.numpy().tobytes()).hexdigest()[:16] == expected
