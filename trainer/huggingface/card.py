@@ -19,7 +19,6 @@ _OF_CORPUS = {
     "index_sha256": "SHA-256 of tokens/index.json",
     "tokenizer": "digest of the tokenizer",
     "lauter": "built by Lauter",
-    "takedown": "takedown digest",
 }
 """Keys of a corpus's provenance that come first, and what they are called."""
 
@@ -152,14 +151,20 @@ def _generations(origin: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Mapp
             yield from _generations(claims)
             return
         corpora = (parent.get("data") or {}).get("provenance") or ()
-        yield f"Before that, up to checkpoint {_cell(parent.get('checkpoint'))} of another run:", corpora
+        if corpora:
+            tokens = (parent.get("progress") or {}).get("tokens", 0)
+            yield f"Before that, up to {parent.get('checkpoint')} of another run ({tokens:,} tokens):", corpora
         parent = parent.get("parent")
 
 
 def _of_corpus(corpus: Mapping[str, Any]) -> Rows:
     yield from ((label, corpus[key]) for key, label in _OF_CORPUS.items() if corpus.get(key) is not None)
-    if corpus.get("takedown") is None:
-        yield "takedown", "none so far"
+    takedown = corpus.get("takedown") or {}
+    if takedown.get("demands"):
+        yield "demands for removal that were met", takedown["demands"]
+        yield "SHA-256 of the demands", takedown.get("sha256")
+    else:
+        yield "demands for removal that were met", "none"
     yield from ((f"tokens of {stream}", count) for stream, count in (corpus.get("tokens") or {}).items())
 
 

@@ -122,7 +122,7 @@ PROVENANCE = {
     "lineage": "c7" * 32,
     "lauter": "0.1.0",
     "optout": {"version": 3, "settings": {"policy": "default"}, "inputs": {}, "data": {}},
-    "takedown": "ab" * 32,
+    "takedown": {"demands": 3, "sha256": "ab" * 32},
     "index_sha256": "cd" * 32,
     "tokenizer": "ef" * 32,
     "tokens": {"main": 999442},
@@ -142,7 +142,11 @@ META = {
         "from": "/home/someone/other",
         "checkpoint": "step-0000000010",
         "progress": {"step": 10, "samples": 80, "tokens": 40960},
-        "data": {"provenance": [{**PROVENANCE, "name": "older", "optout": None, "takedown": None}]},
+        "data": {
+            "provenance": [
+                {**PROVENANCE, "name": "older", "optout": None, "takedown": {"demands": 0, "sha256": "00" * 32}}
+            ]
+        },
         "parent": None,
     },
 }
@@ -157,13 +161,15 @@ def test_the_card_names_what_the_model_was_made_of(ours: Apertus, tmp_path: Path
     head = yaml.safe_load(card.split("---\n")[1])
     assert head["language"] == ["deu", "nor"] and head["license"] == "unknown"
     assert "# my-model\n" in card
-    for key in ("layout_id", "root", "ledger_root", "lineage", "takedown", "index_sha256", "tokenizer"):
+    for key in ("layout_id", "root", "ledger_root", "lineage", "index_sha256", "tokenizer"):
         assert f"| {PROVENANCE[key]} |" in card
     assert f"lauter audit FOLDER --root {PROVENANCE['root']}" in card
     assert '"policy": "default"' in card
     assert "| tokens of main | 999,442 |" in card
     assert "hash `mixed`, 1 label in 50, windows of 50 tokens; 2.000% of labels were left out." in card
-    assert "up to checkpoint step-0000000010 of another run:" in card
+    assert f"| demands for removal that were met | 3 |\n| SHA-256 of the demands | {'ab' * 32} |" in card
+    assert card.count("| demands for removal that were met | none |") == 1
+    assert "Before that, up to step-0000000010 of another run (40,960 tokens):" in card
     assert "### older" in card and "no owner's reservation was looked up" in card
     assert "67,860" in card and "Not declared." in card
     assert re.search(r"\| (None|True|False) \|", card) is None
