@@ -16,8 +16,9 @@ from typing import Any
 import numba
 import numpy as np
 import torch
-from numba import carray, types
+from numba import types
 from numba.extending import intrinsic, overload
+from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -44,9 +45,10 @@ def update(parts: Sequence[Part], c: Coefficients) -> None:
     """
     for (gradient, master, adamw), alike in groupby(parts, _kind):
         group = list(alike)
-        columns = [
+        masters = [part.master for part in group]
+        columns: list[Sequence[Tensor | None]] = [
             [part.gradient for part in group],
-            [part.master for part in group],
+            masters,
             [part.fast for part in group],
             [part.second for part in group],
             [part.weight for part in group],
@@ -55,8 +57,8 @@ def update(parts: Sequence[Part], c: Coefficients) -> None:
         decays = np.array([part.decay for part in group], _NUMPY[master])
         numbers = c.array(_NUMPY[master])
         types_of = np.empty(0, _NUMPY[gradient]), np.empty(0, _NUMPY[master]), np.empty(0, np.uint16)
-        with _threads(columns[1]):
-            (_adamw if adamw else _ademamix)(_addresses(columns), *_blocks(columns[1]), decays, numbers, *types_of)
+        with _threads(masters):
+            (_adamw if adamw else _ademamix)(_addresses(columns), *_blocks(masters), decays, numbers, *types_of)
 
 
 def sums_of_squares(gradients: Sequence[Tensor]) -> list[Tensor]:
@@ -97,7 +99,7 @@ def _threads(tensors: Sequence[Tensor]) -> Iterator[None]:
     """As many threads as torch would use, so that ranks on one machine do not get in each other's way."""
     before = numba.get_num_threads()
     wanted = torch.get_num_threads() if sum(tensor.numel() for tensor in tensors) > _BLOCK else 1
-    numba.set_num_threads(min(wanted, numba.config.NUMBA_NUM_THREADS))
+    numba.set_num_threads(min(wanted, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]  # made when imported
     try:
         yield
     finally:
@@ -125,7 +127,7 @@ def _as_it_is(number: Any) -> Any:  # noqa: ANN401
 @intrinsic
 def _pointer(_: Any, address: Any, like: Any) -> Any:  # noqa: ANN401 - numba types
     """An address as a pointer to elements of an array's type."""
-    pointer = types.CPointer(like.dtype)
+    pointer = types.CPointer(like.dtype)  # type: ignore[no-untyped-call]
 
     def generate(context: Any, builder: Any, _: Any, arguments: Any) -> Any:  # noqa: ANN401 - LLVM's builder
         return builder.inttoptr(arguments[0], context.get_value_type(pointer))
@@ -136,7 +138,7 @@ def _pointer(_: Any, address: Any, like: Any) -> Any:  # noqa: ANN401 - numba ty
 @kernel
 def _row(address: int, begin: int, size: int, like: Row) -> Row:
     """Elements [begin, begin + size) of the tensor at an address; none where the address is 0."""
-    return carray(_pointer(address + begin * like.itemsize, like), size if address else 0)
+    return carray(_pointer(address + begin * like.itemsize, like), size if address else 0)  # type: ignore[call-arg]
 
 
 # In the kernels, indices begin at 0: for one that might be negative, LLVM uses no vectors. No argument is optional:

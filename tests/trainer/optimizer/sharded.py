@@ -13,7 +13,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
-from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor
+from torch.distributed.tensor import DTensor, Placement, Replicate, Shard, distribute_tensor
 
 from lauter.trainer.config.sections import OptimizerSection
 from lauter.trainer.optimizer.optimizer import Optimizer
@@ -86,7 +86,7 @@ def mixed_norm() -> float:
     mesh = init_device_mesh("cpu", (RANKS,))
     torch.manual_seed(1)
     gradients = [torch.randn(6, 4, dtype=torch.float64) for _ in range(4)]
-    placements = [[Shard(0)], [Replicate()], [Shard(1)]]
+    placements: list[list[Placement]] = [[Shard(0)], [Replicate()], [Shard(1)]]
     parameters = [
         nn.Parameter(distribute_tensor(one, mesh, at)) for one, at in zip(gradients, placements, strict=False)
     ]

@@ -53,7 +53,9 @@ def random_part(
 
 
 def copied(part: Part) -> Part:
-    return Part(*(value.clone() if isinstance(value, Tensor) else value for value in part))
+    slow = None if part.slow is None else part.slow.clone()
+    weight = None if part.weight is None else part.weight.clone()
+    return Part(part.gradient, part.master.clone(), part.fast.clone(), slow, part.second.clone(), weight, part.decay)
 
 
 def tensors(part: Part) -> list[Tensor]:
@@ -83,7 +85,7 @@ def test_equals_plain_torch(
         assert torch.equal(ours.weight, ours.master.to(torch.bfloat16))
 
 
-@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="needs two cores")
+@pytest.mark.skipif(numba.get_num_threads() < 2, reason="needs two cores")
 @pytest.mark.parametrize(("dtype", "narrow", "weight"), KINDS)
 def test_threads_change_no_bit(
     dtype: torch.dtype, narrow: torch.dtype, weight: torch.dtype | None, numbers: Coefficients
@@ -96,6 +98,25 @@ def test_threads_change_no_bit(
         kernels.update([part], numbers)
         results.append([squares, *tensors(part)])
     assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
+
+
+def test_many_tensors_in_one_call_are_as_each_alone(numbers: Coefficients) -> None:
+    kinds = [(torch.float32, torch.bfloat16, torch.bfloat16), (torch.float64, torch.float64, None)]
+    sizes = (1, 0, 70_000, 3, 1 << 16, 2 << 16, 5)
+    parts = [
+        random_part(size, dtype, narrow, weight, optimizer)._replace(decay=0.1 * (size % 2))
+        for dtype, narrow, weight in kinds
+        for optimizer in ("ademamix", "adamw")
+        for size in sizes
+    ]
+    alone = [copied(part) for part in parts]
+    kernels.update(parts, numbers)
+    for part in alone:
+        kernels.update([part], numbers)
+    for one, other in zip(parts, alone, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(tensors(one), tensors(other), strict=True))
+    gradients = [part.gradient for part in parts]
+    assert kernels.sums_of_squares(gradients) == [kernels.sums_of_squares([one])[0] for one in gradients]
 
 
 @settings(max_examples=50, deadline=None)

@@ -205,7 +205,9 @@ def test_sixteen_narrow_gradients_add_up_in_float32() -> None:
     for number in range(16):
         for name, parameter in held.items():
             parameter.grad = micro(number, name)
-            expected[name].grad += micro(number, name).float()
+            total = expected[name].grad
+            assert total is not None
+            total += micro(number, name).float()
         summed.accumulate()
         assert all(parameter.grad is None for parameter in held.values())
     norm = summed.gradient_norm()
@@ -236,13 +238,36 @@ def test_a_new_step_begins_a_new_sum() -> None:
     assert norms[0] == norms[1] == pytest.approx(float(nn.utils.get_total_norm(list(exact.values()))), rel=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64], ids=str)
+@pytest.mark.parametrize("section", [PAPER, ADAMW], ids=["ademamix", "adamw"])
+def test_the_way_of_other_devices_gives_the_same(
+    dtype: torch.dtype, section: OptimizerSection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = []
+    for on_cpu in (True, False):
+        held = parameters(dtype)
+        optimizer = Optimizer(held.items(), section)
+        monkeypatch.setattr(optimizer, "_on_cpu", on_cpu)
+        for step in range(10):
+            for number in range(3):
+                for name, parameter in held.items():
+                    parameter.grad = micro(step * 3 + number, name).to(dtype)
+                optimizer.accumulate()
+            optimizer.step(RATE, optimizer.gradient_norm())
+            optimizer.zero_grad()
+        states.append({**optimizer.state(), **{name: one.detach() for name, one in held.items()}})
+    for name, one in states[0].items():
+        bar = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 1e-2}[one.dtype]
+        torch.testing.assert_close(one, states[1][name], rtol=bar, atol=bar)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_wide_gradients_are_left_to_torch(dtype: torch.dtype) -> None:
     held = parameters(dtype)
     optimizer = Optimizer(held.items(), PAPER)
     for _ in range(3):
         for parameter in held.values():
-            (parameter * 2).sum().backward()
+            torch.autograd.backward((parameter * 2).sum())
         optimizer.accumulate()
     elements = sum(parameter.numel() for parameter in held.values())
     assert optimizer.gradient_norm() == pytest.approx(6 * math.sqrt(elements), rel=1e-12)
