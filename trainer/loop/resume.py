@@ -117,10 +117,10 @@ def with_cooldown(section: RunSection, out: Path, start: Path | None, tokens: in
     if start is None:
         raise ConfigError("--cooldown needs --from CHECKPOINT: a cooldown is a branch, with a run folder of its own")
     try:
-        parent = open_checkpoint(out).meta["parent"]
+        parent = open_checkpoint(out, depth="sizes").meta["parent"]
     except CheckpointError:
         parent = None
-    progress = (parent or open_checkpoint(start).meta)["progress"]
+    progress = (parent or open_checkpoint(start, depth="sizes").meta)["progress"]
     changed = {"total_tokens": progress["tokens"] + tokens, "cooldown_tokens": tokens}
     try:
         schedule = ScheduleSection.model_validate({**section.schedule.model_dump(), **changed})

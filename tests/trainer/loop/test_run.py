@@ -49,10 +49,7 @@ def lines(out: Path) -> list[dict[str, Any]]:
 
 def contents(checkpoint: Checkpoint) -> dict[str, Tensor]:
     saved = SavedTensors(checkpoint.path)
-    found = {
-        name: torch.empty(entry.size, dtype=entry.properties.dtype)
-        for name, entry in saved.index.items()
-    }
+    found = {name: torch.empty(entry.size, dtype=entry.properties.dtype) for name, entry in saved.index.items()}
     saved.fill(found)
     return found
 
