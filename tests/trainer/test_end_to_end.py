@@ -49,8 +49,8 @@ def test_a_language_is_learned_saved_and_continued(tmp_path: Path) -> None:
     assert [line["step"] for line in lines] == list(range(1, 61))
     assert [line["step"] for line in lines if "held_out" in line] == [20, 40, 60]
     assert sum(line["goldfish_rate"] for line in lines) / 60 == pytest.approx(1 / 20, rel=0.25)
-    (sample,) = [json.loads(line) for line in (out / "samples.jsonl").read_text().splitlines()]
-    assert sample["prompt"] == "t20"
+    samples = [json.loads(line) for line in (out / "samples.jsonl").read_text().splitlines()]
+    assert [(sample["step"], sample["prompt"]) for sample in samples] == [(20, "t20"), (60, "t20")]
     assert json.loads((out / "config.json").read_text())["data"]["corpora"][0]["path"] == str(corpus)
     assert (out / "profile" / "step-2.rank-0.json").is_file()
     assert any((out / "tensorboard").iterdir())

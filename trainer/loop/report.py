@@ -12,7 +12,6 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from lauter.trainer.loop.validate import HeldOut
 
@@ -121,24 +120,22 @@ def step_words(line: Mapping[str, Any]) -> str:
     )
 
 
-def summary(outcome: Outcome) -> Table:
-    """The end of a run at a glance."""
-    table = Table(show_header=False, box=None, pad_edge=False)
+def summary(outcome: Outcome) -> list[str]:
+    """The end of a run at a glance, a line each."""
     rows = [
         ("steps", f"{outcome.step:,}"),
         ("tokens", f"{outcome.tokens:,}"),
         ("loss", "-" if outcome.loss is None else f"{outcome.loss:.4f}"),
     ]
     if outcome.held_out is not None:
-        told = f"{outcome.held_out.loss:.4f}"
-        if outcome.unigram_entropy:
-            told += f" ({1 - outcome.held_out.loss / outcome.unigram_entropy:.1%} below the unigram entropy)"
-        rows.append(("held-out loss", told))
+        rows.append(("held-out loss", f"{outcome.held_out.loss:.4f}"))
     if outcome.unigram_entropy is not None:
         rows.append(("unigram entropy", f"{outcome.unigram_entropy:.4f} nats, of the training tokens"))
+    if outcome.held_out is not None and outcome.unigram_entropy:
+        learned = 1 - outcome.held_out.loss / outcome.unigram_entropy
+        side = "below" if learned > 0 else "above"
+        rows.append(("learned", f"the held-out loss is {abs(learned):.1%} {side} the unigram entropy"))
     if outcome.tokens_per_second is not None:
         rows.append(("speed", f"{outcome.tokens_per_second:,.0f} tokens/s"))
     rows += [("time", f"{outcome.seconds:,.1f} s"), ("checkpoint", str(outcome.checkpoint))]
-    for name, value in rows:
-        table.add_row(name, escape(value))
-    return table
+    return [f"{name:<17}{value}" for name, value in rows]

@@ -82,7 +82,8 @@ def train_on(ranks: Ranks, section: RunSection, out: Path, *, start: Path | None
         )
     finally:
         parts.loader.close()
-    console.print(summary(outcome))
+    for line in summary(outcome):
+        report.say(line)
     if stopped is not None:
         report.say(f"stopped by {stopped.name}; the same command goes on from here")
     return outcome

@@ -49,7 +49,7 @@ def lay_out(
     for layer in model.model.layers:
         recompute(layer, section.recompute)  # type: ignore[arg-type]  # a ModuleList is untyped
         if compiler is not None:
-            layer.forward = compiler.compiled(layer.forward)  # type: ignore[assignment, arg-type]
+            layer.forward = compiler.compiled(layer.forward)
         if mesh is not None:
             shard(layer, mesh, precision)
     if mesh is not None:

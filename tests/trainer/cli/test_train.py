@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from lauter.pipeline.cli import app
 from tests.trainer.loop.language import section, write_language
@@ -22,7 +21,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_language(tmp_path_factory.mktemp("language") / "corpus")
 
 
-def config(corpus: Path, folder: Path, **changes: Any) -> str:
+def config(corpus: Path, folder: Path, **changes: Any) -> str:  # noqa: ANN401 - any section
     path = folder / "run.yaml"
     path.write_text(yaml.safe_dump(section(corpus, 2, **changes).model_dump(mode="json", exclude_none=True)))
     return str(path)
@@ -50,7 +49,7 @@ def test_the_help_names_everything() -> None:
         (["sampling={prompts: [a], new_tokens: 9999}"], "that is more than the model's 1024 positions"),
         (
             ["data.stages=[{name: one, tokens: 64}]"],
-            "data.stages hold 64 more tokens, schedule.total_tokens asks for 512",
+            "data.stages hold 64 more tokens",
         ),
         (["--cooldown", "99"], "--cooldown needs --from CHECKPOINT"),
     ],

@@ -10,7 +10,9 @@ from lauter.trainer.loop.sinks import check_sinks, numbers_of, open_sinks
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
+        EventAccumulator,
+    )
 
     events = EventAccumulator(str(folder))
     events.Reload()

@@ -111,7 +111,7 @@ def sgd(ranks: Ranks, section: ParallelSection, micro: int) -> dict[str, Any]:
         found["gradient"].append({name: whole(one) for name, one in gradients.items()})
         with torch.no_grad():
             for name, parameter in model.named_parameters():
-                parameter -= 0.5 * gradients[name]
+                parameter.sub_(gradients[name], alpha=0.5)
         optimizer.zero_grad()
     held_out = validate(
         model,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-import torch.multiprocessing
+from torch.multiprocessing.spawn import start_processes
 
 from lauter.trainer.parallel.ranks import Ranks, join, leave
 
@@ -17,7 +17,9 @@ def spawn(functions: Mapping[int, Callable[[Ranks, Path], None]], folder: Path) 
     The processes are the same ones, as starting them takes longest. A function must lie in a module. Raises what the
     first failing process raises.
     """
-    torch.multiprocessing.start_processes(_enter, (functions, folder), nprocs=max(functions), start_method="spawn")
+    start_processes(  # type: ignore[no-untyped-call]
+        _enter, (functions, folder), nprocs=max(functions), start_method="spawn"
+    )
 
 
 def _enter(rank: int, functions: Mapping[int, Callable[[Ranks, Path], None]], folder: Path) -> None:

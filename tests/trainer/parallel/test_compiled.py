@@ -79,7 +79,7 @@ def test_compiled_layers_give_the_same_loss() -> None:
         lay_out(model, ParallelSection(compile=compiled), None, "fp32", device=CPU, tell=said.append)
         initialise(model, 3)
         terms = model.loss(windows(range(2)), 8.0)
-        terms.total.backward()
+        terms.total.backward()  # type: ignore[no-untyped-call]
         assert all(one.grad is not None for one in model.parameters())
         losses.append(float(terms.total.detach()))
     if said:

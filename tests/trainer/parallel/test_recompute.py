@@ -20,7 +20,7 @@ def gradients(recompute: Literal["none", "selective", "full"], precision: Litera
     lay_out(model, ParallelSection(recompute=recompute), None, precision, device=CPU, tell=pytest.fail)
     initialise(model, 3)
     terms = model.loss(windows(range(4)), 40.0, 1e-3)
-    terms.total.backward()
+    terms.total.backward()  # type: ignore[no-untyped-call]
     found = {name: one.grad for name, one in model.named_parameters() if one.grad is not None}
     assert found.keys() == dict(model.named_parameters()).keys()
     return {**found, "loss": terms.total.detach()}
@@ -50,9 +50,8 @@ def test_less_is_kept() -> None:
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            hidden = model.hidden_states(
-                *(getattr(windows(range(4)), name) for name in ("tokens", "positions", "bounds"))
-            )
+            batch = windows(range(4))
+            hidden = model.hidden_states(batch.tokens, batch.positions, batch.bounds)
         assert hidden.requires_grad
         return sum(sizes.values())
 

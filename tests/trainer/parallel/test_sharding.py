@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def alone() -> dict[str, Any]:
-    return cases.sgd(ALONE, ParallelSection(), cases.WINDOWS, "fp64")
+    return cases.sgd(ALONE, ParallelSection(), cases.WINDOWS)
 
 
 @pytest.mark.parametrize("case", ["fsdp-2", "fsdp-4", "hsdp-2x2", "hsdp-4x1"])
@@ -83,7 +83,7 @@ def test_one_process_goes_on_with_the_samples_of_two(folder: Path) -> None:
 
 @pytest.mark.parametrize("micro", [1, 2, 4])
 def test_micro_batches_change_nothing(alone: dict[str, Any], micro: int) -> None:
-    assert_same(alone, cases.sgd(ALONE, ParallelSection(), micro, "fp64"))
+    assert_same(alone, cases.sgd(ALONE, ParallelSection(), micro))
 
 
 def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
