@@ -205,8 +205,8 @@ def main() -> None:
             "datasets": hugging_face(folder, folder / "cache"),
         }
         print(
-            f"{len(tokens) / 1e6:.1f} M tokens, {len(offsets) - 1} documents, {size / len(tokens):.2f} bytes a token as "
-            f"Parquet; best-fit fills {packed.utilisation['main']:.2%} of the places"
+            f"{len(tokens) / 1e6:.1f} M tokens, {len(offsets) - 1} documents, {size / len(tokens):.2f} bytes a token "
+            f"as Parquet; best-fit fills {packed.utilisation['main']:.2%} of the places"
         )
         measure(readers, {"memory-mapped, attention mask too": 2e5, "datasets": 4e6})
 
@@ -234,7 +234,7 @@ def measure(readers: dict[str, Callable[[], Iterator[torch.Tensor]]], at_most: d
     same = {name: digest for name, digest in digests.items() if "best-fit" not in name}
     assert len(set(same.values())) == 1, same
     for name, speed in best.items():
-        print(f"{name:42} {speed / 1e6:8.1f} M tokens/s   lauter is {best['lauter'] / speed:6.2f} x")
+        print(f"{name:42} {speed / 1e6:8.2f} M tokens/s   lauter is {best['lauter'] / speed:8.2f} x")
 
 
 if __name__ == "__main__":

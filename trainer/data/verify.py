@@ -63,9 +63,8 @@ def check_shards(
 
     with ThreadPoolExecutor(READERS) as readers:
         found = list(readers.map(check, jobs))
-    tokens = {
-        stream: tuple(item[0] for item, job in zip(found, jobs, strict=True) if job[0] == stream) for stream in shards
-    }
+    in_turn = iter(found)
+    tokens = {stream: tuple(next(in_turn)[0] for _ in some) for stream, some in shards.items()}
     return tokens, [problem for _, some in found for problem in some]
 
 

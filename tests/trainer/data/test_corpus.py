@@ -9,12 +9,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import fs
 
 from lauter.pipeline.storage import Storage
 from lauter.trainer.config.sections import CorpusSection, DataSection, StageSection
 from lauter.trainer.data.corpus import Corpus, DataError, open_corpora
 from lauter.trainer.data.samples import Samples
 from lauter.trainer.data.verify import Verify
+from tests.e2e.s3_server import s3_server
 from tests.trainer.data.corpora import (
     BOS,
     EOS,
@@ -293,11 +295,6 @@ def test_no_corpus_at_all() -> None:
 
 
 def test_corpora_on_s3(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("moto")
-    from pyarrow import fs
-
-    from tests.e2e.s3_server import s3_server
-
     def read(path: str) -> tuple[Corpus, list[int]]:
         data = DataSection(corpora=(CorpusSection(path=path),), sequence_length=16, hold_out_shards=1)
         corpus = open_corpora(data, verify="full")
