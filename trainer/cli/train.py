@@ -68,7 +68,7 @@ def train(
     except OSError as error:
         _fail(f"{error.filename or folder}: {error.strerror or error}", FAILED)
     except KeyboardInterrupt:
-        _fail("stopped before the first step; the same command begins again", INTERRUPTED)
+        _fail("stopped; the same command goes on from the last checkpoint", INTERRUPTED)
     if as_json and _first():
         show(outcome.to_json())
     if outcome.stopped_by == "SIGINT":

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lauter.trainer.loop.metrics import finite
 from lauter.trainer.loop.validate import HeldOut
 
 SECONDS = 10.0
@@ -42,20 +43,23 @@ class Outcome:
     """The signal's name; none for a run that is complete."""
 
     def to_json(self) -> dict[str, Any]:
-        """For `--json`."""
-        return {
-            "out": str(self.out),
-            "checkpoint": str(self.checkpoint),
-            "step": self.step,
-            "samples": self.samples,
-            "tokens": self.tokens,
-            "loss": self.loss,
-            "held_out": None if self.held_out is None else self.held_out.to_json(),
-            "unigram_entropy": self.unigram_entropy,
-            "tokens_per_second": self.tokens_per_second,
-            "seconds": self.seconds,
-            "stopped_by": self.stopped_by,
-        }
+        """For `--json`; what is not finite is null."""
+        found: dict[str, Any] = finite(
+            {
+                "out": str(self.out),
+                "checkpoint": str(self.checkpoint),
+                "step": self.step,
+                "samples": self.samples,
+                "tokens": self.tokens,
+                "loss": self.loss,
+                "held_out": None if self.held_out is None else self.held_out.to_json(),
+                "unigram_entropy": self.unigram_entropy,
+                "tokens_per_second": self.tokens_per_second,
+                "seconds": self.seconds,
+                "stopped_by": self.stopped_by,
+            }
+        )
+        return found
 
 
 class Report:
