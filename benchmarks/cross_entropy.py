@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -25,7 +24,7 @@ from torch.nn import functional
 from lauter.trainer.loss.cross_entropy import linear_cross_entropy
 
 HIDDEN = 256
-ROUNDS = 5
+ROUNDS = 4
 SHAPES = [("bf16", 131_072, 1024), ("bf16", 131_072, 2048), ("fp32", 131_072, 1024), ("bf16", 8192, 2048)]
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 
@@ -61,14 +60,15 @@ def peak(way: str, dtype: str, vocabulary: int, tokens: int) -> None:
     # What is loaded or compiled on first use is no part of it.
     step(way, *inputs(dtype, 128, 16))
     tensors = inputs(dtype, vocabulary, tokens)
-    before = _resident()
+    before = _mebibytes("VmRSS")
     step(way, *tensors)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before)
+    # Not ru_maxrss: a child begins with its parent's.
+    print(_mebibytes("VmHWM") - before)
 
 
-def _resident() -> float:
+def _mebibytes(field: str) -> float:
     lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text("ascii").splitlines())
-    return float(lines["VmRSS"].split()[0]) / 1024
+    return float(lines[field].split()[0]) / 1024
 
 
 def main() -> None:

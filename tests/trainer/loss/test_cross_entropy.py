@@ -16,7 +16,7 @@ VOCABULARY, WIDTH = 192, 16
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cross_entropy, "CHUNK", 16 * VOCABULARY)
+    monkeypatch.setattr(cross_entropy, "CHUNK_BYTES", 16 * VOCABULARY * 2)
 
 
 def batch(rows: int, ignored: int, dtype: torch.dtype, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
