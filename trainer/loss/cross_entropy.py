@@ -62,7 +62,8 @@ def linear_cross_entropy(
     if not normaliser > 0:
         raise ValueError(f"linear_cross_entropy: normaliser must be above 0, not {normaliser}")
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
-        return LossTerms(*_LinearCrossEntropy.apply(hidden, weight, labels, normaliser, z_loss))
+        terms = _LinearCrossEntropy.apply(hidden, weight, labels, normaliser, z_loss)  # type: ignore[no-untyped-call]
+        return LossTerms(*terms)
     nll, z = _zero(hidden), _zero(hidden)
     with torch.no_grad():
         for rows in _chunks(labels, weight):
@@ -163,7 +164,9 @@ def _chunks(labels: Tensor, weight: Tensor) -> Iterator[Tensor]:
         if low < 0 or high >= len(weight):
             raise IndexError(f"linear_cross_entropy: labels from {low} to {high}, but there are {len(weight)} ids")
     multiples = CHUNK_BYTES // (len(weight) * weight.element_size() * _MULTIPLE)
-    yield from places.split(max(1, multiples) * _MULTIPLE)
+    size = max(1, multiples) * _MULTIPLE
+    for start in range(0, len(places), size):
+        yield places[start : start + size]
 
 
 def _padded(values: Tensor, rows: Tensor) -> Tensor:
