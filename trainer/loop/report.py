@@ -74,6 +74,7 @@ class Report:
             TextColumn("{task.percentage:>5.1f} %  {task.description}"),
             TimeRemainingColumn(),
             console=console,
+            refresh_per_second=2,
             transient=True,
         )
         self._task = self._bar.add_task("", total=total_tokens)
@@ -88,7 +89,8 @@ class Report:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop drawing."""
-        self._bar.stop()
+        if self._console.is_terminal:
+            self._bar.stop()
 
     def say(self, message: str) -> None:
         """A line that stays."""

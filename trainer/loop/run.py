@@ -59,6 +59,10 @@ def train_on(ranks: Ranks, section: RunSection, out: Path, *, start: Path | None
             out / "checkpoints", section.checkpoint, rank=ranks.rank, ranks=ranks.count, warn=report.say
         )
         guard = Guard(section.guard)
+        report.say(
+            f"{section.name}: {parts.shape.parameters:,} parameters, {parts.shape.non_embedding_parameters:,} without "
+            f"embeddings; {section.precision}, {ranks.count} process(es) on {ranks.device.type}"
+        )
         entered = enter(parts, checkpoints, guard, start, report.say)
         if ranks.first:
             (out / "config.json").write_text(section.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -41,7 +41,7 @@ def test_the_help_names_everything() -> None:
     ("arguments", "said"),
     [
         (["optimizer.learningrate=1"], "did you mean 'learning_rate'?"),
-        (["batch.sequences=6"], "batch.sequences: 6 is no multiple of batch.micro (4) x 1 rank(s)"),
+        (["batch.sequences=6"], "batch.sequences: 6 is no multiple of batch.micro (8) x 1 rank(s)"),
         (["batch.ramp=[{from_tokens: 9, sequences: 9}]"], "batch.ramp.0.sequences: 9 is no multiple"),
         (["model.vocabulary=100"], "model.vocabulary: 100 rows, but the tokenizer has 160 ids"),
         (["parallel.replicate=2"], "parallel.replicate: 1 rank(s) can't be split into 2 equal groups"),

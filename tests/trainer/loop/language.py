@@ -65,7 +65,7 @@ def section(corpus: Path, steps: int, **changes: Any) -> RunSection:  # noqa: AN
         },
         "optimizer": {"learning_rate": 1e-2, "warmup_steps": 10, "beta3": 0.99, "clip": 1.0},
         "schedule": {"total_tokens": steps * 8 * 32},
-        "batch": {"sequences": 8, "micro": 4},
+        "batch": {"sequences": 8, "micro": 8},
         "checkpoint": {"every_steps": 5, "asynchronous": False},
         "metrics": {"peak_flops": 1e12},
         **changes,

@@ -159,6 +159,7 @@ def run(folder: Path, steps: int) -> RunSection:
         steps,
         precision="fp64",
         data={"hold_out_shards": 1, "goldfish": {"k": 5, "h": 3}},
+        batch={"sequences": 8, "micro": 4},
         validation={"every_steps": 4, "sequences": 8},
         checkpoint={"every_steps": 4, "asynchronous": True},
     )
