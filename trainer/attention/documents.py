@@ -52,9 +52,10 @@ def _gradients(
     """Gradients of q, k and v, in their shapes and dtype."""
     dq, dk, dv = (torch.empty(x.shape, dtype=x.dtype) for x in (q, k, v))
     ends = cu_seqlens.tolist()
-    inputs = wide = (grad, q, k, v, seen)
+    inputs = [grad, q, k, v, seen]
+    wide = inputs
     if q.dtype == torch.bfloat16 and any(end - start <= _SHORT for start, end in pairwise(ends)):
-        wide = tuple(x.float() for x in inputs)
+        wide = [x.float() for x in inputs]
     for start, end in pairwise(ends):
         document = [_heads(x, start, end) for x in (wide if end - start <= _SHORT else inputs)]
         parts = _backward(*document, normalisers[start:end].transpose(0, 1)[None], 0.0, is_causal=True)
