@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lauter.trainer.bfloat16 import array_of
 from lauter.trainer.loss.softmax_kernel import IDS, partial_sums, scaled_softmax
+from lauter.trainer.threads import threads
 
 
 def losses(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -44,7 +45,8 @@ def losses_and_gradients(logits: Tensor, labels: Tensor, scale: float, z_loss: f
         exact = lse / math.log(2)
         shifts = exact.float()
         factors = factors * (shifts - exact).exp2()
-        scaled_softmax(array_of(logits), shifts.numpy(), factors.float().numpy())
+        with threads(logits.numel()):
+            scaled_softmax(array_of(logits), shifts.numpy(), factors.float().numpy())
     else:
         wide = _wide(logits)
         logits.copy_((wide - lse.to(wide.dtype)).exp_().mul_(factors.to(wide.dtype)))
@@ -56,7 +58,8 @@ def losses_and_gradients(logits: Tensor, labels: Tensor, scale: float, z_loss: f
 def _logsumexp(logits: Tensor) -> Tensor:
     shape = (-(-len(logits) // IDS), logits.shape[1])
     tops, sums = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    partial_sums(array_of(logits), tops, sums)
+    with threads(logits.numel()):
+        partial_sums(array_of(logits), tops, sums)
     wide = torch.from_numpy(tops).double()
     top = wide.amax(0)
     total = (torch.from_numpy(sums) * (wide - top).exp2()).sum(0)

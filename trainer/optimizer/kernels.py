@@ -8,8 +8,7 @@ of threads, to the bit: a block's arithmetic is the same whoever does it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -25,6 +24,7 @@ from torch import Tensor
 from lauter.pipeline.kernel import float_kernel, kernel
 from lauter.trainer.optimizer.coefficients import Coefficients
 from lauter.trainer.optimizer.part import Part
+from lauter.trainer.threads import threads
 
 _BLOCK = 1 << 16
 """Elements that one thread takes at a time."""
@@ -57,7 +57,7 @@ def update(parts: Sequence[Part], c: Coefficients) -> None:
         decays = np.array([part.decay for part in group], _NUMPY[master])
         numbers = c.array(_NUMPY[master])
         types_of = np.empty(0, _NUMPY[gradient]), np.empty(0, _NUMPY[master]), np.empty(0, np.uint16)
-        with _threads(masters):
+        with threads(sum(tensor.numel() for tensor in masters)):
             (_adamw if adamw else _ademamix)(_addresses(columns), *_blocks(masters), decays, numbers, *types_of)
 
 
@@ -66,7 +66,7 @@ def sums_of_squares(gradients: Sequence[Tensor]) -> list[Tensor]:
     sums: list[Tensor] = []
     for dtype, alike in groupby(gradients, lambda gradient: gradient.dtype):
         group = list(alike)
-        with _threads(group):
+        with threads(sum(tensor.numel() for tensor in group)):
             of_group = _sums_of_squares(_addresses([group]), *_blocks(group), np.empty(0, _NUMPY[dtype]))
         sums.extend(torch.from_numpy(of_group))
     return sums
@@ -74,7 +74,7 @@ def sums_of_squares(gradients: Sequence[Tensor]) -> list[Tensor]:
 
 def add(totals: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
     """Add bfloat16 gradients into float32 tensors of their shapes, in place."""
-    with _threads(totals):
+    with threads(sum(tensor.numel() for tensor in totals)):
         _add(_addresses([gradients, totals]), *_blocks(totals), np.empty(0, np.uint16), np.empty(0, np.float32))
 
 
@@ -92,18 +92,6 @@ def _blocks(tensors: Sequence[Tensor]) -> tuple[NDArray[np.int64], NDArray[np.in
     sizes = np.array([tensor.numel() for tensor in tensors], np.int64)
     counts = -(-sizes // _BLOCK)
     return sizes, np.cumsum(counts) - counts, np.repeat(np.arange(sizes.size), counts)
-
-
-@contextmanager
-def _threads(tensors: Sequence[Tensor]) -> Iterator[None]:
-    """As many threads as torch would use, so that ranks on one machine do not get in each other's way."""
-    before = numba.get_num_threads()
-    wanted = torch.get_num_threads() if sum(tensor.numel() for tensor in tensors) > _BLOCK else 1
-    numba.set_num_threads(min(wanted, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]  # made when imported
-    try:
-        yield
-    finally:
-        numba.set_num_threads(before)
 
 
 def _widened(number: Any) -> Any:  # noqa: ANN401 - a number of the kernels' language
