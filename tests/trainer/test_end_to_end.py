@@ -13,6 +13,7 @@ from lauter.pipeline.cli import app
 from tests.trainer.loop.language import section, write_language
 
 
+@pytest.mark.slow
 def test_a_language_is_learned_saved_and_continued(tmp_path: Path) -> None:
     corpus = write_language(tmp_path / "corpus", rows=45)
     run = section(

@@ -45,7 +45,7 @@ def train(
         _fail(str(error), USAGE)
     folder = Path("out") / section.name if out is None else Path(out)
     try:
-        from lauter.trainer.checkpoint.read import CheckpointError
+        from lauter.trainer.checkpoint.error import CheckpointError, explain
         from lauter.trainer.data.corpus import DataError
         from lauter.trainer.loop.errors import ConfigError, RunFailed
         from lauter.trainer.loop.resume import with_cooldown
@@ -66,7 +66,7 @@ def train(
     except (CheckpointError, DataError, RunFailed) as error:
         _fail(str(error), FAILED)
     except OSError as error:
-        _fail(f"{error.filename or folder}: {error.strerror or error}", FAILED)
+        _fail(explain(error) if error.filename else f"{folder}: {explain(error)}", FAILED)
     except KeyboardInterrupt:
         _fail("stopped; the same command goes on from the last checkpoint", INTERRUPTED)
     if as_json and _first():

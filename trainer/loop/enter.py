@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lauter.trainer.checkpoint.read import slots_of
+from lauter.trainer.checkpoint.read import Checkpoint
 from lauter.trainer.checkpoint.store import Checkpoints
+from lauter.trainer.huggingface.tokenizer import same_vocabulary
 from lauter.trainer.loop import state
 from lauter.trainer.loop.errors import ConfigError
 from lauter.trainer.loop.guard import Guard
@@ -63,21 +64,29 @@ def _branch(
     parts: Parts, checkpoints: Checkpoints, start: Path, now: dict[str, Any], tell: Callable[[str], None]
 ) -> tuple[Progress, dict[str, Any]]:
     checkpoint = checkpoints.open(start)
+    _require_vocabulary(parts, checkpoint)
     for difference in require_fitting(checkpoint, now):
         tell(f"other than in {checkpoint.path}: {difference}")
     progress = Progress(**checkpoint.meta["progress"])
-    slots = {name.partition(".")[0] for name in state.tensors(parts.model, parts.optimizer)}
-    missing = sorted(slots - slots_of(checkpoint))
-    if missing:
-        state.load_weights(checkpoints, checkpoint, parts.model, parts.optimizer)
-        tell(f"begins from the weights of {checkpoint.path}; it has no moments ({', '.join(missing)}): they start at 0")
-    else:
-        state.load(checkpoints, checkpoint, parts.model, parts.optimizer)
-        tell(f"begins from {checkpoint.path}, moments included: step {progress.step}, {progress.tokens:,} tokens")
-    if (checkpoint.meta["data"] or {}).get("fingerprint") != now["data"]:
+    missing = state.load_what_is_there(checkpoints, checkpoint, parts.model, parts.optimizer)
+    moments = f"its moments {', '.join(missing)} start at 0, as it has none" if missing else "moments included"
+    tell(f"begins from {checkpoint.path}, {moments}: step {progress.step}, {progress.tokens:,} tokens")
+    if checkpoint.meta["data"] is not None and checkpoint.meta["data"]["fingerprint"] != now["data"]:
         tell("its data are others: these are read from their first sample on; the schedule's tokens count on")
         progress = Progress(progress.step, 0, progress.tokens)
     return progress, parent_of(checkpoint, start)
+
+
+def _require_vocabulary(parts: Parts, checkpoint: Checkpoint) -> None:
+    """Another tokenizer will do where every id of text means the same: an import knows its vocabulary only."""
+    tokenizer = parts.corpus.tokenizer
+    if checkpoint.meta["tokenizer"].get("digest") == tokenizer.digest:
+        return
+    wrong = same_vocabulary(checkpoint, tokenizer.files["tokenizer.json"], bos=tokenizer.bos, eos=tokenizer.eos)
+    if wrong:
+        raise ConfigError(
+            f"--from {checkpoint.path}: its vocabulary is another than the corpus's:\n  " + "\n  ".join(wrong)
+        )
 
 
 def _require_data(parts: Parts, progress: Progress) -> None:

@@ -65,7 +65,7 @@ def require_same_run(checkpoint: Checkpoint, now: Mapping[str, Any], order: Mapp
 
 
 def require_fitting(checkpoint: Checkpoint, now: Mapping[str, Any]) -> list[str]:
-    """A branch may change much, but not the tensors' sizes nor what the ids mean.
+    """A branch may change much, but not the tensors' sizes.
 
     Returns:
         What else differs, in words.
@@ -74,7 +74,7 @@ def require_fitting(checkpoint: Checkpoint, now: Mapping[str, Any]) -> list[str]
         ConfigError: naming every key that differs and may not, with both values.
     """
     before = identity_of(checkpoint.meta)
-    firm = {f"model.{key}" for key in TENSORS} | {"tokenizer"}
+    firm = {f"model.{key}" for key in TENSORS}
     wrong = _differences({key: value for key, value in before.items() if key in firm}, now)
     if wrong:
         raise ConfigError(f"--from {checkpoint.path} does not fit this config:\n  " + "\n  ".join(wrong))

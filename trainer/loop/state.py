@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lauter.trainer.checkpoint.read import Checkpoint
+from lauter.trainer.checkpoint.read import Checkpoint, slots_of
 from lauter.trainer.checkpoint.store import Checkpoints
 from lauter.trainer.loop.guard import Guard
 from lauter.trainer.loop.parts import Parts
@@ -53,11 +53,22 @@ def load(checkpoints: Checkpoints, checkpoint: Checkpoint, model: Apertus, optim
     optimizer.load_steps(checkpoint.meta["optimizer_steps"])
 
 
-def load_weights(checkpoints: Checkpoints, checkpoint: Checkpoint, model: Apertus, optimizer: Optimizer) -> None:
-    """Weights only, after `begin`. Raises `CheckpointError`."""
-    everything = tensors(model, optimizer)
-    checkpoints.load(checkpoint, {name: one for name, one in everything.items() if name.startswith("weight.")})
+def load_what_is_there(
+    checkpoints: Checkpoints, checkpoint: Checkpoint, model: Apertus, optimizer: Optimizer
+) -> list[str]:
+    """Weights, and those moments that the checkpoint has, after `begin`. Raises `CheckpointError`.
+
+    An import has none; AdamW has no slow average. The count of updates goes with the moments.
+
+    Returns:
+        The kinds of moments that it has not.
+    """
+    there = slots_of(checkpoint)
+    everything = {name: (name.partition(".")[0], one) for name, one in tensors(model, optimizer).items()}
+    checkpoints.load(checkpoint, {name: one for name, (kind, one) in everything.items() if kind in there})
     optimizer.write_weights()
+    optimizer.load_steps(checkpoint.meta["optimizer_steps"])
+    return sorted({kind for kind, _ in everything.values()} - there)
 
 
 def meta(parts: Parts, progress: Progress, guard: Guard, parent: dict[str, Any] | None) -> dict[str, Any]:

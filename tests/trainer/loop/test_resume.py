@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from lauter.trainer.checkpoint.read import open_checkpoint, read_weights
+from lauter.trainer.checkpoint.read import model_shape_of, open_checkpoint, read_weights, write_weights_only
 from lauter.trainer.loop.errors import ConfigError
 from lauter.trainer.loop.resume import identity, identity_of, require_fitting, require_same_run, with_cooldown
 from lauter.trainer.loop.run import train
@@ -112,11 +113,44 @@ def test_a_folder_with_a_run_takes_no_other_start(corpus: Path, parent: Path, tm
         train(section(corpus, 2), tmp_path / "own", start=parent, console=quiet())
 
 
-def test_another_optimizer_starts_from_weights_and_says_so(corpus: Path, parent: Path, tmp_path: Path) -> None:
+def test_moments_that_both_optimizers_have_are_kept(corpus: Path, parent: Path, tmp_path: Path) -> None:
     console = quiet()
-    run = section(corpus, 5, optimizer={"name": "adamw", "learning_rate": 1e-3})
-    train(run, tmp_path / "adamw", start=parent, console=console)
+    adamw = {"name": "adamw", "learning_rate": 1e-3}
+    train(section(corpus, 5, optimizer=adamw), tmp_path / "adamw", start=parent, console=console)
     assert "optimizer.name: ademamix there, adamw now" in told(console)
+    assert "moments included" in told(console)
+    train(section(corpus, 6), tmp_path / "back", start=tmp_path / "adamw", console=console)
+    assert "its moments slow start at 0, as it has none: step 5" in told(console)
+    assert open_checkpoint(tmp_path / "back").meta["optimizer_steps"] == 6
+
+
+def imported(parent: Path, out: Path, change: Callable[[bytes], bytes] = lambda content: content) -> Path:
+    """The parent's weights and tokenizer as an import leaves them."""
+    checkpoint = open_checkpoint(parent)
+    tokenizer = change((checkpoint.path / "tokenizer" / "tokenizer.json").read_bytes())
+    meta = {"tokenizer": {"digest": None, "bos": 1, "eos": 2}, "parent": {"form": "huggingface", "name": "x"}}
+    write_weights_only(out, model_shape_of(checkpoint), read_weights(checkpoint), meta, {"tokenizer.json": tokenizer})
+    return out
+
+
+def test_an_import_starts_with_its_weights_at_step_0(corpus: Path, parent: Path, tmp_path: Path) -> None:
+    start = imported(parent, tmp_path / "imported")
+    before = json.loads((parent / "metrics.jsonl").read_text().splitlines()[-1])
+    console = quiet()
+    train(section(corpus, 2), tmp_path / "run", start=start, console=console)
+    assert "its moments fast, second, slow start at 0, as it has none: step 0" in told(console)
+    first = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[0])
+    assert first["samples"] == 8
+    assert first["loss"] < before["loss"] < 6.0
+    meta = open_checkpoint(tmp_path / "run").meta
+    assert meta["optimizer_steps"] == 2
+    assert meta["parent"]["parent"] == {"form": "huggingface", "name": "x"}
+
+
+def test_an_import_of_another_vocabulary_is_refused(corpus: Path, parent: Path, tmp_path: Path) -> None:
+    start = imported(parent, tmp_path / "imported", lambda content: content.replace(b'"t77"', b'"other"'))
+    with pytest.raises(ConfigError, match="id 77 is 't77' in the corpus and 'other' in the model"):
+        train(section(corpus, 2), tmp_path / "run", start=start, console=quiet())
 
 
 def test_other_data_are_read_from_their_first_sample(parent: Path, tmp_path: Path) -> None:

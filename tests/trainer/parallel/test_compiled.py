@@ -29,6 +29,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 def test_without_a_compiler_layers_run_as_they_are_and_it_is_said_once(tmp_path: Path) -> None:
     hidden = {**os.environ, "PATH": str(tmp_path), "CXX": str(tmp_path / "none")}
     found = subprocess.run(

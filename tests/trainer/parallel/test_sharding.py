@@ -22,27 +22,24 @@ ALONE = Ranks(0, 1, torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    found = tmp_path_factory.mktemp("ranks")
-    write_language(found / "language")
-    spawn({4: cases.four, 2: cases.two}, found)
-    return found
-
-
-@pytest.fixture(scope="module")
 def alone() -> dict[str, Any]:
     return cases.sgd(ALONE, ParallelSection(), cases.WINDOWS)
 
 
-@pytest.mark.parametrize("case", ["fsdp-2", "fsdp-4", "hsdp-2x2", "hsdp-4x1"])
-def test_losses_norms_and_every_gradient_are_those_of_one_process(
-    folder: Path, alone: dict[str, Any], case: str
-) -> None:
-    found = torch.load(folder / f"{case}.pt")
-    assert_same(alone, found)
+@pytest.mark.slow
+def test_several_ranks_are_as_one_process(tmp_path: Path, alone: dict[str, Any]) -> None:
+    # One test, as starting four processes takes longer than all that they do.
+    write_language(tmp_path / "language")
+    spawn({4: cases.four, 2: cases.two}, tmp_path)
+    for case in ("fsdp-2", "fsdp-4", "hsdp-2x2", "hsdp-4x1"):
+        assert_same(alone, torch.load(tmp_path / f"{case}.pt"))
+    a_signal_to_one_rank_is_known_to_all(tmp_path)
+    bf16_shards_train_as_one_process_with_masters_does(tmp_path)
+    continuations_of_a_shared_model_are_those_of_one_process(tmp_path)
+    one_process_goes_on_with_the_samples_of_two(tmp_path)
 
 
-def test_bf16_shards_train_as_one_process_with_masters_does(folder: Path) -> None:
+def bf16_shards_train_as_one_process_with_masters_does(folder: Path) -> None:
     alone, found = cases.bf16(ALONE), torch.load(folder / "bf16.pt", weights_only=False)
     assert (alone["held"], found["held"]) == ({torch.bfloat16}, {torch.float32})
     assert found["loss"] == pytest.approx(alone["loss"], rel=1e-5)
@@ -55,16 +52,16 @@ def test_bf16_shards_train_as_one_process_with_masters_does(folder: Path) -> Non
         assert (one - found["weights"][name]).abs().max() <= 2.1e-3, name
 
 
-def test_a_signal_to_one_rank_is_known_to_all(folder: Path) -> None:
+def a_signal_to_one_rank_is_known_to_all(folder: Path) -> None:
     assert torch.load(folder / "signal.pt", weights_only=False) is signal.SIGUSR1
 
 
-def test_continuations_of_a_shared_model_are_those_of_one_process(folder: Path) -> None:
+def continuations_of_a_shared_model_are_those_of_one_process(folder: Path) -> None:
     model, _ = cases.model_and_optimizer(ALONE, ParallelSection(), "fp32")
     assert torch.load(folder / "continuations.pt") == continuations(model, cases.prompts(), seed=3)
 
 
-def test_one_process_goes_on_with_the_samples_of_two(folder: Path) -> None:
+def one_process_goes_on_with_the_samples_of_two(folder: Path) -> None:
     train(cases.run(folder, 8), folder / "run", start=None, console=quiet())
     train(cases.run(folder, 8), folder / "whole", start=None, console=quiet())
     parts, whole = (
