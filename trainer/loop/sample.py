@@ -13,6 +13,7 @@ from lauter.trainer.generate.tokenizer import TextTokenizer, TokenizerError, tex
 from lauter.trainer.loop.errors import ConfigError
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.model.shape import ModelShape
+from lauter.trainer.parallel.plan import let_go
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,5 +62,6 @@ def continuations(model: Apertus, prompts: Prompts, *, seed: int) -> list[tuple[
         eos=ends,
     ):
         new[generated.sequence].append(generated.token)
+    let_go(model)
     texts = [prompts.tokenizer.decode([token for token in ids if token not in ends]) for ids in new]
     return list(zip(prompts.section.prompts, texts, strict=True))

@@ -10,6 +10,7 @@ import torch
 
 from lauter.trainer.batch import IGNORE, Batch
 from lauter.trainer.model.apertus import Apertus
+from lauter.trainer.parallel.plan import let_go
 from lauter.trainer.parallel.ranks import Ranks
 
 UNKNOWN = "unknown"
@@ -48,6 +49,7 @@ def validate(model: Apertus, batches: Iterator[Batch], languages: Sequence[str],
         language = language.where(language >= 0, torch.tensor(len(languages)))
         losses += torch.bincount(language, weights=found, minlength=len(losses))
         counts += torch.bincount(language[batch.labels != IGNORE], minlength=len(counts))
+    let_go(model)
     totals = ranks.sum([*losses.tolist(), *counts.tolist()])
     by_language = {
         name: (loss / count, int(count))

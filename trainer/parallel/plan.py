@@ -75,3 +75,13 @@ def shard(module: torch.nn.Module, mesh: DeviceMesh, precision: Literal["bf16", 
     sharded.set_gradient_divide_factor(1.0)
     # With a factor alone, torch asks for a scaled sum, which gloo does not have.
     sharded.set_force_sum_reduction_for_comms(True)
+
+
+def let_go(model: Apertus) -> None:
+    """After a forward pass without a backward one: back to shards.
+
+    FSDP2 keeps the outermost part gathered until the backward pass; `named_parameters` would give the gathered copies,
+    which under bf16 are rounded, and a checkpoint would hold them.
+    """
+    if isinstance(model, FSDPModule):
+        model.reshard()

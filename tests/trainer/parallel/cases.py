@@ -149,6 +149,8 @@ def two(ranks: Ranks, folder: Path) -> None:
     model, _ = model_and_optimizer(ranks, ParallelSection(), "fp32")
     keep(ranks, folder, "continuations", continuations(model, prompts(), seed=3))
     train_on(ranks, run(folder, 4), folder / "run", start=None, console=quiet())
+    changes = {"precision": "bf16", "sampling": SamplingSection(prompts=("t20",), every_steps=1, new_tokens=2)}
+    train_on(ranks, run(folder, 2).model_copy(update=changes), folder / "bf16", start=None, console=quiet())
     keep(ranks, folder, "run", {})
 
 

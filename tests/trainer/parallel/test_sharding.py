@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import torch
 
+from lauter.trainer.checkpoint.dcp_read import SavedTensors
+from lauter.trainer.checkpoint.read import open_checkpoint, read_weights
 from lauter.trainer.config.sections import ParallelSection
 from lauter.trainer.loop.run import train
 from lauter.trainer.loop.sample import continuations
@@ -37,6 +39,7 @@ def test_several_ranks_are_as_one_process(tmp_path: Path, alone: dict[str, Any])
     bf16_shards_train_as_one_process_with_masters_does(tmp_path)
     continuations_of_a_shared_model_are_those_of_one_process(tmp_path)
     one_process_goes_on_with_the_samples_of_two(tmp_path)
+    what_validation_gathers_is_not_what_is_saved(tmp_path)
 
 
 def bf16_shards_train_as_one_process_with_masters_does(folder: Path) -> None:
@@ -96,3 +99,12 @@ def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
             scale = expected.abs().max()
             assert scale > 0, name
             assert (after[name] - expected).abs().max() <= 1e-12 * max(1.0, float(scale)), name
+
+
+def what_validation_gathers_is_not_what_is_saved(folder: Path) -> None:
+    # The bf16 copies of embeddings and last norm are still gathered after a pass without gradients.
+    index = SavedTensors(open_checkpoint(folder / "bf16").path).index
+    assert {entry.properties.dtype for entry in index.values()} == {torch.float32}
+    weights = dict(read_weights(open_checkpoint(folder / "bf16")))
+    for name in ("lm_head.weight", "model.embed_tokens.weight"):
+        assert not torch.equal(weights[name], weights[name].bfloat16().float())
