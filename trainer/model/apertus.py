@@ -83,7 +83,7 @@ class Apertus(nn.Module):
 
         A method of its own, so that FSDP2's `register_fsdp_forward_method` can wrap it.
         """
-        hidden = self.hidden_states(batch.tokens, batch.positions, batch.bounds)
+        hidden = self.model(batch.tokens, batch.positions, batch.bounds)  # Not `hidden_states`: see `plan.ENTRANCES`.
         return linear_cross_entropy(hidden, self.lm_head.weight, batch.labels, normaliser=normaliser, z_loss=z_loss)
 
     @torch.no_grad()
@@ -91,5 +91,5 @@ class Apertus(nn.Module):
         """Cross-entropy of each place without gradients, in nats: shape (T,), fp32; 0 where nothing is predicted."""
         from lauter.trainer.loss.cross_entropy import token_losses
 
-        hidden = self.hidden_states(batch.tokens, batch.positions, batch.bounds)
+        hidden = self.model(batch.tokens, batch.positions, batch.bounds)  # Not `hidden_states`: see `plan.ENTRANCES`.
         return token_losses(hidden, self.lm_head.weight, batch.labels)

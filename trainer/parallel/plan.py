@@ -15,7 +15,11 @@ from lauter.trainer.parallel.compiled import Compiler
 from lauter.trainer.parallel.recompute import recompute
 
 ENTRANCES = ("loss", "token_losses", "hidden_states")
-"""Methods of the model besides `forward` that are called from outside: each gathers the shards."""
+"""Methods of the model besides `forward` that are called from outside: each gathers the shards.
+
+None of them may call another: FSDP2 would let the output layer go at the end of the outer one, and gather it once more
+for the backward pass.
+"""
 
 
 def compute_dtype(precision: Literal["bf16", "fp32", "fp64"]) -> torch.dtype:
