@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from lauter.stages.tokens.sealing import BYTE_LETTERS
 from lauter.stages.tokens.training import CONTROLS, SIDECAR
@@ -25,7 +26,7 @@ def files() -> dict[str, bytes]:
     entries = {name: index for index, name in enumerate([*CONTROLS, *BYTE_LETTERS])}
     entries |= {_name(left + right): PLAIN + place for place, (left, right) in enumerate(MERGES)}
     level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
-    document = {
+    document: dict[str, Any] = {
         "version": "1.0",
         "added_tokens": [],
         "normalizer": None,

@@ -30,7 +30,7 @@ def theirs(model: Apertus) -> Any:  # noqa: ANN401 - transformers has no types
 
     config = ApertusConfig(**config_json(SHAPE, dtype="float32", bos=1, eos=None, pad=3))
     config._attn_implementation = "eager"
-    other = ApertusForCausalLM(config)
+    other: Any = ApertusForCausalLM(config)
     missing, unexpected = other.load_state_dict(model.state_dict(), strict=False)
     assert not unexpected
     assert all(name.endswith((".beta", ".eps")) for name in missing)
@@ -79,7 +79,8 @@ def test_bf16_is_transformers_too(model: Apertus) -> None:
     ours.load_state_dict(model.state_dict())
     config = ApertusConfig(**config_json(SHAPE, dtype="bfloat16", bos=1, eos=None, pad=3))
     config._attn_implementation = "eager"
-    other = ApertusForCausalLM._from_config(config, dtype=torch.bfloat16).eval()
+    theirs: Any = ApertusForCausalLM
+    other = theirs._from_config(config, dtype=torch.bfloat16).eval()
     other.load_state_dict(ours.state_dict(), strict=False)
     # Rounding differs between a pass over a prompt and one token at a time: the first token is what is exact.
     assert [row[0] for row in _all(ours, PROMPTS, new_tokens=1)] == [
