@@ -99,7 +99,14 @@ def load_torch(path: Path) -> Any:  # noqa: ANN401 - whatever was saved
     """A file of `torch.save`; tensors are mapped from the disk, not read.
 
     Raises:
+        pickle.UnpicklingError: it holds code.
         Exception: of whatever kind, if it is broken.
     """
+    # torch.load hands a zip with constants.pkl to torch.jit.load, which runs the code in it and asks no unpickler. Its
+    # own reader lists the records, so that both see the same ones.
+    with path.open("rb") as file:
+        records = [record.lower() for record in torch._C.PyTorchFileReader(file).get_all_records()]
+    if any(record == "constants.pkl" or record.startswith("code/") for record in records):
+        raise pickle.UnpicklingError("it holds TorchScript code, which would run, and is no file of torch.save")
     module = types.SimpleNamespace(Unpickler=StrangersUnpickler, load=load, __name__="strangers")
     return torch.load(path, map_location="cpu", weights_only=False, pickle_module=module, mmap=True)

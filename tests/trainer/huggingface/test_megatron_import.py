@@ -14,6 +14,7 @@ from lauter.trainer.huggingface.megatron_import import import_megatron
 from lauter.trainer.model.apertus import Apertus
 from tests.trainer.huggingface import small
 from tests.trainer.huggingface.megatron_writer import save_distributed, save_torch
+from tests.trainer.huggingface.script_archive import save_script
 from tests.trainer.huggingface.small import SHAPE
 
 SAVE: dict[str, Callable[..., None]] = {"torch": save_torch, "torch_dist": save_distributed}
@@ -112,3 +113,15 @@ def test_a_damaged_piece_is_told(ours: Apertus, tmp_path: Path) -> None:
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 10])
     with pytest.raises(ModelImportError, match="can't be read"):
         import_megatron(tmp_path / "megatron", tmp_path / "run")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("form", ["common.pt", "model_optim_rng.pt", "*.distcp"])
+def test_code_in_a_file_does_not_run(ours: Apertus, tmp_path: Path, form: str) -> None:
+    save = save_torch if form == "model_optim_rng.pt" else save_distributed
+    save(ours, tmp_path / "megatron", fused_norms=True)
+    for path in (tmp_path / "megatron").rglob(form):
+        save_script(path, tmp_path / "made")
+    with pytest.raises(ModelImportError, match=r"TorchScript|can't be read"):
+        import_megatron(tmp_path / "megatron", tmp_path / "run")
+    assert not (tmp_path / "made").exists() and not (tmp_path / "run" / "checkpoints" / "LATEST").exists()

@@ -4,12 +4,14 @@ import argparse
 import io
 import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
 import torch
 
 from lauter.trainer.huggingface.pickles import Inert, load, load_torch
+from tests.trainer.huggingface.script_archive import save_script
 
 
 class Bomb:
@@ -69,3 +71,21 @@ def test_lists_and_mappings_of_unknown_kinds_are_passed_over() -> None:
     content = pickle.dumps([Names(["a", "b"]), Counts(a=1), 7])
     found = load(io.BytesIO(content))
     assert isinstance(found[0], Inert) and isinstance(found[1], Inert) and found[2] == 7
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_an_archive_with_code_is_not_loaded(tmp_path: Path) -> None:
+    target, archive = tmp_path / "made", tmp_path / "common.pt"
+    save_script(archive, target)
+    with pytest.raises(pickle.UnpicklingError, match=r"holds TorchScript code"):
+        load_torch(archive)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("record", ["constants.pkl", "code/__torch__.py", "CONSTANTS.PKL"])
+def test_any_record_of_torchscript_is_refused(tmp_path: Path, record: str) -> None:
+    torch.save({"args": 1}, tmp_path / "file.pt")
+    with zipfile.ZipFile(tmp_path / "file.pt", "a") as archive:
+        archive.writestr(f"file/{record}", b"")
+    with pytest.raises(pickle.UnpicklingError, match=r"holds TorchScript code"):
+        load_torch(tmp_path / "file.pt")
