@@ -53,7 +53,8 @@ train-demo: $(VENV)/installed-train  ## a small model from the demo's pages, in 
 	@$(BIN)/lauter build manifests/train-demo.yaml --out $(TRAIN_OUT)/corpus
 	@$(BIN)/lauter train manifests/train/nano.yaml --out $(TRAIN_OUT)/run
 	@$(BIN)/python -m quickstart.judge_run $(TRAIN_OUT)/run
-	@$(BIN)/lauter generate $(TRAIN_OUT)/run --prompt "All human beings are" --prompt "Alle Menschen sind" --new-tokens 32
+	@$(BIN)/lauter generate $(TRAIN_OUT)/run --prompt "All human beings are" --prompt "Alle Menschen sind" \
+		--new-tokens 32 --temperature 0.7 --top-p 0.9
 	@$(BIN)/lauter export hf $(TRAIN_OUT)/run --out $(TRAIN_OUT)/huggingface --dtype fp32
 	@$(BIN)/python -m quickstart.continue_text $(TRAIN_OUT)/run $(TRAIN_OUT)/huggingface \
 		"All human beings are" "Alle Menschen sind"

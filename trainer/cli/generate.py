@@ -6,6 +6,8 @@ import sys
 from typing import Annotated, Literal
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show
 
@@ -48,12 +50,15 @@ def generate(
     if not 0 < top_p <= 1:
         fail(f"--top-p {top_p}: a probability above 0, at most 1", USAGE)
     wish = Wish(new_tokens, temperature, top_p, seed, tuple(stop or ()))
+    console = Console(emoji=False, highlight=False)
     written = -1
 
     def write(number: int, text: str) -> None:
         nonlocal written
         if number > written:
-            sys.stdout.write(("\n\n" if number else "") + prompt[number].translate(_HARMLESS))
+            sys.stdout.write("\n\n" if number else "")
+            sys.stdout.flush()
+            console.print(Text(prompt[number].translate(_HARMLESS), "bold"), end="", soft_wrap=True)
             written = number
         sys.stdout.write(text.translate(_HARMLESS))
         sys.stdout.flush()
