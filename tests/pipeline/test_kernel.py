@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lauter.pipeline import kernel
 from lauter.pipeline.kernel import cache_folder, source_digest
 
 STAGES = Path(__file__).parents[2] / "stages"
@@ -51,3 +52,24 @@ def test_other_sources_and_places_do_not_count(copy: Path) -> None:
     before = source_digest(copy)
     (copy / "quality" / "rules.py").write_text("")
     assert source_digest(copy) == before == source_digest(STAGES) == cache_folder("stages").name
+
+
+def test_how_kernels_are_compiled_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = source_digest(STAGES)
+    changed = tmp_path / "kernel.py"
+    changed.write_bytes(Path(kernel.__file__).read_bytes() + b"# changed\n")
+    monkeypatch.setattr(kernel, "__file__", str(changed))
+    assert source_digest(STAGES) != before
+
+
+def test_rules_of_floats_are_never_left_to_the_caller() -> None:
+    # What numba does not find here it takes from whoever calls first.
+    decorators = (kernel.kernel, kernel.float_function, kernel.float_kernel)
+    compiled = [decorator(_half) for decorator in decorators]
+    assert all({"fastmath", "error_model"} <= function.targetoptions.keys() for function in compiled)
+    rules = [(function.targetoptions["fastmath"], function.targetoptions["error_model"]) for function in compiled]
+    assert rules[0] == (False, "python") and rules[1] == ({"contract"}, "numpy")
+
+
+def _half(x: float) -> float:
+    return x / 2

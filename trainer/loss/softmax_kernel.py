@@ -9,7 +9,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from lauter.pipeline.kernel import float_kernel, kernel
+from lauter.pipeline.kernel import float_function, float_kernel
 from lauter.trainer.bfloat16 import load, store
 
 IDS = 4096
@@ -25,7 +25,7 @@ _6, _5, _4, _3, _2, _1, _0 = (np.float32(math.log(2) ** k / math.factorial(k)) f
 _HALF, _LOWEST = np.float32(0.5), np.float32(-126)
 
 
-@kernel
+@float_function
 def power_of_two(x: np.float32) -> np.float32:
     """2^x for x <= 0 in float32, within 3e-7 of it; 2^-126 below -126. A NaN stays one.
 

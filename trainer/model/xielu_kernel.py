@@ -8,7 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from lauter.pipeline.kernel import float_kernel, kernel
+from lauter.pipeline.kernel import float_function, float_kernel
 from lauter.trainer.bfloat16 import load, store
 
 CHUNK = 4096
@@ -25,7 +25,7 @@ _EPS = np.float32(-1e-6)
 _0, _1, _2, _HALF = np.float32(0), np.float32(1), np.float32(2), np.float32(0.5)
 
 
-@kernel
+@float_function
 def expm1(x: np.float32) -> np.float32:
     """e^x - 1 for x <= 0 in float32, within 1 unit in the last place.
 
