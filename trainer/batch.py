@@ -24,11 +24,16 @@ class Bounds:
 
     @staticmethod
     def of(lengths: list[int]) -> Bounds:
-        """From the documents' lengths in tokens, none of them 0.
+        """From the documents' lengths in tokens, at least one.
+
+        Raises:
+            ValueError: no document, or one of no token.
 
         >>> Bounds.of([3, 2]).cu_seqlens.tolist()
         [0, 3, 5]
         """
+        if not lengths or min(lengths) < 1:
+            raise ValueError(f"documents must have at least one token each, and be at least one: {lengths[:8]}")
         return Bounds(torch.tensor([0, *lengths], dtype=torch.int32).cumsum(0, dtype=torch.int32), max(lengths))
 
     def to(self, device: torch.device) -> Bounds:

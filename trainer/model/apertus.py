@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lauter.trainer.batch import Batch, Bounds
-from lauter.trainer.loss.cross_entropy import LossTerms, linear_cross_entropy
+from lauter.trainer.loss.cross_entropy import LossTerms, linear_cross_entropy, token_losses
 from lauter.trainer.model.cache import KeyValueCache
 from lauter.trainer.model.kernels import Kernels
 from lauter.trainer.model.layer import Layer
@@ -32,6 +32,7 @@ class Decoder(nn.Module):
 
     def forward(self, tokens: Tensor, positions: Tensor, bounds: Bounds, cache: KeyValueCache | None = None) -> Tensor:
         """As `Apertus.hidden_states`."""
+        _check(tokens, positions, bounds)
         x = self.embed_tokens(tokens)
         turns = cos_sin(positions, self.frequencies, x.dtype)
         if cache is not None:
@@ -71,12 +72,16 @@ class Apertus(nn.Module):
 
         `tokens` (T,) int64 and `positions` (T,) are packed documents, `bounds` says where they end: no document sees
         another. With a `cache`, document b goes on with its sequence b (see there).
+
+        Raises:
+            ValueError: tokens, positions and bounds are not of one length.
         """
         return self.model(tokens, positions, bounds, cache)  # type: ignore[no-any-return]  # modules are untyped
 
     def forward(self, tokens: Tensor, positions: Tensor, bounds: Bounds, cache: KeyValueCache | None = None) -> Tensor:
         """Logits over the vocabulary, shape (T, vocabulary)."""
-        return self.lm_head(self.hidden_states(tokens, positions, bounds, cache))  # type: ignore[no-any-return]
+        hidden = self.model(tokens, positions, bounds, cache)  # Not `hidden_states`: see `plan.ENTRANCES`.
+        return self.lm_head(hidden)  # type: ignore[no-any-return]  # modules are untyped
 
     def loss(self, batch: Batch, normaliser: float, z_loss: float = 0.0) -> LossTerms:
         """Loss of a micro-batch (see `linear_cross_entropy`); logits never exist as a whole.
@@ -89,7 +94,14 @@ class Apertus(nn.Module):
     @torch.no_grad()
     def token_losses(self, batch: Batch) -> Tensor:
         """Cross-entropy of each place without gradients, in nats: shape (T,), fp32; 0 where nothing is predicted."""
-        from lauter.trainer.loss.cross_entropy import token_losses
-
         hidden = self.model(batch.tokens, batch.positions, batch.bounds)  # Not `hidden_states`: see `plan.ENTRANCES`.
         return token_losses(hidden, self.lm_head.weight, batch.labels)
+
+
+def _check(tokens: Tensor, positions: Tensor, bounds: Bounds) -> None:
+    if tokens.dim() != 1 or positions.shape != tokens.shape:
+        shapes = f"{tuple(tokens.shape)} and {tuple(positions.shape)}"
+        raise ValueError(f"tokens and positions must both have the shape (T,), not {shapes}")
+    # On a GPU the question would wait for all that is queued.
+    if bounds.cu_seqlens.device.type == "cpu" and bounds.cu_seqlens[-1].item() != len(tokens):
+        raise ValueError(f"the documents' bounds end at {bounds.cu_seqlens[-1].item()} of {len(tokens)} tokens")

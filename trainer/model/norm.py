@@ -34,7 +34,11 @@ class RMSNorm(nn.Module):
         self.kernels: Kernels = kernels
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape (..., width); the same shape and dtype."""
+        """Any shape (..., width); the same shape and dtype.
+
+        Raises:
+            ValueError: another width.
+        """
         if compiled(x, self.weight, self.kernels):
             return cast(Tensor, torch.ops.lauter.rms_norm(x, self.weight, self.eps))
         return rms_norm(x, self.weight, self.eps)
@@ -53,6 +57,9 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
 @torch.library.custom_op("lauter::rms_norm", mutates_args=(), device_types="cpu")
 def _forward(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """One pass, rounded once; keeps only `x` for the backward pass."""
+    # The kernel reads what indices say, also beyond the weight's end.
+    if x.dim() == 0 or weight.shape != x.shape[-1:]:
+        raise ValueError(f"rms_norm: x {tuple(x.shape)} does not fit a weight of {tuple(weight.shape)}")
     x = x.contiguous()
     y = torch.empty_like(x)
     with threads(x.numel()):

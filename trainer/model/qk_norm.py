@@ -18,16 +18,32 @@ from lauter.trainer.threads import threads
 
 
 def norm_and_rotate(x: Tensor, norm: RMSNorm, cos_sin: tuple[Tensor, Tensor]) -> Tensor:
-    """`norm`, then `rotate`: x of shape (T, heads, head_dim), the angles from `rope.cos_sin`."""
+    """`norm`, then `rotate`: x of shape (T, heads, head_dim), the angles from `rope.cos_sin`, each (T, head_dim).
+
+    Raises:
+        ValueError: shapes do not fit, or head_dim is odd.
+    """
     cos, sin = cos_sin
-    if compiled(x, norm.weight, norm.kernels) and cos.dtype == x.dtype:
+    if compiled(x, norm.weight, norm.kernels) and cos.dtype == sin.dtype == x.dtype:
         return cast(Tensor, torch.ops.lauter.norm_rotate(x, norm.weight, cos, sin, norm.eps))
     return rotate(norm(x), cos, sin)
+
+
+def _check(x: Tensor, weight: Tensor, cos: Tensor, sin: Tensor) -> None:
+    # The kernel reads what indices say, also beyond the ends of weight and angles.
+    angles = (x.shape[0], x.shape[-1])
+    if x.dim() != 3 or x.shape[2] % 2 or weight.shape != x.shape[2:] or cos.shape != angles or sin.shape != angles:
+        shapes = ", ".join(str(tuple(one.shape)) for one in (x, weight, cos, sin))
+        raise ValueError(
+            f"norm_rotate: x, weight, cos, sin must be (T, heads, head_dim), (head_dim,), (T, head_dim) twice, "
+            f"head_dim even, not {shapes}"
+        )
 
 
 @torch.library.custom_op("lauter::norm_rotate", mutates_args=(), device_types="cpu")
 def _forward(x: Tensor, weight: Tensor, cos: Tensor, sin: Tensor, eps: float) -> Tensor:
     """One pass, rounded once; keeps only `x` for the backward pass."""
+    _check(x, weight, cos, sin)
     x = x.contiguous()
     y = torch.empty_like(x)
     with threads(x.numel()):

@@ -245,3 +245,16 @@ def test_a_model_from_meta_is_the_model_made_at_once() -> None:
         initialise(model, 8)
     tokens, positions, bounds = packed([11])
     assert torch.equal(once(tokens, positions, bounds), later(tokens, positions, bounds))
+
+
+def test_tokens_positions_and_bounds_must_be_of_one_length() -> None:
+    model = made()
+    tokens, positions, bounds = packed([6, 5])
+    for arguments, message in (
+        ((tokens, positions[:10], bounds), r"\(11,\) and \(10,\)"),
+        ((tokens[None], positions[None], bounds), r"\(1, 11\) and \(1, 11\)"),
+        ((tokens, positions, Bounds.of([6, 4])), "end at 10 of 11 tokens"),
+        ((tokens[:10], positions[:10], bounds), "end at 11 of 10 tokens"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model(*arguments)

@@ -68,3 +68,21 @@ def test_operator_keeps_the_rules_of_torch_library() -> None:
     torch.library.opcheck(
         torch.ops.lauter.norm_rotate.default, arguments, test_utils=("test_schema", "test_autograd_registration")
     )
+
+
+@pytest.mark.parametrize(
+    ("x", "cos", "sin"),
+    [
+        ((4, 1, 8), (1, 8), (4, 8)),
+        ((4, 1, 8), (4, 8), (3, 8)),
+        ((4, 1, 16), (4, 16), (4, 16)),
+        ((4, 8), (4, 8), (4, 8)),
+    ],
+    ids=["few angles", "few sines", "wide heads", "no heads"],
+)
+def test_what_would_be_read_beyond_its_end_is_refused(
+    x: tuple[int, ...], cos: tuple[int, ...], sin: tuple[int, ...]
+) -> None:
+    norm = RMSNorm(8, 1e-5, device=None, dtype=torch.float32)
+    with pytest.raises(ValueError, match=r"norm_rotate: .*not \(4, "):
+        norm_and_rotate(torch.ones(x), norm, (torch.ones(cos), torch.ones(sin)))
