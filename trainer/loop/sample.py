@@ -52,16 +52,19 @@ def continuations(model: Apertus, prompts: Prompts, *, seed: int) -> list[tuple[
         # The output layer is called by itself, and must be whole and in the dtype of the layers.
         model.unshard()
     ends = prompts.tokenizer.ends
-    for generated in generate(
-        model,
-        prompts.ids,
-        new_tokens=prompts.section.new_tokens,
-        temperature=prompts.section.temperature,
-        top_p=prompts.section.top_p,
-        seed=seed,
-        eos=ends,
-    ):
-        new[generated.sequence].append(generated.token)
-    let_go(model)
+    try:
+        for generated in generate(
+            model,
+            prompts.ids,
+            new_tokens=prompts.section.new_tokens,
+            temperature=prompts.section.temperature,
+            top_p=prompts.section.top_p,
+            seed=seed,
+            eos=ends,
+        ):
+            new[generated.sequence].append(generated.token)
+    finally:
+        # Also for whoever saves after an error.
+        let_go(model)
     texts = [prompts.tokenizer.decode([token for token in ids if token not in ends]) for ids in new]
     return list(zip(prompts.section.prompts, texts, strict=True))

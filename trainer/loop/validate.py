@@ -43,13 +43,16 @@ def validate(model: Apertus, batches: Iterator[Batch], languages: Sequence[str],
     """
     losses = torch.zeros(len(languages) + 1, dtype=torch.float64)
     counts = torch.zeros(len(languages) + 1, dtype=torch.float64)
-    for batch in batches:
-        found = model.token_losses(batch.to(ranks.device)).double().cpu()
-        language = batch.languages.long()
-        language = language.where(language >= 0, torch.tensor(len(languages)))
-        losses += torch.bincount(language, weights=found, minlength=len(losses))
-        counts += torch.bincount(language[batch.labels != IGNORE], minlength=len(counts))
-    let_go(model)
+    try:
+        for batch in batches:
+            found = model.token_losses(batch.to(ranks.device)).double().cpu()
+            language = batch.languages.long()
+            language = language.where(language >= 0, torch.tensor(len(languages)))
+            losses += torch.bincount(language, weights=found, minlength=len(losses))
+            counts += torch.bincount(language[batch.labels != IGNORE], minlength=len(counts))
+    finally:
+        # Also for whoever saves after an error.
+        let_go(model)
     totals = ranks.sum([*losses.tolist(), *counts.tolist()])
     by_language = {
         name: (loss / count, int(count))
