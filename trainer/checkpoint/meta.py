@@ -47,6 +47,11 @@ def complete_meta(meta: Mapping[str, Any]) -> dict[str, Any]:
     return _validated({"format": FORMAT, "versions": versions, **meta}, META)
 
 
+def sound(meta: Mapping[str, Any]) -> bool:
+    """Whether a rollback may go to it: false for what a signal made the loop save amid steps that were left out."""
+    return bool(meta.get("sound", True))
+
+
 def meta_bytes(meta: Mapping[str, Any]) -> bytes:
     """What `meta.json` says: equal meta gives equal bytes. Raises `CheckpointError` where it is no JSON."""
     try:

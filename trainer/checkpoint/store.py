@@ -22,10 +22,10 @@ from lauter.trainer.checkpoint.dcp_write import write_tensors
 from lauter.trainer.checkpoint.durable import clear_leftovers, make_empty
 from lauter.trainer.checkpoint.error import CheckpointError, explain
 from lauter.trainer.checkpoint.fit import require_fit
-from lauter.trainer.checkpoint.inventory import FileRecord, read_back
+from lauter.trainer.checkpoint.inventory import FileRecord, read_back, unlisted_faults
 from lauter.trainer.checkpoint.latest import candidates
 from lauter.trainer.checkpoint.layout import SAVING, step_name
-from lauter.trainer.checkpoint.meta import complete_meta, read_meta
+from lauter.trainer.checkpoint.meta import complete_meta, read_meta, sound
 from lauter.trainer.checkpoint.publish import publish, small_files
 from lauter.trainer.checkpoint.read import Checkpoint, require_whole, resolve
 from lauter.trainer.checkpoint.replicas import require_equal_replicas
@@ -113,14 +113,24 @@ class Checkpoints:
         That is the one LATEST names. Where it is broken, the newest whole one is taken, and `warn` is told which is
         broken and why. Raises `CheckpointError` where there are checkpoints and all of them are broken.
         """
+        return self._newest(lambda meta: True)
+
+    def latest_sound(self) -> Checkpoint | None:
+        """As `latest`, of those that were not saved in a bad stretch; None also where there are others only."""
+        return self._newest(sound)
+
+    def _newest(self, wanted: Callable[[Mapping[str, Any]], bool]) -> Checkpoint | None:
         folders, fault = self._agreement.first(lambda: candidates(self._folder))
         said = [fault] if fault is not None else []
         for folder in folders:
             faults = verify_together(folder, self._agreement)
             if not faults:
+                meta = read_meta(folder)
+                if not wanted(meta):
+                    continue
                 if said and self._agreement.rank == 0:
                     self._warn(f"{'; '.join(said)}. Going on from {folder.name}, the newest whole checkpoint")
-                return Checkpoint(folder, read_meta(folder))
+                return Checkpoint(folder, meta)
             said.append(f"checkpoint {folder.name} is broken: {'; '.join(faults)}")
         if said:
             raise CheckpointError(
@@ -135,7 +145,8 @@ class Checkpoints:
         Raises `CheckpointError` on all ranks.
         """
         folder = self._agreement.first(lambda: resolve(Path(path)))
-        require_whole(folder, verify_together(folder, self._agreement))
+        faults = verify_together(folder, self._agreement)
+        require_whole(folder, faults or self._agreement.first(lambda: unlisted_faults(folder)))
         return Checkpoint(folder, read_meta(folder))
 
     def load(self, checkpoint: Checkpoint, tensors: Mapping[str, Tensor]) -> None:

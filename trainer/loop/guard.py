@@ -72,10 +72,18 @@ class Guard:
         self.rollbacks = rollbacks
         self.passed_over = sorted(set(stretches))
 
-    def next_sample(self, first: int) -> int:
-        """The first sample at or after this one that is not passed over."""
+    @property
+    def in_stretch(self) -> bool:
+        """Whether the step before was bad: nobody knows yet whether its samples are to blame, or the weights."""
+        return self._stretch is not None
+
+    def next_sample(self, first: int, count: int) -> int:
+        """The first sample at or after this one from which on `count` samples have none that is passed over.
+
+        The batch size may have changed since, so a step may begin before a stretch and reach into it.
+        """
         for start, end in self.passed_over:
-            if start <= first < end:
+            if start < first + count and first < end:
                 first = end
         return first
 

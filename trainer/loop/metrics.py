@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+BLOCK = 1 << 16
+"""Bytes read at once from the end of a log: some hundred lines."""
 
 
 class StepLog:
@@ -20,13 +23,10 @@ class StepLog:
         """Drop all lines after this step, and a last line that was not finished."""
         if not self._path.exists():
             return
-        kept = [line for line in self._path.read_bytes().split(b"\n") if (found := _step_of(line)) and found <= step]
-        aside = self._path.with_suffix(".new")
-        with aside.open("wb") as file:
-            file.write(b"".join(line + b"\n" for line in kept))
-            file.flush()
+        with self._path.open("r+b") as file:
+            end = next((end for found, _, end in _backwards(file) if found <= step), 0)
+            file.truncate(end)
             os.fsync(file.fileno())
-        aside.replace(self._path)
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Append one line; a number that is not finite becomes null, as JSON has none."""
@@ -37,8 +37,8 @@ class StepLog:
         """The last line, if there is one."""
         if not self._path.exists():
             return None
-        lines = [line for line in self._path.read_bytes().split(b"\n") if _step_of(line)]
-        return json.loads(lines[-1]) if lines else None
+        with self._path.open("rb") as file:
+            return next((line for _, line, _ in _backwards(file)), None)
 
 
 def finite(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
@@ -52,9 +52,28 @@ def finite(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
     return value
 
 
-def _step_of(line: bytes) -> int | None:
+def _backwards(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any], int]]:
+    """Step, line and where it ends, from the last whole line to the first: a log of months is not read for its end."""
+    start = file.seek(0, os.SEEK_END)
+    rest = b""
+    while start:
+        start, before = max(start - BLOCK, 0), start
+        file.seek(start)
+        pieces = (file.read(before - start) + rest).split(b"\n")
+        # What stands before the first line feed of a block goes on in the block before it.
+        first = 0 if start == 0 else 1
+        end = start + sum(len(piece) + 1 for piece in pieces[:-1])
+        for line in reversed(pieces[first:-1]):
+            found = _parsed(line)
+            if found is not None:
+                yield found["step"], found, end
+            end -= len(line) + 1
+        rest = pieces[0] + b"\n" if len(pieces) > 1 else pieces[0]
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
         found = json.loads(line)
     except ValueError:
         return None
-    return found.get("step") if isinstance(found, dict) else None
+    return found if isinstance(found, dict) and isinstance(found.get("step"), int) else None

@@ -8,8 +8,8 @@ from typing import Any
 
 from lauter.trainer.parallel.ranks import Ranks
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-"""Ctrl-C, what schedulers send at the end, and the two that Slurm's `--signal` is set to."""
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+"""Ctrl-C, what schedulers send at the end, a terminal that goes away, and the two that Slurm's `--signal` is set to."""
 
 
 class Signals:
@@ -20,8 +20,9 @@ class Signals:
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Signals:
-        """Take the signals over."""
-        self._before = {one: signal.signal(one, self._note) for one in ENDING}
+        """Take the signals over; one that is ignored stays so, as `nohup` wants it."""
+        taken = [one for one in ENDING if signal.getsignal(one) is not signal.SIG_IGN]
+        self._before = {one: signal.signal(one, self._note) for one in taken}
         return self
 
     def __exit__(

@@ -11,6 +11,7 @@ from torch import Tensor
 from lauter.trainer.checkpoint.read import Checkpoint, slots_of
 from lauter.trainer.checkpoint.store import Checkpoints
 from lauter.trainer.loop.guard import Guard
+from lauter.trainer.loop.lineage import Lineage
 from lauter.trainer.loop.parts import Parts
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.model.initialise import first_values, initialise
@@ -71,7 +72,7 @@ def load_what_is_there(
     return sorted({kind for kind, _ in everything.values()} - there)
 
 
-def meta(parts: Parts, progress: Progress, guard: Guard, parent: dict[str, Any] | None) -> dict[str, Any]:
+def meta(parts: Parts, progress: Progress, guard: Guard, lineage: Lineage) -> dict[str, Any]:
     """The JSON beside the tensors: all else that the next start needs, and where the model comes from."""
     tokenizer = parts.corpus.tokenizer
     return {
@@ -83,6 +84,7 @@ def meta(parts: Parts, progress: Progress, guard: Guard, parent: dict[str, Any] 
             "fingerprint": parts.samples.fingerprint,
             "order": parts.samples.order,
             "provenance": parts.corpus.provenance,
+            "history": lineage.history,
             "languages": list(parts.corpus.languages),
         },
         "tokenizer": {
@@ -93,5 +95,8 @@ def meta(parts: Parts, progress: Progress, guard: Guard, parent: dict[str, Any] 
             "pad": tokenizer.pad,
         },
         "guard": guard.state(),
-        "parent": parent,
+        "sound": not guard.in_stretch,
+        "parent": lineage.parent,
+        "cooldown": lineage.cooldown,
+        "changes": lineage.changes,
     }

@@ -55,6 +55,7 @@ class Steps:
         self._entered = entered
         self.progress = entered.progress
         self._saved = entered.progress.step if entered.saved else None
+        self._due = False
         self.held_out: HeldOut | None = None
         self._length = self._section.data.sequence_length
         sampling = self._section.sampling
@@ -104,8 +105,12 @@ class Steps:
             garbage.after(self.progress.step)
             stopped = signals.agreed(self._ranks)
             self._after(ends=self._over(), hurried=stopped is not None)
-            if self.progress.step % self._section.checkpoint.every_steps == 0:
-                self._save()
+            due = self.progress.step % self._section.checkpoint.every_steps == 0
+            # Not in a bad stretch: a rollback would come back to it. Its last good state is saved already, or due.
+            self._due = (self._due or due) and not self._guard.in_stretch
+        if self._over():
+            # A signal came in the last step: there is nothing to go on with.
+            stopped = None
         if self._saved != self.progress.step:
             self._save()
         self._checkpoints.finish()
@@ -113,9 +118,14 @@ class Steps:
 
     def _next(self, progress: Progress) -> tuple[Progress, int]:
         """Where the next step begins, behind samples that are passed over, and its sequences."""
-        first = self._guard.next_sample(progress.samples)
-        tokens = progress.tokens + (first - progress.samples) * self._length
-        return Progress(progress.step, first, tokens), sequences_at(self._section.batch, tokens)
+        while True:
+            count = sequences_at(self._section.batch, progress.tokens)
+            first = self._guard.next_sample(progress.samples, count)
+            if first == progress.samples:
+                return progress, count
+            # Where it goes on, a step may have another size.
+            tokens = progress.tokens + (first - progress.samples) * self._length
+            progress = Progress(progress.step, first, tokens)
 
     def _over(self) -> bool:
         """Whether the tokens are used up, or the data's last stage has no whole step left."""
@@ -139,6 +149,7 @@ class Steps:
             rate = learning_rate(self._section.schedule, self._section.optimizer.learning_rate, before.tokens)
             verdict = Verdict.skip
             if figures.targets:
+                self._save_if_due(figures)
                 verdict = self._guard.judge(before.samples, after.samples, figures.loss, figures.norm)
             if verdict is Verdict.update:
                 optimizer.step(rate, figures.norm)
@@ -201,7 +212,10 @@ class Steps:
             self._line["held_out"] = self._validate().to_json()
         if sampling is not None and not hurried and (ends or step % sampling.every_steps == 0):
             self._sample()
-        if self._ranks.first and (ends or hurried or step % self._section.metrics.every_steps == 0):
+        due = ends or hurried or step % self._section.metrics.every_steps == 0
+        # What is seldom and told of is never left out.
+        due = due or "held_out" in self._line or self._line["verdict"] != Verdict.update.value
+        if self._ranks.first and due:
             self._metrics.add(self._line)
             for sink in self._sinks:
                 sink.write(step, numbers_of(self._line))
@@ -230,18 +244,31 @@ class Steps:
                 self._samples.add({"step": step, "prompt": prompt, "text": text})
             self._report.sample(step, prompt, text)
 
+    def _save_if_due(self, figures: Figures) -> None:
+        """Save the state after the step before, now that this step's gradient shows that its weights are sound.
+
+        A save right after the update could hold what a too large one made of the weights, and the only sound checkpoint
+        would be deleted for it.
+        """
+        if self._due and self._guard.fault(figures.loss, figures.norm) is None:
+            self._save()
+        self._due = False
+
     def _save(self) -> None:
+        if self._guard.in_stretch:
+            self._report.say(f"step {self.progress.step} is saved in a bad stretch: a rollback goes behind it")
         self._checkpoints.save(
             state.tensors(self._parts.model, self._parts.optimizer),
-            state.meta(self._parts, self.progress, self._guard, self._entered.parent),
+            state.meta(self._parts, self.progress, self._guard, self._entered.lineage),
             self._parts.corpus.tokenizer.files,
         )
         self._saved = self.progress.step
 
     def _go_back(self) -> None:
-        """To the last checkpoint, or to where the run began."""
+        """To the last checkpoint from before the bad stretch, or to where the run began."""
         self._checkpoints.finish()
-        latest = self._checkpoints.latest()
+        # Where a signal came in the first stretch of all, its checkpoint is the only one there is.
+        latest = self._checkpoints.latest_sound() or self._checkpoints.latest()
         if latest is None:
             self.progress, self._saved = self._entered.again(), None
             self._guard.go_back(None)

@@ -4,6 +4,8 @@ import json
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lauter.trainer.config.sections import GuardSection
 from lauter.trainer.loop.guard import Guard, Verdict
@@ -23,7 +25,7 @@ def test_what_is_not_finite_is_skipped_then_goes_back_then_stops(loss: float, no
     assert guard.judge(16, 20, loss, norm) is Verdict.skip
     assert guard.judge(20, 24, loss, norm) is Verdict.back
     guard.go_back(saved)
-    assert [guard.next_sample(first) for first in (8, 12, 20, 24)] == [8, 24, 24, 24]
+    assert [guard.next_sample(first, 4) for first in (8, 12, 20, 24)] == [8, 24, 24, 24]
     for first in (24, 28):
         assert guard.judge(first, first + 4, loss, norm) is Verdict.skip
     assert guard.judge(32, 36, loss, norm) is Verdict.stop
@@ -69,7 +71,7 @@ def test_stretches_that_touch_are_passed_over_in_one_go() -> None:
         assert guard.judge(first, end, math.nan, 1.0) is Verdict.back
         guard.go_back(None)
     assert guard.passed_over == [(4, 8), (8, 12), (12, 16)]
-    assert guard.next_sample(5) == 16
+    assert guard.next_sample(5, 4) == 16
     assert guard.rollbacks == 3
 
 
@@ -84,3 +86,31 @@ def test_the_state_survives_json_to_the_bit() -> None:
     other.load(json.loads(json.dumps(guard.state(), allow_nan=False)))
     assert other.state() == guard.state()
     assert other.judge(11, 12, math.nan, 1.0) is guard.judge(11, 12, math.nan, 1.0)
+
+
+def test_a_stretch_is_open_from_a_bad_step_to_the_next_good_one() -> None:
+    guard = Guard(GuardSection())
+    assert not guard.in_stretch
+    guard.judge(0, 4, math.nan, 1.0)
+    assert guard.in_stretch
+    good(guard, 1)
+    assert not guard.in_stretch
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=6),
+    st.integers(0, 90),
+    st.integers(1, 30),
+)
+def test_a_step_of_any_size_has_no_sample_of_a_stretch(
+    stretches: list[tuple[int, int]], first: int, count: int
+) -> None:
+    guard = Guard(GuardSection())
+    guard.load({"passed_over": sorted({(start, start + length) for start, length in stretches})})
+    bad = {sample for start, end in guard.passed_over for sample in range(start, end)}
+    found = guard.next_sample(first, count)
+    assert found >= first
+    assert bad.isdisjoint(range(found, found + count))
+    assert guard.next_sample(found, count) == found
+    # No further than it must: the step right before overlaps.
+    assert found == first or found - 1 in bad

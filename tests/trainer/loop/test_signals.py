@@ -31,6 +31,17 @@ def test_the_first_one_counts() -> None:
         assert signals.agreed(ALONE) is signal.SIGUSR2
 
 
+def test_an_ignored_signal_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Signals() as signals:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signals.agreed(ALONE) is None
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_second_ctrl_c_ends_the_process_at_once() -> None:
     code = (
         "import os, signal\n"
