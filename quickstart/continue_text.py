@@ -37,9 +37,10 @@ def theirs(export: Path, texts: Sequence[str]) -> tuple[list[list[int]], list[st
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
+    told: Any = logging
     # It warns of what is meant: Apertus's rope scaling has 8,192 positions as its base, whatever the model's own.
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    told.set_verbosity_error()
+    told.disable_progress_bar()
     # Their types are wider than what these folders give.
     tokenizer: Any = AutoTokenizer.from_pretrained(export)
     model: Any = AutoModelForCausalLM.from_pretrained(export, dtype=torch.float32)
