@@ -43,8 +43,12 @@ def steps_of(data: Path) -> tuple[int, Iterator[list[Batch]]]:
     from lauter.trainer.data.corpus import open_corpora
     from lauter.trainer.data.samples import Samples
 
+    # Windows of a row group in a random order: eight windows one after the other would often be one document.
     section = DataSection(
-        corpora=(CorpusSection(path=str(data.absolute())),), sequence_length=SEQUENCE, hold_out_shards=1
+        corpora=(CorpusSection(path=str(data.absolute())),),
+        sequence_length=SEQUENCE,
+        packing="best-fit",
+        hold_out_shards=1,
     )
     corpus = open_corpora(section)
     samples = Samples(corpus, section, SEED)
@@ -146,7 +150,7 @@ def transformers_losses(data: Path) -> Iterator[tuple[float, int]]:
                     num_items_in_batch=targets,
                 ).loss
             loss.backward()
-            nll += float(loss) * targets
+            nll += loss.item() * targets
         torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
         for group in optimizer.param_groups:
             group["lr"] = rate(step)

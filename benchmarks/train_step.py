@@ -52,7 +52,7 @@ def lauter_step(options: argparse.Namespace, optimizer: str) -> Step:
         terms.total.backward()
         steps.step(3e-4, steps.gradient_norm())
         steps.zero_grad()
-        return float(terms.total)
+        return terms.total.item()
 
     return step
 
@@ -101,7 +101,7 @@ def transformers_step(options: argparse.Namespace, precision: str) -> Step:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        return float(loss)
+        return loss.item()
 
     return step
 
