@@ -56,12 +56,25 @@ def test_the_newest_whole_ones_and_milestones_are_kept(
     whole: set[int], broken: set[int], keep: int, every: int | None
 ) -> None:
     broken -= whole
-    gone = superfluous(sorted(whole), sorted(broken), CheckpointSection(keep=keep, keep_every_steps=every))
+    asked: list[int] = []
+
+    def is_whole(step: int) -> bool:
+        asked.append(step)
+        return step in whole
+
+    gone = superfluous(whole | broken, is_whole, CheckpointSection(keep=keep, keep_every_steps=every))
     left = whole - set(gone)
     assert left >= set(sorted(whole)[-keep:])
     assert not [step for step in gone if every and step % every == 0]
     assert len([step for step in left if not (every and step % every == 0)]) <= keep
     assert max(whole) not in gone
+    oldest = min(sorted(whole)[-keep:])
+    assert gone == [
+        step for step in sorted(whole | broken) if step < oldest and not (every is not None and step % every == 0)
+    ]
+    # No more are looked at than are counted, and none twice.
+    assert len(whole) < keep or min(asked) == oldest
+    assert len(asked) == len(set(asked))
 
 
 def make(folder: Path, content: str) -> Path:
