@@ -56,6 +56,10 @@ class SavedTensors:
             raise CheckpointError(f"cannot read {path}: {error.strerror}") from error
         except Exception as error:
             raise CheckpointError(f"{path} is damaged: {error}") from error
+        # The list of files was verified; a place outside of the folder is on no list.
+        for place in (self._metadata.storage_data or {}).values():
+            if Path(place.relative_path).name != place.relative_path:
+                raise CheckpointError(f"{path} is damaged: it puts a tensor into {place.relative_path!r}")
         self.index: dict[str, TensorStorageMetadata] = {
             name: entry
             for name, entry in self._metadata.state_dict_metadata.items()

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from lauter.trainer.checkpoint.error import CheckpointError
 from lauter.trainer.checkpoint.layout import FILES, META
@@ -48,7 +48,26 @@ def read_inventory(folder: Path) -> dict[str, FileRecord]:
     for name in (META, DCP_METADATA):
         if name not in files:
             raise CheckpointError(f"{path} is damaged: it does not list {name}")
+    outside = [name for name in files if not _is_inside(name)]
+    if outside:
+        raise CheckpointError(f"{path} is damaged: it lists {outside[0]!r}, which is no file of this folder")
     return files
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and str(path) == name and "\\" not in name
+
+
+def unlisted_faults(folder: Path) -> list[str]:
+    """Files of a checkpoint that `files.json` does not list, one sentence each. Raises `CheckpointError`.
+
+    A save leaves none: it writes into a folder that nobody looks at. What is not listed was verified by nobody.
+    """
+    listed = {FILES, *read_inventory(folder)}
+    found = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
+    strays = sorted(name for path in found if (name := path.relative_to(folder).as_posix()) not in listed)
+    return [f"{name} is not listed in {FILES}: take it out of the folder" for name in strays]
 
 
 def size_faults(folder: Path, files: Mapping[str, FileRecord]) -> list[str]:

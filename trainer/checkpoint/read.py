@@ -16,9 +16,9 @@ from lauter.trainer.checkpoint.dcp_read import SavedTensors
 from lauter.trainer.checkpoint.dcp_write import write_one_by_one
 from lauter.trainer.checkpoint.durable import make_empty
 from lauter.trainer.checkpoint.error import CheckpointError, explain
-from lauter.trainer.checkpoint.inventory import read_back
+from lauter.trainer.checkpoint.inventory import digest_faults, read_back, read_inventory, unlisted_faults
 from lauter.trainer.checkpoint.latest import candidates, named_by_latest
-from lauter.trainer.checkpoint.layout import FILES, LATEST, META, SAVING, step_name, step_of
+from lauter.trainer.checkpoint.layout import FILES, LATEST, META, SAVING, TOKENIZER, step_name, step_of
 from lauter.trainer.checkpoint.meta import complete_meta, faults_of, read_meta
 from lauter.trainer.checkpoint.publish import publish, small_files
 from lauter.trainer.checkpoint.space import free_bytes, require_space
@@ -33,6 +33,7 @@ __all__ = [
     "open_checkpoint",
     "read_weights",
     "slots_of",
+    "tokenizer_files",
     "write_weights_only",
 ]
 
@@ -52,10 +53,11 @@ def open_checkpoint(path: Path | str, *, depth: Depth = "digests") -> Checkpoint
     """The checkpoint at a run's folder, its `checkpoints` folder, or a step's folder.
 
     By default every byte is compared with its digest; `depth="sizes"` looks at the files' sizes only. Raises
-    `CheckpointError`: there is none, or it is broken; nothing else is taken in its place, as the user named it.
+    `CheckpointError`: there is none, it is broken, or it holds a file that its list does not name; nothing else is
+    taken in its place, as the user named it.
     """
     folder = resolve(Path(path))
-    require_whole(folder, verify(folder, depth))
+    require_whole(folder, verify(folder, depth) or unlisted_faults(folder))
     return Checkpoint(folder, read_meta(folder))
 
 
@@ -105,6 +107,19 @@ def read_weights(checkpoint: Checkpoint) -> Iterator[tuple[str, Tensor]]:
             tensor = torch.empty(entry.size, dtype=entry.properties.dtype)
             saved.fill({key: tensor})
             yield key.removeprefix(WEIGHT), tensor.float()
+
+
+def tokenizer_files(checkpoint: Checkpoint) -> dict[str, bytes]:
+    """The tokenizer's files, name -> content: those that `files.json` lists, compared with their digests.
+
+    Raises `CheckpointError` where one is missing or has other bytes than were saved.
+    """
+    folder = checkpoint.path
+    listed = {
+        name: record for name, record in read_inventory(folder).items() if Path(name).parent.as_posix() == TOKENIZER
+    }
+    require_whole(folder, digest_faults(folder, listed))
+    return {Path(name).name: (folder / name).read_bytes() for name in sorted(listed)}
 
 
 def write_weights_only(

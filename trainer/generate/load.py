@@ -6,7 +6,7 @@ import torch
 
 from lauter.trainer.checkpoint.error import CheckpointError
 from lauter.trainer.checkpoint.layout import TOKENIZER
-from lauter.trainer.checkpoint.read import Checkpoint, model_shape_of, read_weights
+from lauter.trainer.checkpoint.read import Checkpoint, model_shape_of, read_weights, tokenizer_files
 from lauter.trainer.generate.tokenizer import TextTokenizer, TokenizerError, text_tokenizer
 from lauter.trainer.model.apertus import Apertus
 
@@ -38,12 +38,11 @@ def tokenizer_of(checkpoint: Checkpoint) -> TextTokenizer:
 
     Raises:
         TokenizerError: it has none, or it is broken.
+        CheckpointError: its files are not those that were saved.
     """
     said = checkpoint.meta["tokenizer"]
     ends = said.get("stops") or [index for index in (said.get("eos"),) if index is not None]
-    folder = checkpoint.path / TOKENIZER
-    files = {path.name: path.read_bytes() for path in sorted(folder.glob("*.json"))}
     try:
-        return text_tokenizer(files, bos=said.get("bos"), ends=frozenset(ends))
+        return text_tokenizer(tokenizer_files(checkpoint), bos=said.get("bos"), ends=frozenset(ends))
     except TokenizerError as error:
-        raise TokenizerError(f"{folder}: {error}") from error
+        raise TokenizerError(f"{checkpoint.path / TOKENIZER}: {error}") from error

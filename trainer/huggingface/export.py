@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 import torch
 
-from lauter.trainer.checkpoint.read import Checkpoint, model_shape_of, read_weights
+from lauter.trainer.checkpoint.layout import TOKENIZER
+from lauter.trainer.checkpoint.read import Checkpoint, model_shape_of, read_weights, tokenizer_files
 from lauter.trainer.huggingface.card import model_card
 from lauter.trainer.huggingface.config import config_json
 from lauter.trainer.huggingface.names import Shape, constant_names, parameter_shapes
@@ -106,12 +107,11 @@ def _texts(checkpoint: Checkpoint, shape: ModelShape, *, name: str, dtype: str) 
     tokenizer: Mapping[str, Any] = meta["tokenizer"]
     stops = tokenizer.get("stops")
     ids = {"bos": tokenizer.get("bos"), "eos": stops or tokenizer.get("eos"), "pad": tokenizer.get("pad")}
-    folder = checkpoint.path / "tokenizer"
-    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())} if folder.is_dir() else {}
+    files = tokenizer_files(checkpoint)
     try:
         written = huggingface_tokenizer(files, shape.positions) if files else {}
     except TokenizerError as error:
-        raise ExportError(f"{folder}: {error}") from error
+        raise ExportError(f"{checkpoint.path / TOKENIZER}: {error}") from error
     found = origin(checkpoint)
     generation = {f"{part}_token_id": index for part, index in ids.items() if index is not None}
     return {

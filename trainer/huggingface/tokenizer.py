@@ -33,14 +33,14 @@ class TokenizerError(Exception):
 def huggingface_tokenizer(files: Mapping[str, bytes], positions: int) -> dict[str, bytes]:
     """A tokenizer of a corpus, or one that was imported, as the files of a Hugging Face folder, name -> bytes.
 
-    `files` are a checkpoint's: `tokenizer.json` with `sidecar.json`, or a Hugging Face folder's own, which stay as
-    they are. `positions` becomes `model_max_length`.
+    `files` are a checkpoint's: `tokenizer.json` with `sidecar.json`, or a Hugging Face folder's own, of which those
+    named in `FILES` stay as they are. `positions` becomes `model_max_length`.
 
     Raises:
         TokenizerError: a file is missing or broken, or a control token would get another id.
     """
     if SIDECAR not in files:
-        return {name: files[name] for name in sorted(files)}
+        return {name: files[name] for name in FILES if name in files}
     document, sidecar = _read(files, TOKENIZER), _read(files, SIDECAR)
     controls = control_tokens(sidecar)
     bos = sidecar["bos"]

@@ -14,9 +14,11 @@ import yaml
 from safetensors.torch import load_file
 
 from lauter.trainer.batch import Bounds
-from lauter.trainer.checkpoint.read import Checkpoint, open_checkpoint
+from lauter.trainer.checkpoint.read import Checkpoint, CheckpointError, open_checkpoint
 from lauter.trainer.huggingface.export import ExportError, export_hf
+from lauter.trainer.huggingface.tokenizer import huggingface_tokenizer
 from lauter.trainer.model.apertus import Apertus
+from tests.trainer.generate.byte_tokenizer import files
 from tests.trainer.huggingface import small
 from tests.trainer.huggingface.small import SHAPE, contents
 
@@ -264,3 +266,16 @@ def test_without_a_tokenizer_the_folder_has_none(ours: Apertus, tmp_path: Path) 
         "lauter.json",
         "model.safetensors",
     ]
+
+
+def test_only_verified_tokenizer_files_of_known_names_are_passed_on(ours: Apertus, tmp_path: Path) -> None:
+    own = huggingface_tokenizer(files(), 256)
+    run = small.checkpoint(tmp_path / "run", ours, None, {**own, "model.safetensors": b"listed", "config.json": b"{}"})
+    (run.path / "tokenizer" / "model.safetensors.index.json").write_bytes(b"stray")
+    export_hf(run, tmp_path / "hf")
+    assert not (tmp_path / "hf" / "model.safetensors.index.json").exists()
+    assert load_file(tmp_path / "hf" / "model.safetensors")
+    assert json.loads((tmp_path / "hf" / "config.json").read_bytes())["model_type"] == "apertus"
+    assert {name: (tmp_path / "hf" / name).read_bytes() for name in own} == own
+    with pytest.raises(CheckpointError, match=r"model\.safetensors\.index\.json is not listed"):
+        open_checkpoint(run.path)
