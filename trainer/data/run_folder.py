@@ -13,10 +13,10 @@ import pyarrow as pa
 from lauter.pipeline.storage import Storage, StorageError
 from lauter.trainer.config.sections import CorpusSection
 from lauter.trainer.data.errors import DataError
+from lauter.trainer.data.listed_path import INDEX, require_inside
 from lauter.trainer.data.provenance import LOCK, provenance, root_of
 from lauter.trainer.data.tokenizer import TokenizerFiles, read_tokenizer
 
-INDEX = "tokens/index.json"
 CORPUS = "corpus.json"
 
 
@@ -59,6 +59,7 @@ def open_run_folder(section: CorpusSection) -> RunFolder:
         index_bytes, corpus, lock = storage.read(INDEX), storage.read_json(CORPUS), storage.read(LOCK)
         index = json.loads(index_bytes)
         problems = [*_wrong_root(storage, corpus, section.root), *_unlisted(storage, corpus, index_bytes, lock)]
+        problems += _strange_paths(storage, index)
         tokenizer = _tokenizer(storage, index, problems)
         if tokenizer is None or problems:
             raise DataError(problems)
@@ -117,6 +118,16 @@ def _unlisted(storage: Storage, corpus: Mapping[str, Any], index: bytes, lock: b
         for path, content in ((INDEX, index), (LOCK, lock))
         if (found := hashlib.sha256(content).hexdigest()) != listed.get(path)
     ]
+
+
+def _strange_paths(storage: Storage, index: Mapping[str, Any]) -> list[str]:
+    problems = []
+    for path in (shard["path"] for entry in index["streams"].values() for shard in entry["shards"]):
+        try:
+            require_inside(path, "tokens")
+        except ValueError as error:
+            problems.append(f"{storage.root}: {error}; no `lauter build` writes that: do not use this copy")
+    return problems
 
 
 def _tokenizer(storage: Storage, index: Mapping[str, Any], problems: list[str]) -> TokenizerFiles | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lauter.pipeline.storage import Storage
+from lauter.trainer.data.listed_path import INDEX, require_inside
 
 FOLDER = "tokens/tokenizer"
 
@@ -40,9 +41,10 @@ def read_tokenizer(storage: Storage, listed: Mapping[str, Any]) -> TokenizerFile
 
     Raises:
         StorageError: a file is missing.
-        ValueError: the files are not those that were published, or can't be read as a tokenizer and its sidecar.
+        ValueError: the files are not those that were published, lie elsewhere, or can't be read as a tokenizer and
+            its sidecar.
     """
-    files = {Path(item["path"]).name: storage.read(item["path"]) for item in listed["files"]}
+    files = {_name(item["path"]): storage.read(item["path"]) for item in listed["files"]}
     digest = hashlib.sha256()
     for name in sorted(files):
         digest.update(name.encode() + b"\0" + hashlib.sha256(files[name]).digest())
@@ -69,3 +71,12 @@ def read_tokenizer(storage: Storage, listed: Mapping[str, Any]) -> TokenizerFile
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"it can't be read as a tokenizer.json and its sidecar ({type(error).__name__})") from error
+
+
+def _name(path: str) -> str:
+    # They go into every checkpoint: another path would take a file of this machine along.
+    require_inside(path, FOLDER)
+    name = path.removeprefix(f"{FOLDER}/")
+    if "/" in name:
+        raise ValueError(f"{INDEX} lists {path!r}, which lies deeper than {FOLDER}/")
+    return name

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -31,6 +32,7 @@ from tests.trainer.data.corpora import (
 )
 
 SHARD = "tokens/main/00001.parquet"
+TOKENIZER = ("sidecar.json", "tokenizer.json")
 
 
 @pytest.fixture
@@ -134,6 +136,40 @@ def test_a_tokenizer_that_was_changed(folder: Path) -> None:
     path = folder / "tokens/tokenizer/sidecar.json"
     path.write_text(path.read_text().replace('"id": 2', '"id": 5'))
     told(problems(folder), "tokens/tokenizer/", "its digest is", "rebuild with `lauter build`")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../secret.json",
+        "tokens/tokenizer/../../../secret.json",
+        "tokens/tokenizer/deep/secret.json",
+        "tokens/main/secret.json",
+        "/etc/secret.json",
+        "tokens/tokenizer/C:secret.json",
+        "tokens/tokenizer/..\\secret.json",
+        "tokens/tokenizer/",
+        7,
+    ],
+)
+def test_a_tokenizer_that_lies_elsewhere_is_not_read(folder: Path, path: str | int) -> None:
+    """The index of a stranger, whose digests all fit."""
+    (folder.parent / "secret.json").write_text("{}")
+    storage = Storage(str(folder))
+    index, corpus = storage.read_json("tokens/index.json"), storage.read_json("corpus.json")
+    names = {"secret.json": b"{}", **{name: (folder / "tokens/tokenizer" / name).read_bytes() for name in TOKENIZER}}
+    digest = hashlib.sha256()
+    for name in sorted(names):
+        digest.update(name.encode() + b"\0" + hashlib.sha256(names[name]).digest())
+    index["tokenizer"] = {"sha256": digest.hexdigest(), "files": [*index["tokenizer"]["files"], {"path": path}]}
+    publish(storage, index, corpus["files"]["other"], {"name": corpus["name"]})
+    told(problems(folder), str(folder), f"lists {path!r}, which")
+
+
+@pytest.mark.parametrize("path", ["../other/a.parquet", "tokens/../../a.parquet", "/a.parquet", "C:/a.parquet"])
+def test_a_shard_that_lies_elsewhere_is_not_read(folder: Path, path: str) -> None:
+    relist(folder, {"path": path})
+    told(problems(folder), str(folder), f"lists {path!r}, which is no file under tokens/")
 
 
 def test_a_wrong_root(folder: Path) -> None:
