@@ -134,11 +134,10 @@ def write_weights_only(
     `weights` are (parameter's name, tensor), saved as fp32, one in memory at a time. `meta` says what is known of the
     source (`config`, `data`, `tokenizer`, `parent`, …); shape, progress and steps are filled in here.
 
-    Raises `CheckpointError` where the folder already has a checkpoint, the disk has no room or a write fails.
+    Raises `CheckpointError` where the folder holds anything, the disk has no room or a write fails.
     """
     checkpoints = path / "checkpoints"
-    if candidates(checkpoints)[0]:
-        raise CheckpointError(f"{checkpoints} has checkpoints already; name another folder")
+    _require_new(path, checkpoints)
     unknown = dict.fromkeys(("config", "data", "guard", "parent"))
     fixed = {"shape": asdict(shape), "progress": asdict(Progress()), "optimizer_steps": 0}
     others = small_files(complete_meta({**unknown, "tokenizer": {}, **meta, **fixed}), tokenizer)
@@ -156,6 +155,16 @@ def write_weights_only(
     finally:
         shutil.rmtree(staged, ignore_errors=True)
     return Checkpoint(target, read_meta(target))
+
+
+def _require_new(path: Path, checkpoints: Path) -> None:
+    """Empty but for what an import that failed or was killed leaves."""
+    inside = [*path.iterdir()] if path.is_dir() else []
+    if checkpoints.is_dir():
+        inside.remove(checkpoints)
+        inside += [entry for entry in checkpoints.iterdir() if not entry.name.startswith(SAVING)]
+    if inside:
+        raise CheckpointError(f"{path} is not empty ({min(inside).name}): name a new folder, or empty it first")
 
 
 def slots_of(checkpoint: Checkpoint) -> frozenset[str]:

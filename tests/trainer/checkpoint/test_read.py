@@ -253,10 +253,27 @@ class TestWeightsOnly:
         Checkpoints(tmp_path / "other", section(), rank=0, ranks=1).load(checkpoint, loaded)
         assert equal(loaded, {key: tensor.float() for key, tensor in weights.items()})
 
+    @pytest.mark.parametrize("held", ["notes.txt", "checkpoints/notes.txt", "checkpoints/LATEST"])
+    def test_a_folder_that_holds_anything_is_left_alone(self, tmp_path: Path, held: str) -> None:
+        (tmp_path / "checkpoints").mkdir()
+        (tmp_path / held).write_text("mine")
+        name = Path(held).name
+        with pytest.raises(CheckpointError, match=rf"is not empty \({name}\): name a new folder, or empty it first"):
+            write_weights_only(tmp_path, self.shape, [], self.source, TOKENIZER)
+        assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / held]
+
     def test_a_folder_with_checkpoints_is_left_alone(self, tmp_path: Path) -> None:
         run_of(tmp_path, 1)
-        with pytest.raises(CheckpointError, match="has checkpoints already; name another folder"):
+        with pytest.raises(CheckpointError, match=r"is not empty"):
             write_weights_only(tmp_path, self.shape, [], self.source, TOKENIZER)
+
+    def test_what_a_killed_import_left_does_not_stop_the_next(self, tmp_path: Path) -> None:
+        staged = tmp_path / "checkpoints/.saving-step-0000000000"
+        staged.mkdir(parents=True)
+        (staged / "__0_0.distcp").write_text("half")
+        weights = [("alpha", torch.ones(1))]
+        written = write_weights_only(tmp_path, self.shape, weights, self.source, TOKENIZER)
+        assert open_checkpoint(tmp_path).path == written.path and not staged.exists()
 
     def test_a_source_that_fails_leaves_nothing(self, tmp_path: Path) -> None:
         def broken() -> Iterator[tuple[str, Tensor]]:

@@ -9,6 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from lauter.pipeline.cli import FAILED, USAGE, app
+from lauter.trainer.checkpoint.read import open_checkpoint
+from lauter.trainer.huggingface.export import export_hf
 from tests.trainer.huggingface import small
 from tests.trainer.huggingface.megatron_writer import save_torch
 
@@ -42,6 +44,8 @@ def test_megatron(tmp_path: Path) -> None:
 def test_what_is_wrong_is_said_with_its_code(run: Path, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
+    hf = tmp_path / "hf"
+    export_hf(open_checkpoint(run), hf)
     readable = tmp_path / "file"
     readable.touch()
     for arguments, code, said in (
@@ -51,6 +55,7 @@ def test_what_is_wrong_is_said_with_its_code(run: Path, tmp_path: Path) -> None:
         (["export", "hf", str(run), "--out", str(tmp_path / "new"), "--dtype", "fp8"], USAGE, "fp8"),
         (["export", "hf", str(run), "--out", str(readable / "new")], FAILED, "Not a directory"),
         (["import", "hf", str(tmp_path), "--out", str(tmp_path / "new")], USAGE, "config.json is missing"),
+        (["import", "hf", str(hf), "--out", str(tmp_path / "full")], USAGE, "is not empty"),
         (["import", "megatron", str(tmp_path), "--out", str(tmp_path / "new")], USAGE, "is no Megatron checkpoint"),
     ):
         result = CliRunner().invoke(app, arguments)
