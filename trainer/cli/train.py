@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -31,13 +31,17 @@ def train(
         typer.Option("--from", metavar="CHECKPOINT", help="Begin at a checkpoint of another run, or an import."),
     ] = None,
     cooldown: Annotated[
-        int | None, typer.Option(min=1, metavar="TOKENS", help="With --from: only cool down, for so many tokens.")
+        int | None,
+        typer.Option(min=1, metavar="TOKENS", help="Of a branch (--from): only cool down, for so many tokens."),
     ] = None,
+    verify: Annotated[
+        Literal["quick", "full"], typer.Option(help="Check the corpora's sizes and footers first, or every byte.")
+    ] = "quick",
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Train a model on corpora; the same command goes on where a run stopped."""
-    from lauter.trainer.config.load import load
+    from lauter.trainer.config.load import load, schedule_given
 
     try:
         section = load(config, overrides or (), data or ())
@@ -46,9 +50,8 @@ def train(
     folder = Path("out") / section.name if out is None else Path(out)
     try:
         from lauter.trainer.checkpoint.error import CheckpointError, explain
-        from lauter.trainer.data.corpus import DataError
+        from lauter.trainer.data.errors import DataError, StageError
         from lauter.trainer.loop.errors import ConfigError, RunFailed
-        from lauter.trainer.loop.resume import with_cooldown
         from lauter.trainer.loop.run import train as run
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "safetensors"):
@@ -58,10 +61,16 @@ def train(
     # Under torchrun every process comes here; the first one speaks.
     console = Console(stderr=as_json, emoji=False)
     try:
-        if cooldown is not None:
-            section = with_cooldown(section, folder, origin, cooldown)
-        outcome = run(section, folder, start=origin, console=console)
-    except (ConfigError, ManifestError) as error:
+        outcome = run(
+            section,
+            folder,
+            start=origin,
+            console=console,
+            cooldown=cooldown,
+            schedule=schedule_given(overrides or ()),
+            verify=verify,
+        )
+    except (ConfigError, StageError) as error:
         _fail(str(error), USAGE)
     except (CheckpointError, DataError, RunFailed) as error:
         _fail(str(error), FAILED)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from lauter.pipeline.faults import faults
 from lauter.pipeline.yaml_lines import Document, Location, ManifestError
 from lauter.pipeline.yaml_lines import load as load_yaml
-from lauter.trainer.config.sections import CorpusSection, RunSection
+from lauter.trainer.config.sections import CorpusSection, RunSection, ScheduleSection
 
 
 def load(path: str, overrides: Sequence[str] = (), data: Sequence[str] = ()) -> RunSection:
@@ -48,6 +48,17 @@ def load(path: str, overrides: Sequence[str] = (), data: Sequence[str] = ()) -> 
     return section.model_copy(update={"data": section.data.model_copy(update={"corpora": corpora})})
 
 
+def schedule_given(overrides: Sequence[str]) -> tuple[str, ...]:
+    """Keys of the schedule that overrides give; all of them for `schedule={…}`.
+
+    >>> schedule_given(["seed=1", "schedule.total_tokens=9"])
+    ('total_tokens',)
+    """
+    paths = [override.partition("=")[0].split(".") for override in overrides]
+    given = [path[1:2] or list(ScheduleSection.model_fields) for path in paths if path[0] == "schedule"]
+    return tuple(dict.fromkeys(key for keys in given for key in keys))
+
+
 def _absolute(folder: Path, path: str) -> str:
     """A local path from a folder; `s3://` stays as it is."""
     return path if "://" in path else str((folder / path).resolve())
@@ -55,7 +66,7 @@ def _absolute(folder: Path, path: str) -> str:
 
 def _overridden(content: dict[str, Any], override: str, changed: dict[Location, str]) -> dict[str, Any]:
     key, equals, text = override.partition("=")
-    parts: Location = tuple(int(part) if part.isdigit() else part for part in key.split("."))
+    parts: Location = tuple(int(part) if part.isdecimal() else part for part in key.split("."))
     if not equals or not all(str(part) for part in parts):
         raise ManifestError([f"override {override!r}: expected dotted.key=value"])
     try:

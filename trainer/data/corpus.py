@@ -37,7 +37,7 @@ def open_corpora(section: DataSection, *, verify: Verify = "quick") -> Corpus:
     `verify`: `quick` looks at sizes and footers of all shards, `full` at every byte too.
 
     Raises:
-        DataError: every problem found: what, where, and how to mend it.
+        DataError: every problem found: what, where, and how to mend it. `StageError` where only the stages are wrong.
     """
     problems: list[str] = []
     folders: list[RunFolder] = []
@@ -63,14 +63,10 @@ def open_corpora(section: DataSection, *, verify: Verify = "quick") -> Corpus:
     ]
     if not section.corpora:
         problems.append("no corpus: name one under data.corpora, or give --data DIR")
-    # Streams that could not be opened would be called unknown.
-    if len(folders) == len(section.corpora) and not problems:
-        try:
-            mixture(section, streams)
-        except DataError as error:
-            problems += error.problems
     if problems:
         raise DataError(problems)
+    # Last, as streams that could not be opened would be called unknown.
+    mixture(section, streams)
     ordered = {name: streams[name] for name in sorted(streams)}
     return Corpus(
         {name: stream.without_last(held) for name, stream in ordered.items()},

@@ -11,3 +11,7 @@ class DataError(Exception):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = list(problems)
         super().__init__("\n".join(self.problems))
+
+
+class StageError(DataError):
+    """The corpora are fine, and `data.stages` asks for what they do not have."""

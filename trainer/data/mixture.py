@@ -9,7 +9,7 @@ from typing import Any
 
 from lauter.pipeline.faults import nearest
 from lauter.trainer.config.sections import DataSection, StageSection
-from lauter.trainer.data.errors import DataError
+from lauter.trainer.data.errors import DataError, StageError
 from lauter.trainer.data.interleave import Interleave, counts_in_period
 from lauter.trainer.data.stream import Stream
 
@@ -70,7 +70,8 @@ def mixture(section: DataSection, streams: Mapping[str, Stream]) -> Mixture:
     """The section's stages over the streams there are.
 
     Raises:
-        DataError: a stage names streams that do not exist, or there are none.
+        DataError: there are no streams at all.
+        StageError: a stage names streams that do not exist.
     """
     sections = section.stages or (StageSection(name="all"),)
     if not streams:
@@ -82,7 +83,7 @@ def mixture(section: DataSection, streams: Mapping[str, Stream]) -> Mixture:
         if name not in streams
     ]
     if problems:
-        raise DataError(problems)
+        raise StageError(problems)
     stages: list[Stage] = []
     taken: dict[str, int] = dict.fromkeys(streams, 0)
     first: int | None = 0

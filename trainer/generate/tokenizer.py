@@ -35,8 +35,15 @@ class TextTokenizer:
         """BOS and the text's ids.
 
         Raises:
-            TokenizerError: a part of the text would become a control token.
+            TokenizerError: the text is no Unicode, or a part of it would become a control token.
         """
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            # What a shell hands over that is no UTF-8 comes as lone surrogates.
+            raise TokenizerError(
+                f"{text!r}: is no valid UTF-8 at character {error.start}; give the text as UTF-8"
+            ) from error
         ids: list[int] = self.engine.encode(text, add_special_tokens=False).ids
         for index in ids:
             if index in self.controls:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from lauter.trainer.config.sections import RunSection
 from lauter.trainer.config.shape import model_shape
 from lauter.trainer.data.corpus import Corpus, open_corpora
 from lauter.trainer.data.loader import Loader
 from lauter.trainer.data.samples import Samples
+from lauter.trainer.data.verify import Verify
 from lauter.trainer.loop.errors import ConfigError
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.model.shape import ModelShape
@@ -33,15 +35,18 @@ class Parts:
     optimizer: Optimizer
 
 
-def assemble(section: RunSection, ranks: Ranks, tell: Callable[[str], None]) -> Parts:
-    """Open the data and make the model.
+def assemble(section: RunSection, ranks: Ranks, verify: Verify, tell: Callable[[str], None]) -> Parts:
+    """Open the data, look at them as closely as `verify` says, and make the model.
 
     Raises:
-        ConfigError: the config does not go with these ranks or this tokenizer.
+        ConfigError: the config does not go with these ranks or this tokenizer, or a corpus is not there at all.
         DataError: something is wrong with a corpus.
     """
     check_batches(section, ranks.count)
-    corpus = open_corpora(section.data)
+    check_folders(section)
+    if verify == "full":
+        tell("compares every byte of the corpora with its digests")
+    corpus = open_corpora(section.data, verify=verify)
     try:
         shape = model_shape(section.model, corpus.tokenizer.ids, section.data.sequence_length)
         grid = mesh(ranks, section.parallel)
@@ -68,6 +73,20 @@ def assemble(section: RunSection, ranks: Ranks, tell: Callable[[str], None]) -> 
         model=model,
         optimizer=Optimizer(model.named_parameters(), section.optimizer),
     )
+
+
+def check_folders(section: RunSection) -> None:
+    """A folder that is not there is a slip of whoever named it; what is wrong inside of one is the corpus's fault.
+
+    Raises:
+        ConfigError: a local corpus is no folder.
+    """
+    paths = [corpus.path for corpus in section.data.corpora if "://" not in corpus.path]
+    wrong = [path for path in paths if not Path(path).is_dir()]
+    if wrong:
+        raise ConfigError(
+            "\n".join(f"{path}: there is no such folder; check data.corpora, or --data" for path in wrong)
+        )
 
 
 def check_batches(section: RunSection, ranks: int) -> None:

@@ -92,6 +92,10 @@ class Report:
         if self._console.is_terminal:
             self._bar.stop()
 
+    def until(self, total_tokens: int) -> None:
+        """The end is known better: of a cooldown, once its checkpoint is open."""
+        self._bar.update(self._task, total=total_tokens)
+
     def say(self, message: str) -> None:
         """A line that stays."""
         self._console.print(escape(message), soft_wrap=True, highlight=False)

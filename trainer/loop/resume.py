@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from lauter.trainer.checkpoint.read import Checkpoint, CheckpointError, open_checkpoint
-from lauter.trainer.config.sections import RunSection, ScheduleSection
+from lauter.trainer.checkpoint.read import Checkpoint
+from lauter.trainer.config.sections import RunSection
+from lauter.trainer.data.samples import Samples
 from lauter.trainer.loop.errors import ConfigError
+from lauter.trainer.loop.lineage import flat
 from lauter.trainer.model.shape import ModelShape
 
 TENSORS = ("layers", "hidden", "feed_forward", "heads", "kv_heads", "head_dim", "vocabulary")
@@ -44,17 +43,19 @@ def identity_of(meta: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def require_same_run(checkpoint: Checkpoint, now: Mapping[str, Any], order: Mapping[str, Any]) -> None:
-    """A resumed run must be the same run. What it may change: totals, batch, learning rate, checkpoints, metrics.
+def require_same_run(checkpoint: Checkpoint, now: Mapping[str, Any], samples: Samples) -> None:
+    """A resumed run must be the same run, and the samples that it has read must be those of this config.
+
+    What it may change: totals, batch, learning rate, checkpoints, metrics, and the stages that come later.
 
     Raises:
         ConfigError: naming every key that differs, with both values.
     """
     before = identity_of(checkpoint.meta)
     wrong = _differences({key: value for key, value in before.items() if key != "data"}, now)
-    if before.get("data") != now["data"]:
+    if not reads_on(checkpoint, samples):
         # The fingerprint says that the order differs; what it is made of says where.
-        was, is_now = _flat("data", checkpoint.meta["data"]["order"]), _flat("data", order)
+        was, is_now = flat("data", checkpoint.meta["data"]["order"]), flat("data", samples.order)
         wrong += _differences({**dict.fromkeys(is_now), **was}, is_now)
     if wrong:
         raise ConfigError(
@@ -62,6 +63,14 @@ def require_same_run(checkpoint: Checkpoint, now: Mapping[str, Any], order: Mapp
             + "\n  ".join(wrong)
             + "\nput these back to go on, or give another --out (with --from, to begin at this checkpoint)"
         )
+
+
+def reads_on(checkpoint: Checkpoint, samples: Samples) -> bool:
+    """Whether the samples that a checkpoint's run has read are the first ones here; what comes later may differ."""
+    data = checkpoint.meta["data"]
+    return data["fingerprint"] == samples.fingerprint or samples.continues(
+        data["order"], checkpoint.meta["progress"]["samples"]
+    )
 
 
 def require_fitting(checkpoint: Checkpoint, now: Mapping[str, Any]) -> list[str]:
@@ -81,62 +90,5 @@ def require_fitting(checkpoint: Checkpoint, now: Mapping[str, Any]) -> list[str]
     return _differences({key: value for key, value in before.items() if key not in firm}, now)
 
 
-def parent_of(checkpoint: Checkpoint, start: Path) -> dict[str, Any]:
-    """What a branch's checkpoints say about where it began: the data of all ancestors stay known."""
-    return {
-        "from": str(start.absolute()),
-        "checkpoint": checkpoint.path.name,
-        "progress": checkpoint.meta["progress"],
-        "data": checkpoint.meta["data"],
-        "parent": checkpoint.meta["parent"],
-    }
-
-
-def require_parent(checkpoint: Checkpoint, start: Path | None) -> None:
-    """`--from` of a run that goes on must be the one it began with.
-
-    Raises:
-        ConfigError: the run folder holds a run that began elsewhere.
-    """
-    began = (checkpoint.meta["parent"] or {}).get("from")
-    if start is not None and began != str(start.absolute()):
-        raise ConfigError(
-            f"{checkpoint.path.parent.parent} holds a run already, which began "
-            + (f"from {began}" if began else "at its first step")
-            + f"; give another --out to begin from {start}"
-        )
-
-
-def with_cooldown(section: RunSection, out: Path, start: Path | None, tokens: int) -> RunSection:
-    """The config of a branch that only cools down: for `tokens` tokens from where it begins, whenever it is resumed.
-
-    Raises:
-        ConfigError: there is no `--from`, or the warm-up would not be over.
-        CheckpointError: `start` is no checkpoint.
-    """
-    if start is None:
-        raise ConfigError("--cooldown needs --from CHECKPOINT: a cooldown is a branch, with a run folder of its own")
-    try:
-        parent = open_checkpoint(out, depth="sizes").meta["parent"]
-    except CheckpointError:
-        parent = None
-    progress = (parent or open_checkpoint(start, depth="sizes").meta)["progress"]
-    changed = {"total_tokens": progress["tokens"] + tokens, "cooldown_tokens": tokens}
-    try:
-        schedule = ScheduleSection.model_validate({**section.schedule.model_dump(), **changed})
-    except ValidationError as error:
-        raise ConfigError(
-            f"--cooldown {tokens}: the checkpoint has {progress['tokens']} tokens, and the warm-up "
-            f"({section.schedule.warmup_tokens} tokens) is not over"
-        ) from error
-    return section.model_copy(update={"schedule": schedule})
-
-
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [f"{key}: {before[key]} there, {now.get(key)} now" for key in before if before[key] != now.get(key)]
-
-
-def _flat(prefix: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON holds
-    if not isinstance(value, Mapping):
-        return {prefix: value}
-    return {key: one for name, inner in value.items() for key, one in _flat(f"{prefix}.{name}", inner).items()}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -10,10 +12,12 @@ from rich.console import Console
 from lauter.trainer.checkpoint.layout import step_name
 from lauter.trainer.checkpoint.store import Checkpoints
 from lauter.trainer.config.sections import RunSection
-from lauter.trainer.loop.enter import enter
+from lauter.trainer.data.verify import Verify
+from lauter.trainer.loop.enter import Wanted, enter
 from lauter.trainer.loop.errors import ConfigError
 from lauter.trainer.loop.garbage import Garbage
 from lauter.trainer.loop.guard import Guard
+from lauter.trainer.loop.lock import locked
 from lauter.trainer.loop.metrics import StepLog
 from lauter.trainer.loop.parts import Parts, assemble
 from lauter.trainer.loop.report import Outcome, Report, summary
@@ -27,33 +31,52 @@ from lauter.trainer.parallel.ranks import start as start_ranks
 LOGS = ("metrics.jsonl", "samples.jsonl")
 
 
-def train(section: RunSection, out: Path, *, start: Path | None, console: Console) -> Outcome:
+def train(
+    section: RunSection,
+    out: Path,
+    *,
+    start: Path | None,
+    console: Console,
+    cooldown: int | None = None,
+    schedule: tuple[str, ...] = (),
+    verify: Verify = "quick",
+) -> Outcome:
     """Train in a run folder: from nothing, from `start` (a checkpoint of another run), or from where it stopped.
 
-    Under torchrun every process calls it; the first one writes and speaks.
+    Under torchrun every process calls it; the first one writes and speaks. `cooldown` and `schedule` are those of
+    `Wanted`; `verify` says how closely the corpora are looked at before the first step.
 
     Raises:
         ConfigError: the config does not fit ranks, tokenizer or run folder.
-        DataError: something is wrong with a corpus.
+        DataError: something is wrong with a corpus; `StageError`: with the stages over it.
         CheckpointError: a checkpoint could not be written or read.
-        RunFailed: the guard gave up.
+        RunFailed: the guard gave up, or another run holds the folder.
     """
     try:
         check_sinks(section.metrics)
         ranks = start_ranks()
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    outcome = train_on(ranks, section, out, start=start, console=console if ranks.first else Console(quiet=True))
+    spoken = console if ranks.first else Console(quiet=True)
+    wanted = Wanted(start, cooldown, schedule)
+    outcome = train_on(ranks, section, out, wanted=wanted, console=spoken, verify=verify)
     # Not after a failure: the others may be anywhere, and torchrun ends them.
     leave(ranks)
     return outcome
 
 
-def train_on(ranks: Ranks, section: RunSection, out: Path, *, start: Path | None, console: Console) -> Outcome:
+def train_on(
+    ranks: Ranks, section: RunSection, out: Path, *, wanted: Wanted, console: Console, verify: Verify = "quick"
+) -> Outcome:
     """As `train`, in a process group that is there."""
-    started = time.monotonic()
     report = Report(console, section.schedule.total_tokens)
-    parts = assemble(section, ranks, report.say)
+    with locked(out, report.say) if ranks.first else nullcontext():
+        return _train(ranks, section, out, wanted, verify, report)
+
+
+def _train(ranks: Ranks, section: RunSection, out: Path, wanted: Wanted, verify: Verify, report: Report) -> Outcome:
+    started = time.monotonic()
+    parts = assemble(section, ranks, verify, report.say)
     try:
         checkpoints = Checkpoints(
             out / "checkpoints", section.checkpoint, rank=ranks.rank, ranks=ranks.count, warn=report.say
@@ -63,14 +86,21 @@ def train_on(ranks: Ranks, section: RunSection, out: Path, *, start: Path | None
             f"{section.name}: {parts.shape.parameters:,} parameters, {parts.shape.non_embedding_parameters:,} without "
             f"embeddings; {section.precision}, {ranks.count} process(es) on {ranks.device.type}"
         )
-        entered = enter(parts, checkpoints, guard, start, report.say)
+        entered = enter(parts, checkpoints, guard, wanted, report.say)
+        section = entered.section
+        parts = replace(parts, section=section)
+        report.until(section.schedule.total_tokens)
         if ranks.first:
             (out / "config.json").write_text(section.model_dump_json(indent=1) + "\n", encoding="utf-8")
             for log in LOGS:
                 StepLog(out / log).cut(entered.progress.step)
         steps = Steps(parts, checkpoints, guard, entered, out=out, report=report)
         with report, Signals() as signals, Garbage() as garbage:
-            stopped = steps.run(signals, garbage)
+            try:
+                stopped = steps.run(signals, garbage)
+            except Exception:
+                _finish_after(checkpoints, report)
+                raise
         outcome = Outcome(
             out=out,
             checkpoint=out / "checkpoints" / step_name(steps.progress.step),
@@ -91,6 +121,14 @@ def train_on(ranks: Ranks, section: RunSection, out: Path, *, start: Path | None
     if stopped is not None:
         report.say(f"stopped by {stopped.name}; the same command goes on from here")
     return outcome
+
+
+def _finish_after(checkpoints: Checkpoints, report: Report) -> None:
+    """A run that fails still tells how its last save ended; the error that it failed with stays the main one."""
+    try:
+        checkpoints.finish()
+    except Exception as error:  # Other ranks may be gone: then the process group raises what it likes.
+        report.say(f"the save that was under way failed too: {error}")
 
 
 def entropy_seen(parts: Parts, samples: int) -> float:

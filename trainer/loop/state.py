@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lauter.trainer.checkpoint.read import Checkpoint, slots_of
 from lauter.trainer.checkpoint.store import Checkpoints
+from lauter.trainer.loop.counts import Counts
 from lauter.trainer.loop.guard import Guard
 from lauter.trainer.loop.lineage import Lineage
 from lauter.trainer.loop.parts import Parts
@@ -72,13 +73,14 @@ def load_what_is_there(
     return sorted({kind for kind, _ in everything.values()} - there)
 
 
-def meta(parts: Parts, progress: Progress, guard: Guard, lineage: Lineage) -> dict[str, Any]:
+def meta(parts: Parts, progress: Progress, guard: Guard, lineage: Lineage, counts: Counts) -> dict[str, Any]:
     """The JSON beside the tensors: all else that the next start needs, and where the model comes from."""
     tokenizer = parts.corpus.tokenizer
     return {
         "config": parts.section.model_dump(mode="json"),
         "shape": asdict(parts.shape),
         "progress": asdict(progress),
+        "counts": asdict(counts),
         "optimizer_steps": parts.optimizer.steps,
         "data": {
             "fingerprint": parts.samples.fingerprint,

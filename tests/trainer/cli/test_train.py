@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from lauter.pipeline.cli import app
+from lauter.trainer.loop.lock import locked
 from tests.trainer.loop.language import section, write_language
 
 
@@ -33,7 +36,7 @@ def train(*arguments: str) -> Result:
 
 def test_the_help_names_everything() -> None:
     found = train("--help").output
-    for word in ("CONFIG", "--out", "--data", "--from", "--cooldown", "--json", "key=value"):
+    for word in ("CONFIG", "--out", "--data", "--from", "--cooldown", "--verify", "--json", "key=value"):
         assert word in found
 
 
@@ -52,6 +55,10 @@ def test_the_help_names_everything() -> None:
             "data.stages hold 64 more tokens",
         ),
         (["--cooldown", "99"], "--cooldown needs --from CHECKPOINT"),
+        (["--from", "nonsense"], "--from nonsense does not exist; give a run's folder"),
+        (["--data", "/nowhere"], "/nowhere: there is no such folder; check data.corpora, or --data"),
+        (["data.stages=[{name: one, streams: {man: 1}}]"], "stage 'one': no stream 'man'; did you mean 'main'?"),
+        (["\u00b2=1"], "override '\u00b2=1': unknown key"),
     ],
 )
 def test_usage_is_refused_with_2(corpus: Path, tmp_path: Path, arguments: list[str], said: str) -> None:
@@ -70,12 +77,54 @@ def test_a_broken_corpus_fails_with_1(corpus: Path, tmp_path: Path) -> None:
     assert "00001.parquet" in found.stderr
 
 
-def test_no_corpus_and_no_checkpoint_fail_with_1(corpus: Path, tmp_path: Path) -> None:
-    path, out = config(corpus, tmp_path), str(tmp_path / "out")
-    assert train(path, "--data", str(tmp_path / "nothing"), "--out", out).exit_code == 1
-    found = train(path, "--from", str(tmp_path / "nothing"), "--out", out)
-    assert found.exit_code == 1
-    assert "does not exist" in found.stderr
+def test_a_changed_byte_is_found_under_full_verification_only(corpus: Path, tmp_path: Path) -> None:
+    other = write_language(tmp_path / "corpus")
+    shard = other / "tokens" / "main" / "00001.parquet"
+    content = bytearray(shard.read_bytes())
+    content[1000] ^= 1
+    shard.write_bytes(content)
+    command = (config(corpus, tmp_path), "--data", str(other), "--out", str(tmp_path / "out"))
+    found = train(*command, "--verify", "full")
+    assert found.exit_code == 1, found.output
+    assert "its bytes were changed in row group 0" in found.stderr
+    assert not (tmp_path / "out" / "checkpoints").exists()
+    whole = train(config(corpus, tmp_path), "--out", str(tmp_path / "whole"), "--verify", "full")
+    assert whole.exit_code == 0, whole.output
+    assert "compares every byte" in whole.output
+
+
+@pytest.mark.parametrize("out", ["file", "file/below"])
+def test_a_file_as_run_folder_is_refused_with_2(corpus: Path, tmp_path: Path, out: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    found = train(config(corpus, tmp_path), "--out", str(tmp_path / out))
+    assert found.exit_code == 2, found.output
+    assert "is a file; a run needs a folder" in found.stderr
+
+
+def test_a_second_run_in_a_folder_is_told_who_holds_it(corpus: Path, tmp_path: Path) -> None:
+    with locked(tmp_path / "out", print):
+        found = train(config(corpus, tmp_path), "--out", str(tmp_path / "out"))
+    assert found.exit_code == 1, found.output
+    assert f"is in use by process {os.getpid()} on {socket.gethostname()}" in found.stderr
+    assert train(config(corpus, tmp_path), "--out", str(tmp_path / "out")).exit_code == 0
+
+
+@pytest.mark.slow
+def test_several_processes_start_as_the_manual_says(corpus: Path, tmp_path: Path) -> None:
+    bin_folder = Path(sys.executable).parent
+    path = config(corpus, tmp_path, batch={"sequences": 8, "micro": 4})
+    command = ["torchrun", "--nproc-per-node", "2", "--no-python", "lauter", "train", path, "--out", tmp_path / "out"]
+    found = subprocess.run(
+        [bin_folder / command[0], *command[1:], "--json"],
+        env={**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert found.returncode == 0, found.stderr
+    assert json.loads(found.stdout)["step"] == 2
+    assert "2 process(es) on cpu" in found.stderr
 
 
 def test_the_summary_of_a_terminal_less_run(corpus: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from torch.distributed.tensor import DTensor
 from lauter.trainer.batch import IGNORE, Batch, Bounds
 from lauter.trainer.config.sections import OptimizerSection, ParallelSection, RunSection, SamplingSection
 from lauter.trainer.generate.tokenizer import text_tokenizer
+from lauter.trainer.loop.enter import Wanted
 from lauter.trainer.loop.run import train_on
 from lauter.trainer.loop.sample import Prompts, continuations
 from lauter.trainer.loop.signals import Signals
@@ -148,9 +149,9 @@ def two(ranks: Ranks, folder: Path) -> None:
         keep(ranks, folder, "signal", signals.agreed(ranks))
     model, _ = model_and_optimizer(ranks, ParallelSection(), "fp32")
     keep(ranks, folder, "continuations", continuations(model, prompts(), seed=3))
-    train_on(ranks, run(folder, 4), folder / "run", start=None, console=quiet())
+    train_on(ranks, run(folder, 4), folder / "run", wanted=Wanted(), console=quiet())
     changes = {"precision": "bf16", "sampling": SamplingSection(prompts=("t20",), every_steps=1, new_tokens=2)}
-    train_on(ranks, run(folder, 2).model_copy(update=changes), folder / "bf16", start=None, console=quiet())
+    train_on(ranks, run(folder, 2).model_copy(update=changes), folder / "bf16", wanted=Wanted(), console=quiet())
     keep(ranks, folder, "run", {})
 
 
