@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from lauter.trainer.batch import Batch, Bounds
 from lauter.trainer.loss.cross_entropy import LossTerms, linear_cross_entropy, token_losses
 from lauter.trainer.model.cache import KeyValueCache
+from lauter.trainer.model.embedding import Embedding
 from lauter.trainer.model.kernels import Kernels
 from lauter.trainer.model.layer import Layer
 from lauter.trainer.model.norm import RMSNorm
@@ -22,7 +23,7 @@ class Decoder(nn.Module):
         self, shape: ModelShape, *, device: torch.device | str | None, dtype: torch.dtype, kernels: Kernels
     ) -> None:
         super().__init__()
-        self.embed_tokens = nn.Embedding(shape.vocabulary, shape.hidden, device=device, dtype=dtype)
+        self.embed_tokens = Embedding(shape.vocabulary, shape.hidden, device=device, dtype=dtype)
         self.layers = nn.ModuleList(
             Layer(shape, device=device, dtype=dtype, kernels=kernels) for _ in range(shape.layers)
         )
