@@ -27,7 +27,7 @@ def model_card(origin: Mapping[str, Any], shape: ModelShape, *, name: str, dtype
     """README.md of a model named `name`; `origin` is what `lauter.json` says."""
     parts = [_front_matter(origin), f"# {name}", _introduction(origin)]
     parts += ["## Architecture", _table(_architecture(shape, dtype))]
-    parts += ["## Training", _table(_training(origin)), *_goldfish(origin)]
+    parts += ["## Training", _table(_training(origin)), *_goldfish(origin), *_changes(origin)]
     parts += ["## Data", *_data(origin)]
     parts += ["## Use", _use(name)]
     parts += [
@@ -80,6 +80,10 @@ def _training(origin: Mapping[str, Any]) -> Rows:
     yield "tokens seen", progress.get("tokens", 0)
     yield "steps", progress.get("step", 0)
     yield "updates", origin.get("optimizer_steps", 0)
+    counts = origin.get("counts") or {}
+    for key, label in (("targets", "labels that carried loss"), ("skipped_samples", "samples skipped")):
+        if key in counts:
+            yield label, counts[key]
     config = origin.get("config") or {}
     for key in ("name", "seed", "precision", "z_loss"):
         if key in config:
@@ -113,6 +117,22 @@ def _goldfish(origin: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
+def _changes(origin: Mapping[str, Any]) -> Iterator[str]:
+    """Of this run, then of those that it branched from."""
+    told = []
+    run: Mapping[str, Any] | None = origin
+    while run is not None:
+        changes = run.get("changes") or ()
+        if run is not origin and changes:
+            told.append(f"In the run before that, up to {run.get('checkpoint')}:")
+        if changes:
+            rows = [[change.get(key) for key in ("step", "key", "before", "after")] for change in changes]
+            lines = [f"| {' | '.join(map(_cell, row))} |" for row in rows]
+            told.append("\n".join(["| from step | setting | before | after |", "|---|---|---|---|", *lines]))
+        run = run.get("parent")
+    yield from ["### Changed during the run", *told] if told else []
+
+
 def _data(origin: Mapping[str, Any]) -> Iterator[str]:
     if not origin.get("data") and not origin.get("parent"):
         yield "The checkpoint says nothing about its data."
@@ -138,7 +158,7 @@ def _data(origin: Mapping[str, Any]) -> Iterator[str]:
 
 def _generations(origin: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
     """This run's corpora, then those of the checkpoint that it began with, and so on."""
-    yield "", (origin.get("data") or {}).get("provenance") or ()
+    yield from _states(origin.get("data") or {})
     parent = origin.get("parent")
     while parent is not None:
         if "form" in parent:
@@ -150,11 +170,22 @@ def _generations(origin: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Mapp
             yield "What that folder says of itself, which nobody checked:", ()
             yield from _generations(claims)
             return
-        corpora = (parent.get("data") or {}).get("provenance") or ()
-        if corpora:
+        data = parent.get("data") or {}
+        if data.get("provenance"):
             tokens = (parent.get("progress") or {}).get("tokens", 0)
-            yield f"Before that, up to {parent.get('checkpoint')} of another run ({tokens:,} tokens):", corpora
+            yield f"Before that, up to {parent.get('checkpoint')} of another run ({tokens:,} tokens):", ()
+            yield from _states(data)
         parent = parent.get("parent")
+
+
+def _states(data: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
+    """The corpora of one run, each state that was read, the newest last: a takedown or a build gives another root."""
+    history = data.get("history") or [{"from_sample": 0, "provenance": data.get("provenance") or ()}]
+    ends = [state["from_sample"] for state in history[1:]]
+    for state, end in zip(history, [*ends, None], strict=True):
+        first = state["from_sample"]
+        told = f"From sample {first:,} on" if end is None else f"From sample {first:,} to {end - 1:,}"
+        yield "" if first == 0 and end is None else f"{told} these were read:", state["provenance"]
 
 
 def _of_corpus(corpus: Mapping[str, Any]) -> Rows:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -10,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 from safetensors.torch import load_file
 
 from lauter.trainer.batch import Bounds
@@ -113,72 +111,6 @@ def test_generation_stops_at_all_ends(ours: Apertus, tmp_path: Path) -> None:
     export_hf(small.checkpoint(tmp_path / "run", ours, told), tmp_path / "hf")
     config = GenerationConfig.from_pretrained(tmp_path / "hf")
     assert (config.bos_token_id, config.eos_token_id, config.pad_token_id) == (1, [2, 7], 3)
-
-
-PROVENANCE = {
-    "name": "web",
-    "corpus": "quickstart",
-    "layout_id": "999d8e81b60a66cbc73969212341637c",
-    "root": "65" * 32,
-    "ledger_root": "86" * 32,
-    "lineage": "c7" * 32,
-    "lauter": "0.1.0",
-    "optout": {"version": 3, "settings": {"policy": "default"}, "inputs": {}, "data": {}},
-    "takedown": {"demands": 3, "sha256": "ab" * 32},
-    "index_sha256": "cd" * 32,
-    "tokenizer": "ef" * 32,
-    "tokens": {"main": 999442},
-}
-META = {
-    "config": {
-        "name": "demo",
-        "seed": 28,
-        "data": {
-            "corpora": [{"path": "/home/someone/corpus", "root": None}],
-            "sequence_length": 512,
-            "goldfish": {"hash": "mixed", "k": 50, "h": 50},
-        },
-    },
-    "data": {"provenance": [PROVENANCE], "languages": ["deu_Latn", "nor_Latn", "und"], "fingerprint": "f"},
-    "parent": {
-        "from": "/home/someone/other",
-        "checkpoint": "step-0000000010",
-        "progress": {"step": 10, "samples": 80, "tokens": 40960},
-        "data": {
-            "provenance": [
-                {**PROVENANCE, "name": "older", "optout": None, "takedown": {"demands": 0, "sha256": "00" * 32}}
-            ]
-        },
-        "parent": None,
-    },
-}
-
-
-def test_the_card_names_what_the_model_was_made_of(ours: Apertus, tmp_path: Path) -> None:
-    run = small.checkpoint(tmp_path / "run", ours, META)
-    lines = [{"step": 0, "goldfish_rate": 0.02, "targets": 980}, {"step": 1, "goldfish_rate": 0.5, "targets": 1}]
-    (tmp_path / "run" / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"st')
-    export_hf(run, tmp_path / "my-model")
-    card = (tmp_path / "my-model" / "README.md").read_text()
-    head = yaml.safe_load(card.split("---\n")[1])
-    assert head["language"] == ["deu", "nor"] and head["license"] == "unknown"
-    assert "# my-model\n" in card
-    for key in ("layout_id", "root", "ledger_root", "lineage", "index_sha256", "tokenizer"):
-        assert f"| {PROVENANCE[key]} |" in card
-    assert f"lauter audit FOLDER --root {PROVENANCE['root']}" in card
-    assert '"policy": "default"' in card
-    assert "| tokens of main | 999,442 |" in card
-    assert "hash `mixed`, 1 label in 50, windows of 50 tokens; 2.000% of labels were left out." in card
-    assert f"| demands for removal that were met | 3 |\n| SHA-256 of the demands | {'ab' * 32} |" in card
-    assert card.count("| demands for removal that were met | none |") == 1
-    assert "Before that, up to step-0000000010 of another run (40,960 tokens):" in card
-    assert "### older" in card and "no owner's reservation was looked up" in card
-    assert "67,860" in card and "Not declared." in card
-    assert re.search(r"\| (None|True|False) \|", card) is None
-    program = json.loads((tmp_path / "my-model" / "lauter.json").read_text())
-    assert program["data"]["provenance"] == [PROVENANCE]
-    assert "someone" not in card + json.dumps(program)
-    assert program["config"]["data"]["corpora"] == [{"path": "corpus", "root": None}]
 
 
 def test_a_folder_with_anything_in_it_is_left_alone(checkpoint: Checkpoint, tmp_path: Path) -> None:
