@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from lauter.trainer.batch import IGNORE
 from lauter.trainer.loss.softmax import losses, losses_and_gradients
@@ -132,6 +133,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return _total(nll, z, normaliser, z_loss, weight.dtype), nll, z
 
     @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(
         ctx: Any,  # noqa: ANN401
         total: Tensor,

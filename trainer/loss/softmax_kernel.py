@@ -23,6 +23,7 @@ _LOG2_E = np.float32(1 / math.log(2))
 # 2^f = sum of (f ln 2)^k / k!; for |f| <= 1/2 the first term left out, k = 7, is 1.2e-7.
 _6, _5, _4, _3, _2, _1, _0 = (np.float32(math.log(2) ** k / math.factorial(k)) for k in range(6, -1, -1))
 _HALF, _LOWEST = np.float32(0.5), np.float32(-126)
+_SMALLEST = np.finfo(np.float32).min
 
 
 @float_function
@@ -53,8 +54,9 @@ def partial_sums(logits: NDArray[Any], tops: NDArray[np.float32], sums: NDArray[
         top, total = tops[part], sums[part]
         here = logits[part * IDS : (part + 1) * IDS]
         higher = np.empty(top.size, np.float32)
-        higher[:] = -np.inf
-        top[:] = -np.inf
+        # Not -inf: after a block of nothing else, -inf - -inf would make the row NaN.
+        higher[:] = _SMALLEST
+        top[:] = _SMALLEST
         total[:] = 0
         for start in range(0, here.shape[0], _BLOCK):
             block = here[start : start + _BLOCK]

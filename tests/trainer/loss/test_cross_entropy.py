@@ -196,3 +196,11 @@ def test_what_does_not_fit_is_an_error() -> None:
         token_losses(hidden.bfloat16(), weight, labels)
     with pytest.raises(ValueError, match="one dtype and labels int64"):
         token_losses(hidden, weight, labels.int())
+
+
+def test_a_second_derivative_is_refused() -> None:
+    hidden, weight, labels = batch(20, 3, torch.float32)
+    terms = linear_cross_entropy(hidden, weight, labels, normaliser=1.0)
+    (first,) = torch.autograd.grad(terms.total, hidden, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        first.sum().backward()

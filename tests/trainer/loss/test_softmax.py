@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -39,21 +41,44 @@ def test_kernels_are_plain_torch(dtype: torch.dtype, ids: int, spread: float, z_
     assert torch.allclose(logits.double(), gradient, rtol=2 * ROUNDING[dtype], atol=1e-3 * bar)
 
 
-def test_the_result_does_not_depend_on_threads() -> None:
-    import numba
+@pytest.fixture
+def threads_as_before() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
-    logits = torch.randn(2 * IDS, 33, generator=torch.Generator().manual_seed(1)).bfloat16()
-    labels = torch.arange(33)
-    many, one = logits.clone(), logits.clone()
-    nll, _ = losses_and_gradients(many, labels, 1.0, 0.0)
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        alone, _ = losses_and_gradients(one, labels, 1.0, 0.0)
-    finally:
-        numba.set_num_threads(threads)
-    assert torch.equal(many, one)
-    assert torch.equal(nll, alone)
+
+@pytest.mark.usefixtures("threads_as_before")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
+def test_the_result_does_not_depend_on_threads(dtype: torch.dtype) -> None:
+    # Above the size from which more than one thread works.
+    logits = torch.randn(3 * IDS, 33, generator=torch.Generator().manual_seed(1)).to(dtype)
+    found = []
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        gradient = logits.clone()
+        nll, lse = losses_and_gradients(gradient, torch.arange(33), 1.0, 0.0)
+        found.append((nll, lse, gradient))
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
+@pytest.mark.parametrize("without", [1, 16, 17, 48, IDS, IDS + 16])
+def test_ids_of_probability_zero_change_nothing(dtype: torch.dtype, without: int) -> None:
+    logits = torch.randn(IDS + 40, 5, generator=torch.Generator().manual_seed(without)).to(dtype)
+    logits[:without, 1:3] = -torch.inf
+    labels = torch.full((5,), IDS + 30)
+    nll, lse, gradient = plain(logits, labels, 1.0, 0.0)
+    found = losses_and_gradients(logits, labels, 1.0, 0.0)
+    torch.testing.assert_close(found, (nll, lse), rtol=4e-6, atol=4e-6)
+    torch.testing.assert_close(logits.double(), gradient, rtol=2 * ROUNDING[dtype], atol=4e-6)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_what_is_not_finite_is_not_hidden(value: float) -> None:
+    logits = torch.randn(40, 3, generator=torch.Generator().manual_seed(2))
+    logits[20, 1] = value
+    assert losses(logits, torch.zeros(3, dtype=torch.int64))[0].isfinite().tolist() == [True, False, True]
 
 
 def test_powers_of_two_are_exact_to_float32_and_end_at_2_to_the_minus_126() -> None:
