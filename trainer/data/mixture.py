@@ -54,6 +54,15 @@ class Mixture:
         name = stage.streams[index]
         return name, stage.taken.get(name, 0) + before
 
+    def given(self, sample: int) -> dict[str, int]:
+        """How many samples every stream has given before this one, which may lie behind the last."""
+        stage = self.stages[bisect_right(self.stages, sample, key=lambda stage: stage.first) - 1]
+        found = dict(stage.taken)
+        counts = stage.interleave.counts_before(sample - stage.first).tolist()
+        for name, count in zip(stage.streams, counts, strict=True):
+            found[name] += count
+        return found
+
     def describe(self) -> list[dict[str, Any]]:
         """What decides the order, as JSON."""
         return [

@@ -97,6 +97,12 @@ class Samples:
         """Name of the stage of a sample; raises `DataError` behind the last one."""
         return self._mixture.stage_at(sample).name
 
+    def epochs(self, samples: int) -> dict[str, float]:
+        """How often each stream of a stage has been gone through after the first `samples` samples; 1.0 is once."""
+        given = self._mixture.given(samples)
+        windows = {name: 1 if name in self._packed else self.sequence_length for name in self._streams}
+        return {name: given[name] * windows[name] / self._orders[name].total for name in self._streams}
+
     def batch(self, numbers: Sequence[int]) -> Batch:
         """One micro-batch of these samples, in the given order.
 

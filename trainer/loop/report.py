@@ -141,10 +141,11 @@ def summary(outcome: Outcome) -> list[str]:
         rows.append(("held-out loss", f"{outcome.held_out.loss:.4f}"))
     if outcome.unigram_entropy is not None:
         rows.append(("unigram entropy", f"{outcome.unigram_entropy:.4f} nats, of the training tokens"))
-    if outcome.held_out is not None and outcome.unigram_entropy:
-        learned = 1 - outcome.held_out.loss / outcome.unigram_entropy
+    if outcome.held_out is not None and outcome.held_out.unigram_entropy:
+        rows.append(("", f"{outcome.held_out.unigram_entropy:.4f} nats, of the held-out tokens"))
+        learned = 1 - outcome.held_out.loss / outcome.held_out.unigram_entropy
         side = "below" if learned > 0 else "above"
-        rows.append(("learned", f"the held-out loss is {abs(learned):.1%} {side} the unigram entropy"))
+        rows.append(("learned", f"the held-out loss is {abs(learned):.1%} {side} the held-out tokens' unigram entropy"))
     if outcome.tokens_per_second is not None:
         rows.append(("speed", f"{outcome.tokens_per_second:,.0f} tokens/s"))
     rows += [("time", f"{outcome.seconds:,.1f} s"), ("checkpoint", str(outcome.checkpoint))]

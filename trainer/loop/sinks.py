@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lauter.trainer.config.sections import MetricsSection
+from lauter.trainer.loop.errors import ConfigError
 
 
 class Sink(Protocol):
@@ -15,6 +16,9 @@ class Sink(Protocol):
 
     def write(self, step: int, numbers: Mapping[str, float]) -> None:
         """Names such as `loss` or `held_out/deu_Latn`."""
+
+    def go_back(self, step: int) -> None:
+        """The run goes on after `step` once more: what was written of later steps is no longer of it."""
 
     def close(self) -> None:
         """All is written."""
@@ -26,12 +30,18 @@ class TensorBoard:
     def __init__(self, folder: Path, step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder), purge_step=step + 1)
+        self._open = lambda after: SummaryWriter(str(folder), purge_step=after + 1)
+        self._writer = self._open(step)
 
     def write(self, step: int, numbers: Mapping[str, float]) -> None:
         """One scalar a number."""
         for name, value in numbers.items():
             self._writer.add_scalar(name, value, step)
+
+    def go_back(self, step: int) -> None:
+        """Only a new file can hide what is in the one before."""
+        self._writer.close()
+        self._writer = self._open(step)
 
     def close(self) -> None:
         """Flush and close."""
@@ -39,21 +49,36 @@ class TensorBoard:
 
 
 class Wandb:
-    """One run in a project; its id is kept in `folder`, so that a resumed run goes on in the same one."""
+    """One run in a project; its id is kept in `folder`, so that a resumed run goes on in the same one.
+
+    Drawn over our own `step`: its counter never goes back, and drops what is logged of a step behind it.
+    """
 
     def __init__(self, folder: Path, project: str, name: str, config: Mapping[str, Any]) -> None:
+        """Raises `ConfigError` where it can't be started: no login, no network."""
         import wandb
 
         kept = folder / "wandb-id"
         known = kept.read_text(encoding="utf-8") if kept.exists() else None
-        self._run = wandb.init(
-            project=project, name=name, config=dict(config), dir=str(folder), id=known, resume="allow"
-        )
+        try:
+            self._run = wandb.init(
+                project=project, name=name, config=dict(config), dir=str(folder), id=known, resume="allow"
+            )
+        except wandb.Error as error:
+            raise ConfigError(
+                f"metrics.wandb_project: wandb does not start: {error}; log in (`wandb login`), set "
+                "WANDB_MODE=offline, or leave the key out"
+            ) from error
+        self._run.define_metric("step")
+        self._run.define_metric("*", step_metric="step")
         kept.write_text(self._run.id, encoding="utf-8")
 
     def write(self, step: int, numbers: Mapping[str, float]) -> None:
         """All numbers at once."""
-        self._run.log(dict(numbers), step=step)
+        self._run.log({**numbers, "step": step})
+
+    def go_back(self, step: int) -> None:
+        """A step may come twice; the later one is the run's."""
 
     def close(self) -> None:
         """Wait until all is sent."""
@@ -75,7 +100,7 @@ def check_sinks(section: MetricsSection) -> None:
 
 
 def open_sinks(section: MetricsSection, out: Path, *, name: str, config: Mapping[str, Any], step: int) -> list[Sink]:
-    """All that the section asks for, for a run that goes on after `step`."""
+    """All that the section asks for, for a run that goes on after `step`. Raises `ConfigError`."""
     sinks: list[Sink] = []
     if section.tensorboard:
         sinks.append(TensorBoard(out / "tensorboard", step))

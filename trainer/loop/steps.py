@@ -11,10 +11,12 @@ from typing import Any
 from lauter.trainer.checkpoint.store import Checkpoints
 from lauter.trainer.data.held_out import validation_batches
 from lauter.trainer.loop import state
+from lauter.trainer.loop.counts import counts_of
 from lauter.trainer.loop.enter import Entered
 from lauter.trainer.loop.errors import RunFailed
 from lauter.trainer.loop.garbage import Garbage
 from lauter.trainer.loop.guard import Guard, Verdict
+from lauter.trainer.loop.memory import peak_memory
 from lauter.trainer.loop.metrics import StepLog
 from lauter.trainer.loop.parts import Parts
 from lauter.trainer.loop.profile import traced
@@ -53,7 +55,7 @@ class Steps:
         self._parts, self._section, self._ranks = parts, parts.section, parts.ranks
         self._checkpoints, self._guard, self._out, self._report = checkpoints, guard, out, report
         self._entered = entered
-        self.progress = entered.progress
+        self.progress, self.counts = entered.progress, entered.counts
         self._saved = entered.progress.step if entered.saved else None
         self._due = False
         self.held_out: HeldOut | None = None
@@ -96,6 +98,7 @@ class Steps:
                 sink.close()
 
     def _run(self, signals: Signals, garbage: Garbage) -> signal.Signals | None:
+        self._tell_epochs()
         stopped: signal.Signals | None = None
         if self._over() and self._section.validation is not None:
             self._validate()
@@ -115,6 +118,13 @@ class Steps:
             self._save()
         self._checkpoints.finish()
         return stopped
+
+    def _tell_epochs(self) -> None:
+        left = max(self._section.schedule.total_tokens - self.progress.tokens, 0)
+        end = self.progress.samples + -(-left // self._length)
+        total = self._parts.samples.total
+        for name, epochs in self._parts.samples.epochs(end if total is None else min(end, total)).items():
+            self._report.say(f"stream {name}: {epochs:.3g} epochs by the end")
 
     def _next(self, progress: Progress) -> tuple[Progress, int]:
         """Where the next step begins, behind samples that are passed over, and its sequences."""
@@ -140,6 +150,7 @@ class Steps:
         begun = time.perf_counter()
         before, count = self._next(self.progress)
         batches = self._parts.loader.step(before.samples, count)
+        waited = time.perf_counter() - begun
         after = before.after(count, self._length)
         self._expect(after)
         optimizer = self._parts.optimizer
@@ -161,11 +172,23 @@ class Steps:
         if verdict is Verdict.back:
             self._go_back()
             return False
+        if verdict is Verdict.update:
+            self.counts = self.counts.updated(
+                targets=figures.targets,
+                goldfish_dropped=figures.goldfish_dropped,
+                passed_over=before.samples - self.progress.samples,
+            )
+        else:
+            self.counts = self.counts.skipped(after.samples - self.progress.samples)
         self.progress, self.loss = after, figures.loss
         seconds = time.perf_counter() - begun
         self._trained_tokens += count * self._length
         self._trained_seconds += seconds
-        self._line = self._measured(before, count, figures, rate, verdict, seconds)
+        self._line = self._measured(before, count, figures, rate, verdict, seconds) | {
+            "epochs": self._parts.samples.epochs(after.samples),
+            "memory": peak_memory(self._ranks.device),
+            "data_seconds": waited,
+        }
         return True
 
     def _expect(self, progress: Progress) -> None:
@@ -259,7 +282,7 @@ class Steps:
             self._report.say(f"step {self.progress.step} is saved in a bad stretch: a rollback goes behind it")
         self._checkpoints.save(
             state.tensors(self._parts.model, self._parts.optimizer),
-            state.meta(self._parts, self.progress, self._guard, self._entered.lineage),
+            state.meta(self._parts, self.progress, self._guard, self._entered.lineage, self.counts),
             self._parts.corpus.tokenizer.files,
         )
         self._saved = self.progress.step
@@ -270,16 +293,18 @@ class Steps:
         # Where a signal came in the first stretch of all, its checkpoint is the only one there is.
         latest = self._checkpoints.latest_sound() or self._checkpoints.latest()
         if latest is None:
-            self.progress, self._saved = self._entered.again(), None
+            self.progress, self.counts, self._saved = self._entered.again(), self._entered.counts, None
             self._guard.go_back(None)
         else:
             state.load(self._checkpoints, latest, self._parts.model, self._parts.optimizer)
             self._guard.go_back(latest.meta["guard"])
-            self.progress = Progress(**latest.meta["progress"])
+            self.progress, self.counts = Progress(**latest.meta["progress"]), counts_of(latest.meta)
             self._saved = self.progress.step
         if self._ranks.first:
             self._metrics.cut(self.progress.step)
             self._samples.cut(self.progress.step)
+            for sink in self._sinks:
+                sink.go_back(self.progress.step)
         self._report.say(f"went back to step {self.progress.step}")
 
     def _tell(self, after: Progress, figures: Figures, verdict: Verdict) -> None:

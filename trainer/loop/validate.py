@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from lauter.trainer.batch import IGNORE, Batch
+from lauter.trainer.loop.unigram import entropy, label_counts
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.parallel.plan import let_go
 from lauter.trainer.parallel.ranks import Ranks
@@ -25,12 +26,15 @@ class HeldOut:
     targets: int
     languages: dict[str, tuple[float, int]]
     """Language -> loss and targets, in the corpus's order; those without any target are left out."""
+    unigram_entropy: float
+    """Of the very same targets, in nats: the least that a model reaches which knows their frequencies and no more."""
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in metrics.jsonl."""
         return {
             "loss": self.loss,
             "targets": self.targets,
+            "unigram_entropy": self.unigram_entropy,
             "languages": {name: loss for name, (loss, _) in self.languages.items()},
             "languages_targets": {name: targets for name, (_, targets) in self.languages.items()},
         }
@@ -43,6 +47,7 @@ def validate(model: Apertus, batches: Iterator[Batch], languages: Sequence[str],
     """
     losses = torch.zeros(len(languages) + 1, dtype=torch.float64)
     counts = torch.zeros(len(languages) + 1, dtype=torch.float64)
+    ids = torch.zeros(model.shape.vocabulary, dtype=torch.float64)
     try:
         for batch in batches:
             found = model.token_losses(batch.to(ranks.device)).double().cpu()
@@ -50,6 +55,7 @@ def validate(model: Apertus, batches: Iterator[Batch], languages: Sequence[str],
             language = language.where(language >= 0, torch.tensor(len(languages)))
             losses += torch.bincount(language, weights=found, minlength=len(losses))
             counts += torch.bincount(language[batch.labels != IGNORE], minlength=len(counts))
+            ids += label_counts(batch.labels, len(ids))
     finally:
         # Also for whoever saves after an error.
         let_go(model)
@@ -60,4 +66,5 @@ def validate(model: Apertus, batches: Iterator[Batch], languages: Sequence[str],
         if count
     }
     targets = sum(count for _, count in by_language.values())
-    return HeldOut(sum(totals[: len(losses)]) / targets if targets else float("nan"), targets, by_language)
+    loss = sum(totals[: len(losses)]) / targets if targets else float("nan")
+    return HeldOut(loss, targets, by_language, entropy(torch.tensor(ranks.sum(ids.tolist()), dtype=torch.float64)))

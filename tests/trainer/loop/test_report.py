@@ -31,7 +31,7 @@ def outcome(**changes: Any) -> Outcome:  # noqa: ANN401 - any field
         "samples": 56,
         "tokens": 1792,
         "loss": 3.25,
-        "held_out": HeldOut(3.0, 100, {"deu_Latn": (3.0, 100)}),
+        "held_out": HeldOut(3.0, 100, {"deu_Latn": (3.0, 100)}, 4.0),
         "unigram_entropy": 4.0,
         "tokens_per_second": 1234.5,
         "seconds": 60.0,
@@ -65,8 +65,10 @@ def test_a_terminal_gets_a_bar() -> None:
 
 @pytest.mark.parametrize(("loss", "said"), [(3.0, "25.0% below"), (5.0, "25.0% above")])
 def test_the_summary_compares_with_the_unigram_entropy(loss: float, said: str) -> None:
-    lines = summary(outcome(held_out=HeldOut(loss, 100, {})))
-    assert f"learned          the held-out loss is {said} the unigram entropy" in lines
+    lines = summary(outcome(held_out=HeldOut(loss, 100, {}, 4.0), unigram_entropy=5.0))
+    assert "unigram entropy  5.0000 nats, of the training tokens" in lines
+    assert "                 4.0000 nats, of the held-out tokens" in lines
+    assert f"learned          the held-out loss is {said} the held-out tokens' unigram entropy" in lines
     assert lines[-1] == "checkpoint       out/checkpoints/step-0000000007"
 
 
@@ -76,6 +78,6 @@ def test_what_is_not_known_is_left_out() -> None:
 
 
 def test_json_has_no_number_that_is_not_finite() -> None:
-    found = outcome(loss=float("nan"), held_out=HeldOut(float("nan"), 0, {})).to_json()
+    found = outcome(loss=float("nan"), held_out=HeldOut(float("nan"), 0, {}, 0.0)).to_json()
     assert found["loss"] is None
     assert found["held_out"]["loss"] is None

@@ -31,6 +31,16 @@ def test_tensorboard_holds_each_step_once_also_after_a_resume(tmp_path: Path) ->
     assert found["held_out/loss"][-1] == (4, 3.0)
 
 
+def test_tensorboard_holds_each_step_once_also_after_a_rollback(tmp_path: Path) -> None:
+    (sink,) = open_sinks(MetricsSection(tensorboard=True), tmp_path, name="run", config={}, step=0)
+    for step, loss in ((1, 4.0), (2, 3.0), (3, 9.0)):
+        sink.write(step, {"loss": loss})
+    sink.go_back(1)
+    sink.write(2, {"loss": 3.5})
+    sink.close()
+    assert scalars(tmp_path / "tensorboard")["loss"] == [(1, 4.0), (2, 3.5)]
+
+
 def test_nothing_is_opened_that_is_not_asked_for(tmp_path: Path) -> None:
     assert open_sinks(MetricsSection(), tmp_path, name="run", config={}, step=0) == []
     assert list(tmp_path.iterdir()) == []

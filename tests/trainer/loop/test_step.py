@@ -94,6 +94,8 @@ def test_held_out_losses_by_language() -> None:
         assert targets == int(counted.sum())
     assert found.targets == sum(batch.targets for batch in batches)
     assert found.loss == pytest.approx(losses[labels != IGNORE].mean().item(), rel=1e-5)
+    shares = torch.unique(labels[labels != IGNORE], return_counts=True)[1].double() / found.targets
+    assert found.unigram_entropy == pytest.approx(torch.special.entr(shares).sum().item(), rel=1e-12)
 
 
 def test_a_language_without_targets_is_not_told_of() -> None:

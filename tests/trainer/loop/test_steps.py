@@ -106,6 +106,38 @@ def test_lines_with_a_held_out_loss_or_a_verdict_are_written_in_any_case(tmp_pat
     assert [line["step"] for line in found] == sorted({4, 8, 12, 16, 20, 24, 10, 26, *skipped})
 
 
+def test_sums_and_epochs_over_a_run_with_a_rollback_and_a_branch(tmp_path: Path) -> None:
+    corpus = write_language(tmp_path / "noisy", noisy=range(83, 91))
+    run = section(
+        corpus,
+        28,
+        guard={"spike_factor": 1.6, "window": 8, "skips": 1, "rollbacks": 1},
+        checkpoint={"every_steps": 4, "asynchronous": False},
+        data={"goldfish": {"k": 4, "h": 3}},
+    )
+    console = quiet()
+    outcome = train(run, tmp_path / "run", start=None, console=console)
+    # Step 21 is bad, so nothing showed that the weights after step 20 are sound.
+    assert "went back to step 16" in told(console)
+    assert "stream main: 0.482 epochs by the end" in told(console)
+    found = lines(tmp_path / "run")
+    assert {line["verdict"] for line in found} == {"update"}
+    counts = open_checkpoint(tmp_path / "run").meta["counts"]
+    assert counts["targets"] == sum(line["targets"] for line in found)
+    assert counts["skipped_samples"] == outcome.samples - 8 * len(found) > 0
+    share = counts["goldfish_dropped"] / (counts["targets"] + counts["goldfish_dropped"])
+    assert 0.15 < share < 0.35
+    # 240 documents of 62 tokens.
+    assert found[-1]["epochs"] == {"main": pytest.approx(outcome.samples * 32 / (240 * 62))}
+    assert 0 <= found[-1]["data_seconds"] <= found[-1]["seconds"]
+    assert found[-1]["memory"] > 50e6
+    longer = run.model_copy(update={"schedule": run.schedule.model_copy(update={"total_tokens": 30 * 256})})
+    train(longer, tmp_path / "branch", start=tmp_path / "run", console=quiet())
+    branch = open_checkpoint(tmp_path / "branch").meta["counts"]
+    assert branch["targets"] == counts["targets"] + sum(line["targets"] for line in lines(tmp_path / "branch"))
+    assert branch["skipped_samples"] == counts["skipped_samples"]
+
+
 def test_a_signal_in_the_last_step_stops_nothing(corpus: Path, tmp_path: Path) -> None:
     console = Console(file=Watched(lambda text: "step 1 " in text, signal.SIGTERM), width=200)
     outcome = train(section(corpus, 2), tmp_path, start=None, console=console)
