@@ -18,7 +18,8 @@ def superfluous(steps: Iterable[int], is_whole: Callable[[int], bool], section: 
     """Steps to delete, the oldest first.
 
     A broken checkpoint does not count among the newest `keep`, and goes as soon as it is older than all of them; nor
-    does one from a bad stretch (`sound`), to which no rollback goes. Only as many are asked whether they are whole as it takes to find those: milestones grow with the run.
+    does one from a bad stretch (`sound`), to which no rollback goes. Only as many are asked as it takes to find those:
+    milestones grow with the run.
 
     >>> superfluous([10, 15, 20, 30, 40], lambda step: step != 30, CheckpointSection(keep=2, keep_every_steps=20))
     [10, 15]
