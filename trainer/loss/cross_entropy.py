@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from lauter.trainer.batch import IGNORE
 from lauter.trainer.loss.softmax import losses, losses_and_gradients
@@ -57,6 +56,7 @@ def linear_cross_entropy(
 
     Raises:
         ValueError: Shapes or dtypes do not fit, or the normaliser is not above 0.
+        RuntimeError: In the backward pass, where its graph is asked for (`create_graph`).
         IndexError: A label is neither `IGNORE` nor an id below V (on a GPU: torch's own assertion there).
     """
     _check(hidden, weight, labels)
@@ -133,13 +133,15 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return _total(nll, z, normaliser, z_loss, weight.dtype), nll, z
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(
         ctx: Any,  # noqa: ANN401
         total: Tensor,
         _nll: Tensor,
         _z: Tensor,
     ) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            # As constants they would make a second derivative wrong without a word.
+            raise RuntimeError("linear_cross_entropy has no second derivative: its gradients come without a graph")
         gradients: tuple[Tensor | None, ...] = ctx.saved_tensors
         # On a GPU the question would wait for all that is queued; there the product is cheap.
         if total.device.type != "cpu" or total.item() != 1.0:
