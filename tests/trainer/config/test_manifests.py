@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from lauter.trainer.config.load import load
 from lauter.trainer.config.sections import GoldfishSection, RunSection
 from lauter.trainer.config.shape import model_shape
+from lauter.trainer.loop.errors import ConfigError
+from lauter.trainer.loop.parts import check_batches
 from lauter.trainer.schedule.batch_size import sequences_at
 from lauter.trainer.schedule.learning_rate import learning_rate
 
@@ -78,3 +81,16 @@ def test_the_demo_reads_what_its_makefile_builds() -> None:
     (corpus,) = section.data.corpora
     assert Path(corpus.path) == FOLDER.parents[1] / "out" / "train-demo" / "corpus"
     assert section.data.hold_out_shards == 1
+
+
+def test_launch_lines_have_as_many_ranks_as_the_batches_can_be_shared_by() -> None:
+    for name, micro, most in (("8b.yaml", 4, 256), ("8b.yaml", 1, 1024), ("70b.yaml", 1, 2048)):
+        section = load(str(FOLDER / name), [f"batch.micro={micro}"])
+        check_batches(section, most)
+        with pytest.raises(ConfigError, match=r"batch\.sequences"):
+            check_batches(section, 2 * most)
+    for name, ranks in (("8b.yaml", 256), ("70b.yaml", 2048)):
+        nodes, each = map(
+            int, re.findall(r"torchrun --nnodes (\d+) --nproc-per-node (\d+)", (FOLDER / name).read_text())[0]
+        )
+        assert nodes * each == ranks
