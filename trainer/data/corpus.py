@@ -13,7 +13,7 @@ from lauter.trainer.data.mixture import mixture
 from lauter.trainer.data.run_folder import RunFolder, open_run_folder
 from lauter.trainer.data.stream import Stream
 from lauter.trainer.data.tokenizer import TokenizerFiles
-from lauter.trainer.data.verify import Verify, check_shards, shards_of
+from lauter.trainer.data.verify import WHOLE, Share, Verify, check_shards, shards_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,10 @@ class Corpus:
     """Of each corpus, as JSON: `provenance.py` says what."""
 
 
-def open_corpora(section: DataSection, *, verify: Verify = "quick") -> Corpus:
+def open_corpora(section: DataSection, *, verify: Verify = "quick", share: Share = WHOLE) -> Corpus:
     """Open and check the section's corpora, and check its stages against their streams.
 
-    `verify`: `quick` looks at sizes and footers of all shards, `full` at every byte too.
+    `verify`: `quick` looks at sizes and footers of all shards, `full` at every byte too, of this process's `share`.
 
     Raises:
         DataError: every problem found: what, where, and how to mend it. `StageError` where only the stages are wrong.
@@ -50,7 +50,7 @@ def open_corpora(section: DataSection, *, verify: Verify = "quick") -> Corpus:
     languages = tuple(sorted(frozenset().union(*(folder.languages for folder in folders))))
     streams: dict[str, Stream] = {}
     for folder in folders:
-        found, wrong = _streams(folder, languages, verify, prefixed=len(section.corpora) > 1)
+        found, wrong = _streams(folder, languages, verify, share, prefixed=len(section.corpora) > 1)
         streams.update(found)
         problems += wrong
     held = section.hold_out_shards
@@ -78,10 +78,10 @@ def open_corpora(section: DataSection, *, verify: Verify = "quick") -> Corpus:
 
 
 def _streams(
-    folder: RunFolder, languages: Sequence[str], verify: Verify, *, prefixed: bool
+    folder: RunFolder, languages: Sequence[str], verify: Verify, share: Share, *, prefixed: bool
 ) -> tuple[dict[str, Stream], list[str]]:
     shards = shards_of(folder)
-    tokens, problems = check_shards(folder, shards, verify)
+    tokens, problems = check_shards(folder, shards, verify, share)
     numbers = {name: number for number, name in enumerate(languages)}
     found = {}
     for stored in tokens:

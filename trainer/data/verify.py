@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,17 @@ from lauter.trainer.data.run_folder import RunFolder
 from lauter.trainer.data.shard import Shard
 
 Verify = Literal["quick", "full"]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Which shards a process reads to the last byte: every `ranks`-th, from number `rank` on."""
+
+    rank: int
+    ranks: int
+
+
+WHOLE = Share(0, 1)
 
 READERS = 16
 """Shards that are looked at together: it is mostly waiting, where they lie far away."""
@@ -45,21 +57,23 @@ def shards_of(folder: RunFolder) -> dict[str, tuple[Shard, ...]]:
 
 
 def check_shards(
-    folder: RunFolder, shards: Mapping[str, tuple[Shard, ...]], verify: Verify
+    folder: RunFolder, shards: Mapping[str, tuple[Shard, ...]], verify: Verify, share: Share
 ) -> tuple[dict[str, tuple[NDArray[np.int64], ...]], list[str]]:
     """Tokens of each row group of each shard, by stream, and every problem: the tokens hold where there is none.
 
-    `quick` compares sizes and footers (rows, row groups, schema, metadata) with the index; `full` every byte too.
+    `quick` compares sizes and footers (rows, row groups, schema, metadata) with the index; `full` every byte of
+    the share too.
     """
     try:
         sizes = folder.storage.list("tokens")
     except OSError as error:
         return {}, [f"{folder.storage.root}/tokens: can't be listed ({error}); check the rights to the folder"]
-    jobs = [(stream, shard) for stream, some in shards.items() for shard in some]
+    jobs = list(enumerate((stream, shard) for stream, some in shards.items() for shard in some))
 
-    def check(job: tuple[str, Shard]) -> tuple[NDArray[np.int64], list[str]]:
-        stream, shard = job
-        return _check(folder, stream, shard, sizes.get(shard.path), verify)
+    def check(job: tuple[int, tuple[str, Shard]]) -> tuple[NDArray[np.int64], list[str]]:
+        number, (stream, shard) = job
+        depth: Verify = verify if number % share.ranks == share.rank else "quick"
+        return _check(folder, stream, shard, sizes.get(shard.path), depth)
 
     with ThreadPoolExecutor(READERS) as readers:
         found = list(readers.map(check, jobs))

@@ -11,7 +11,7 @@ from lauter.trainer.config.shape import model_shape
 from lauter.trainer.data.corpus import Corpus, open_corpora
 from lauter.trainer.data.loader import Loader
 from lauter.trainer.data.samples import Samples
-from lauter.trainer.data.verify import Verify
+from lauter.trainer.data.verify import Share, Verify
 from lauter.trainer.loop.errors import ConfigError
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.model.shape import ModelShape
@@ -46,7 +46,8 @@ def assemble(section: RunSection, ranks: Ranks, verify: Verify, tell: Callable[[
     check_folders(section)
     if verify == "full":
         tell("compares every byte of the corpora with its digests")
-    corpus = open_corpora(section.data, verify=verify)
+    # Each rank reads its part of the bytes; one that finds a fault ends, and torchrun ends the others.
+    corpus = open_corpora(section.data, verify=verify, share=Share(ranks.rank, ranks.count))
     try:
         shape = model_shape(section.model, corpus.tokenizer.ids, section.data.sequence_length)
         grid = mesh(ranks, section.parallel)

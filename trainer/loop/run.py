@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,12 +96,8 @@ def _train(ranks: Ranks, section: RunSection, out: Path, wanted: Wanted, verify:
             for log in LOGS:
                 StepLog(out / log).cut(entered.progress.step)
         steps = Steps(parts, checkpoints, guard, entered, out=out, report=report)
-        with report, Signals() as signals, Garbage() as garbage:
-            try:
-                stopped = steps.run(signals, garbage)
-            except Exception:
-                _finish_after(checkpoints, report)
-                raise
+        with report, last_save_told(checkpoints, report.say), Signals() as signals, Garbage() as garbage:
+            stopped = steps.run(signals, garbage)
         outcome = Outcome(
             out=out,
             checkpoint=out / "checkpoints" / step_name(steps.progress.step),
@@ -123,12 +120,17 @@ def _train(ranks: Ranks, section: RunSection, out: Path, wanted: Wanted, verify:
     return outcome
 
 
-def _finish_after(checkpoints: Checkpoints, report: Report) -> None:
+@contextmanager
+def last_save_told(checkpoints: Checkpoints, tell: Callable[[str], None]) -> Iterator[None]:
     """A run that fails still tells how its last save ended; the error that it failed with stays the main one."""
     try:
-        checkpoints.finish()
-    except Exception as error:  # Other ranks may be gone: then the process group raises what it likes.
-        report.say(f"the save that was under way failed too: {error}")
+        yield
+    except Exception:
+        try:
+            checkpoints.finish()
+        except Exception as error:  # Other ranks may be gone: then the process group raises what it likes.
+            tell(f"the save that was under way failed too: {error}")
+        raise
 
 
 def entropy_seen(parts: Parts, samples: int) -> float:

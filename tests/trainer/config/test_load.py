@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lauter.pipeline.yaml_lines import ManifestError
-from lauter.trainer.config.load import load
+from lauter.trainer.config.load import load, schedule_given
+from lauter.trainer.config.sections import ScheduleSection
 
 TEXT = """\
 name: toy
@@ -75,6 +76,14 @@ def test_overrides_reach_into_mappings_lists_and_sections_that_are_not_there(con
     assert section.data.goldfish is not None
     assert (section.data.goldfish.k, section.data.goldfish.h) == (4, 50)
     assert section.schedule.shape == "linear"
+
+
+def test_keys_of_the_schedule_that_are_given_are_known() -> None:
+    assert schedule_given(["seed=1", "schedule.shape=linear", "schedule.total_tokens=9", "schedule.shape=1-sqrt"]) == (
+        "shape",
+        "total_tokens",
+    )
+    assert set(schedule_given(["schedule={total_tokens: 5}"])) == set(ScheduleSection.model_fields)
 
 
 def test_a_number_with_an_exponent_is_a_number(config: Path) -> None:

@@ -12,6 +12,7 @@ from pyarrow import fs
 from lauter.trainer.config.sections import CorpusSection, DataSection, StageSection
 from lauter.trainer.data.corpus import Corpus, DataError, open_corpora
 from lauter.trainer.data.samples import Samples
+from lauter.trainer.data.verify import Share
 from tests.e2e.s3_server import s3_server
 from tests.trainer.data.corpora import (
     BOS,
@@ -118,6 +119,22 @@ def test_all_problems_are_told_at_once(folder: Path, tmp_path: Path) -> None:
 def test_no_corpus_at_all() -> None:
     with pytest.raises(DataError, match=r"name one under data.corpora"):
         open_corpora(DataSection())
+
+
+def test_ranks_read_every_byte_between_them(folder: Path) -> None:
+    path = folder / SHARD
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+    def found_by(rank: int, ranks: int) -> bool:
+        try:
+            open_corpora(section(folder), verify="full", share=Share(rank, ranks))
+        except DataError as error:
+            return "its bytes were changed" in str(error)
+        return False
+
+    assert [sum(found_by(rank, ranks) for rank in range(ranks)) for ranks in (1, 2, 3)] == [1, 1, 1]
 
 
 def test_corpora_on_s3(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,6 +123,11 @@ def test_a_prompt_that_would_become_a_control_token_is_refused() -> None:
         _words().encode("the [SEP]")
 
 
+def test_a_prompt_that_is_no_utf_8_is_refused() -> None:
+    with pytest.raises(TokenizerError, match=r"'the \\udcff': is no valid UTF-8 at character 4"):
+        _words().encode(b"the \xff".decode("utf-8", "surrogateescape"))
+
+
 def test_a_folder_of_hugging_face_has_its_control_tokens_in_the_file() -> None:
     document = json.loads(files()["tokenizer.json"])
     document["added_tokens"] = [

@@ -127,6 +127,12 @@ def test_an_import_starts_with_its_weights_at_step_0(corpus: Path, parent: Path,
     assert meta["parent"]["parent"] == {"form": "huggingface", "name": "x"}
 
 
+def test_a_run_does_not_go_on_in_the_folder_of_an_import(corpus: Path, parent: Path, tmp_path: Path) -> None:
+    start = imported(parent, tmp_path / "imported")
+    with pytest.raises(ConfigError, match="holds an imported model; give another --out, and --from"):
+        train(section(corpus, 2), start, start=None, console=quiet())
+
+
 def test_an_import_of_another_vocabulary_is_refused(corpus: Path, parent: Path, tmp_path: Path) -> None:
     start = imported(parent, tmp_path / "imported", lambda content: content.replace(b'"t77"', b'"other"'))
     with pytest.raises(ConfigError, match="id 77 is 't77' in the corpus and 'other' in the model"):
