@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._functorch import config as autograd
 
 
 class Compiler:
@@ -26,7 +27,9 @@ class Compiler:
         def run(*arguments: Any) -> Tensor:  # noqa: ANN401 - whatever the function takes
             if self.failure is None:
                 try:
-                    return fast(*arguments)
+                    # Its gradient is compiled with it: a failure in the backward pass could not be caught there.
+                    with autograd.patch(force_non_lazy_backward_lowering=True):
+                        return fast(*arguments)
                 except (torch._dynamo.exc.TorchDynamoException, OSError) as error:
                     self._give_up(str(error).strip().partition("\n")[0])
             return function(*arguments)

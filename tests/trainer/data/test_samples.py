@@ -121,6 +121,19 @@ def test_stages_switch_at_exact_samples_and_streams_go_on(folder: Path) -> None:
         assert Counter(map(str, found[start:end])) == Counter(map(str, expected[start:end]))
 
 
+@pytest.mark.parametrize("packing", ["concatenate", "best-fit"])
+def test_epochs_are_what_of_each_stream_was_read(folder: Path, packing: Literal["concatenate", "best-fit"]) -> None:
+    stages = (StageSection(name="one", tokens=48 * 40), StageSection(name="two", tokens=48 * 40))
+    samples = opened(folder, packing=packing, stages=stages, sequence_length=48)
+    assert samples.total == 80
+    assert set(samples.epochs(0).values()) == {0.0}
+    for count in (1, 39, 40, 41, 80):
+        places = Counter(samples._mixture.place(number)[0] for number in range(count))
+        for name, epochs in samples.epochs(count).items():
+            order = samples._orders[name]
+            assert epochs == pytest.approx(places[name] * (48 if packing == "concatenate" else 1) / order.total)
+
+
 def test_behind_the_last_stage_is_an_error(folder: Path) -> None:
     samples = opened(folder, sequence_length=16, stages=(StageSection(name="only", tokens=100),))
     assert samples.total == 7

@@ -65,8 +65,40 @@ def test_a_compilation_that_fails_serves_uncompiled_and_is_told_once() -> None:
     assert "the layers run uncompiled" in said[0]
 
 
+def test_a_backward_pass_that_does_not_compile_is_found_in_the_forward_pass(tmp_path: Path) -> None:
+    said: list[str] = []
+    compiler = Compiler(CPU, said.append)
+    if compiler.failure is not None:
+        pytest.skip("there is no C++ compiler")
+    torch._dynamo.reset()
+
+    def sine(x: Tensor) -> Tensor:
+        return (x * 5).sin()
+
+    # A compiler that fails at a cosine: the sine's derivative.
+    script = tmp_path / "compiler"
+    script.write_text(
+        '#!/bin/sh\nfor one in "$@"; do [ -f "$one" ] && grep -q "\\.cos()\\|std::cos(" "$one" && exit 1; done\n'
+        f'exec {" ".join(get_compiler())} "$@"\n'
+    )
+    script.chmod(0o755)
+    x = torch.arange(12.0, requires_grad=True)
+    with torch._inductor.config.patch({"cpp.cxx": (str(script),), "force_disable_caches": True}):
+        compiler.compiled(sine)(x).sum().backward()  # type: ignore[no-untyped-call]
+    assert x.grad is not None
+    assert torch.allclose(x.grad, 5 * (5 * x.detach()).cos())
+    assert len(said) == 1
+    assert "the layers run uncompiled" in said[0]
+
+
+def get_compiler() -> list[str]:
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    return [get_cpp_compiler()]
+
+
 @pytest.mark.slow
-def test_compiled_layers_give_the_same_loss() -> None:
+def test_compiled_layers_give_the_same_loss_and_gradients() -> None:
     from lauter.trainer.config.sections import ParallelSection
     from lauter.trainer.model.apertus import Apertus
     from lauter.trainer.model.initialise import initialise
@@ -74,15 +106,18 @@ def test_compiled_layers_give_the_same_loss() -> None:
     from tests.trainer.parallel.cases import SHAPE, windows
 
     said: list[str] = []
-    losses = []
+    losses, gradients = [], []
     for compiled in (False, True):
         model = Apertus(SHAPE)
         lay_out(model, ParallelSection(compile=compiled), None, "fp32", device=CPU, tell=said.append)
         initialise(model, 3)
         terms = model.loss(windows(range(2)), 8.0)
         terms.total.backward()  # type: ignore[no-untyped-call]
-        assert all(one.grad is not None for one in model.parameters())
-        losses.append(float(terms.total.detach()))
+        gradients.append({name: one.grad for name, one in model.named_parameters() if one.grad is not None})
+        assert len(gradients[-1]) == len(list(model.parameters()))
+        losses.append(terms.total.item())
     if said:
         pytest.skip(said[0])
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    for name, one in gradients[0].items():
+        assert (gradients[1][name] - one).norm() <= 1e-5 * one.norm(), name
