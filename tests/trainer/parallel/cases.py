@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -124,6 +126,25 @@ def sgd(ranks: Ranks, section: ParallelSection, micro: int) -> dict[str, Any]:
     return found
 
 
+def after_errors(ranks: Ranks, model: Apertus) -> list[bool]:
+    """Whether all parameters are shards after a validation and a sampling that failed between two passes."""
+
+    def batches() -> Iterator[Batch]:
+        yield windows(range(2))
+        raise EOFError
+
+    found = []
+    with contextlib.suppress(EOFError):
+        validate(model, batches(), LANGUAGES, ranks)
+    found.append(all(isinstance(one, DTensor) for one in model.parameters()))
+    far = prompts()
+    far.ids[0][-1] = SHAPE.vocabulary
+    with contextlib.suppress(ValueError):
+        continuations(model, far, seed=3)
+    found.append(all(isinstance(one, DTensor) for one in model.parameters()))
+    return found
+
+
 def whole(tensor: Tensor) -> Tensor:
     """The full tensor, gathered by all ranks."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor.clone()
@@ -149,6 +170,7 @@ def two(ranks: Ranks, folder: Path) -> None:
         keep(ranks, folder, "signal", signals.agreed(ranks))
     model, _ = model_and_optimizer(ranks, ParallelSection(), "fp32")
     keep(ranks, folder, "continuations", continuations(model, prompts(), seed=3))
+    keep(ranks, folder, "after-errors", after_errors(ranks, model))
     train_on(ranks, run(folder, 4), folder / "run", wanted=Wanted(), console=quiet())
     changes = {"precision": "bf16", "sampling": SamplingSection(prompts=("t20",), every_steps=1, new_tokens=2)}
     train_on(ranks, run(folder, 2).model_copy(update=changes), folder / "bf16", wanted=Wanted(), console=quiet())

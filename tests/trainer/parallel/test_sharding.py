@@ -40,6 +40,7 @@ def test_several_ranks_are_as_one_process(tmp_path: Path, alone: dict[str, Any])
     continuations_of_a_shared_model_are_those_of_one_process(tmp_path)
     one_process_goes_on_with_the_samples_of_two(tmp_path)
     what_validation_gathers_is_not_what_is_saved(tmp_path)
+    assert torch.load(tmp_path / "after-errors.pt") == [True, True]
 
 
 def bf16_shards_train_as_one_process_with_masters_does(folder: Path) -> None:
@@ -51,8 +52,11 @@ def bf16_shards_train_as_one_process_with_masters_does(folder: Path) -> None:
     assert alone["weights"].keys() == found["weights"].keys()
     for name, one in alone["weights"].items():
         assert one.dtype == found["weights"][name].dtype == torch.float32
-        # First values are the same to the bit; an update is at most 1e-3 and a decay.
-        assert (one - found["weights"][name]).abs().max() <= 2.1e-3, name
+        if name.startswith("weight."):
+            # First values are the same to the bit; an update is at most 1e-3 and a decay.
+            assert (one - found["weights"][name]).abs().max() <= 2.1e-3, name
+        else:
+            assert (one - found["weights"][name]).norm() <= 2e-2 * one.norm(), name
 
 
 def a_signal_to_one_rank_is_known_to_all(folder: Path) -> None:
