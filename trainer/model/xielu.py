@@ -46,8 +46,8 @@ class XIELU(nn.Module):
 def xielu(x: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
     """The formula in the order of transformers' `XIELUActivation`: equal to it to the bit.
 
-    In (-1e-6, 0] the cut makes the derivative b - n (as in transformers); `lauter::xielu` has b + n expm1(-1e-6) there,
-    as Apertus's own CUDA kernel does.
+    In (-1e-6, 0] the cut makes the derivative b - n, as in transformers. `lauter::xielu` has b + n expm1(-1e-6) there,
+    which is b to 1e-6: the derivative of the formula without the cut.
     """
     below = (torch.expm1(x.clamp(max=EPS)) - x) * negative + BETA * x
     return torch.where(x > 0, positive * x * x + BETA * x, below)

@@ -8,7 +8,7 @@ of threads, to the bit: a block's arithmetic is the same whoever does it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
@@ -16,12 +16,13 @@ import numba
 import numpy as np
 import torch
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 from torch import Tensor
 
 from lauter.pipeline.kernel import float_kernel, kernel
+from lauter.trainer.bfloat16 import load, narrow
 from lauter.trainer.optimizer.coefficients import Coefficients
 from lauter.trainer.optimizer.part import Part
 from lauter.trainer.threads import threads
@@ -31,9 +32,6 @@ _BLOCK = 1 << 16
 
 _NUMPY = {torch.bfloat16: np.uint16, torch.float32: np.float32, torch.float64: np.float64}
 """What kernels see; bfloat16 as its bits."""
-
-_SHIFT, _HALF, _ONE = np.uint32(16), np.uint32(0x7FFF), np.uint32(1)
-_NAN = np.uint16(0x7FC0)
 
 Row = NDArray[Any]
 
@@ -94,24 +92,6 @@ def _blocks(tensors: Sequence[Tensor]) -> tuple[NDArray[np.int64], NDArray[np.in
     return sizes, np.cumsum(counts) - counts, np.repeat(np.arange(sizes.size), counts)
 
 
-def _widened(number: Any) -> Any:  # noqa: ANN401 - a number of the kernels' language
-    """A gradient's element as a float: bfloat16 comes as its bits, in uint16."""
-    return _from_bits(number) if isinstance(number, np.uint16) else number
-
-
-@overload(_widened)
-def _widened_by_type(number: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - a numba type
-    return _from_bits if isinstance(number, types.Integer) else _as_it_is
-
-
-def _from_bits(number: Any) -> Any:  # noqa: ANN401
-    return np.uint32(np.uint32(number) << _SHIFT).view(np.float32)
-
-
-def _as_it_is(number: Any) -> Any:  # noqa: ANN401
-    return number
-
-
 @intrinsic
 def _pointer(_: Any, address: Any, like: Any) -> Any:  # noqa: ANN401 - numba types
     """An address as a pointer to elements of an array's type."""
@@ -157,7 +137,7 @@ def _ademamix(
         slows = _row(addresses[5, tensor], begin, size, master)
         decay = decays[tensor]
         for place in range(size):
-            g = scale * _widened(gradients[place])
+            g = scale * load(gradients, place)
             m1 = beta1 * fasts[place] + rest1 * g
             m2 = beta3 * slows[place] + rest3 * g
             v = beta2 * seconds[place] + rest2 * (g * g)
@@ -190,7 +170,7 @@ def _adamw(
         seconds = _row(addresses[3, tensor], begin, size, master)
         decay = decays[tensor]
         for place in range(size):
-            g = scale * _widened(gradients[place])
+            g = scale * load(gradients, place)
             m1 = beta1 * fasts[place] + rest1 * g
             v = beta2 * seconds[place] + rest2 * (g * g)
             p = values[place]
@@ -203,10 +183,7 @@ def _adamw(
 def _round(values: Row, weights: Row) -> None:
     """Values of a block to bfloat16's bits, while they are in the core's cache; for an empty `weights` nothing."""
     for place in range(weights.size):
-        value = np.float32(values[place])
-        bits = value.view(np.uint32)
-        rounded = np.uint16((bits + _HALF + ((bits >> _SHIFT) & _ONE)) >> _SHIFT)
-        weights[place] = rounded if value == value else _NAN
+        weights[place] = narrow(np.float32(values[place]))
 
 
 @float_kernel
@@ -219,7 +196,7 @@ def _sums_of_squares(addresses: Row, sizes: Row, firsts: Row, tensors: Row, grad
         gradients = _row(addresses[0, tensor], begin, size, gradient)
         total = 0.0
         for place in range(size):
-            g = np.float64(_widened(gradients[place]))
+            g = np.float64(load(gradients, place))
             total += g * g
         of_blocks[block] = total
     sums = np.zeros(sizes.size, np.float64)
@@ -237,4 +214,4 @@ def _add(addresses: Row, sizes: Row, firsts: Row, tensors: Row, gradient: Row, l
         gradients = _row(addresses[0, tensor], begin, size, gradient)
         totals = _row(addresses[1, tensor], begin, size, like)
         for place in range(size):
-            totals[place] += _widened(gradients[place])
+            totals[place] += load(gradients, place)

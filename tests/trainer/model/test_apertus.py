@@ -224,6 +224,29 @@ def test_loss_is_cross_entropy_of_the_logits() -> None:
         torch.testing.assert_close(one, parameter.grad, rtol=1e-10, atol=1e-14)
 
 
+def test_fp64_gradients_of_the_whole_loss_are_those_of_differences() -> None:
+    model = made(torch.float64)
+    # The last document is one token, which predicts nothing; labels are the first id and the last one.
+    tokens, positions, bounds = packed([7, 4, 1])
+    labels = tokens.roll(-1)
+    labels[[1, 8]] = torch.tensor([0, SHAPE.vocabulary - 1])
+    labels[[6, 10, 11]] = IGNORE
+    batch = Batch(tokens, labels, positions, bounds, torch.zeros(12, dtype=torch.int16), 9, 0)
+    # Large enough to weigh as much as the rest.
+    model.loss(batch, 9.0, z_loss=0.1).total.backward()
+    generator = torch.Generator().manual_seed(9)
+    for name, parameter in model.named_parameters():
+        direction = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+        assert parameter.grad is not None
+        with torch.no_grad():
+            values = []
+            for step in (1e-6, -2e-6, 1e-6):
+                parameter += step * direction
+                values.append(model.loss(batch, 9.0, z_loss=0.1).total.item())
+        slope = (values[0] - values[1]) / 2e-6
+        assert (parameter.grad * direction).sum().item() == pytest.approx(slope, rel=1e-5, abs=1e-8), name
+
+
 @pytest.mark.parametrize(("preset", "parameters"), [("apertus-8b", 8_053_338_176), ("apertus-70b", 70_599_864_480)])
 def test_apertus_has_as_many_parameters_as_published(preset: str, parameters: int) -> None:
     model = Apertus(PRESETS[preset], device="meta")
