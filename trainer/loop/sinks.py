@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,8 +31,8 @@ class TensorBoard:
     def __init__(self, folder: Path, step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._open = lambda after: SummaryWriter(str(folder), purge_step=after + 1)
-        self._writer = self._open(step)
+        self._open = partial(SummaryWriter, str(folder))
+        self._writer = self._open(purge_step=step + 1)
 
     def write(self, step: int, numbers: Mapping[str, float]) -> None:
         """One scalar a number."""
@@ -41,7 +42,7 @@ class TensorBoard:
     def go_back(self, step: int) -> None:
         """Only a new file can hide what is in the one before."""
         self._writer.close()
-        self._writer = self._open(step)
+        self._writer = self._open(purge_step=step + 1)
 
     def close(self) -> None:
         """Flush and close."""
