@@ -279,7 +279,7 @@ class Steps:
 
     def _save(self) -> None:
         if self._guard.in_stretch:
-            self._report.say(f"step {self.progress.step} is saved in a bad stretch; a rollback goes to one from before it")
+            self._report.say(f"step {self.progress.step} is saved in a bad stretch; a rollback goes further back")
         self._checkpoints.save(
             state.tensors(self._parts.model, self._parts.optimizer),
             state.meta(self._parts, self.progress, self._guard, self._entered.lineage, self.counts),
