@@ -1,146 +1,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import pytest
-import pytorch_optimizer
 import torch
 from torch import Tensor, nn
 
 from lauter.trainer.config.sections import OptimizerSection
 from lauter.trainer.optimizer.optimizer import Optimizer
-
-STEPS = 300
-RATE = 1e-2
-PAPER = OptimizerSection(warmup_steps=100, clip=None)
-ADAMW = OptimizerSection(name="adamw", clip=None)
-SHAPES = {"proj.weight": (8, 6), "norm.weight": (6,), "act_fn.alpha_p": (1,), "embed.weight": (16, 6)}
-
-Parameters = dict[str, nn.Parameter]
-Gradient = Callable[[int, str, Tensor], Tensor]
-
-
-def parameters(dtype: torch.dtype = torch.float64) -> Parameters:
-    generator = torch.Generator().manual_seed(0)
-    values = {name: torch.randn(shape, generator=generator, dtype=torch.float64) for name, shape in SHAPES.items()}
-    return {name: nn.Parameter(value.to(dtype)) for name, value in values.items()}
-
-
-def gradient(step: int, name: str, parameter: Tensor) -> Tensor:
-    """Noise, and a pull towards 0 so that the path depends on all that came before."""
-    generator = torch.Generator().manual_seed(step * 100 + len(name))
-    noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
-    return 0.1 * noise.to(parameter.dtype) + 0.05 * parameter.detach()
-
-
-def run(optimizer: Optimizer, held: Parameters, steps: range, grad: Gradient = gradient, *, rate: float = RATE) -> None:
-    for step in steps:
-        for name, parameter in held.items():
-            parameter.grad = grad(step, name, parameter)
-        optimizer.step(rate, optimizer.gradient_norm())
-        optimizer.zero_grad()
-
-
-def paper(held: Parameters, section: OptimizerSection, *, half_life_epsilon: float = 1e-8) -> dict[str, list[float]]:
-    """AdEMAMix written down from the paper's formulas, element by element, in Python's own float64.
-
-    Algorithm 1 and section 3 of arXiv 2409.03137; `half_life_epsilon` as in Apple's code.
-    """
-
-    def half_life(beta: float) -> float:
-        return math.log(0.5) / math.log(beta + half_life_epsilon) - 1
-
-    values = {name: parameter.detach().flatten().tolist() for name, parameter in held.items()}
-    moments = {name: [[0.0] * len(one) for _ in range(3)] for name, one in values.items()}
-    b1, b2, warmup = section.beta1, section.beta2, section.warmup_steps
-    for t in range(1, STEPS + 1):
-        alpha, b3 = section.alpha, section.beta3
-        if t < warmup:
-            alpha = t * section.alpha / warmup
-            mixed = (1 - t / warmup) * half_life(b1) + t / warmup * half_life(section.beta3)
-            b3 = 0.5 ** (1 / (mixed + 1))
-        for name, one in values.items():
-            decay = section.weight_decay if len(SHAPES[name]) > 1 else 0.0
-            grads = gradient(t, name, torch.tensor(one, dtype=torch.float64).reshape(SHAPES[name])).flatten().tolist()
-            m1, m2, v = moments[name]
-            for i, g in enumerate(grads):
-                m1[i] = b1 * m1[i] + (1 - b1) * g
-                m2[i] = b3 * m2[i] + (1 - b3) * g
-                v[i] = b2 * v[i] + (1 - b2) * g * g
-                corrected, divisor = m1[i] / (1 - b1**t), math.sqrt(v[i] / (1 - b2**t)) + section.eps
-                one[i] -= RATE * ((corrected + alpha * m2[i]) / divisor + decay * one[i])
-    return values
-
-
-def difference(held: Parameters, other: dict[str, Tensor]) -> float:
-    """Norm of the difference of all, relative to the norm of all."""
-    ours = torch.cat([one.detach().double().flatten() for one in held.values()])
-    theirs = torch.cat([other[name].double().flatten() for name in held])
-    return float((ours - theirs).norm() / theirs.norm())
-
-
-@pytest.mark.parametrize("warmup", [0, 100, 1000], ids=["none", "within", "beyond"])
-def test_ademamix_is_the_papers(warmup: int) -> None:
-    section = PAPER.model_copy(update={"warmup_steps": warmup})
-    held = parameters()
-    expected = {name: torch.tensor(one, dtype=torch.float64) for name, one in paper(held, section).items()}
-    optimizer = Optimizer(held.items(), section)
-    run(optimizer, held, range(1, STEPS + 1))
-    assert optimizer.steps == STEPS
-    assert difference(held, expected) <= 1e-12
-
-
-def pytorch_optimizers(held: Parameters, warmup: int, rate: float, grad: Gradient) -> dict[str, Tensor]:
-    groups = [{"params": [one], "weight_decay": 0.1 if one.ndim > 1 else 0.0} for one in held.values()]
-    theirs = pytorch_optimizer.AdEMAMix(
-        groups,
-        lr=rate,
-        betas=(0.9, 0.999, 0.9999),
-        alpha=8.0,
-        t_alpha_beta3=warmup or None,
-        weight_decouple=True,
-        eps=1e-8,
-    )
-    for step in range(1, STEPS + 1):
-        for name, parameter in held.items():
-            parameter.grad = grad(step, name, parameter)
-        theirs.step()
-    return {name: one.detach() for name, one in held.items()}
-
-
-def test_ademamix_without_warmups_is_pytorch_optimizers() -> None:
-    held = parameters()
-    run(Optimizer(held.items(), PAPER.model_copy(update={"warmup_steps": 0})), held, range(1, STEPS + 1))
-    assert difference(held, pytorch_optimizers(parameters(), 0, RATE, gradient)) <= 1e-13
-
-
-def test_ademamix_differs_from_pytorch_optimizers_by_apples_constant_only() -> None:
-    theirs = pytorch_optimizers(parameters(), 100, RATE, gradient)
-    without = paper(parameters(), PAPER, half_life_epsilon=0.0)
-    held = {name: nn.Parameter(torch.tensor(one, dtype=torch.float64)) for name, one in without.items()}
-    assert difference(held, {name: one.flatten() for name, one in theirs.items()}) <= 1e-12
-
-
-def test_ademamix_with_warmups_is_near_pytorch_optimizers() -> None:
-    def noise(step: int, name: str, parameter: Tensor) -> Tensor:
-        return gradient(step, name, torch.zeros_like(parameter))
-
-    held = parameters()
-    run(Optimizer(held.items(), PAPER), held, range(1, STEPS + 1), noise, rate=1e-3)
-    assert difference(held, pytorch_optimizers(parameters(), 100, 1e-3, noise)) <= 2.5e-6
-
-
-def test_adamw_is_torchs() -> None:
-    held, other = parameters(), parameters()
-    groups = [{"params": [one], "weight_decay": 0.1 if one.ndim > 1 else 0.0} for one in other.values()]
-    theirs = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.999), eps=1e-8)
-    run(Optimizer(held.items(), ADAMW), held, range(1, STEPS + 1))
-    for step in range(1, STEPS + 1):
-        for name, parameter in other.items():
-            parameter.grad = gradient(step, name, parameter)
-        theirs.step()
-    assert difference(held, {name: one.detach() for name, one in other.items()}) <= 1e-12
+from tests.trainer.optimizer.held import ADAMW, PAPER, RATE, SHAPES, STEPS, difference, gradient, parameters, run
 
 
 @pytest.mark.parametrize("section", [PAPER, ADAMW], ids=["ademamix", "adamw"])
