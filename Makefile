@@ -22,8 +22,8 @@ $(VENV)/installed: $(SETUP)
 	@touch $@
 
 $(VENV)/installed-train: $(SETUP) $(VENV)/installed
-	@echo "installing what the trainer needs into $(VENV)"
-	@$(PIP) --editable '.[train]'
+	@echo "installing what the trainer needs into $(VENV), and transformers to read what it exports"
+	@$(PIP) --editable '.[train]' transformers
 	@touch $@
 
 $(VENV)/installed-dev: $(SETUP) $(VENV)/installed
