@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from lauter.pipeline.faults import faults
 from lauter.pipeline.yaml_lines import Document, Location, ManifestError
 from lauter.pipeline.yaml_lines import load as load_yaml
-from lauter.trainer.config.sections import CorpusSection, RunSection, ScheduleSection
+from lauter.trainer.config.sections import COOLS_DOWN, CorpusSection, RunSection, ScheduleSection
 
 
-def load(path: str, overrides: Sequence[str] = (), data: Sequence[str] = ()) -> RunSection:
+def load(path: str, overrides: Sequence[str] = (), data: Sequence[str] = (), *, cools_down: bool = False) -> RunSection:
     """Read and check a config. Paths of corpora come out absolute.
 
     `overrides` are `dotted.key=value`, the value read as YAML; an item of a list is named by its index. `data` are
-    run folders relative to the current folder, in place of the config's own.
+    run folders relative to the current folder, in place of the config's own. `cools_down`: the schedule's total and
+    cooldown will be put in later (`--cooldown`), so its parts need not fit together yet.
 
     Raises:
         ManifestError: every problem found, with file and line, or with the override that caused it.
     """
+    _require_file(path)
     document = load_yaml(Path(path))
     if not isinstance(document.data, dict):
         raise ManifestError([document.problem((), "expected a mapping of keys to values")])
@@ -32,7 +35,7 @@ def load(path: str, overrides: Sequence[str] = (), data: Sequence[str] = ()) -> 
     for override in overrides:
         content = _overridden(content, override, changed)
     try:
-        section = RunSection.model_validate(content)
+        section = RunSection.model_validate(content, context={COOLS_DOWN: cools_down})
     except ValidationError as error:
         raise ManifestError(
             [_told(document, place, message, changed) for place, message in faults(RunSection, error)]
@@ -46,6 +49,13 @@ def load(path: str, overrides: Sequence[str] = (), data: Sequence[str] = ()) -> 
     if not corpora:
         raise ManifestError([document.problem(("data",), "no corpus: name one under data.corpora, or give --data DIR")])
     return section.model_copy(update={"data": section.data.model_copy(update={"corpora": corpora})})
+
+
+def _require_file(path: str) -> None:
+    if Path(path).is_dir():
+        raise ManifestError([f"{path} cannot be read: it is a folder; name the YAML file in it"])
+    if not Path(path).exists():
+        raise ManifestError([f"{path} cannot be read: there is no such file"])
 
 
 def schedule_given(overrides: Sequence[str]) -> tuple[str, ...]:
@@ -74,6 +84,7 @@ def _overridden(content: dict[str, Any], override: str, changed: dict[Location, 
     except yaml.YAMLError as error:
         raise ManifestError([f"override {override!r}: the value is no valid YAML"]) from error
     changed[parts] = override
+    _require_list(content, parts, override)
     result: dict[str, Any] = _with(content, parts, value, override)
     return result
 
@@ -93,8 +104,64 @@ def _with(node: Any, parts: Location, value: object, override: str) -> Any:  # n
     return {**node, str(head): _with(node.get(str(head)), rest, value, override)}
 
 
-def _told(document: Document, place: Location, message: str, changed: dict[Location, str]) -> str:
+FORMS = {
+    "data.corpora": "[{path: DIR}]",
+    "data.stages": "[{name: first, tokens: 1e6}, {name: rest}]",
+    "batch.ramp": "[{from_tokens: 1e6, sequences: 32}]",
+}
+"""Lists that a config may leave out, as an override writes one whole."""
+
+
+def _require_list(content: Mapping[str, Any], parts: Location, override: str) -> None:
+    """An item of a list that is not there would come out as a mapping with a number for a key."""
+    key = ".".join(str(part) for part in parts[:2])
+    if len(parts) < 3 or not isinstance(parts[2], int) or key not in FORMS:
+        return
+    section = content.get(str(parts[0]))
+    if not isinstance(section, Mapping | None) or (section or {}).get(str(parts[1])):
+        return
+    raise ManifestError([f"override {override!r}: the config has no {key}; give them whole: '{key}={FORMS[key]}'"])
+
+
+def _told(document: Document, place: Location, message: str, changed: Mapping[Location, str]) -> str:
+    """A problem with who caused it: the override at the place or above, those below it that it is about, the file."""
+    unknown = message.startswith("unknown key")
+    if unknown:
+        given = next((key for key in changed if key[: len(place)] == place), place)
+        meant = _elsewhere(given) or _elsewhere(place)
+        message = f"unknown key; did you mean {' or '.join(map(repr, meant))}?" if meant else message
     for length in range(len(place), 0, -1):
         if place[:length] in changed:
             return f"override {changed[place[:length]]!r}: {message}"
-    return document.problem(place, message)
+    below = {key[len(place) :]: override for key, override in changed.items() if key[: len(place)] == place}
+    # What contradicts itself is found at the place that holds both, and the message names the keys.
+    named = [override for rest, override in below.items() if any(_names(message, part) for part in rest)]
+    causes = named or (list(below.values()) if place else [])
+    if not causes:
+        return document.problem(place, message)
+    word = "overrides" if len(causes) > 1 else "override"
+    where = f"{'.'.join(map(str, place))}: " if place and not unknown else ""
+    return f"{word} {', '.join(map(repr, causes))}: {where}{message}"
+
+
+def _names(message: str, part: str | int) -> bool:
+    return re.search(rf"(?<!\w){re.escape(str(part))}(?!\w)", message) is not None
+
+
+def _elsewhere(key: Location) -> list[str]:
+    """Keys of other sections that end as this one does: `goldfish.k` is `data.goldfish.k`."""
+    end = tuple(map(str, key))
+    tails = (end[start:] for start in range(len(end)))
+    found = ([".".join(one) for one in _keys(RunSection) if one[-len(tail) :] == tail] for tail in tails)
+    return next((some for some in found if some), [])
+
+
+def _keys(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Of all sections, but those of lists' items."""
+    for name in model.model_fields:
+        yield (*above, name)
+    for name, field in model.model_fields.items():
+        some = () if get_origin(field.annotation) is tuple else get_args(field.annotation)
+        for inner in (field.annotation, *some):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                yield from _keys(inner, (*above, name))

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+
+COOLS_DOWN = "cools_down"
+"""Key of the context of a validation: whether the schedule is only the start of a cooldown's (`--cooldown`)."""
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
@@ -30,6 +33,13 @@ NaturalTokens = Annotated[int, Field(ge=0), BeforeValidator(_whole)]
 Number = Annotated[float, BeforeValidator(_number)]
 Fraction = Annotated[Number, Field(ge=0, le=1)]
 Beta = Annotated[Number, Field(ge=0, lt=1)]
+
+
+def _hex_digits(value: str) -> str:
+    """A SHA-256, in lower case."""
+    if re.fullmatch("[0-9a-fA-F]{64}", value) is None:
+        raise ValueError("expected 64 hex digits")
+    return value.lower()
 
 
 def _defaults(value: object) -> object:
@@ -69,7 +79,7 @@ class CorpusSection(Section):
     """Local, relative to the config's folder, or `s3://`. `tokens/`, `corpus.json` and the lock file are read."""
     name: Annotated[str, Field(pattern=NAME)] | None = None
     """Prefix of its streams (`NAME/stream`) where there are several corpora. Default: the folder's name."""
-    root: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    root: Annotated[str, AfterValidator(_hex_digits)] | None = None
     """The ledger root it must have. Default: whatever it has, which is written into the checkpoint."""
 
 
@@ -148,11 +158,14 @@ class ScheduleSection(Section):
     final_fraction: Fraction = 0.1
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> ScheduleSection:
-        if self.warmup_tokens + self.cooldown_tokens > self.total_tokens:
+    def _parts_fit(self, info: ValidationInfo) -> ScheduleSection:
+        # Of a branch that only cools down, the checkpoint decides total and cooldown.
+        cools_down = info.context is not None and info.context[COOLS_DOWN]
+        over = self.warmup_tokens + self.cooldown_tokens - self.total_tokens
+        if over > 0 and not cools_down:
             raise ValueError(
                 f"warmup_tokens ({self.warmup_tokens}) and cooldown_tokens ({self.cooldown_tokens}) "
-                f"are together more than total_tokens ({self.total_tokens})"
+                f"are together more than total_tokens ({self.total_tokens}); lower either by {over}, or raise the total"
             )
         return self
 

@@ -24,9 +24,10 @@ def with_cooldown(section: RunSection, parent: Mapping[str, Any] | None, tokens:
     try:
         return _with(section, {**section.schedule.model_dump(), **changed})
     except ValidationError as error:
+        warmup = section.schedule.warmup_tokens
         raise ConfigError(
-            f"--cooldown {tokens}: the checkpoint has {seen} tokens, and the warm-up "
-            f"({section.schedule.warmup_tokens} tokens) is not over"
+            f"--cooldown {tokens}: the checkpoint has {seen} tokens, and the warm-up ({warmup} tokens) is not over; "
+            f"lower schedule.warmup_tokens by {warmup - seen}: schedule.warmup_tokens={seen}"
         ) from error
 
 

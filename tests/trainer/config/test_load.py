@@ -22,6 +22,7 @@ data:
     - name: rest
 schedule:
   total_tokens: 1_000_000
+  warmup_tokens: 1000
 """
 
 
@@ -101,12 +102,53 @@ def test_a_number_with_an_exponent_is_a_number(config: Path) -> None:
         ("batch.micro=none", "override 'batch.micro=none': input should be a valid integer"),
         ("batch.micro", "override 'batch.micro': expected dotted.key=value"),
         ("data.stages.7.tokens=1", "override 'data.stages.7.tokens=1': the list has items 0 to 1, not 7"),
+        ("goldfish.k=4", "override 'goldfish.k=4': unknown key; did you mean 'data.goldfish.k'?"),
+        ("z_los=1", "override 'z_los=1': unknown key; did you mean 'z_loss'?"),
+        (
+            "sequences=8",
+            "override 'sequences=8': unknown key; did you mean 'batch.sequences' or 'validation.sequences'?",
+        ),
+        (
+            "schedule.total_tokens=900",
+            "override 'schedule.total_tokens=900': schedule: warmup_tokens (1000) and cooldown_tokens (0) are together "
+            "more than total_tokens (900); lower either by 100, or raise the total",
+        ),
+        (
+            "batch.ramp.0.sequences=2",
+            "override 'batch.ramp.0.sequences=2': the config has no batch.ramp; give them whole: "
+            "'batch.ramp=[{from_tokens: 1e6, sequences: 32}]'",
+        ),
         ("name.first=1", "override 'name.first=1': 'first' lies inside a plain value"),
         ("seed=[1", "override 'seed=[1': the value is no valid YAML"),
     ],
 )
 def test_a_wrong_override_is_named(config: Path, override: str, message: str) -> None:
     assert refused(config, override) == [message]
+
+
+def test_all_overrides_that_a_contradiction_is_about_are_named_and_no_others(config: Path) -> None:
+    (problem,) = refused(config, "schedule.warmup_tokens=3e6", "seed=3", "schedule.cooldown_tokens=2e6", "z_loss=1")
+    said = "overrides 'schedule.warmup_tokens=3e6', 'schedule.cooldown_tokens=2e6': schedule: warmup_tokens (3000000)"
+    assert problem.startswith(said)
+    (problem,) = refused(config, "seed=3", "validation={every_steps: 1}")
+    assert problem.startswith("override 'validation={every_steps: 1}': validation needs")
+
+
+def test_what_a_cooldown_puts_in_later_need_not_fit_yet(config: Path) -> None:
+    assert load(str(config), ["schedule.total_tokens=900"], cools_down=True).schedule.total_tokens == 900
+
+
+def test_a_root_is_64_hex_digits(config: Path) -> None:
+    assert refused(config, "data.corpora.0.root=abc") == ["override 'data.corpora.0.root=abc': expected 64 hex digits"]
+    assert load(str(config), [f"data.corpora.0.root={'A' * 64}"]).data.corpora[0].root == "a" * 64
+
+
+def test_an_item_of_stages_that_are_not_there(config: Path) -> None:
+    (problem,) = refused(config, "data.stages=[]", "data.stages.0.tokens=5")
+    assert problem == (
+        "override 'data.stages.0.tokens=5': the config has no data.stages; give them whole: "
+        "'data.stages=[{name: first, tokens: 1e6}, {name: rest}]'"
+    )
 
 
 def test_a_wrong_key_is_told_with_its_line(config: Path) -> None:
@@ -139,4 +181,5 @@ def test_a_config_without_a_corpus_names_both_ways_to_give_one(config: Path) -> 
 def test_no_mapping_and_no_file(tmp_path: Path) -> None:
     (tmp_path / "list.yaml").write_text("- 1\n")
     assert "expected a mapping" in refused(tmp_path / "list.yaml")[0]
-    assert "cannot be read" in refused(tmp_path / "absent.yaml")[0]
+    assert refused(tmp_path / "absent.yaml") == [f"{tmp_path}/absent.yaml cannot be read: there is no such file"]
+    assert refused(tmp_path) == [f"{tmp_path} cannot be read: it is a folder; name the YAML file in it"]
