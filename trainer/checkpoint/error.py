@@ -9,6 +9,10 @@ class CheckpointError(Exception):
     """A checkpoint could not be written, found or read; the message says what, where and how to mend it."""
 
 
+class NoCheckpoint(CheckpointError):
+    """A path that is no checkpoint and no run with one; nothing is broken there."""
+
+
 class FormatError(CheckpointError):
     """A checkpoint is whole, and of a later version of lauter than this one."""
 

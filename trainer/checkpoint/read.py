@@ -15,7 +15,7 @@ from torch import Tensor
 from lauter.trainer.checkpoint.dcp_read import SavedTensors
 from lauter.trainer.checkpoint.dcp_write import write_one_by_one
 from lauter.trainer.checkpoint.durable import make_empty
-from lauter.trainer.checkpoint.error import CheckpointError, explain
+from lauter.trainer.checkpoint.error import CheckpointError, NoCheckpoint, explain
 from lauter.trainer.checkpoint.inventory import digest_faults, read_back, read_inventory, unlisted_faults
 from lauter.trainer.checkpoint.latest import candidates, named_by_latest
 from lauter.trainer.checkpoint.layout import FILES, LATEST, META, SAVING, TOKENIZER, step_name, step_of
@@ -68,11 +68,11 @@ def require_whole(folder: Path, faults: Sequence[str]) -> None:
 
 
 def resolve(path: Path) -> Path:
-    """The step's folder that a user means. Raises `CheckpointError` saying what the path is instead."""
+    """The step's folder that a user means. Raises `NoCheckpoint` saying what the path is instead."""
     if not path.exists():
-        raise CheckpointError(f"{path} does not exist; give a run's folder, or one of its checkpoints/step-…")
+        raise NoCheckpoint(f"{path} does not exist; give a run's folder, or one of its checkpoints/step-…")
     if not path.is_dir():
-        raise CheckpointError(f"{path} is a file; give a run's folder, or one of its checkpoints/step-…")
+        raise NoCheckpoint(f"{path} is a file; give a run's folder, or one of its checkpoints/step-…")
     if (path / META).is_file() or (path / FILES).is_file() or step_of(path.name) is not None:
         return path
     for folder in (path / "checkpoints", path):
@@ -82,10 +82,10 @@ def resolve(path: Path) -> Path:
             except CheckpointError as error:
                 raise CheckpointError(f"{error}. {_instead_of(folder / LATEST)}") from error
     if (path / "config.json").is_file() and any(path.glob("*.safetensors")):
-        raise CheckpointError(f"{path} is a Hugging Face model; make a checkpoint of it with `lauter import hf`")
+        raise NoCheckpoint(f"{path} is a Hugging Face model; make a checkpoint of it with `lauter import hf`")
     if (path / "checkpoints").is_dir() or (path / "metrics.jsonl").is_file():
-        raise CheckpointError(f"{path} is a run that has not saved a checkpoint yet")
-    raise CheckpointError(f"{path} is no run and no checkpoint: it has neither checkpoints/ nor {FILES}")
+        raise NoCheckpoint(f"{path} is a run that has not saved a checkpoint yet")
+    raise NoCheckpoint(f"{path} is no run and no checkpoint: it has neither checkpoints/ nor {FILES}")
 
 
 def _instead_of(broken: Path) -> str:

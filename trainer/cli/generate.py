@@ -42,7 +42,8 @@ def generate(
     try:
         import torch
 
-        from lauter.trainer.checkpoint.read import CheckpointError, open_checkpoint
+        from lauter.trainer.checkpoint.error import CheckpointError, NoCheckpoint
+        from lauter.trainer.checkpoint.read import open_checkpoint
         from lauter.trainer.generate.load import load_model, tokenizer_of
         from lauter.trainer.generate.stream import Wish, continue_texts
     except ModuleNotFoundError as error:
@@ -69,8 +70,10 @@ def generate(
         device = "cuda" if torch.cuda.is_available() else "cpu"
         model = load_model(opened, torch.bfloat16 if dtype == "bf16" else torch.float32, device)
         found = continue_texts(model, tokenizer, prompt, wish, _nowhere if as_json else write)
-    except (CheckpointError, ValueError) as error:
+    except (NoCheckpoint, ValueError) as error:
         fail(str(error), USAGE)
+    except CheckpointError as error:
+        fail(str(error), FAILED)
     if as_json:
         show([one.to_json() for one in found])
     else:

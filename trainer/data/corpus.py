@@ -9,6 +9,7 @@ from typing import Any
 
 from lauter.trainer.config.sections import DataSection
 from lauter.trainer.data.errors import DataError as DataError
+from lauter.trainer.data.errors import UnfitError
 from lauter.trainer.data.mixture import mixture
 from lauter.trainer.data.run_folder import RunFolder, open_run_folder
 from lauter.trainer.data.stream import Stream
@@ -26,6 +27,8 @@ class Corpus:
     """The last shards of the same streams; empty where none are held out."""
     languages: tuple[str, ...]
     """Names as in the shards (`deu_Latn`), sorted: `Batch.languages` are indices into it."""
+    language_tokens: Mapping[str, int]
+    """Tokens of each language over all corpora, in order of name, held-out shards included."""
     tokenizer: TokenizerFiles
     provenance: list[dict[str, Any]]
     """Of each corpus, as JSON: `provenance.py` says what."""
@@ -37,34 +40,39 @@ def open_corpora(section: DataSection, *, verify: Verify = "quick", share: Share
     `verify`: `quick` looks at sizes and footers of all shards, `full` at every byte too, of this process's `share`.
 
     Raises:
-        DataError: every problem found: what, where, and how to mend it. `StageError` where only the stages are wrong.
+        DataError: every problem found: what, where, and how to mend it. `UnfitError` where no file is broken.
     """
-    problems: list[str] = []
+    broken: list[str] = []
+    unfit: list[str] = []
     folders: list[RunFolder] = []
     for one in section.corpora:
         try:
             folders.append(open_run_folder(one))
+        except UnfitError as error:
+            unfit += error.problems
         except DataError as error:
-            problems += error.problems
-    problems += [*_same_names(folders), *_mixed_tokenizers(folders)]
+            broken += error.problems
+    unfit += [*_same_names(folders), *_mixed_tokenizers(folders)]
     languages = tuple(sorted(frozenset().union(*(folder.languages for folder in folders))))
     streams: dict[str, Stream] = {}
     for folder in folders:
         found, wrong = _streams(folder, languages, verify, share, prefixed=len(section.corpora) > 1)
         streams.update(found)
-        problems += wrong
+        broken += wrong
     held = section.hold_out_shards
     trained = {name for stage in section.stages for name in stage.streams or streams} or set(streams)
-    problems += [
+    unfit += [
         f"stream {name!r} has {len(stream.shards)} shards, and data.hold_out_shards {held} leaves nothing to train on; "
         "hold out fewer, or build with a smaller sharding.tokens_per_shard"
         for name, stream in streams.items()
         if name in trained and not stream.without_last(held).tokens
     ]
     if not section.corpora:
-        problems.append("no corpus: name one under data.corpora, or give --data DIR")
-    if problems:
-        raise DataError(problems)
+        unfit.append("no corpus: name one under data.corpora, or give --data DIR")
+    if broken:
+        raise DataError([*broken, *unfit])
+    if unfit:
+        raise UnfitError(unfit)
     # Last, as streams that could not be opened would be called unknown.
     mixture(section, streams)
     ordered = {name: streams[name] for name in sorted(streams)}
@@ -72,6 +80,7 @@ def open_corpora(section: DataSection, *, verify: Verify = "quick", share: Share
         {name: stream.without_last(held) for name, stream in ordered.items()},
         {name: stream.last(held) for name, stream in ordered.items() if held},
         languages,
+        {name: sum(folder.languages.get(name, 0) for folder in folders) for name in languages},
         folders[0].tokenizer,
         [folder.provenance for folder in folders],
     )

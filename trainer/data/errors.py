@@ -13,5 +13,5 @@ class DataError(Exception):
         super().__init__("\n".join(self.problems))
 
 
-class StageError(DataError):
-    """The corpora are fine, and `data.stages` asks for what they do not have."""
+class UnfitError(DataError):
+    """No file is broken: the config asks for what the corpora do not have, or names one that is not finished."""

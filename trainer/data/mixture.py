@@ -9,7 +9,7 @@ from typing import Any
 
 from lauter.pipeline.faults import nearest
 from lauter.trainer.config.sections import DataSection, StageSection
-from lauter.trainer.data.errors import DataError, StageError
+from lauter.trainer.data.errors import DataError, UnfitError
 from lauter.trainer.data.interleave import Interleave, counts_in_period
 from lauter.trainer.data.stream import Stream
 
@@ -79,12 +79,11 @@ def mixture(section: DataSection, streams: Mapping[str, Stream]) -> Mixture:
     """The section's stages over the streams there are.
 
     Raises:
-        DataError: there are no streams at all.
-        StageError: a stage names streams that do not exist.
+        UnfitError: there are no streams at all, or a stage names streams that do not exist.
     """
     sections = section.stages or (StageSection(name="all"),)
     if not streams:
-        raise DataError(["the corpora have no stream: nothing was kept; `lauter report DIR` says why"])
+        raise UnfitError(["the corpora have no stream: nothing was kept; `lauter report DIR` says why"])
     problems = [
         f"data.stages: stage {stage.name!r}: no stream {name!r}{nearest(name, list(streams))}"
         for stage in sections
@@ -92,13 +91,13 @@ def mixture(section: DataSection, streams: Mapping[str, Stream]) -> Mixture:
         if name not in streams
     ]
     if problems:
-        raise StageError(problems)
+        raise UnfitError(problems)
     stages: list[Stage] = []
     taken: dict[str, int] = dict.fromkeys(streams, 0)
     first: int | None = 0
     for stage in sections:
         if first is None:
-            raise DataError([f"data.stages: stage {stage.name!r} comes after one without `tokens`"])
+            raise UnfitError([f"data.stages: stage {stage.name!r} comes after one without `tokens`"])
         weights = _weights(stage, streams)
         found = Stage(
             stage.name, first, tuple(weights), Interleave(counts_in_period(list(weights.values()))), {**taken}

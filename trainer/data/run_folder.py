@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from lauter.pipeline.storage import Storage, StorageError
 from lauter.trainer.config.sections import CorpusSection
-from lauter.trainer.data.errors import DataError
+from lauter.trainer.data.errors import DataError, UnfitError
 from lauter.trainer.data.listed_path import INDEX, require_inside
 from lauter.trainer.data.provenance import LOCK, provenance, root_of
 from lauter.trainer.data.tokenizer import TokenizerFiles, read_tokenizer
@@ -28,7 +28,8 @@ class RunFolder:
     """What its streams are prefixed with where there are several corpora."""
     storage: Storage
     index: Mapping[str, Any]
-    languages: frozenset[str]
+    languages: Mapping[str, int]
+    """Tokens that each has, as `corpus.json` says."""
     tokenizer: TokenizerFiles
     provenance: dict[str, Any]
 
@@ -42,7 +43,7 @@ def open_run_folder(section: CorpusSection) -> RunFolder:
     """Read what describes a corpus and check that it hangs together, from `root` down to the tokenizer.
 
     Raises:
-        DataError: every problem found.
+        DataError: every problem found; `UnfitError`: the build is not finished, or has another root than is wanted.
     """
     name = section.name or section.path.rstrip("/").rsplit("/", 1)[-1]
     try:
@@ -54,20 +55,25 @@ def open_run_folder(section: CorpusSection) -> RunFolder:
         ) from error
     # What is missing is missing for one reason, so one message is enough.
     if missing is not None:
-        raise DataError([missing])
+        raise UnfitError([missing])
     try:
+        if storage.size(LOCK) is None:
+            raise DataError([_without_policy(storage)])
         index_bytes, corpus, lock = storage.read(INDEX), storage.read_json(CORPUS), storage.read(LOCK)
         index = json.loads(index_bytes)
-        problems = [*_wrong_root(storage, corpus, section.root), *_unlisted(storage, corpus, index_bytes, lock)]
+        problems = [*_changed_root(storage, corpus), *_unlisted(storage, corpus, index_bytes, lock)]
         problems += _strange_paths(storage, index)
         tokenizer = _tokenizer(storage, index, problems)
+        other = _other_root(storage, corpus, section.root)
         if tokenizer is None or problems:
-            raise DataError(problems)
+            raise DataError([*problems, *other])
+        if other:
+            raise UnfitError(other)
         return RunFolder(
             name,
             storage,
             index,
-            frozenset(corpus["summary"]["languages"]) - {"-"},
+            {name: one.get("tokens", 0) for name, one in corpus["summary"]["languages"].items() if name != "-"},
             tokenizer,
             provenance(name, corpus, index, lock, hashlib.sha256(index_bytes).hexdigest()),
         )
@@ -88,17 +94,24 @@ def _missing(storage: Storage) -> str | None:
             f"{storage.root}: no {CORPUS}: a build or a takedown is under way or was cut off; "
             "run `lauter build` or `lauter takedown` again, which finish it"
         )
-    if storage.size(LOCK) is None:
-        return f"{storage.root}: no {LOCK}: its opt-out policy can't be told; copy the whole run folder, or build again"
     return None
 
 
-def _wrong_root(storage: Storage, corpus: Mapping[str, Any], wanted: str | None) -> list[str]:
+def _without_policy(storage: Storage) -> str:
+    return f"{storage.root}: no {LOCK}: its opt-out policy can't be told; copy the whole run folder, or build again"
+
+
+def _changed_root(storage: Storage, corpus: Mapping[str, Any]) -> list[str]:
     found = root_of(corpus)
     if found != corpus["root"]:
         return [
             f"{storage.root}/{CORPUS} was changed: its root is {found}, and it says {corpus['root']}; {_audit(storage)}"
         ]
+    return []
+
+
+def _other_root(storage: Storage, corpus: Mapping[str, Any], wanted: str | None) -> list[str]:
+    found = corpus["root"]
     if wanted is not None and wanted != found:
         earlier = any(entry["root"] == wanted for entry in corpus["roots"])
         why = (

@@ -17,7 +17,7 @@ from lauter.trainer.batch import Batch
 from lauter.trainer.config.sections import DataSection
 from lauter.trainer.data.cache import RecentlyUsed
 from lauter.trainer.data.corpus import Corpus
-from lauter.trainer.data.errors import DataError
+from lauter.trainer.data.errors import UnfitError
 from lauter.trainer.data.mixture import mixture, streams_at_once
 from lauter.trainer.data.order import EndlessOrder
 from lauter.trainer.data.packing import PackedStream
@@ -141,7 +141,7 @@ def _check_lengths(streams: Mapping[str, Stream], section: DataSection) -> None:
         if stream.tokens < section.sequence_length
     ]
     if problems:
-        raise DataError(problems)
+        raise UnfitError(problems)
 
 
 def _until(order: Mapping[str, Any], samples: int) -> dict[str, Any]:

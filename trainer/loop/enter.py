@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lauter.trainer.checkpoint.read import Checkpoint, CheckpointError, resolve
+from lauter.trainer.checkpoint.error import NoCheckpoint
+from lauter.trainer.checkpoint.read import Checkpoint, resolve
 from lauter.trainer.checkpoint.store import Checkpoints
 from lauter.trainer.config.sections import RunSection
 from lauter.trainer.huggingface.tokenizer import same_vocabulary
@@ -165,7 +166,7 @@ def _step_folder(start: Path) -> Path:
     """What the user names is found once: the parent may train on and save, and a rollback goes to the same place."""
     try:
         return resolve(start)
-    except CheckpointError as error:
+    except NoCheckpoint as error:
         raise ConfigError(f"--from {error}") from error
 
 
