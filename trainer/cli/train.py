@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
 from lauter.pipeline.cli.console import FAILED, INTERRUPTED, USAGE, JsonOption, fail, show
 from lauter.pipeline.yaml_lines import ManifestError
+from lauter.trainer.config.sections import Tokens
 
 app = typer.Typer()
+
+
+def _tokens(text: str) -> int:
+    """As settings take it: 20_000 or 2e4."""
+    try:
+        return TypeAdapter(Tokens).validate_python(text)
+    except ValidationError as error:
+        raise typer.BadParameter(f"expected a whole number of tokens, at least 1, not {text!r}") from error
 
 
 @app.command()
@@ -32,7 +44,9 @@ def train(
     ] = None,
     cooldown: Annotated[
         int | None,
-        typer.Option(min=1, metavar="TOKENS", help="Of a branch (--from): only cool down, for so many tokens."),
+        typer.Option(
+            parser=_tokens, metavar="TOKENS", help="Of a branch (--from): only cool down, for so many tokens."
+        ),
     ] = None,
     verify: Annotated[
         Literal["quick", "full"], typer.Option(help="Check the corpora's sizes and footers first, or every byte.")
@@ -41,47 +55,55 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train a model on corpora; the same command goes on where a run stopped."""
-    from lauter.trainer.config.load import load, schedule_given
+    with _interrupt_told():
+        from lauter.trainer.config.load import load, schedule_given
 
+        try:
+            section = load(config, overrides or (), data or (), cools_down=cooldown is not None)
+        except ManifestError as error:
+            _fail(str(error), USAGE)
+        folder = Path("out") / section.name if out is None else Path(out)
+        try:
+            from lauter.trainer.checkpoint.error import CheckpointError, explain
+            from lauter.trainer.data.errors import DataError, UnfitError
+            from lauter.trainer.loop.errors import ConfigError, RunFailed
+            from lauter.trainer.loop.run import train as run
+        except ModuleNotFoundError as error:
+            if error.name not in ("torch", "safetensors"):
+                raise
+            _fail(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
+        origin = None if start is None else Path(start)
+        # Under torchrun every process comes here; the first one speaks.
+        console = Console(stderr=as_json, emoji=False)
+        try:
+            outcome = run(
+                section,
+                folder,
+                start=origin,
+                console=console,
+                cooldown=cooldown,
+                schedule=schedule_given(overrides or ()),
+                verify=verify,
+            )
+        except (ConfigError, UnfitError) as error:
+            _fail(str(error), USAGE)
+        except (CheckpointError, DataError, RunFailed) as error:
+            _fail(str(error), FAILED)
+        except OSError as error:
+            _fail(explain(error) if error.filename else f"{folder}: {explain(error)}", FAILED)
+        if as_json and _first():
+            show(outcome.to_json())
+        if outcome.stopped_by == "SIGINT":
+            raise typer.Exit(INTERRUPTED)
+
+
+@contextmanager
+def _interrupt_told() -> Iterator[None]:
+    """For Ctrl-C outside of the steps, which listen for it themselves: imports and loading take seconds to minutes."""
     try:
-        section = load(config, overrides or (), data or ())
-    except ManifestError as error:
-        _fail(str(error), USAGE)
-    folder = Path("out") / section.name if out is None else Path(out)
-    try:
-        from lauter.trainer.checkpoint.error import CheckpointError, explain
-        from lauter.trainer.data.errors import DataError, StageError
-        from lauter.trainer.loop.errors import ConfigError, RunFailed
-        from lauter.trainer.loop.run import train as run
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "safetensors"):
-            raise
-        _fail(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
-    origin = None if start is None else Path(start)
-    # Under torchrun every process comes here; the first one speaks.
-    console = Console(stderr=as_json, emoji=False)
-    try:
-        outcome = run(
-            section,
-            folder,
-            start=origin,
-            console=console,
-            cooldown=cooldown,
-            schedule=schedule_given(overrides or ()),
-            verify=verify,
-        )
-    except (ConfigError, StageError) as error:
-        _fail(str(error), USAGE)
-    except (CheckpointError, DataError, RunFailed) as error:
-        _fail(str(error), FAILED)
-    except OSError as error:
-        _fail(explain(error) if error.filename else f"{folder}: {explain(error)}", FAILED)
+        yield
     except KeyboardInterrupt:
-        _fail("stopped; the same command goes on from the last checkpoint", INTERRUPTED)
-    if as_json and _first():
-        show(outcome.to_json())
-    if outcome.stopped_by == "SIGINT":
-        raise typer.Exit(INTERRUPTED)
+        _fail("stopped by Ctrl-C; the same command starts again, or goes on from the last checkpoint", INTERRUPTED)
 
 
 def _first() -> bool:

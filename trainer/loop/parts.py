@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import gcd
 from pathlib import Path
 
 from lauter.trainer.config.sections import RunSection
@@ -101,7 +102,22 @@ def check_batches(section: RunSection, ranks: int) -> None:
     sizes += [(f"batch.ramp.{index}.sequences", step.sequences) for index, step in enumerate(section.batch.ramp)]
     for key, size in sizes:
         if size % (micro * ranks):
+            words = "1 rank" if ranks == 1 else f"{ranks} ranks"
+            fits = largest_micro([size for _, size in sizes], micro=micro, ranks=ranks)
+            mend = f"no batch.micro fits, {ranks} does not divide it" if fits is None else f"batch.micro={fits} fits"
             raise ConfigError(
-                f"{key}: {size} is no multiple of batch.micro ({micro}) x {ranks} rank(s); "
-                "change either, or the number of ranks"
+                f"{key}: {size} is no multiple of batch.micro ({micro}) x {words}; {mend}; "
+                "change that, the number of sequences or of ranks"
             )
+
+
+def largest_micro(sizes: Sequence[int], *, micro: int, ranks: int) -> int | None:
+    """The largest `batch.micro`, at most the present one, that divides each rank's share of all sizes; None if uneven.
+
+    >>> largest_micro([16, 24], micro=16, ranks=2)
+    4
+    """
+    shared = gcd(*sizes)
+    if shared % ranks:
+        return None
+    return next(one for one in range(micro, 0, -1) if shared // ranks % one == 0)

@@ -16,6 +16,7 @@ from lauter.trainer.config.sections import RunSection
 from lauter.trainer.data.verify import Verify
 from lauter.trainer.loop.enter import Wanted, enter
 from lauter.trainer.loop.errors import ConfigError
+from lauter.trainer.loop.folder import CONFIG, require_run_folder
 from lauter.trainer.loop.garbage import Garbage
 from lauter.trainer.loop.guard import Guard
 from lauter.trainer.loop.lock import locked
@@ -49,7 +50,7 @@ def train(
 
     Raises:
         ConfigError: the config does not fit ranks, tokenizer or run folder.
-        DataError: something is wrong with a corpus; `StageError`: with the stages over it.
+        DataError: something is wrong with a corpus; `UnfitError`: with what the config asks of it.
         CheckpointError: a checkpoint could not be written or read.
         RunFailed: the guard gave up, or another run holds the folder.
     """
@@ -71,6 +72,8 @@ def train_on(
 ) -> Outcome:
     """As `train`, in a process group that is there."""
     report = Report(console, section.schedule.total_tokens)
+    if ranks.first:
+        require_run_folder(out)
     with locked(out, report.say) if ranks.first else nullcontext():
         return _train(ranks, section, out, wanted, verify, report)
 
@@ -83,20 +86,22 @@ def _train(ranks: Ranks, section: RunSection, out: Path, wanted: Wanted, verify:
             out / "checkpoints", section.checkpoint, rank=ranks.rank, ranks=ranks.count, warn=report.say
         )
         guard = Guard(section.guard)
+        words = "1 process" if ranks.count == 1 else f"{ranks.count} processes"
         report.say(
             f"{section.name}: {parts.shape.parameters:,} parameters, {parts.shape.non_embedding_parameters:,} without "
-            f"embeddings; {section.precision}, {ranks.count} process(es) on {ranks.device.type}"
+            f"embeddings; {section.precision}, {words} on {ranks.device.type}"
         )
         entered = enter(parts, checkpoints, guard, wanted, report.say)
         section = entered.section
         parts = replace(parts, section=section)
         report.until(section.schedule.total_tokens)
         if ranks.first:
-            (out / "config.json").write_text(section.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            (out / CONFIG).write_text(section.model_dump_json(indent=1) + "\n", encoding="utf-8")
             for log in LOGS:
                 StepLog(out / log).cut(entered.progress.step)
         steps = Steps(parts, checkpoints, guard, entered, out=out, report=report)
-        with report, last_save_told(checkpoints, report.say), Signals() as signals, Garbage() as garbage:
+        listening = Signals(speaks=ranks.first)
+        with report, last_save_told(checkpoints, report.say), listening as signals, Garbage() as garbage:
             stopped = steps.run(signals, garbage)
         outcome = Outcome(
             out=out,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -15,7 +17,9 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.S
 class Signals:
     """While used as a context, notes the first ending signal in place of dying of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, speaks: bool) -> None:
+        """`speaks`: whether this process says on standard error that it heard; of several only one need."""
+        self._speaks = speaks
         self.received: signal.Signals | None = None
         self._before: dict[signal.Signals, Any] = {}
 
@@ -38,7 +42,17 @@ class Signals:
         return signal.Signals(int(number)) if number else None
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.received = self.received or signal.Signals(number)
+        if self.received is None:
+            self.received = signal.Signals(number)
+            again = "; again to leave at once" if number == signal.SIGINT else ""
+            self._say(f"{self.received.name}: finishing the step and saving{again}")
         if number == signal.SIGINT:
             # The system's own handler: a second Ctrl-C ends the process at once, in the middle of a kernel too.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def _say(self, message: str) -> None:
+        if self._speaks:
+            # Written past Python's buffers, whose locks the interrupted code may hold. A terminal has ^C on its line.
+            begin = "\n" if os.isatty(2) else ""
+            with suppress(OSError):
+                os.write(2, f"{begin}{message}\n".encode())

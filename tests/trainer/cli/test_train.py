@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def test_the_help_names_everything() -> None:
     ("arguments", "said"),
     [
         (["optimizer.learningrate=1"], "did you mean 'learning_rate'?"),
-        (["batch.sequences=6"], "batch.sequences: 6 is no multiple of batch.micro (8) x 1 rank(s)"),
+        (["batch.sequences=6"], "(8) x 1 rank; batch.micro=6 fits;"),
         (["batch.ramp=[{from_tokens: 9, sequences: 9}]"], "batch.ramp.0.sequences: 9 is no multiple"),
         (["model.vocabulary=100"], "model.vocabulary: 100 rows, but the tokenizer has 160 ids"),
         (["parallel.replicate=2"], "parallel.replicate: 1 rank(s) can't be split into 2 equal groups"),
@@ -66,6 +67,101 @@ def test_usage_is_refused_with_2(corpus: Path, tmp_path: Path, arguments: list[s
     assert found.exit_code == 2, found.output
     assert said in found.stderr
     assert not (tmp_path / "out" / "metrics.jsonl").exists()
+
+
+def test_the_corpus_is_no_run_folder(corpus: Path, tmp_path: Path) -> None:
+    before = sorted(corpus.rglob("*"))
+    found = train(config(corpus, tmp_path), "--out", str(corpus))
+    assert found.exit_code == 2, found.output
+    assert "holds a corpus, and a run would break its audit" in found.stderr
+    assert sorted(corpus.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"hold_out_shards": 3}, "leaves nothing to train on"),
+        ({"sequence_length": 100_000}, "too few for one sample"),
+        ({"root": "F" * 64}, "and data.corpora wants " + "f" * 64),
+    ],
+)
+def test_a_config_that_asks_for_other_data_is_refused_with_2(
+    corpus: Path, tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    given = {"path": str(corpus), **({"root": changes["root"]} if "root" in changes else {})}
+    overrides = [f"data.{key}={value}" for key, value in changes.items() if key != "root"]
+    content = section(corpus, 2).model_dump(mode="json", exclude_none=True)
+    content["data"]["corpora"] = [given]
+    content["model"]["positions"] = 200_000
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(content))
+    found = train(str(tmp_path / "run.yaml"), "--out", str(tmp_path / "out"), *overrides)
+    assert found.exit_code == 2, found.output
+    assert said in found.stderr
+
+
+@pytest.mark.parametrize("left", ["nothing", "tokens"])
+def test_a_folder_without_a_finished_corpus_is_refused_with_2(corpus: Path, tmp_path: Path, left: str) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    if left == "tokens":
+        shutil.copytree(corpus / "tokens", data / "tokens")
+    found = train(config(corpus, tmp_path), "--data", str(data), "--out", str(tmp_path / "out"))
+    assert found.exit_code == 2, found.output
+    assert "no corpus.json" in found.stderr if left == "tokens" else "no run folder of `lauter build`" in found.stderr
+
+
+def test_a_broken_checkpoint_fails_with_1_and_none_at_all_with_2(corpus: Path, tmp_path: Path) -> None:
+    path, out = config(corpus, tmp_path), tmp_path / "out"
+    assert train(path, "--out", str(out)).exit_code == 0
+    (checkpoint,) = (out / "checkpoints").glob("step-*")
+    weights = next(checkpoint.glob("*.distcp"))
+    weights.write_bytes(weights.read_bytes()[:-1])
+    exported = str(tmp_path / "exported")
+    for start, code in ((out, 1), (checkpoint, 1), (tmp_path / "nowhere", 2), (corpus, 2)):
+        for command in (
+            ["train", path, "--from", str(start), "--out", str(tmp_path / "branch")],
+            ["generate", str(start), "--prompt", "a"],
+            ["export", "hf", str(start), "--out", exported],
+        ):
+            found = CliRunner().invoke(app, command)
+            assert found.exit_code == code, (command, found.output)
+    assert train(path, "--out", str(out)).exit_code == 1
+
+
+def test_ctrl_c_while_loading_ends_with_130_and_a_line(corpus: Path, tmp_path: Path) -> None:
+    # The signal comes from within, at the moment that the data are opened.
+    code = (
+        "import os, signal\n"
+        "import lauter.trainer.loop.parts as parts\n"
+        "from lauter.pipeline.cli import main\n"
+        "def opened(*_, **__):\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "parts.open_corpora = opened\n"
+        "main()\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code, "train", config(corpus, tmp_path), "--out", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 130, found.stderr
+    assert found.stderr.startswith("error: stopped by Ctrl-C; the same command starts again")
+    assert found.stderr.count("\n") == 1
+
+
+def test_a_cooldown_is_given_as_settings_are(corpus: Path, tmp_path: Path) -> None:
+    out, branch = tmp_path / "out", tmp_path / "branch"
+    assert train(config(corpus, tmp_path), "--out", str(out)).exit_code == 0
+    path = config(corpus, tmp_path, schedule={"total_tokens": 4096, "warmup_tokens": 1024})
+    command = (path, "--from", str(out), "--out", str(branch), "--cooldown", "5e2", "schedule.total_tokens=1e3")
+    found = train(*command[:-1])
+    assert found.exit_code == 2, found.output
+    assert "lower schedule.warmup_tokens by 512: schedule.warmup_tokens=512" in found.stderr
+    found = train(*command, "schedule.warmup_tokens=512")
+    assert found.exit_code == 0, found.output
+    assert found.output.count("step-0000000004") == 1
+    assert train(*command[:4], "--out", str(tmp_path / "o"), "--cooldown", "0.5").exit_code == 2
 
 
 def test_a_broken_corpus_fails_with_1(corpus: Path, tmp_path: Path) -> None:
@@ -124,7 +220,7 @@ def test_several_processes_start_as_the_manual_says(corpus: Path, tmp_path: Path
     )
     assert found.returncode == 0, found.stderr
     assert json.loads(found.stdout)["step"] == 2
-    assert "2 process(es) on cpu" in found.stderr
+    assert "2 processes on cpu" in found.stderr
 
 
 def test_the_summary_of_a_terminal_less_run(corpus: Path, tmp_path: Path) -> None:
