@@ -76,7 +76,8 @@ def _run(path: str, out: str, read: Callable[[Path, Path], Imported]) -> None:
     for note in imported.notes:
         console.print(f"note: {escape(note)}", soft_wrap=True, highlight=False)
     console.print(
-        f"{escape(out)}: {imported.shape.parameters:,} parameters, {imported.shape.layers} layers, progress 0",
+        f"{escape(out)}: {imported.shape.parameters:,} parameters, {imported.shape.layers} layers: a checkpoint "
+        f"without optimizer state; `lauter train CONFIG --from {escape(out)}` trains on",
         soft_wrap=True,
         highlight=False,
     )
