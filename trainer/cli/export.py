@@ -28,10 +28,11 @@ def hf(
 ) -> None:
     """Write a Hugging Face folder: weights, config, tokenizer and a model card that names the data's roots."""
     try:
-        from lauter.trainer.checkpoint.error import CheckpointError
+        from lauter.trainer.checkpoint.error import CheckpointError, NoCheckpoint
         from lauter.trainer.checkpoint.read import open_checkpoint
-        from lauter.trainer.huggingface.export import ExportError, export_hf
+        from lauter.trainer.huggingface.export import ExportError, NoRoom, export_hf
         from lauter.trainer.huggingface.shards import parse_size
+        from lauter.trainer.huggingface.write_fault import write_fault
     except ModuleNotFoundError as error:
         fail(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
     try:
@@ -40,10 +41,12 @@ def hf(
         fail(f"--shard-size: {error}", USAGE)
     try:
         written = export_hf(open_checkpoint(checkpoint), Path(out), dtype=dtype, shard_size=largest)
-    except (CheckpointError, ExportError) as error:
-        fail(str(error), USAGE)
+    except (NoCheckpoint, ExportError) as error:
+        fail(str(error), FAILED if isinstance(error, NoRoom) else USAGE)
+    except CheckpointError as error:
+        fail(str(error), FAILED)
     except OSError as error:
-        fail(f"{error.filename or out}: {error.strerror or error}", FAILED)
+        fail(write_fault(error, out), FAILED)
     Console(emoji=False).print(
         f"{escape(out)}: {written.tensors:,} tensors, {written.bytes:,} bytes in {written.files:,} "
         f"file{'s' if written.files > 1 else ''}, {dtype}",

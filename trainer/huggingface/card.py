@@ -1,4 +1,7 @@
-"""The model card: what was trained, on what, and how anyone can check it. Every number comes from the checkpoint."""
+"""The model card: what was trained, on what, and how anyone can check it.
+
+Every number comes from the checkpoint, or from the metrics of its run.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,15 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from lauter.trainer.huggingface.card_figures import LEAST_SHARE, held_out_figures, language_codes, language_shares
+from lauter.trainer.huggingface.markdown import Rows, cell, fenced, headed, table
 from lauter.trainer.model.shape import ModelShape
 
-Rows = Iterator[tuple[str, object]]
+_Read = tuple[str, Sequence[Mapping[str, Any]], Mapping[str, Any]]
+"""A heading, the corpora that were read, and the order that they were read in."""
+
+_FORMS = {"huggingface": "Hugging Face", "megatron": "Megatron-LM"}
+"""What an import's form is called."""
 
 _OF_CORPUS = {
     "corpus": "corpus",
@@ -23,13 +32,26 @@ _OF_CORPUS = {
 """Keys of a corpus's provenance that come first, and what they are called."""
 
 
-def model_card(origin: Mapping[str, Any], shape: ModelShape, *, name: str, dtype: str) -> str:
-    """README.md of a model named `name`; `origin` is what `lauter.json` says."""
-    parts = [_front_matter(origin), f"# {name}", _introduction(origin)]
-    parts += ["## Architecture", _table(_architecture(shape, dtype))]
-    parts += ["## Training", _table(_training(origin)), *_goldfish(origin), *_changes(origin)]
+_USE = (
+    "```python\n"
+    "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+    'tokenizer = AutoTokenizer.from_pretrained("PATH")\n'
+    'model = AutoModelForCausalLM.from_pretrained("PATH")\n'
+    "```\n\n"
+    "`PATH` is this folder, or the name under which it was published. "
+    "Every document was trained with its beginning-of-sequence token, which the tokenizer puts before a text. "
+    "Text of strangers is encoded with `split_special_tokens=True`, so that it can't write control tokens."
+)
+
+
+def model_card(origin: Mapping[str, Any], shape: ModelShape, *, dtype: str) -> str:
+    """README.md of a model; `origin` is what `lauter.json` says."""
+    parts = [_front_matter(origin), f"# {_title(origin)}", _introduction(origin)]
+    parts += ["## Architecture", table(_architecture(shape, dtype)), *_rope_warning(shape)]
+    parts += ["## Training", table(_training(origin)), *_goldfish(origin), *_changes(origin)]
+    parts += held_out_figures(origin.get("measured") or {})
     parts += ["## Data", *_data(origin)]
-    parts += ["## Use", _use(name)]
+    parts += ["## Use", _USE]
     parts += [
         "## Licence",
         "Not declared. Whoever publishes this model decides: set `license` at the head of this file, and see the "
@@ -38,17 +60,33 @@ def model_card(origin: Mapping[str, Any], shape: ModelShape, *, name: str, dtype
     config = origin.get("config")
     if config is not None:
         told = json.dumps(config, indent=1, ensure_ascii=False)
-        parts += ["## Config", f"<details><summary>As it was run</summary>\n\n{_fenced(told)}\n\n</details>"]
+        parts += ["## Config", f"<details><summary>As it was run</summary>\n\n{fenced(told)}\n\n</details>"]
     return "\n\n".join(parts) + "\n"
 
 
 def _front_matter(origin: Mapping[str, Any]) -> str:
-    languages = (origin.get("data") or {}).get("languages") or ()
-    codes = sorted({str(language).split("_")[0] for language in languages} - {"und", "zxx", "mul"})
+    codes, large_only = language_codes(origin.get("data") or {})
     lines = ["---", "library_name: transformers", "pipeline_tag: text-generation", "license: unknown"]
+    if codes and large_only:
+        lines.append(f"# Languages with at least {LEAST_SHARE:.1%} of the tokens; the largest shares stand under Data.")
     # Quoted: `no` (Norwegian) is false to YAML.
     lines += [f"language: [{', '.join(json.dumps(code) for code in codes)}]"] if codes else []
     return "\n".join([*lines, "tags:", "- apertus", "- lauter", "---"])
+
+
+def _title(origin: Mapping[str, Any]) -> str:
+    """The run's name; of a model that no run trained, the import's."""
+    imported = _import_of(origin) or {}
+    name = (origin.get("config") or {}).get("name") or imported.get("name") or "Apertus model"
+    return " ".join(str(name).split())
+
+
+def _import_of(origin: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What the oldest ancestor was imported from, or None where the model was trained from its first values."""
+    parent: Mapping[str, Any] | None = origin.get("parent")
+    while parent is not None and "form" not in parent:
+        parent = parent.get("parent")
+    return parent
 
 
 def _introduction(origin: Mapping[str, Any]) -> str:
@@ -75,9 +113,20 @@ def _architecture(shape: ModelShape, dtype: str) -> Rows:
     yield "weights in this folder", dtype
 
 
+def _rope_warning(shape: ModelShape) -> Iterator[str]:
+    scaling = shape.rope_scaling
+    if scaling is not None and shape.positions < scaling.original_positions:
+        yield (
+            "transformers may warn that the rotary embeddings' `original_max_position_embeddings` "
+            f"({scaling.original_positions:,}) exceeds the context ({shape.positions:,}), which is meant: the "
+            "frequencies are those of Apertus, whatever the context."
+        )
+
+
 def _training(origin: Mapping[str, Any]) -> Rows:
     progress = origin.get("progress") or {}
-    yield "tokens seen", progress.get("tokens", 0)
+    imported = _import_of(origin)
+    yield "tokens seen", f"{progress.get('tokens', 0):,}{'' if imported is None else _before(imported)}"
     yield "steps", progress.get("step", 0)
     yield "updates", origin.get("optimizer_steps", 0)
     counts = origin.get("counts") or {}
@@ -89,7 +138,8 @@ def _training(origin: Mapping[str, Any]) -> Rows:
         if key in config:
             yield key, config[key]
     optimizer, schedule = config.get("optimizer") or {}, config.get("schedule") or {}
-    for key in ("name", "learning_rate", "weight_decay", "clip"):
+    averages = ("alpha", "beta3") if optimizer.get("name") == "ademamix" else ()
+    for key in ("name", "learning_rate", "beta1", "beta2", *averages, "weight_decay", "clip"):
         if key in optimizer:
             yield f"optimizer: {key}", optimizer[key]
     for key, value in schedule.items():
@@ -98,7 +148,25 @@ def _training(origin: Mapping[str, Any]) -> Rows:
         yield "sequence length", config["data"]["sequence_length"]
     parent = origin.get("parent")
     if parent is not None:
-        yield "started from", f"{parent.get('form', 'checkpoint')} {parent.get('name') or parent.get('checkpoint')}"
+        yield "started from", _start(parent)
+
+
+def _before(imported: Mapping[str, Any]) -> str:
+    claimed = ((imported.get("claims") or {}).get("progress") or {}).get("tokens")
+    own = "are not known" if claimed is None else f"are {cell(claimed)} as it says itself, which nobody checked"
+    return f" since the import; the import's own {own}"
+
+
+def _start(parent: Mapping[str, Any]) -> str:
+    imported = parent if "form" in parent else parent.get("parent") or {}
+    at_import = parent is imported or not (parent.get("progress") or {}).get("step")
+    if at_import and "form" in imported:
+        return _imported(imported)
+    return f"checkpoint {parent.get('checkpoint')}"
+
+
+def _imported(parent: Mapping[str, Any]) -> str:
+    return f"an import ({_FORMS.get(parent['form'], parent['form'])}: {cell(parent.get('name'))})"
 
 
 def _goldfish(origin: Mapping[str, Any]) -> Iterator[str]:
@@ -127,8 +195,7 @@ def _changes(origin: Mapping[str, Any]) -> Iterator[str]:
             told.append(f"In the run before that, up to {run.get('checkpoint')}:")
         if changes:
             rows = [[change.get(key) for key in ("step", "key", "before", "after")] for change in changes]
-            lines = [f"| {' | '.join(map(_cell, row))} |" for row in rows]
-            told.append("\n".join(["| from step | setting | before | after |", "|---|---|---|---|", *lines]))
+            told.append(headed(("from step", "setting", "before", "after"), rows))
         run = run.get("parent")
     yield from ["### Changed during the run", *told] if told else []
 
@@ -136,12 +203,15 @@ def _changes(origin: Mapping[str, Any]) -> Iterator[str]:
 def _data(origin: Mapping[str, Any]) -> Iterator[str]:
     if not origin.get("data") and not origin.get("parent"):
         yield "The checkpoint says nothing about its data."
-    for heading, corpora in _generations(origin):
+    yield from language_shares(origin.get("data") or {})
+    newest = ((origin.get("data") or {}).get("provenance")) or ()
+    epochs = (origin.get("measured") or {}).get("epochs") or {}
+    for heading, corpora, order in _generations(origin):
         if heading:
             yield heading
         for corpus in corpora:
             yield f"### {corpus.get('name', 'corpus')}"
-            yield _table(_of_corpus(corpus))
+            yield table(_of_corpus(corpus, order, epochs if corpus in newest else {}))
             yield _optout(corpus.get("optout"))
             if corpus.get("root"):
                 yield (
@@ -153,42 +223,44 @@ def _data(origin: Mapping[str, Any]) -> Iterator[str]:
     tokenizer = origin.get("tokenizer") or {}
     named = (("digest", "SHA-256 of its files"), ("vocabulary", "SHA-256 of ids and pieces"), ("ids", "ids"))
     yield "### Tokenizer"
-    yield _table((label, tokenizer[key]) for key, label in named if tokenizer.get(key) is not None)
+    yield table((label, tokenizer[key]) for key, label in named if tokenizer.get(key) is not None)
 
 
-def _generations(origin: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
+def _generations(origin: Mapping[str, Any]) -> Iterator[_Read]:
     """This run's corpora, then those of the checkpoint that it began with, and so on."""
     yield from _states(origin.get("data") or {})
     parent = origin.get("parent")
     while parent is not None:
         if "form" in parent:
-            yield f"The weights were imported ({parent['form']}: {_cell(parent.get('name'))}).", ()
+            yield f"The weights began as {_imported(parent)}.", (), {}
             claims = parent.get("claims")
             if claims is None:
-                yield "What they were trained on before that is not known to Lauter.", ()
+                yield "What they were trained on before that is not known to Lauter.", (), {}
                 return
-            yield "What that folder says of itself, which nobody checked:", ()
+            yield "What that folder says of itself, which nobody checked:", (), {}
             yield from _generations(claims)
             return
         data = parent.get("data") or {}
         if data.get("provenance"):
             tokens = (parent.get("progress") or {}).get("tokens", 0)
-            yield f"Before that, up to {parent.get('checkpoint')} of another run ({tokens:,} tokens):", ()
+            yield f"Before that, up to {parent.get('checkpoint')} of another run ({tokens:,} tokens):", (), {}
             yield from _states(data)
         parent = parent.get("parent")
 
 
-def _states(data: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
+def _states(data: Mapping[str, Any]) -> Iterator[_Read]:
     """The corpora of one run, each state that was read, the newest last: a takedown or a build gives another root."""
     history = data.get("history") or [{"from_sample": 0, "provenance": data.get("provenance") or ()}]
     ends = [state["from_sample"] for state in history[1:]]
     for state, end in zip(history, [*ends, None], strict=True):
         first = state["from_sample"]
         told = f"From sample {first:,} on" if end is None else f"From sample {first:,} to {end - 1:,}"
-        yield "" if first == 0 and end is None else f"{told} these were read:", state["provenance"]
+        heading = "" if first == 0 and end is None else f"{told} these were read:"
+        yield heading, state["provenance"], data.get("order") or {}
 
 
-def _of_corpus(corpus: Mapping[str, Any]) -> Rows:
+def _of_corpus(corpus: Mapping[str, Any], order: Mapping[str, Any], epochs: Mapping[str, float]) -> Rows:
+    """`order` says which tokens of a stream are trained on: all but the held-out shards'."""
     yield from ((label, corpus[key]) for key, label in _OF_CORPUS.items() if corpus.get(key) is not None)
     takedown = corpus.get("takedown") or {}
     if takedown.get("demands"):
@@ -196,44 +268,18 @@ def _of_corpus(corpus: Mapping[str, Any]) -> Rows:
         yield "SHA-256 of the demands", takedown.get("sha256")
     else:
         yield "demands for removal that were met", "none"
-    yield from ((f"tokens of {stream}", count) for stream, count in (corpus.get("tokens") or {}).items())
+    for stream, count in (corpus.get("tokens") or {}).items():
+        # With several corpora a stream is called after its own.
+        names = (stream, f"{corpus.get('name')}/{stream}")
+        read = {name: one for name, one in (order.get("streams") or {}).items() if name in names}
+        trained = next((one["tokens"] for one in read.values() if one["layout_id"] == corpus.get("layout_id")), count)
+        held_out = f": {trained:,} to train on, {count - trained:,} held out" if trained < count else ""
+        yield f"tokens of {stream}", f"{count:,}{held_out}"
+        yield from ((f"epochs of {stream}", f"{epochs[name]:.3g}") for name in names if name in epochs)
 
 
 def _optout(policy: Mapping[str, Any] | None) -> str:
     if policy is None:
         return "Opt-outs: the corpus was built without that stage; no owner's reservation was looked up."
     told = json.dumps(policy, indent=1, ensure_ascii=False)
-    return f"Opt-outs were honoured under this policy, of which each decision is in the ledger:\n\n{_fenced(told)}"
-
-
-def _fenced(text: str) -> str:
-    # A fence longer than any run of backticks inside.
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}json\n{text}\n{fence}"
-
-
-def _use(name: str) -> str:
-    return (
-        "```python\n"
-        "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
-        f'tokenizer = AutoTokenizer.from_pretrained("{name}")\n'
-        f'model = AutoModelForCausalLM.from_pretrained("{name}")\n'
-        "```\n\n"
-        "Every document was trained with its beginning-of-sequence token, which the tokenizer puts before a text. "
-        "Text of strangers is encoded with `split_special_tokens=True`, so that it can't write control tokens."
-    )
-
-
-def _table(rows: Iterator[tuple[str, object]]) -> str:
-    return "\n".join(["| | |", "|---|---|", *(f"| {label} | {_cell(value)} |" for label, value in rows)])
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "none"}[value]
-    if isinstance(value, int):
-        return f"{value:,}"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text.replace("\n", " ").replace("|", "\\|")
+    return f"Opt-outs were honoured under this policy, of which each decision is in the ledger:\n\n{fenced(told)}"

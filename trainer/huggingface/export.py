@@ -24,6 +24,7 @@ from lauter.trainer.huggingface.names import Shape, constant_names, parameter_sh
 from lauter.trainer.huggingface.origin import ORIGIN, origin
 from lauter.trainer.huggingface.shards import DTYPES, INDEX, ShardWriter, cut, index_json
 from lauter.trainer.huggingface.tokenizer import TokenizerError, huggingface_tokenizer
+from lauter.trainer.huggingface.write_fault import naming
 from lauter.trainer.model.shape import ModelShape
 
 SHARD_SIZE = 5_000_000_000
@@ -35,6 +36,10 @@ _ROOM = 50_000_000
 
 class ExportError(Exception):
     """A checkpoint can't be exported; the message says why and what to do."""
+
+
+class NoRoom(ExportError):
+    """The disk is too small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +61,17 @@ def export_hf(
     """Write a checkpoint to a new or empty folder `out`, its weights rounded to `dtype` (nearest even).
 
     Raises:
-        ExportError: `out` holds something, the disk is too small, or the checkpoint lacks a tensor or a control token
-            does not fit.
+        ExportError: `out` holds something, the disk is too small (`NoRoom`), or the checkpoint lacks a tensor or a
+            control token does not fit.
         CheckpointError: the checkpoint can't be read.
+        OSError: a file of `out` can't be written; it names the file.
     """
     out = out.resolve()
     _require_new(out)
     shape = model_shape_of(checkpoint)
     parameters, constants = parameter_shapes(shape), constant_names(shape)
     shards = cut(_in_order(parameters, constants), DTYPES[dtype][0].itemsize, shard_size)
-    texts = _texts(checkpoint, shape, name=out.name, dtype=dtype)
+    texts = _texts(checkpoint, shape, dtype=dtype)
     if len(shards) > 1:
         texts[INDEX] = _json(index_json(shards, DTYPES[dtype][0].itemsize))
     _require_room(out.parent, shape.parameters * DTYPES[dtype][0].itemsize + _ROOM)
@@ -102,7 +108,7 @@ def _in_order(parameters: Mapping[str, Shape], constants: Mapping[str, float]) -
     return ordered
 
 
-def _texts(checkpoint: Checkpoint, shape: ModelShape, *, name: str, dtype: str) -> dict[str, bytes]:
+def _texts(checkpoint: Checkpoint, shape: ModelShape, *, dtype: str) -> dict[str, bytes]:
     meta = checkpoint.meta
     tokenizer: Mapping[str, Any] = meta["tokenizer"]
     stops = tokenizer.get("stops")
@@ -119,7 +125,7 @@ def _texts(checkpoint: Checkpoint, shape: ModelShape, *, name: str, dtype: str) 
         "config.json": _json(config_json(shape, dtype=str(DTYPES[dtype][0]).removeprefix("torch."), **ids)),
         "generation_config.json": _json({"_from_model_config": True, **generation}),
         ORIGIN: _json(found),
-        "README.md": model_card(found, shape, name=name, dtype=dtype).encode(),
+        "README.md": model_card(found, shape, dtype=dtype).encode(),
     }
 
 
@@ -135,24 +141,28 @@ def _require_new(out: Path) -> None:
 def _require_room(folder: Path, needed: int) -> None:
     while not folder.exists():
         folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise ExportError(
-            f"the disk of {folder} has {free:,} bytes free and the model takes {needed:,}: free some space, or name "
-            "a folder on another disk"
+    disk = shutil.disk_usage(folder)
+    # A file system that knows no size has 0, as /proc and some in user space: writing shows whether there is room.
+    if disk.total and disk.free < needed:
+        raise NoRoom(
+            f"the disk of {folder} has {disk.free:,} bytes free and the model takes {needed:,}: free some space, or "
+            "name a folder on another disk"
         )
 
 
 def _all_or_nothing(out: Path, write: Callable[[Path], int]) -> int:
     staged = out.with_name(f".{out.name}.partial")
     shutil.rmtree(staged, ignore_errors=True)  # what a killed export left
-    staged.mkdir(parents=True)
     try:
+        staged.mkdir(parents=True)
         size = write(staged)
         _sync_folder(staged)
         # A rename takes the place of an empty folder, and of nothing else.
         staged.rename(out)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            # The other name is gone when the message is read.
+            error.filename = str(error.filename).replace(str(staged), str(out))
         shutil.rmtree(staged, ignore_errors=True)
         raise
     _sync_folder(out.parent)
@@ -160,7 +170,7 @@ def _all_or_nothing(out: Path, write: Callable[[Path], int]) -> int:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
+    with naming(path), path.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

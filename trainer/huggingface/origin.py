@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from lauter.trainer.checkpoint.read import Checkpoint
+from lauter.trainer.huggingface.measured import measured
 
 ORIGIN = "lauter.json"
 
@@ -23,10 +24,13 @@ _TAKEN = ("versions", "progress", "optimizer_steps", "config", "changes", "count
 def origin(checkpoint: Checkpoint) -> dict[str, Any]:
     """What a checkpoint says about where the model comes from, without paths of a machine.
 
+    `measured` is what its run measured up to it (`measured.py`), where the run is there.
     `goldfish_rate` is the share of labels that Goldfish took out, over all updates of the run.
     """
     meta = checkpoint.meta
     found: dict[str, Any] = _published({key: meta[key] for key in _TAKEN if meta.get(key) is not None})
+    figures = measured(checkpoint)
+    found |= {"measured": figures} if figures else {}
     counts = found.get("counts") or {}
     labels = counts.get("targets", 0) + counts.get("goldfish_dropped", 0)
     return {**found, "goldfish_rate": counts["goldfish_dropped"] / labels} if labels else found

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from lauter.trainer.huggingface.names import Shape
+from lauter.trainer.huggingface.write_fault import naming
 
 DTYPES: Mapping[str, tuple[torch.dtype, str]] = {"bf16": (torch.bfloat16, "BF16"), "fp32": (torch.float32, "F32")}
 """Our name -> torch's dtype, and the format's name."""
@@ -91,7 +92,8 @@ class ShardWriter:
         for shard in shards:
             header, offsets = _header(shard, format_name, self._dtype.itemsize)
             path = folder / shard.name
-            path.write_bytes(header)
+            with naming(path):
+                path.write_bytes(header)
             for name, offset in offsets.items():
                 self._places[name] = (path, len(header) + offset, shard.tensors[name])
         self._files = [folder / shard.name for shard in shards]
@@ -107,7 +109,7 @@ class ShardWriter:
         if tuple(tensor.shape) != shape:
             raise ValueError(f"{name} has shape {tuple(tensor.shape)}, not {shape}")
         flat = tensor.detach().reshape(-1)
-        with path.open("r+b") as file:
+        with naming(path), path.open("r+b") as file:
             file.seek(offset)
             for start in range(0, len(flat), _ELEMENTS):
                 part = flat[start : start + _ELEMENTS].to("cpu", self._dtype).contiguous()
@@ -122,7 +124,7 @@ class ShardWriter:
         if self._places:
             raise ValueError(f"{len(self._places)} tensors never came, the first {next(iter(self._places))}")
         for path in self._files:
-            with path.open("rb") as file:
+            with naming(path), path.open("rb") as file:
                 os.fsync(file.fileno())
         return sum(path.stat().st_size for path in self._files)
 

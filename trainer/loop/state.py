@@ -88,6 +88,7 @@ def meta(parts: Parts, progress: Progress, guard: Guard, lineage: Lineage, count
             "provenance": parts.corpus.provenance,
             "history": lineage.history,
             "languages": list(parts.corpus.languages),
+            "language_tokens": dict(parts.corpus.language_tokens),
         },
         "tokenizer": {
             "digest": tokenizer.digest,

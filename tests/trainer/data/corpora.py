@@ -90,7 +90,7 @@ def publish(storage: Storage, index: dict[str, Any], other: list[dict[str, Any]]
         "ledger_root": "b" * 64,
         "roots": [],
         "takedown": {"demands": 0, "sha256": "c" * 64},
-        "summary": {"languages": {name: {} for name in ("-", *LANGUAGES)}},
+        "summary": {"languages": {name: {"tokens": 10 * n} for n, name in enumerate(("-", *LANGUAGES))}},
         **corpus,
         "files": {"other": other},
     }

@@ -36,6 +36,7 @@ def test_what_a_corpus_is(folder: Path) -> None:
     corpus = open_corpora(section(folder), verify="full")
     assert list(corpus.streams) == ["main", "web"] and corpus.held_out == {}
     assert corpus.languages == LANGUAGES
+    assert corpus.language_tokens == dict(zip(LANGUAGES, (10, 20, 30), strict=True))
     tokenizer = corpus.tokenizer
     assert (tokenizer.bos, tokenizer.eos, tokenizer.pad, tokenizer.ids) == (BOS, EOS, PAD, VOCABULARY)
     assert sorted(tokenizer.files) == ["sidecar.json", "tokenizer.json"]
@@ -54,6 +55,7 @@ def test_streams_of_several_corpora_have_their_names(folder: Path, tmp_path: Pat
     other = write_corpus(tmp_path / "other", {"main": shards(3)}, layout_id="second")
     data = section(folder, other)
     assert sorted(open_corpora(data).streams) == ["demo/main", "demo/web", "other/main"]
+    assert open_corpora(data).language_tokens == dict(zip(LANGUAGES, (20, 40, 60), strict=True))
     named = data.model_copy(update={"corpora": (data.corpora[0], CorpusSection(path=str(other), name="books"))})
     assert sorted(open_corpora(named).streams) == ["books/main", "demo/main", "demo/web"]
     alone = Samples(open_corpora(section(other, sequence_length=16)), section(other, sequence_length=16), 3)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lauter.trainer.checkpoint.read import open_checkpoint
 from lauter.trainer.huggingface.export import export_hf
 from lauter.trainer.model.apertus import Apertus
 from tests.trainer.huggingface import small
@@ -66,7 +67,8 @@ def test_the_card_names_what_the_model_was_made_of(ours: Apertus, tmp_path: Path
     card = (tmp_path / "my-model" / "README.md").read_text()
     head = yaml.safe_load(card.split("---\n")[1])
     assert head["language"] == ["deu", "nor"] and head["license"] == "unknown"
-    assert "# my-model\n" in card
+    assert "# demo\n" in card and "my-model" not in card and 'from_pretrained("PATH")' in card
+    assert "`original_max_position_embeddings` (8,192) exceeds the context (256), which is meant" in card
     for key in ("layout_id", "root", "ledger_root", "lineage", "index_sha256", "tokenizer"):
         assert f"| {PROVENANCE[key]} |" in card
     assert f"lauter audit FOLDER --root {PROVENANCE['root']}" in card
@@ -155,3 +157,79 @@ def test_without_changes_and_in_one_state_the_card_says_neither(ours: Apertus, t
     assert "Changed" not in card and "From sample" not in card
     assert card.count(f"| corpus root | {PROVENANCE['root']} |") == 1
     assert "the realised rate is not known" in card
+
+
+def test_held_out_losses_epochs_and_shares(ours: Apertus, tmp_path: Path) -> None:
+    """Of the checkpoint's step 0 and not of a later one, from the run's folder; half a line is passed over."""
+    losses = {f"l{number:02}_Latn": 2.0 + number / 10 for number in range(40)}
+    targets = {name: 100 + number for number, name in enumerate(losses)}
+    held_out = {
+        "loss": 3.25,
+        "targets": 4780,
+        "unigram_entropy": 5.5,
+        "languages": losses,
+        "languages_targets": targets,
+    }
+    metrics = [
+        {"step": 0, "epochs": {"main": 0.8312}, "held_out": held_out},
+        {"step": 1, "epochs": {"main": 9.0}, "held_out": {**held_out, "loss": 9.0}},
+    ]
+    optimizer = {"name": "ademamix", "beta1": 0.9, "beta2": 0.999, "alpha": 8.0, "beta3": 0.9999}
+    order = {"streams": {"main": {"layout_id": PROVENANCE["layout_id"], "stored_name": "main", "tokens": 900_000}}}
+    shares = {"deu_Latn": 600_000, "nor_Latn": 998, "srp_Cyrl": 500, "srp_Latn": 500, "und_Latn": 397_444}
+    told = {
+        **META,
+        "config": {**META["config"], "optimizer": optimizer},
+        "data": {**META["data"], "order": order, "language_tokens": shares},
+        "parent": None,
+    }
+    run = small.checkpoint(tmp_path / "run", ours, told)
+    (tmp_path / "run" / "metrics.jsonl").write_text(
+        "".join(json.dumps(line) + "\n" for line in metrics) + '{"step": 0, "he'
+    )
+    export_hf(run, tmp_path / "hf")
+    card = (tmp_path / "hf" / "README.md").read_text()
+    assert "| held-out loss | 3.2500 |\n| unigram entropy of the same tokens | 5.5000 |" in card
+    assert "At step 0:" in card and "over 4,780 tokens" in card and "9.0" not in card
+    assert "The 30 largest of 40 languages:" in card
+    rows = re.findall(r"\| (l\d\d)_Latn \| (\d\.\d{4}) \| (\d+) \|", card)
+    assert rows == [(f"l{n:02}", f"{2 + n / 10:.4f}", str(100 + n)) for n in range(39, 9, -1)]
+    assert "| tokens of main | 999,442: 900,000 to train on, 99,442 held out |\n| epochs of main | 0.831 |" in card
+    assert "| optimizer: alpha | 8.0 |\n| optimizer: beta3 | 0.9999 |" in card
+    # Serbian's two scripts are one language of 0.1 %; Norwegian has 2 tokens too few.
+    assert yaml.safe_load(card.split("---\n")[1])["language"] == ["deu", "srp"]
+    assert "# Languages with at least 0.1% of the tokens" in card
+    assert "| deu_Latn | 600,000 | 60.03% |\n| und_Latn | 397,444 | 39.77% |\n| nor_Latn | 998 | 0.10% |" in card
+    assert json.loads((tmp_path / "hf" / "lauter.json").read_text())["measured"]["held_out"]["loss"] == 3.25
+
+
+def test_a_checkpoint_away_from_its_run_has_no_figures(ours: Apertus, tmp_path: Path) -> None:
+    run = small.checkpoint(tmp_path / "run", ours, META)
+    moved = run.path.rename(tmp_path / run.path.name)
+    (tmp_path / "metrics.jsonl").write_text('{"step": 0, "held_out": {"loss": 1.0, "targets": 5}}\n')
+    export_hf(open_checkpoint(moved), tmp_path / "hf")
+    card = (tmp_path / "hf" / "README.md").read_text()
+    assert "Held-out" not in card and "epochs" not in card and "### Languages" not in card
+
+
+@pytest.mark.parametrize(
+    ("claims", "own"),
+    [
+        ({}, "are not known"),
+        ({"claims": {"progress": {"tokens": 5000}}}, "are 5,000 as it says itself, which nobody checked"),
+    ],
+)
+@pytest.mark.parametrize("trained", [False, True])
+def test_an_import_is_named_and_its_tokens_are_not_counted(
+    ours: Apertus, tmp_path: Path, claims: dict[str, Any], own: str, *, trained: bool
+) -> None:
+    parent: dict[str, Any] = {"form": "huggingface", "name": "Apertus-8B", **claims}
+    if trained:
+        start = {"from": "/home/someone/run", "checkpoint": "step-0000000000", "data": None}
+        parent = {**start, "progress": {"step": 0, "samples": 0, "tokens": 0}, "parent": parent}
+    run = small.checkpoint(tmp_path / "run", ours, {**(META if trained else {}), "parent": parent})
+    export_hf(run, tmp_path / "hf")
+    card = (tmp_path / "hf" / "README.md").read_text()
+    assert "| started from | an import (Hugging Face: Apertus-8B) |" in card
+    assert f"| tokens seen | 0 since the import; the import's own {own} |" in card
+    assert f"# {'demo' if trained else 'Apertus-8B'}\n" in card

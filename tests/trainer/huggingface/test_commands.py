@@ -29,7 +29,8 @@ def test_there_and_back(run: Path, tmp_path: Path) -> None:
     assert "31 tensors" in result.output and "fp32" in result.output
     result = runner.invoke(app, ["import", "hf", hf, "--out", back])
     assert result.exit_code == 0, result.output
-    assert "67,860 parameters, 2 layers, progress 0" in result.output
+    said = "67,860 parameters, 2 layers: a checkpoint without optimizer state; `lauter train CONFIG --from"
+    assert f"{said} {back}` trains on" in result.output
     result = runner.invoke(app, ["export", "hf", back, "--out", str(tmp_path / "again")])
     assert result.exit_code == 0, result.output
 
@@ -53,7 +54,8 @@ def test_what_is_wrong_is_said_with_its_code(run: Path, tmp_path: Path) -> None:
         (["export", "hf", str(tmp_path), "--out", str(tmp_path / "new")], USAGE, "is no run and no checkpoint"),
         (["export", "hf", str(run), "--out", str(tmp_path / "new"), "--shard-size", "big"], USAGE, "'big' is no size"),
         (["export", "hf", str(run), "--out", str(tmp_path / "new"), "--dtype", "fp8"], USAGE, "fp8"),
-        (["export", "hf", str(run), "--out", str(readable / "new")], FAILED, "Not a directory"),
+        (["export", "hf", str(run), "--out", str(readable / "new")], FAILED, "is a file; name another --out"),
+        (["export", "hf", str(run), "--out", "/proc/x"], FAILED, "/proc/x can't be written: No such file or"),
         (["import", "hf", str(tmp_path), "--out", str(tmp_path / "new")], USAGE, "config.json is missing"),
         (["import", "hf", str(hf), "--out", str(tmp_path / "full")], USAGE, "is not empty"),
         (["import", "megatron", str(tmp_path), "--out", str(tmp_path / "new")], USAGE, "is no Megatron checkpoint"),
@@ -62,6 +64,20 @@ def test_what_is_wrong_is_said_with_its_code(run: Path, tmp_path: Path) -> None:
         assert result.exit_code == code, result.output
         assert said in " ".join(result.output.split()), result.output
     assert not (tmp_path / "new").exists()
+
+
+def test_a_file_that_may_not_grow_is_named_with_the_way_out(run: Path, tmp_path: Path) -> None:
+    code = (
+        "import resource\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+        "from lauter.pipeline.cli import app\n"
+        f"app(['export', 'hf', {str(run)!r}, '--out', {str(tmp_path / 'hf')!r}])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == FAILED
+    assert f"{tmp_path / 'hf' / 'model.safetensors'} can't be written: File too large" in done.stderr
+    assert "ulimit -f" in done.stderr and "name an --out on another disk" in done.stderr
+    assert not any(tmp_path.iterdir())
 
 
 _WITHOUT_TORCH = """

@@ -42,7 +42,9 @@ def taken_down(corpus: Path, demands: int) -> None:
 def test_both_states_of_a_corpus_stay_known_after_a_takedown(tmp_path: Path) -> None:
     corpus, out = write_language(tmp_path / "corpus"), tmp_path / "run"
     train(section(corpus, 2), out, start=None, console=quiet())
-    (first,) = open_checkpoint(out).meta["data"]["provenance"]
+    data = open_checkpoint(out).meta["data"]
+    (first,) = data["provenance"]
+    assert list(data["language_tokens"]) == data["languages"]
     taken_down(corpus, 3)
     console = quiet()
     train(section(corpus, 3), out, start=None, console=console)
