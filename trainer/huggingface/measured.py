@@ -29,9 +29,10 @@ def measured(checkpoint: Checkpoint) -> dict[str, Any]:
         if at > step:
             continue
         held_out = line.get("held_out")
-        # Without any target the loss is nan, which is no JSON.
-        if held_out and held_out.get("targets"):
-            found["held_out"] = {"step": at, **held_out}
+        # A loss that is no number is written as null: of a model that diverged, or without any target.
+        if held_out and held_out["loss"] is not None:
+            languages = {name: loss for name, loss in held_out["languages"].items() if loss is not None}
+            found["held_out"] = {"step": at, **held_out, "languages": languages}
         if at == step and line.get("epochs"):
             found["epochs"] = line["epochs"]
     return found

@@ -172,6 +172,7 @@ def test_held_out_losses_epochs_and_shares(ours: Apertus, tmp_path: Path) -> Non
     }
     metrics = [
         {"step": 0, "epochs": {"main": 0.8312}, "held_out": held_out},
+        {"step": 0, "held_out": {**held_out, "loss": None, "languages": dict.fromkeys(losses)}},
         {"step": 1, "epochs": {"main": 9.0}, "held_out": {**held_out, "loss": 9.0}},
     ]
     optimizer = {"name": "ademamix", "beta1": 0.9, "beta2": 0.999, "alpha": 8.0, "beta3": 0.9999}
@@ -206,7 +207,7 @@ def test_held_out_losses_epochs_and_shares(ours: Apertus, tmp_path: Path) -> Non
 def test_a_checkpoint_away_from_its_run_has_no_figures(ours: Apertus, tmp_path: Path) -> None:
     run = small.checkpoint(tmp_path / "run", ours, META)
     moved = run.path.rename(tmp_path / run.path.name)
-    (tmp_path / "metrics.jsonl").write_text('{"step": 0, "held_out": {"loss": 1.0, "targets": 5}}\n')
+    (tmp_path / "metrics.jsonl").write_text('{"step": 0, "held_out": {"loss": 1.0, "targets": 5, "languages": {}}}\n')
     export_hf(open_checkpoint(moved), tmp_path / "hf")
     card = (tmp_path / "hf" / "README.md").read_text()
     assert "Held-out" not in card and "epochs" not in card and "### Languages" not in card
