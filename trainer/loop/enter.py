@@ -16,7 +16,17 @@ from lauter.trainer.loop.cooldown import kept_schedule, with_cooldown
 from lauter.trainer.loop.counts import Counts, counts_of
 from lauter.trainer.loop.errors import ConfigError, RunFailed
 from lauter.trainer.loop.guard import Guard
-from lauter.trainer.loop.lineage import Lineage, changes, differences, flat, parent_of, read_on, require_parent, words
+from lauter.trainer.loop.lineage import (
+    Lineage,
+    by_section,
+    changes,
+    differences,
+    flat,
+    parent_of,
+    read_on,
+    require_parent,
+    words,
+)
 from lauter.trainer.loop.parts import Parts
 from lauter.trainer.loop.resume import identity, reads_on, require_fitting, require_same_run
 from lauter.trainer.progress import Progress
@@ -98,7 +108,7 @@ def _resume(
     # Layouts of streams that only later stages read: the config does not tell them.
     was, is_now = (flat("data.streams", order["streams"]) for order in (meta["data"]["order"], parts.samples.order))
     found += differences(was, is_now, progress.step)
-    for line in [*said, *map(words, found)]:
+    for line in [*said, *by_section(found)]:
         tell(f"changed since {latest.path.name}: {line}")
     cooldown = meta["cooldown"] if wanted.cooldown is None else wanted.cooldown
     lineage = Lineage(meta["parent"], cooldown, history, [*meta["changes"], *found])
@@ -139,7 +149,8 @@ def _branch(
         section = with_cooldown(section, parent, wanted.cooldown)
     progress = Progress(**meta["progress"])
     found = [] if meta["config"] is None else changes(meta["config"], section, progress.step)
-    for difference in dict.fromkeys([*require_fitting(checkpoint, _identity(parts)), *map(words, found)]):
+    differing = require_fitting(checkpoint, _identity(parts))
+    for difference in [*differing, *by_section([one for one in found if words(one) not in differing])]:
         tell(f"other than in {checkpoint.path}: {difference}")
 
     def fill() -> list[str]:

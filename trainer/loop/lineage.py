@@ -112,7 +112,16 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], step: int) ->
 
 def words(change: Mapping[str, Any]) -> str:
     """A change in a line."""
-    return f"{change['key']}: {change['before']} there, {change['after']} now"
+    before, after = ("none" if value is None else value for value in (change["before"], change["after"]))
+    return f"{change['key']}: {before} there, {after} now"
+
+
+def by_section(changes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Changes in a line a section of the config: one each would fill the screen where a whole section is new."""
+    sections: dict[str, list[str]] = {}
+    for change in changes:
+        sections.setdefault(change["key"].partition(".")[0], []).append(words(change))
+    return ["; ".join(some) for some in sections.values()]
 
 
 def _without_corpora(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -112,7 +112,9 @@ class Report:
         """The losses on held-out shards, the languages with most targets first."""
         named = sorted(found.languages.items(), key=lambda item: (-item[1][1], item[0]))[:6]
         languages = ", ".join(f"{name} {loss:.4f}" for name, (loss, _) in named)
-        self.say(f"step {step}: held-out loss {found.loss:.4f} over {found.targets:,} targets ({languages})")
+        total = len(found.languages)
+        of = f"the largest {len(named)} of {total} languages: " if total > len(named) else ""
+        self.say(f"step {step}: held-out loss {found.loss:.4f} over {found.targets:,} targets ({of}{languages})")
 
     def sample(self, step: int, prompt: str, text: str) -> None:
         """A continuation."""

@@ -10,7 +10,7 @@ from lauter.trainer.checkpoint.read import Checkpoint
 from lauter.trainer.config.sections import RunSection
 from lauter.trainer.data.samples import Samples
 from lauter.trainer.loop.errors import ConfigError
-from lauter.trainer.loop.lineage import flat
+from lauter.trainer.loop.lineage import flat, words
 from lauter.trainer.model.shape import ModelShape
 
 TENSORS = ("layers", "hidden", "feed_forward", "heads", "kv_heads", "head_dim", "vocabulary")
@@ -91,4 +91,8 @@ def require_fitting(checkpoint: Checkpoint, now: Mapping[str, Any]) -> list[str]
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    return [f"{key}: {before[key]} there, {now.get(key)} now" for key in before if before[key] != now.get(key)]
+    return [
+        words({"key": key, "before": before[key], "after": now.get(key)})
+        for key in before
+        if before[key] != now.get(key)
+    ]

@@ -26,7 +26,7 @@ from lauter.trainer.loop.signals import Signals
 from lauter.trainer.loop.sinks import Sink, numbers_of, open_sinks
 from lauter.trainer.loop.step import Figures, gradient
 from lauter.trainer.loop.throughput import peak_flops
-from lauter.trainer.loop.validate import HeldOut, validate
+from lauter.trainer.loop.validate import HeldOut, held_out_of, validate
 from lauter.trainer.optimizer.norm import clip_scale
 from lauter.trainer.parallel.plan import compute_dtype
 from lauter.trainer.progress import Progress
@@ -100,8 +100,8 @@ class Steps:
     def _run(self, signals: Signals, garbage: Garbage) -> signal.Signals | None:
         self._tell_epochs()
         stopped: signal.Signals | None = None
-        if self._over() and self._section.validation is not None:
-            self._validate()
+        if self._over():
+            self._finished_already()
         while stopped is None and not self._over():
             if not self._step():
                 continue
@@ -118,6 +118,21 @@ class Steps:
             self._save()
         self._checkpoints.finish()
         return stopped
+
+    def _finished_already(self) -> None:
+        """Say so; the held-out loss is that of the last step, and measured only where its line has none."""
+        total = self._section.schedule.total_tokens
+        longer = "raise schedule.total_tokens" if self.progress.tokens >= total else "give data.stages more tokens"
+        self._report.say(f"finished already: {self.progress.tokens:,} tokens; {longer} to go on")
+        # Only the first rank reads the log; the others go with it, as all measure together or none does.
+        last = self._metrics.last() if self._ranks.first else None
+        if last is not None and last["step"] == self.progress.step:
+            self.held_out = held_out_of(last)
+        (known,) = self._ranks.max([float(self.held_out is not None)])
+        if self._section.validation is None:
+            self.held_out = None
+        elif not known:
+            self._validate()
 
     def _tell_epochs(self) -> None:
         left = max(self._section.schedule.total_tokens - self.progress.tokens, 0)

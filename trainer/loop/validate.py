@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,15 @@ class HeldOut:
             "languages": {name: loss for name, (loss, _) in self.languages.items()},
             "languages_targets": {name: targets for name, (_, targets) in self.languages.items()},
         }
+
+
+def held_out_of(line: Mapping[str, Any]) -> HeldOut | None:
+    """What a line of metrics.jsonl tells; none where it has no held-out loss, or one that is no number."""
+    told = line.get("held_out")
+    if told is None or told["loss"] is None:
+        return None
+    languages = {name: (loss, told["languages_targets"][name]) for name, loss in told["languages"].items()}
+    return HeldOut(told["loss"], told["targets"], languages, told["unigram_entropy"])
 
 
 def validate(model: Apertus, batches: Iterator[Batch], languages: Sequence[str], ranks: Ranks) -> HeldOut:

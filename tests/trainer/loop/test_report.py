@@ -54,6 +54,16 @@ def test_plain_lines_are_few() -> None:
     assert told(console).splitlines() == [step_words({**LINE, "step": 1}), "a [bold] word"]
 
 
+@pytest.mark.parametrize(
+    ("languages", "said"), [(2, "(l0 1.0000, l1 1.0000)"), (7, "(the largest 6 of 7 languages: l0")]
+)
+def test_it_is_said_how_many_languages_are_left_out(languages: int, said: str) -> None:
+    console = quiet()
+    found = HeldOut(1.0, 100, {f"l{number}": (1.0, 50) for number in range(languages)}, 4.0)
+    Report(console, 5000).held_out(7, found)
+    assert said in told(console)
+
+
 def test_a_terminal_gets_a_bar() -> None:
     console = Console(file=StringIO(), force_terminal=True, width=160)
     with Report(console, 3584) as report:

@@ -37,7 +37,7 @@ def parent(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"precision": "fp64"}, ["precision: fp32 there, fp64 now"]),
         ({"optimizer": {"name": "adamw"}}, ["optimizer.name: ademamix there, adamw now"]),
         ({"data": {"sequence_length": 16}}, ["data.sequence_length: 32 there, 16 now"]),
-        ({"data": {"goldfish": {"k": 7}}}, ["data.goldfish.k: None there, 7 now"]),
+        ({"data": {"goldfish": {"k": 7}}}, ["data.goldfish.k: none there, 7 now"]),
         ({"data": {"hold_out_shards": 1}}, ["data.streams.main.tokens"]),
         (
             {"model": {"preset": "nano", "layers": 1, "hidden": 32, "feed_forward": 64, "heads": 2, "kv_heads": 1}},

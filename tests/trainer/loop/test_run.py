@@ -213,3 +213,22 @@ def test_a_stretch_of_noise_is_passed_over_after_a_rollback(tmp_path: Path) -> N
     assert [pair for pair in pairwise(ends) if pair[1] - pair[0] > 8] == [(first, end + 8)]
     assert outcome.tokens == outcome.samples * 32
     assert "is more than 1.6 times the median" in told(console)
+
+
+def test_a_finished_run_says_so_and_does_not_measure_again(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    run = section(
+        corpus, 2, data={"hold_out_shards": 1}, validation={"every_steps": 9, "sequences": 8}, checkpoint={"keep": 1}
+    )
+    first = go(run, out)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file() and path.name != "lock"}
+    console = quiet()
+    again = train(run, out, start=None, console=console)
+    assert "finished already: 512 tokens; raise schedule.total_tokens to go on" in told(console)
+    assert "targets" not in told(console)
+    assert again.held_out == first.held_out is not None
+    assert again.unigram_entropy == first.unigram_entropy
+    assert {path: path.read_bytes() for path in before} == before
+    # Without its last line the loss is measured, and is the same.
+    (out / "metrics.jsonl").write_text("")
+    assert go(run, out).held_out == first.held_out

@@ -1,0 +1,31 @@
+"""Batch sizes that do not fit the ranks, before anything is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lauter.trainer.loop.errors import ConfigError
+from lauter.trainer.loop.parts import check_batches
+from tests.trainer.loop.language import section
+
+
+@pytest.mark.parametrize(
+    ("sequences", "micro", "ranks", "said"),
+    [
+        (16, 16, 2, r"16 is no multiple of batch.micro \(16\) x 2 ranks; batch.micro=8 fits"),
+        (12, 5, 1, r"12 is no multiple of batch.micro \(5\) x 1 rank; batch.micro=4 fits"),
+        (16, 1, 3, "x 3 ranks; no batch.micro fits, 3 does not divide it"),
+    ],
+)
+def test_the_largest_micro_batch_that_fits_is_named(sequences: int, micro: int, ranks: int, said: str) -> None:
+    run = section(Path("/nowhere"), 1, batch={"sequences": sequences, "micro": micro})
+    with pytest.raises(ConfigError, match=said):
+        check_batches(run, ranks)
+
+
+def test_it_fits_the_ramp_too() -> None:
+    batch = {"sequences": 16, "micro": 8, "ramp": [{"from_tokens": 9, "sequences": 20}]}
+    with pytest.raises(ConfigError, match=r"batch.ramp.0.sequences: 20 is no multiple .* batch.micro=4 fits"):
+        check_batches(section(Path("/nowhere"), 1, batch=batch), 1)
