@@ -161,11 +161,12 @@ class ScheduleSection(Section):
     def _parts_fit(self, info: ValidationInfo) -> ScheduleSection:
         # Of a branch that only cools down, the checkpoint decides total and cooldown.
         cools_down = info.context is not None and info.context[COOLS_DOWN]
-        over = self.warmup_tokens + self.cooldown_tokens - self.total_tokens
-        if over > 0 and not cools_down:
+        needed = self.warmup_tokens + self.cooldown_tokens
+        if needed > self.total_tokens and not cools_down:
             raise ValueError(
                 f"warmup_tokens ({self.warmup_tokens}) and cooldown_tokens ({self.cooldown_tokens}) "
-                f"are together more than total_tokens ({self.total_tokens}); lower either by {over}, or raise the total"
+                f"are together more than total_tokens ({self.total_tokens}); lower them by "
+                f"{needed - self.total_tokens} in all, or raise it to {needed}"
             )
         return self
 

@@ -14,6 +14,7 @@ from lauter.trainer.checkpoint.layout import step_name
 from lauter.trainer.checkpoint.store import Checkpoints
 from lauter.trainer.config.sections import RunSection
 from lauter.trainer.data.verify import Verify
+from lauter.trainer.loop.compiled import compiled_before
 from lauter.trainer.loop.enter import Wanted, enter
 from lauter.trainer.loop.errors import ConfigError
 from lauter.trainer.loop.folder import CONFIG, require_run_folder
@@ -100,6 +101,8 @@ def _train(ranks: Ranks, section: RunSection, out: Path, wanted: Wanted, verify:
             for log in LOGS:
                 StepLog(out / log).cut(entered.progress.step)
         steps = Steps(parts, checkpoints, guard, entered, out=out, report=report)
+        if ranks.device.type == "cpu" and not compiled_before():
+            report.say("compiles its kernels, once on a machine: the first step takes longer")
         listening = Signals(speaks=ranks.first)
         with report, last_save_told(checkpoints, report.say), listening as signals, Garbage() as garbage:
             stopped = steps.run(signals, garbage)

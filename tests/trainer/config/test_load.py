@@ -111,7 +111,7 @@ def test_a_number_with_an_exponent_is_a_number(config: Path) -> None:
         (
             "schedule.total_tokens=900",
             "override 'schedule.total_tokens=900': schedule: warmup_tokens (1000) and cooldown_tokens (0) are together "
-            "more than total_tokens (900); lower either by 100, or raise the total",
+            "more than total_tokens (900); lower them by 100 in all, or raise it to 1000",
         ),
         (
             "batch.ramp.0.sequences=2",
