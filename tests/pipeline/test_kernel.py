@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,8 @@ def test_how_kernels_are_compiled_counts(tmp_path: Path, monkeypatch: pytest.Mon
 def test_rules_of_floats_are_never_left_to_the_caller() -> None:
     # What numba does not find here it takes from whoever calls first.
     decorators = (kernel.kernel, kernel.float_function, kernel.float_kernel)
-    compiled = [decorator(_half) for decorator in decorators]
+    # Typed as the functions they were, without what numba adds.
+    compiled: list[Any] = [decorator(_half) for decorator in decorators]
     assert all({"fastmath", "error_model"} <= function.targetoptions.keys() for function in compiled)
     rules = [(function.targetoptions["fastmath"], function.targetoptions["error_model"]) for function in compiled]
     assert rules[0] == (False, "python") and rules[1] == ({"contract"}, "numpy")

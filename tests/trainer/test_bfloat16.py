@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 import pytest
@@ -11,10 +13,13 @@ from numpy.typing import NDArray
 from lauter.trainer.bfloat16 import array_of, load, narrow, store, widen
 
 
-@numba.njit  # type: ignore[untyped-decorator]
-def copied(source: NDArray[np.uint16], target: NDArray[np.uint16]) -> None:
+def copy_elements(source: NDArray[np.uint16], target: NDArray[np.uint16]) -> None:
     for i in range(source.size):
         store(target, i, load(source, i))
+
+
+# Numba's stubs take a function for a signature.
+copied: Any = numba.njit(copy_elements)
 
 
 def test_every_bfloat16_becomes_the_float32_that_torch_makes() -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numba
 import pytest
 import torch
 
 from lauter.trainer.threads import threads
+
+# Its variables are made when numba is imported.
+CONFIG: Any = numba.config
 
 
 @pytest.fixture(autouse=True)
@@ -26,15 +30,15 @@ def test_as_many_as_torch_unless_small(torch_threads: int, elements: int, expect
     outside = numba.get_num_threads()
     torch.set_num_threads(torch_threads)
     with threads(elements):
-        assert numba.get_num_threads() == min(expected, numba.config.NUMBA_NUM_THREADS)
+        assert numba.get_num_threads() == min(expected, CONFIG.NUMBA_NUM_THREADS)
     assert numba.get_num_threads() == outside
 
 
 def test_more_than_the_machine_has_is_as_many_as_it_has() -> None:
     numba.get_num_threads()
-    torch.set_num_threads(numba.config.NUMBA_NUM_THREADS + 3)
+    torch.set_num_threads(CONFIG.NUMBA_NUM_THREADS + 3)
     with threads(1 << 20):
-        assert numba.get_num_threads() == numba.config.NUMBA_NUM_THREADS
+        assert numba.get_num_threads() == CONFIG.NUMBA_NUM_THREADS
 
 
 def test_an_error_inside_puts_them_back() -> None:

@@ -20,7 +20,7 @@ def test_no_document_sees_another_nor_its_own_future() -> None:
     bounds = Bounds.of([4, 5])
     before = attention(q, k, v, bounds)
     for place in range(9):
-        changed = [x.clone() for x in (q, k, v)]
+        changed = q.clone(), k.clone(), v.clone()
         for x in changed:
             x[place] += 1
         same = (attention(*changed, bounds) == before).all(dim=(1, 2)).tolist()

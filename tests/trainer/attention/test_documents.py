@@ -20,15 +20,28 @@ def by_formula(q: Tensor, k: Tensor, v: Tensor, lengths: list[int]) -> Tensor:
     scores = q.transpose(0, 1) @ keys.transpose(1, 2) / q.shape[2] ** 0.5
     document = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
     allowed = (document[:, None] == document) & torch.ones(len(q), len(q), dtype=torch.bool).tril()
-    return (scores.masked_fill(~allowed, -torch.inf).softmax(-1) @ values).transpose(0, 1)
+    seen: Tensor = (scores.masked_fill(~allowed, -torch.inf).softmax(-1) @ values).transpose(0, 1)
+    return seen
 
 
-def inputs(tokens: int, heads: int, kv_heads: int, head_dim: int, dtype: torch.dtype) -> list[Tensor]:
+def by_torch(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Of one document."""
+    q, k, v = (x.transpose(0, 1)[None] for x in (q, k, v))
+    return scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)[0].transpose(0, 1)
+
+
+def inputs(tokens: int, heads: int, kv_heads: int, head_dim: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(tokens)
-    return [
+    q, k, v = (
         torch.randn(tokens, n, head_dim, generator=generator, dtype=torch.float64).to(dtype).requires_grad_()
         for n in (heads, kv_heads, kv_heads)
-    ]
+    )
+    return q, k, v
+
+
+def copies(of: tuple[Tensor, Tensor, Tensor], dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    q, k, v = (x.detach().clone().to(dtype).requires_grad_() for x in of)
+    return q, k, v
 
 
 @settings(max_examples=25, deadline=None)
@@ -41,7 +54,7 @@ def test_result_and_gradients_are_those_of_the_formula(
     lengths: list[int], heads: tuple[int, int], head_dim: int
 ) -> None:
     ours = inputs(sum(lengths), *heads, head_dim, torch.float64)
-    dense = [x.detach().clone().requires_grad_() for x in ours]
+    dense = copies(ours, torch.float64)
     seen, expected = document_attention(*ours, Bounds.of(lengths).cu_seqlens), by_formula(*dense, lengths)
     torch.testing.assert_close(seen, expected, rtol=1e-12, atol=1e-12)
     weights = torch.linspace(-1, 1, seen.numel(), dtype=torch.float64).view(seen.shape)
@@ -55,13 +68,10 @@ def test_result_and_gradients_are_those_of_the_formula(
 def test_each_document_is_torchs_own_result_to_the_bit(dtype: torch.dtype) -> None:
     lengths = [300, 1, 37]
     ours = inputs(sum(lengths), 4, 2, 16, dtype)
-    theirs = [x.detach().clone().requires_grad_() for x in ours]
+    theirs = copies(ours, dtype)
     seen = document_attention(*ours, Bounds.of(lengths).cu_seqlens)
-    parts = [
-        scaled_dot_product_attention(*(x.transpose(0, 1)[None] for x in part), is_causal=True, enable_gqa=True)
-        for part in zip(*(x.split(lengths) for x in theirs), strict=True)
-    ]
-    expected = torch.cat([part[0].transpose(0, 1) for part in parts])
+    documents = zip(*(x.split(lengths) for x in theirs), strict=True)
+    expected = torch.cat([by_torch(q, k, v) for q, k, v in documents])
     assert torch.equal(seen, expected)
     weights = torch.randn(seen.shape, generator=torch.Generator().manual_seed(1)).to(dtype)
     seen.backward(weights)
@@ -76,7 +86,7 @@ def test_each_document_is_torchs_own_result_to_the_bit(dtype: torch.dtype) -> No
 
 def test_short_bf16_documents_have_gradients_rounded_once() -> None:
     ours = inputs(20, 4, 2, 16, torch.bfloat16)
-    wide = [x.detach().double().requires_grad_() for x in ours]
+    wide = copies(ours, torch.float64)
     for tensors in (ours, wide):
         document_attention(*tensors, Bounds.of([20]).cu_seqlens).sum().backward()
     for x, y in zip(ours, wide, strict=True):

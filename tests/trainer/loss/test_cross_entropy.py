@@ -123,13 +123,14 @@ def test_nothing_to_predict_is_a_loss_of_nothing(dtype: torch.dtype, rows: int) 
 
 @pytest.mark.parametrize("frozen", ["hidden", "weight"])
 def test_what_is_frozen_gets_no_gradient(frozen: str) -> None:
-    tensors = dict(zip(("hidden", "weight", "labels"), batch(40, 4, torch.float32), strict=True))
-    linear_cross_entropy(**tensors, normaliser=9.0).total.backward()
+    hidden, weight, labels = batch(40, 4, torch.float32)
+    tensors = {"hidden": hidden, "weight": weight, "labels": labels}
+    linear_cross_entropy(hidden, weight, labels, normaliser=9.0).total.backward()
     expected = {name: tensor.grad for name, tensor in tensors.items()}
     for tensor in tensors.values():
         tensor.grad = None
     tensors[frozen].requires_grad_(False)
-    linear_cross_entropy(**tensors, normaliser=9.0).total.backward()
+    linear_cross_entropy(hidden, weight, labels, normaliser=9.0).total.backward()
     expected[frozen] = None
     for name, tensor in tensors.items():
         found, wanted = tensor.grad, expected[name]

@@ -42,4 +42,5 @@ def test_xielu_near_zero_whichever_is_compiled_first(tmp_path: Path) -> None:
         subprocess.run([sys.executable, "-c", PROGRAM, first], cwd=folder, env=settings, check=True)
         np.testing.assert_allclose(np.fromfile(folder / "xielu", np.float32), exact, rtol=1e-6, atol=0)
         sums.append(np.fromfile(folder / "sums", np.float32))
-    np.testing.assert_array_equal(*sums)
+    caller_first, callee_first = sums
+    np.testing.assert_array_equal(caller_first, callee_first)

@@ -83,4 +83,4 @@ def test_no_second_derivative_is_silently_zero() -> None:
     embedding = Embedding(IDS, WIDTH, device=None, dtype=torch.float32)
     (first,) = torch.autograd.grad(embedding(torch.tensor([1, 2])).square().sum(), embedding.weight, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
-        first.sum().backward()  # type: ignore[no-untyped-call]
+        first.sum().backward()

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor, init_device_mesh
+from torch.distributed.tensor import DTensor
 
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.model.initialise import first_values, initialise
@@ -69,7 +70,7 @@ def test_other_dtypes_are_the_fp32_values_rounded(dtype: torch.dtype) -> None:
 def test_a_sharded_model_is_the_whole_one(tmp_path: Path) -> None:
     whole = Apertus(SHAPE)
     initialise(whole, 4)
-    dist.init_process_group("gloo", store=dist.FileStore(str(tmp_path / "store"), 1), rank=0, world_size=1)
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
     try:
         model = Apertus(SHAPE, device="meta")
         mesh = init_device_mesh("cpu", (1,))

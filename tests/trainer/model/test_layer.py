@@ -38,7 +38,8 @@ def test_shards_of_heads_add_up_to_the_whole() -> None:
         half = made(ModelShape(1, 32, 80, 2, 1, 8, 64, 64), torch.float64).self_attn
         with torch.no_grad():
             for name in ("q_proj", "k_proj", "v_proj"):
-                half.get_parameter(f"{name}.weight").copy_(layer.self_attn.get_submodule(name).weight.chunk(2)[shard])
+                weight = layer.self_attn.get_parameter(f"{name}.weight")
+                half.get_parameter(f"{name}.weight").copy_(weight.chunk(2)[shard])
             half.o_proj.weight.copy_(layer.self_attn.o_proj.weight.chunk(2, dim=1)[shard])
         parts.append(half(x, turns, bounds, None))
     torch.testing.assert_close(parts[0] + parts[1], whole, rtol=1e-12, atol=1e-12)

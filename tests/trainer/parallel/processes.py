@@ -17,9 +17,7 @@ def spawn(functions: Mapping[int, Callable[[Ranks, Path], None]], folder: Path) 
     The processes are the same ones, as starting them takes longest. A function must lie in a module. Raises what the
     first failing process raises.
     """
-    start_processes(  # type: ignore[no-untyped-call]
-        _enter, (functions, folder), nprocs=max(functions), start_method="spawn"
-    )
+    start_processes(_enter, (functions, folder), nprocs=max(functions), start_method="spawn")
 
 
 def _enter(rank: int, functions: Mapping[int, Callable[[Ranks, Path], None]], folder: Path) -> None:

@@ -84,7 +84,7 @@ def test_a_backward_pass_that_does_not_compile_is_found_in_the_forward_pass(tmp_
     script.chmod(0o755)
     x = torch.arange(12.0, requires_grad=True)
     with torch._inductor.config.patch({"cpp.cxx": (str(script),), "force_disable_caches": True}):
-        compiler.compiled(sine)(x).sum().backward()  # type: ignore[no-untyped-call]
+        compiler.compiled(sine)(x).sum().backward()
     assert x.grad is not None
     assert torch.allclose(x.grad, 5 * (5 * x.detach()).cos())
     assert len(said) == 1
@@ -112,7 +112,7 @@ def test_compiled_layers_give_the_same_loss_and_gradients() -> None:
         lay_out(model, ParallelSection(compile=compiled), None, "fp32", device=CPU, tell=said.append)
         initialise(model, 3)
         terms = model.loss(windows(range(2)), 8.0)
-        terms.total.backward()  # type: ignore[no-untyped-call]
+        terms.total.backward()
         gradients.append({name: one.grad for name, one in model.named_parameters() if one.grad is not None})
         assert len(gradients[-1]) == len(list(model.parameters()))
         losses.append(terms.total.item())

@@ -20,7 +20,7 @@ def gradients(recompute: Literal["none", "selective", "full"], precision: Litera
     lay_out(model, ParallelSection(recompute=recompute), None, precision, device=CPU, tell=pytest.fail)
     initialise(model, 3)
     terms = model.loss(windows(range(4)), 40.0, 1e-3)
-    terms.total.backward()  # type: ignore[no-untyped-call]
+    terms.total.backward()
     found = {name: one.grad for name, one in model.named_parameters() if one.grad is not None}
     assert found.keys() == dict(model.named_parameters()).keys()
     return {**found, "loss": terms.total.detach()}
