@@ -65,7 +65,8 @@ def made_up(count: int) -> tuple[Tokens, NDArray[np.int64]]:
 
 def write_shards(storage: Storage, tokens: Tokens, offsets: NDArray[np.int64]) -> Stream:
     """The documents as `lauter build` packs them."""
-    shards, groups = [], []
+    shards: list[Shard] = []
+    groups: list[NDArray[np.int64]] = []
     first = 0
     while first < len(offsets) - 1:
         end = int(np.searchsorted(offsets, offsets[first] + SHARD, "right")) - 1
@@ -192,7 +193,7 @@ def main() -> None:
         stream = write_shards(Storage(temporary), tokens, offsets)
         size = sum(shard.size for shard in stream.shards)
         tokenizer = TokenizerFiles("", VOCABULARY, BOS, EOS, None, folder, {})
-        corpus = Corpus({"main": stream}, {}, ("deu_Latn",), tokenizer, [])
+        corpus = Corpus({"main": stream}, {}, ("deu_Latn",), {"deu_Latn": len(tokens)}, tokenizer, [])
         packed = Samples(corpus, DataSection(sequence_length=SEQUENCE_LENGTH, packing="best-fit"), 1)
         mapped = MemoryMapped(folder, tokens, offsets)
         readers: dict[str, Callable[[], Iterator[torch.Tensor]]] = {

@@ -19,6 +19,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # imports of the package stay inside the children
+    from lauter.trainer.model.shape import ModelShape
 
 Step = Callable[[], float]
 
@@ -101,7 +105,8 @@ def transformers_step(options: argparse.Namespace, precision: str) -> Step:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        return loss.item()
+        found: float = loss.item()
+        return found
 
     return step
 
@@ -114,7 +119,7 @@ CASES: dict[str, tuple[Callable[[argparse.Namespace, str], Step], str]] = {
 }
 
 
-def shape(options: argparse.Namespace):  # noqa: ANN201 - imports of the package stay inside the children
+def shape(options: argparse.Namespace) -> ModelShape:
     from lauter.trainer.model.presets import PRESETS
 
     return replace(

@@ -13,7 +13,7 @@ from lauter.trainer.config.sections import CheckpointSection
 
 TOKENIZER = {"tokenizer.json": b'{"model": "BPE"}\n', "tokenizer_config.json": b"{}\n"}
 
-SHAPE = {
+SHAPE: dict[str, Any] = {
     "layers": 1,
     "hidden": 8,
     "feed_forward": 16,

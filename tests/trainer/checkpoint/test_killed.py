@@ -16,7 +16,8 @@ def run(folder: Path, *cases: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.trainer.checkpoint.killed", str(folder), *cases]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 CASES = ("sweep-sync-1", "sweep-async-4", "again-sync-4", "full-sync", "full-async", "3-sync", "3-async")

@@ -209,9 +209,10 @@ def test_a_second_run_in_a_folder_is_told_who_holds_it(corpus: Path, tmp_path: P
 def test_several_processes_start_as_the_manual_says(corpus: Path, tmp_path: Path) -> None:
     bin_folder = Path(sys.executable).parent
     path = config(corpus, tmp_path, batch={"sequences": 8, "micro": 4})
-    command = ["torchrun", "--nproc-per-node", "2", "--no-python", "lauter", "train", path, "--out", tmp_path / "out"]
+    out = str(tmp_path / "out")
+    options = ["--nproc-per-node", "2", "--no-python", "lauter", "train", path, "--out", out, "--json"]
     found = subprocess.run(
-        [bin_folder / command[0], *command[1:], "--json"],
+        [bin_folder / "torchrun", *options],
         env={**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

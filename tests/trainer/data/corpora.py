@@ -65,7 +65,7 @@ def write_corpus(
     """Write it all; the tokenizer's digest follows from `vocabulary`."""
     storage = Storage(str(folder))
     tokenizer = _tokenizer(storage, vocabulary)
-    index = {"layout_id": layout_id, "tokenizer": tokenizer, "streams": {}}
+    index: dict[str, Any] = {"layout_id": layout_id, "tokenizer": tokenizer, "streams": {}}
     for name, some in streams.items():
         metadata = {"lauter.tokenizer": tokenizer["sha256"], "lauter.stream": name, "lauter.layout_id": layout_id}
         entries = [

@@ -84,5 +84,6 @@ def windows(batch: Batch, length: int) -> list[Window]:
         assert start in ends, "a window's end ends its last document"
         own = [part for part, first in zip(lengths, ends, strict=False) if start <= first < start + length]
         columns = (batch.tokens, batch.labels, batch.positions, batch.languages)
-        found.append(Window(*(column[start : start + length].tolist() for column in columns), own))
+        tokens, labels, positions, languages = (column[start : start + length].tolist() for column in columns)
+        found.append(Window(tokens, labels, positions, languages, own))
     return found

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed.checkpoint as dcp
 from torch import Tensor
+from torch.distributed.checkpoint.default_planner import DefaultSavePlanner
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from lauter.trainer.model.apertus import Apertus
 
@@ -151,7 +152,7 @@ def _save_in_pieces(state: dict[str, Tensor], folder: Path) -> None:
             items.append(WriteItem(index, WriteItemType.SHARD, tensor_data=data))
             values[name, tuple(offsets)] = piece.contiguous()
 
-    class Planner(dcp.DefaultSavePlanner):
+    class Planner(DefaultSavePlanner):
         def create_local_plan(self) -> SavePlan:
             self.plan = SavePlan(items, planner_data={})
             return self.plan
@@ -162,7 +163,7 @@ def _save_in_pieces(state: dict[str, Tensor], folder: Path) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that there is no process group
-        dcp.save(state, checkpoint_id=folder, planner=Planner(), no_dist=True)
+        save(state, checkpoint_id=folder, planner=Planner(), no_dist=True)
 
 
 def _pieces(whole: Tensor, *, stacked: bool) -> list[tuple[Tensor, list[int]]]:

@@ -20,7 +20,8 @@ UNSCALED = replace(SHAPE, rope_scaling=None, rope_theta=10_000.0)
 
 
 def written(shape: ModelShape = SHAPE) -> dict[str, Any]:
-    return json.loads(json.dumps(config_json(shape, dtype="float32", bos=1, eos=2, pad=3)))
+    found: dict[str, Any] = json.loads(json.dumps(config_json(shape, dtype="float32", bos=1, eos=2, pad=3)))
+    return found
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))

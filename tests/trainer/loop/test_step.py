@@ -42,7 +42,7 @@ def test_loss_and_gradient_are_those_of_the_mean_over_all_targets() -> None:
     labels = torch.cat([batch.labels for batch in batches])
     nll = cross_entropy(logits, labels, ignore_index=IGNORE)
     loss = nll + z_loss * torch.logsumexp(logits[labels != IGNORE], -1).square().mean()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     assert figures.targets == int((labels != IGNORE).sum())
     assert figures.loss == pytest.approx(loss.item(), rel=1e-12)
     assert figures.nll == pytest.approx(nll.item(), rel=1e-12)
