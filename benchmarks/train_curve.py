@@ -235,7 +235,8 @@ def main() -> None:
     context = mp.get_context("spawn")
     paths = {name: options.out / f"{name}.json" for name in CASES}
     children = [
-        context.Process(target=child, args=(name, options.data, options.minutes, path)) for name, path in paths.items()
+        context.Process(target=child, args=(name, options.data, options.minutes, path), daemon=True)
+        for name, path in paths.items()
     ]
     for process in children:
         process.start()
