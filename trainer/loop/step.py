@@ -46,7 +46,7 @@ def gradient(model: Apertus, optimizer: Optimizer, batches: Sequence[Batch], *, 
     z = torch.zeros_like(nll)
     for batch in batches:
         terms = model.loss(batch.to(ranks.device), max(targets, 1.0), z_loss)
-        terms.total.backward()  # type: ignore[no-untyped-call]
+        terms.total.backward()
         if len(batches) > 1:
             optimizer.accumulate()
         nll += terms.nll
