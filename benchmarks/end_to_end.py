@@ -147,7 +147,7 @@ class Clock:
 def lauter(warc: Path, out: Path, *, backend: str) -> Built:
     """A build with the stages of `all_pages.yaml` and an extraction backend."""
     from lauter.pipeline.executors.inline import InlineExecutor
-    from lauter.pipeline.plan import Plan
+    from lauter.pipeline.graph.plan import Plan
     from lauter.pipeline.resolve import load
     from lauter.pipeline.run import LazyExecutor, build
     from lauter.pipeline.storage import Storage

@@ -12,9 +12,9 @@ from rich.table import Table
 from lauter.pipeline.corpus import CORPUS
 from lauter.pipeline.executors.executor import Executor
 from lauter.pipeline.executors.inline import InlineExecutor
+from lauter.pipeline.graph.plan import Plan
 from lauter.pipeline.lock import build_lock
 from lauter.pipeline.manifest import Manifest
-from lauter.pipeline.plan import Plan
 from lauter.pipeline.progress import BuildProgress
 from lauter.pipeline.run import LazyExecutor, RunReport
 from lauter.pipeline.run import build as run_plan

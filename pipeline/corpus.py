@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from lauter import __version__
-from lauter.pipeline.mirroring import mirror_counts
+from lauter.pipeline.graph.mirroring import mirror_counts
+from lauter.pipeline.graph.packing import layout_id, shard_cells
 from lauter.pipeline.proof.chain import CORPUS as CORPUS
 from lauter.pipeline.proof.chain import ROOTS, publish, tree_fields, write_ranges
 from lauter.pipeline.proof.graph import PROVING, ledger_tree, published_ledger
@@ -25,7 +26,7 @@ from lauter.pipeline.takedown.published import takedown_fields, takedown_files
 from lauter.pipeline.task import Result
 
 if TYPE_CHECKING:
-    from lauter.pipeline.plan import Plan
+    from lauter.pipeline.graph.plan import Plan
 
 OWNED = ("documents", "scores", "decisions", "signals", "ledger", "tokens", "proof", "state")
 """Folders in which a file that the current plan did not make is a leftover."""
@@ -70,8 +71,8 @@ def _is_finished(storage: Storage, key: str, results: Mapping[str, Result]) -> b
 def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
     """Write index, lock file and report, remove what is stale, and write corpus.json last."""
     storage = plan.storage
-    cells = plan.shard_cells(results)
-    layout = plan.layout_id(cells)
+    cells = shard_cells(plan, results)
+    layout = layout_id(plan, cells)
     stream = plan.manifest.sharding.stream
     shards = [results[f"pack/{shard:05d}"] for shard in range(len(cells))]
     tokenizer = results["tokenizer/all"]

@@ -10,10 +10,10 @@ from lauter.pipeline.contract import StageConfig
 from lauter.pipeline.digests import DigestCache
 from lauter.pipeline.executors.executor import Executor
 from lauter.pipeline.executors.inline import InlineExecutor
-from lauter.pipeline.listings import Listings
+from lauter.pipeline.graph.listings import Listings
+from lauter.pipeline.graph.preparing import RANGE_BYTES, Preparing, prepare_nodes
 from lauter.pipeline.lock import build_lock
 from lauter.pipeline.manifest import StageSpec, load_target
-from lauter.pipeline.preparing import RANGE_BYTES, Preparing, prepare_nodes
 from lauter.pipeline.resolve import input_fields
 from lauter.pipeline.run import LazyExecutor, Observer, RunReport, run_nodes
 from lauter.pipeline.storage import FileStat, Storage, StorageError, stat

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from lauter.pipeline.node import Node
+from lauter.pipeline.graph.node import Node
 from lauter.pipeline.run import Observer
 from lauter.pipeline.storage import Storage, StorageError
 from lauter.pipeline.task import Result, Task

@@ -13,9 +13,9 @@ from functools import partial
 
 from lauter.pipeline.corpus import finish_unless_finished
 from lauter.pipeline.executors.executor import Executor
+from lauter.pipeline.graph.node import Node
+from lauter.pipeline.graph.plan import Plan
 from lauter.pipeline.made_again import MadeAgain
-from lauter.pipeline.node import Node
-from lauter.pipeline.plan import Plan
 from lauter.pipeline.proof.chain import remember
 from lauter.pipeline.proof.graph import proving
 from lauter.pipeline.steps.isolate import too_many_failed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from lauter.pipeline.node import Node, Results
+from lauter.pipeline.graph.node import Node, Results
 from lauter.pipeline.proof.tree import LedgerTree, Range, Shape, shape_of
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.task import Task

@@ -17,7 +17,7 @@ from lauter.pipeline.takedown.words import publish_filter
 from lauter.pipeline.task import Result
 
 if TYPE_CHECKING:
-    from lauter.pipeline.plan import Plan
+    from lauter.pipeline.graph.plan import Plan
 
 
 def mask_results(plan: Plan, results: dict[str, Result]) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lauter.pipeline.corpus import combined_digest
-from lauter.pipeline.listings import Listings
-from lauter.pipeline.node import Node
+from lauter.pipeline.graph.listings import Listings
+from lauter.pipeline.graph.node import Node
 from lauter.pipeline.proof.chain import publish, tree_fields, write_ranges
 from lauter.pipeline.proof.graph import ledger_tree, proving
 from lauter.pipeline.proof.tree import LedgerTree

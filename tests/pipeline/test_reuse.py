@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from lauter.pipeline import parquet, schema
 from lauter.pipeline.executors.inline import InlineExecutor
-from lauter.pipeline.plan import Plan
+from lauter.pipeline.graph.plan import Plan
 from lauter.pipeline.resolve import load
 from lauter.pipeline.run import LazyExecutor, Observer
 from lauter.pipeline.run import build as run_plan

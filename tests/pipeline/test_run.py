@@ -191,7 +191,7 @@ def test_a_task_that_fails_is_named_and_the_rest_is_done(tmp_path: Path) -> None
 def test_resume_after_any_number_of_tasks(files: dict[str, str], cut: int) -> None:
     """A driver that stops after any task, then starts again, ends where an undisturbed one does."""
     from lauter.pipeline.executors.inline import InlineExecutor
-    from lauter.pipeline.plan import Plan
+    from lauter.pipeline.graph.plan import Plan
     from lauter.pipeline.resolve import load
     from lauter.pipeline.run import LazyExecutor, Observer
     from lauter.pipeline.run import build as run_plan
@@ -318,7 +318,7 @@ def test_a_stage_that_fails_a_little_everywhere_fails_the_build(tmp_path: Path) 
 
 
 def test_a_file_that_changes_while_it_is_read_fails_its_task(tmp_path: Path) -> None:
-    from lauter.pipeline.plan import Plan
+    from lauter.pipeline.graph.plan import Plan
     from lauter.pipeline.resolve import load
     from lauter.pipeline.worker import execute
 

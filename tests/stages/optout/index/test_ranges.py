@@ -13,9 +13,9 @@ import pytest
 
 from lauter.pipeline.digests import DigestCache
 from lauter.pipeline.executors.inline import InlineExecutor
+from lauter.pipeline.graph.preparing import working_spec
 from lauter.pipeline.manifest import StageSpec
 from lauter.pipeline.prepare_alone import prepare_alone
-from lauter.pipeline.preparing import working_spec
 from lauter.pipeline.run import Observer
 from lauter.pipeline.storage import Storage, StorageError, stat
 from lauter.stages.optout.index import finish

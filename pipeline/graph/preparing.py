@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lauter.pipeline.digests import DigestCache
-from lauter.pipeline.listings import Listings
+from lauter.pipeline.graph.listings import Listings
+from lauter.pipeline.graph.node import Node, Results
 from lauter.pipeline.manifest import StageSpec
-from lauter.pipeline.node import Node, Results
 from lauter.pipeline.specs import apply_spec, stage_spec
 from lauter.pipeline.steps.prepare_ranges import ANSWERS, QUESTIONS, ROWS, SETTLED
 from lauter.pipeline.storage import FileStat

@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from lauter.pipeline.node import Node, Results
-from lauter.pipeline.parts import Part
+from lauter.pipeline.graph.node import Node, Results
+from lauter.pipeline.graph.parts import Part
 from lauter.pipeline.specs import reads_of, spec_class, writes_of
 from lauter.pipeline.task import Task
 
 if TYPE_CHECKING:
-    from lauter.pipeline.plan import Plan
+    from lauter.pipeline.graph.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,50 +8,30 @@ drops, the steps of `mirroring` stand before `decide`; behind the ledger, and be
 tree (`proof.graph`).
 
 A node builds its task when all it waits for is done, since a task's key contains the digests of its inputs. The
-number of shards is known only when everything is encoded: `packing` and `ledgers` are graphs of their own.
+number of shards is known only when everything is encoded: `packing` and `ledgers` are graphs of their own. `joining`
+has the steps from emit to cluster and `choose`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from lauter.pipeline.digests import DigestCache
-from lauter.pipeline.listings import Listings
+from lauter.pipeline.graph.joining import CLUSTERED, choosing_nodes, joining_nodes, losers_listing
+from lauter.pipeline.graph.listings import Listings
+from lauter.pipeline.graph.mirroring import found_mirrors, mirror_nodes, mirroring
+from lauter.pipeline.graph.node import Node, Results
+from lauter.pipeline.graph.packing import packing_nodes, shard_cells
+from lauter.pipeline.graph.parts import Part, parts
+from lauter.pipeline.graph.preparing import Preparing, prepare_nodes, working_spec
 from lauter.pipeline.manifest import Manifest, StageSpec
-from lauter.pipeline.mirroring import found_mirrors, mirror_nodes, mirroring
-from lauter.pipeline.node import Node, Results
-from lauter.pipeline.parts import Part, parts
-from lauter.pipeline.preparing import Preparing, prepare_nodes, working_spec
 from lauter.pipeline.specs import spec_class, stage_spec
-from lauter.pipeline.storage import Output, Storage, StorageError
+from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.task import Task
 
 PARTITIONS = 16
 """Key ranges of every exchange. Fixed, so that outputs do not depend on the machine."""
-
-SORT_TOKENS = 1 << 23
-"""Tokens that are sorted together while a shard is packed: 32 MB of ids. Cells are read in such runs, since opening
-every part's file for every cell costs more than the sorting."""
-
-
-def runs(totals: Sequence[int], first: int, end: int, target: int) -> list[tuple[int, int]]:
-    """Cut [first, end) into runs of whole cells, each closed when it holds `target` tokens; at least one run.
-
-    >>> runs([5, 0, 7, 1], 0, 4, 6)
-    [(0, 3), (3, 4)]
-    """
-    found, start, held = [], first, 0
-    for cell in range(first, end):
-        held += totals[cell]
-        if held >= target:
-            found.append((start, cell + 1))
-            start, held = cell + 1, 0
-    if held or not found:
-        found.append((start, end))
-    return found
 
 
 class Plan:
@@ -60,6 +40,7 @@ class Plan:
     def __init__(self, manifest: Manifest, storage: Storage) -> None:
         self.manifest, self.storage = manifest, storage
         self.parts = parts(manifest)
+        self.partitions = PARTITIONS
         self._digests = DigestCache(storage)
         self._listings = Listings(storage)
         self.stages = [stage_spec(spec, self._digests) for spec in manifest.stages]
@@ -78,7 +59,8 @@ class Plan:
         """Remember the digests of models and snapshots for the next run."""
         self._digests.save()
 
-    def _task(self, name: str, function: str, args: dict[str, Any]) -> Task:
+    def task(self, name: str, function: str, args: dict[str, Any]) -> Task:
+        """A task of this build; `function` is a step, `module:function`."""
         return Task(name, f"lauter.pipeline.steps.{function}", self.storage.root, args, self.storage.token)
 
     def listing(self, name: str, outputs: Sequence[Output]) -> str:
@@ -95,30 +77,28 @@ class Plan:
 
     def first_half(self) -> list[Node]:
         """Everything up to the encoded documents."""
-        names = self._names()
+        names = self.names()
         nodes = [node for stage in self.manifest.stages if stage.name in self.prepared for node in self._prepare(stage)]
         nodes.append(self._tokenizer())
         nodes += [self._documents(part) for part in self.parts]
-        nodes += [self._same(partition, names) for partition in range(PARTITIONS)]
+        nodes += [self._same(partition, names) for partition in range(self.partitions)]
         if self.barrier:
-            nodes += [self._emit(part) for part in self.parts]
-            nodes += [self._reduce(partition, names) for partition in range(PARTITIONS)]
-            nodes.append(self._cluster())
+            nodes += joining_nodes(self)
         if self.mirroring:
-            nodes += mirror_nodes(self, self._partition_names())
+            nodes += mirror_nodes(self, self.range_names())
         nodes += [self._decide(part) for part in self.parts]
         if self.barrier:
-            nodes += [self._choose(partition, names) for partition in range(PARTITIONS)]
+            nodes += choosing_nodes(self)
         nodes += [self._keep(part) for part in self.parts]
         nodes += [self._encode(part) for part in self.parts]
         return nodes
 
     def _prepare(self, stage: StageSpec) -> list[Node]:
-        return prepare_nodes(Preparing(stage, self.manifest.seed, self._task, self._listings, self._digests))
+        return prepare_nodes(Preparing(stage, self.manifest.seed, self.task, self._listings, self._digests))
 
     def _tokenizer(self) -> Node:
         def build(results: Results) -> Task:
-            return self._task("tokenizer/all", "tokenizer:run", {"encoder": self.encoder, "seed": self.manifest.seed})
+            return self.task("tokenizer/all", "tokenizer:run", {"encoder": self.encoder, "seed": self.manifest.seed})
 
         return Node("tokenizer/all", (), build)
 
@@ -126,7 +106,7 @@ class Plan:
         after = tuple(f"prepare/{name}" for name in self.prepared)
 
         def build(results: Results) -> Task:
-            return self._task(
+            return self.task(
                 f"documents/{part.name}",
                 "documents:run",
                 {
@@ -140,78 +120,50 @@ class Plan:
                         for name in self.prepared
                     },
                     "seed": self.manifest.seed,
-                    "partitions": PARTITIONS,
+                    "partitions": self.partitions,
                 },
             )
 
         return Node(f"documents/{part.name}", after, build)
 
-    def _outputs(self, results: Results, step: str, names: Sequence[str], folder: str) -> list[Output]:
+    def outputs(self, results: Results, step: str, names: Sequence[str], folder: str) -> list[Output]:
+        """What a step left in a folder, in the order of the names."""
         return [results[f"{step}/{name}"].output(folder) for name in names]
 
-    def _partition_names(self) -> list[str]:
-        return [f"{partition:05d}" for partition in range(PARTITIONS)]
+    def range_names(self) -> list[str]:
+        """The names of the tasks of a step that has one for each range of keys."""
+        return [f"{partition:05d}" for partition in range(self.partitions)]
 
-    def _reducing(
+    def reducing(
         self, step: str, function: str, before: str, folder: str, partition: int, names: list[str], more: dict[str, Any]
     ) -> Node:
         """A task that reads one partition of what every part wrote."""
         name = f"{step}/{partition:05d}"
 
         def build(results: Results) -> Task:
-            listing = self.listing(folder.replace("/", "-"), self._outputs(results, before, names, folder))
-            return self._task(name, function, {"listing": listing, "partition": partition, **more})
+            listing = self.listing(folder.replace("/", "-"), self.outputs(results, before, names, folder))
+            return self.task(name, function, {"listing": listing, "partition": partition, **more})
 
         return Node(name, tuple(f"{before}/{part}" for part in names), build)
 
     def _same(self, partition: int, names: list[str]) -> Node:
-        return self._reducing("same", "same_record:run", "documents", "state/identity", partition, names, {})
-
-    def _emit(self, part: Part) -> Node:
-        def build(results: Results) -> Task:
-            return self._task(
-                f"emit/{part.name}",
-                "cluster:emit",
-                {
-                    "part": part.name,
-                    "documents": results[f"documents/{part.name}"].output("documents").to_json(),
-                    "stage": self.barrier,
-                    "seed": self.manifest.seed,
-                    "partitions": PARTITIONS,
-                },
-            )
-
-        return Node(f"emit/{part.name}", (f"documents/{part.name}",), build)
-
-    def _reduce(self, partition: int, names: list[str]) -> Node:
-        more = {"stage": self.barrier, "seed": self.manifest.seed}
-        return self._reducing("reduce", "cluster:reduce", "emit", "state/keys", partition, names, more)
-
-    def _cluster(self) -> Node:
-        names = self._partition_names()
-
-        def build(results: Results) -> Task:
-            listing = self.listing("state-edges", self._outputs(results, "reduce", names, "state/edges"))
-            args = {"listing": listing, "stage": self.barrier, "seed": self.manifest.seed, "parts": len(self.parts)}
-            return self._task("cluster/all", "cluster:cluster", args)
-
-        return Node("cluster/all", tuple(f"reduce/{name}" for name in names), build)
+        return self.reducing("same", "same_record:run", "documents", "state/identity", partition, names, {})
 
     def _same_listing(self, results: Results) -> str:
-        return self.listing("state-same", self._outputs(results, "same", self._partition_names(), "state/same"))
+        return self.listing("state-same", self.outputs(results, "same", self.range_names(), "state/same"))
 
     def _decide(self, part: Part) -> Node:
-        after = [f"documents/{part.name}", *(f"same/{name}" for name in self._partition_names())]
+        after = [f"documents/{part.name}", *(f"same/{name}" for name in self.range_names())]
         if self.barrier:
-            after.append("cluster/all")
+            after.append(CLUSTERED)
         if self.mirroring:
             after.append("mirrored/all")
         soft = [spec for spec in self.stages if hasattr(spec_class(spec), "decide")]
 
         def build(results: Results) -> Task:
             done = results[f"documents/{part.name}"]
-            clusters = results["cluster/all"].output("state/clusters").to_json() if self.barrier else None
-            return self._task(
+            clusters = results[CLUSTERED].output("state/clusters").to_json() if self.barrier else None
+            return self.task(
                 f"decide/{part.name}",
                 "decide:run",
                 {
@@ -225,27 +177,19 @@ class Plan:
                     "clusters": clusters,
                     "mirrors": found_mirrors(self, results),
                     "seed": self.manifest.seed,
-                    "partitions": PARTITIONS,
+                    "partitions": self.partitions,
                 },
             )
 
         return Node(f"decide/{part.name}", tuple(after), build)
 
-    def _choose(self, partition: int, names: list[str]) -> Node:
-        return self._reducing("choose", "choose:run", "decide", "state/candidates", partition, names, {})
-
-    def _losers_listing(self, results: Results) -> str | None:
-        if not self.barrier:
-            return None
-        return self.listing("state-losers", self._outputs(results, "choose", self._partition_names(), "state/losers"))
-
     def _keep(self, part: Part) -> Node:
         after = [f"decide/{part.name}"]
         if self.barrier:
-            after += [f"choose/{name}" for name in self._partition_names()]
+            after += [f"choose/{name}" for name in self.range_names()]
 
         def build(results: Results) -> Task:
-            return self._task(
+            return self.task(
                 f"keep/{part.name}",
                 "keep:run",
                 {
@@ -253,7 +197,7 @@ class Plan:
                     "ordinal": part.ordinal,
                     "decisions": results[f"decide/{part.name}"].output("decisions").to_json(),
                     "same": self._same_listing(results),
-                    "losers": self._losers_listing(results),
+                    "losers": losers_listing(self, results),
                 },
             )
 
@@ -261,7 +205,7 @@ class Plan:
 
     def _encode(self, part: Part) -> Node:
         def build(results: Results) -> Task:
-            return self._task(
+            return self.task(
                 f"encode/{part.name}",
                 "encode:run",
                 {
@@ -276,69 +220,26 @@ class Plan:
 
         return Node(f"encode/{part.name}", (f"keep/{part.name}",), build)
 
-    def _cell_tokens(self, results: Results) -> list[int]:
-        totals = [0] * self.manifest.sharding.cells
-        for part in self.parts:
-            for cell, tokens in results[f"encode/{part.name}"].info["cell_tokens"].items():
-                totals[int(cell)] += tokens
-        return totals
-
-    def shard_cells(self, results: Results) -> list[tuple[int, int]]:
-        """Runs of whole cells [first, end), one a shard, each closed when it reaches `tokens_per_shard`.
-
-        Raises `StorageError` where one cell alone is larger than a shard may be: a cell is sorted in memory.
-        """
-        sharding = self.manifest.sharding
-        totals = self._cell_tokens(results)
-        if max(totals) > sharding.tokens_per_shard and sum(totals) > sharding.cells * sharding.tokens_per_shard:
-            raise StorageError(
-                f"{sum(totals):,} tokens do not fit {sharding.cells} shards of {sharding.tokens_per_shard:,}: raise "
-                "`sharding.cells` in the manifest (a power of two above the number of shards) and build again"
-            )
-        return runs(totals, 0, sharding.cells, sharding.tokens_per_shard)
-
-    def layout_id(self, cells: Sequence[tuple[int, int]]) -> str:
-        """What a trainer's reading order depends on: seed, stream and shard borders; never digests."""
-        sharding = self.manifest.sharding
-        content = json.dumps([self.manifest.seed, sharding.stream, sharding.cells, list(cells)])
-        return hashlib.sha256(content.encode()).hexdigest()[:32]
-
     def packing(self, results: Results) -> list[Node]:
-        """One task a shard, now that the shard borders are known."""
-        cells, totals = self.shard_cells(results), self._cell_tokens(results)
-        args = {
-            "listing": self.listing("state-encoded", self._outputs(results, "encode", self._names(), "state/encoded")),
-            "stream": self.manifest.sharding.stream,
-            "tokens_per_row_group": self.manifest.sharding.tokens_per_row_group,
-            "sources": [source.name for source in self.manifest.sources],
-            "part_source": [part.priority for part in self.parts],
-            "layout_id": self.layout_id(cells),
-            "tokenizer_digest": results["tokenizer/all"].info["sha256"],
-        }
-        return [
-            self._ready(
-                f"pack/{shard:05d}",
-                "pack:run",
-                {**args, "shard": shard, "cell_groups": runs(totals, start, end, SORT_TOKENS)},
-            )
-            for shard, (start, end) in enumerate(cells)
-        ]
+        """One task a shard, now that everything is encoded."""
+        return packing_nodes(self, results)
 
     def ledgers(self, results: Results) -> list[Node]:
         """One task a part, now that every document has its place."""
-        shards = [f"{shard:05d}" for shard in range(len(self.shard_cells(results)))]
-        positions = self.listing("state-positions", self._outputs(results, "pack", shards, "state/positions"))
+        shards = [f"{shard:05d}" for shard in range(len(shard_cells(self, results)))]
+        positions = self.listing("state-positions", self.outputs(results, "pack", shards, "state/positions"))
         return [self._ledger(part, results, positions) for part in self.parts]
 
-    def _names(self) -> list[str]:
+    def names(self) -> list[str]:
+        """The names of the parts."""
         return [part.name for part in self.parts]
 
-    def _ready(self, name: str, function: str, args: dict[str, Any]) -> Node:
+    def ready(self, name: str, function: str, args: dict[str, Any]) -> Node:
         """A node that waits for nothing."""
-        return Node(name, (), lambda _: self._task(name, function, args))
+        return Node(name, (), lambda _: self.task(name, function, args))
 
     def _ledger(self, part: Part, results: Results, positions: str) -> Node:
-        return self._ready(
+        return self.ready(
             f"ledger/{part.name}",
             "ledger:run",
             {
@@ -350,7 +251,7 @@ class Plan:
                 "records": results[f"documents/{part.name}"].output("state/records").to_json(),
                 "decisions": results[f"decide/{part.name}"].output("decisions").to_json(),
                 "same": self._same_listing(results),
-                "losers": self._losers_listing(results),
+                "losers": losers_listing(self, results),
                 "positions": positions,
             },
         )
