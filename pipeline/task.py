@@ -16,7 +16,7 @@ import xxhash
 
 from lauter.pipeline.storage import Output, Storage, StorageError
 
-FORMAT = 2
+FORMAT = 3
 """Version of the engine's own file layouts; raising it makes every task stale."""
 
 REUSABLE = "made_with"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lauter.pipeline import exchange, parquet
 from lauter.pipeline.contract import Encoder, StageContext
-from lauter.pipeline.steps.layouts import ENCODED, ROWS, row_numbers
+from lauter.pipeline.steps.layouts import ENCODED, KEPT, row_numbers
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.worker import opened
@@ -31,7 +31,7 @@ def run(task: Task, storage: Storage) -> Result:
     """Encode one part."""
     args = task.args
     encoder: Encoder = opened(args["encoder"], StageContext(seed=args["seed"]))
-    kept = row_numbers(exchange.read_parts(storage, [args["kept"]["path"]], 0, ROWS)[0])
+    kept = row_numbers(exchange.read_parts(storage, [args["kept"]["path"]], 0, KEPT)[0])
     with storage.open(args["documents"]["path"]) as source:
         present = pq.read_schema(source).names
     wanted = ["doc_id", "row", "text", *(name for name in ("language", "pii_spans") if name in present)]

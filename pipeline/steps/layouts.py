@@ -35,7 +35,10 @@ IDENTITY = pa.schema([pa.field("high", pa.uint64()), pa.field("low", pa.uint64()
 """The two halves of a doc_id, by the range of its high half."""
 
 ROWS = pa.schema([pa.field("row", pa.uint32())])
-"""Record rows of a part: those whose doc_id stood before (by part), or those that are kept."""
+"""Record rows of a part: those whose doc_id stood before (by part)."""
+
+KEPT = pa.schema([pa.field("row", pa.uint32()), pa.field("copies", pa.uint32())])
+"""Rows of a part that are kept, in order, and for how many documents each stands: itself and its copies."""
 
 KEYS = pa.schema([pa.field("key", pa.uint64()), pa.field("row", pa.uint32())])
 """A barrier stage's keys, by their range."""
