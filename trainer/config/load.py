@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from lauter.pipeline.faults import faults
+from lauter.pipeline.mixture import load_mixture
 from lauter.pipeline.yaml_lines import Document, Location, ManifestError
 from lauter.pipeline.yaml_lines import load as load_yaml
 from lauter.trainer.config.sections import COOLS_DOWN, CorpusSection, RunSection, ScheduleSection
@@ -34,13 +35,14 @@ def load(path: str, overrides: Sequence[str] = (), data: Sequence[str] = (), *, 
     content: dict[str, Any] = document.data
     for override in overrides:
         content = _overridden(content, override, changed)
+    folder = Path(path).absolute().parent
+    content = _with_mixtures(content, folder)
     try:
         section = RunSection.model_validate(content, context={COOLS_DOWN: cools_down})
     except ValidationError as error:
         raise ManifestError(
             [_told(document, place, message, changed) for place, message in faults(RunSection, error)]
         ) from error
-    folder = Path(path).absolute().parent
     corpora = (
         tuple(CorpusSection(path=_absolute(Path.cwd(), one)) for one in data)
         if data
@@ -49,6 +51,22 @@ def load(path: str, overrides: Sequence[str] = (), data: Sequence[str] = (), *, 
     if not corpora:
         raise ManifestError([document.problem(("data",), "no corpus: name one under data.corpora, or give --data DIR")])
     return section.model_copy(update={"data": section.data.model_copy(update={"corpora": corpora})})
+
+
+def _with_mixtures(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The config with each mixture's file in place of its path, so that a run keeps what it was trained on."""
+    data = content.get("data")
+    stages = data.get("stages") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(stages, list):
+        return content
+    found = []
+    for number, stage in enumerate(stages, 1):
+        if isinstance(stage, dict) and isinstance(stage.get("mixture"), str):
+            mixture = load_mixture(Path(_absolute(folder, stage["mixture"])))
+            length = {"tokens": int(mixture.tokens)} if mixture.tokens is not None and number < len(stages) else {}
+            stage = {**length, **stage, "mixture": mixture.model_dump(mode="json", exclude_unset=True)}
+        found.append(stage)
+    return {**content, "data": {**data, "stages": found}}
 
 
 def _require_file(path: str) -> None:

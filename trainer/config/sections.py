@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
+from lauter.pipeline.mixture import MixtureSection
+
 COOLS_DOWN = "cools_down"
 """Key of the context of a validation: whether the schedule is only the start of a cooldown's (`--cooldown`)."""
 
@@ -91,6 +93,15 @@ class StageSection(Section):
     """How long, in tokens; rounded up to whole samples. Only the last stage may leave it out: the rest of the run."""
     streams: dict[str, Annotated[Number, Field(gt=0)]] | None = None
     """Stream -> weight. Default: every stream, weighted by its tokens."""
+    mixture: MixtureSection | None = None
+    """In place of `streams`: a mixture, or the path of its file, relative to the config. Its `tokens` are the stage's
+    where the stage itself has none and is not the last."""
+
+    @model_validator(mode="after")
+    def _one_source_of_weights(self) -> StageSection:
+        if self.streams is not None and self.mixture is not None:
+            raise ValueError(f"stage {self.name!r} has `streams` and `mixture`: give one")
+        return self
 
 
 class GoldfishSection(Section):

@@ -95,7 +95,8 @@ def _streams(
     found = {}
     for stored in tokens:
         name = f"{folder.name}/{stored}" if prefixed else stored
-        found[name] = Stream(name, stored, folder.layout_id, shards[stored], tokens[stored], numbers)
+        copies = int(folder.index["streams"][stored].get("copies", 1))
+        found[name] = Stream(name, stored, folder.layout_id, shards[stored], tokens[stored], numbers, copies)
     return found, problems
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lauter.pipeline.faults import nearest
+from lauter.pipeline.mixture import StreamSize, stream_tokens
 from lauter.trainer.config.sections import DataSection, StageSection
 from lauter.trainer.data.errors import DataError, UnfitError
 from lauter.trainer.data.interleave import Interleave, counts_in_period
@@ -114,6 +115,12 @@ def mixture(section: DataSection, streams: Mapping[str, Stream]) -> Mixture:
 
 
 def _weights(stage: StageSection, streams: Mapping[str, Stream]) -> dict[str, float]:
+    if stage.mixture is not None:
+        sizes = {name: StreamSize(stream.tokens, stream.copies) for name, stream in streams.items()}
+        try:
+            return stream_tokens(stage.mixture, sizes, stage.tokens)
+        except ValueError as error:
+            raise UnfitError([f"data.stages: stage {stage.name!r}: {error}"]) from error
     weights = stage.streams or {name: float(stream.tokens) for name, stream in streams.items()}
     return {name: weights[name] for name in sorted(weights)}
 

@@ -24,6 +24,8 @@ class Stream:
     group_tokens: tuple[NDArray[np.int64], ...]
     """Tokens of each row group, an array for each shard."""
     languages: Mapping[str, int]
+    copies: int = 1
+    """The least number of documents that one of its documents stands for, where the corpus parts streams by it."""
 
     @property
     def tokens(self) -> int:

@@ -183,3 +183,36 @@ def test_no_mapping_and_no_file(tmp_path: Path) -> None:
     assert "expected a mapping" in refused(tmp_path / "list.yaml")[0]
     assert refused(tmp_path / "absent.yaml") == [f"{tmp_path}/absent.yaml cannot be read: there is no such file"]
     assert refused(tmp_path) == [f"{tmp_path} cannot be read: it is a folder; name the YAML file in it"]
+
+
+MIXTURE = """\
+mixture: calm
+tokens: 3000
+components:
+  - {name: web, streams: ["web*"], epochs: 2}
+  - {name: rest, streams: ["*"], weight: 7}
+"""
+
+
+def test_a_mixture_is_read_into_the_config(config: Path) -> None:
+    (config.parent / "calm.yaml").write_text(MIXTURE.replace(", weight: 7", ""))
+    mixed = "data.stages=[{name: a, mixture: calm.yaml}, {name: b, tokens: 5, mixture: calm.yaml}, {name: c}]"
+    stages = load(str(config), [mixed]).data.stages
+    # The stage's own length comes before the mixture's.
+    assert [stage.tokens for stage in stages] == [3000, 5, None]
+    assert stages[0].mixture is not None
+    assert stages[0].mixture.components[0].streams == ("web*",)
+    last = load(str(config), ["data.stages=[{name: a, mixture: calm.yaml}]"]).data.stages
+    assert last[0].tokens is None  # The last stage takes the rest of the run.
+
+
+def test_a_wrong_mixture_is_told_with_its_own_line(config: Path) -> None:
+    (config.parent / "calm.yaml").write_text(MIXTURE)
+    (problem,) = refused(config, "data.stages=[{name: a, mixture: calm.yaml}]")
+    assert "calm.yaml:1: component 'web' has no `weight`" in problem
+    (problem,) = refused(config, "data.stages=[{name: a, mixture: storm.yaml}]")
+    assert "storm.yaml" in problem
+    (problem,) = refused(
+        config, "data.stages=[{name: a, streams: {x: 1}, mixture: {mixture: m, components: [{name: x, streams: [x]}]}}]"
+    )
+    assert "stage 'a' has `streams` and `mixture`" in problem
