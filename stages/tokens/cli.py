@@ -1,4 +1,4 @@
-"""`lauter tokenizer train`."""
+"""`lauter tokenizer`: a vocabulary of a corpus's own text, or the one of Apertus."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from rich.console import Console
 from lauter.pipeline.cli.console import FAILED, USAGE, FolderArgument, JsonOption, fail, show
 from lauter.pipeline.storage import StorageError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Make a tokenizer of a corpus's own text.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Make a tokenizer: of a corpus's own text, or that of Apertus."
+)
+
+NewFolder = Annotated[Path, typer.Option(metavar="DIR", help="Where its files go; must not exist yet.")]
 
 
 @app.callback()
 def tokenizer() -> None:
-    """Make a tokenizer of a corpus's own text."""
+    """Make a tokenizer: of a corpus's own text, or that of Apertus."""
 
 
 @app.command()
 def train(
     folder: FolderArgument,
-    out: Annotated[Path, typer.Option(help="Where tokenizer.json and sidecar.json go; must not exist yet.")],
+    out: NewFolder,
     vocabulary: Annotated[
         int, typer.Option(metavar="N", help="Ids in all: control tokens, the 256 bytes, and what is merged of them.")
     ],
@@ -39,11 +43,10 @@ def train(
     """Train a byte-level BPE on the kept documents of a finished run; dropped ones are never read."""
     from lauter.stages.tokens.training import train_tokenizer, write_tokenizer
 
-    if out.exists():
-        fail(f"{out} is there already: what a corpus was built with is never overwritten; name a new folder", USAGE)
+    _must_be_new(out)
     try:
         trained = train_tokenizer(folder, vocabulary, min_frequency=min_frequency, sample=sample, seed=seed)
-        write_tokenizer(trained, out)
+        write_tokenizer(trained.files, out)
     except (ValueError, StorageError) as error:
         fail(str(error), USAGE)
     except OSError as error:
@@ -59,3 +62,47 @@ def train(
     )
     console.print(f"digest {trained.digest}", soft_wrap=True, highlight=False)
     console.print(f"{out}/tokenizer.json, {out}/sidecar.json", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def build_apertus(
+    out: NewFolder,
+    tekken: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A tekken file of mistral-common, in place of the embedded vocabulary."),
+    ] = None,
+    *,
+    huggingface: Annotated[
+        bool, typer.Option("--huggingface", help="Write the form that transformers loads, not a corpus's.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the tokenizer of Apertus: tekken's vocabulary with Apertus's control tokens at their ids."""
+    from lauter.stages.tokens.apertus import build, build_huggingface
+    from lauter.stages.tokens.definition import tokenizer_digest
+    from lauter.stages.tokens.training import write_tokenizer
+
+    _must_be_new(out)
+    try:
+        source = None if tekken is None else tekken.read_bytes()
+        files = build_huggingface(source) if huggingface else build(source)
+    except OSError as error:
+        fail(f"{tekken} can't be read: {error.strerror}; name the tekken file of an installed mistral-common", USAGE)
+    except (ValueError, KeyError, TypeError) as error:
+        fail(f"{tekken}: no tekken file that Apertus can be made of: {error}", USAGE)
+    try:
+        write_tokenizer(files, out)
+    except OSError as error:
+        fail(f"{out} can't be written: {error}", FAILED)
+    digest = tokenizer_digest(files)
+    if as_json:
+        show({"out": str(out), "files": sorted(files), "digest": digest})
+        return
+    console = Console(emoji=False)
+    console.print(f"digest {digest}", soft_wrap=True, highlight=False)
+    console.print(", ".join(f"{out}/{name}" for name in sorted(files)), soft_wrap=True, highlight=False)
+
+
+def _must_be_new(out: Path) -> None:
+    if out.exists():
+        fail(f"{out} is there already: what a corpus was built with is never overwritten; name a new folder", USAGE)

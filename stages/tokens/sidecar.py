@@ -36,7 +36,7 @@ class Sidecar(_Strict):
     placeholders: Mapping[str, Control] = Field(default_factory=dict)
     """Type of a removed text (`schema.SPAN`) -> the token in its place."""
     added: Mapping[str, Id] = Field(default_factory=dict)
-    """Control tokens that are not in the vocabulary of `tokenizer.json`: name -> id."""
+    """Further control tokens, name -> id: those that the vocabulary of `tokenizer.json` lacks, and those of a chat."""
     reserved: tuple[tuple[Id, Id], ...] = ()
     """Half-open ranges [first, end) of further ids that text must not yield, used or not."""
 

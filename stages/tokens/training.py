@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,15 +115,15 @@ def train_tokenizer(
     return Trained(_canonical(made), vocabulary, read.documents, read.characters)
 
 
-def write_tokenizer(trained: Trained, out: Path) -> None:
-    """Write both files into a new folder.
+def write_tokenizer(files: Mapping[str, bytes], out: Path) -> None:
+    """Write a tokenizer's files, name -> bytes, into a new folder.
 
     Raises:
         FileExistsError: `out` exists: what a corpus was built with is never overwritten.
         OSError: it cannot be written.
     """
     out.mkdir(parents=True)
-    for name, data in trained.files.items():
+    for name, data in files.items():
         (out / name).write_bytes(data)
 
 

@@ -83,7 +83,7 @@ def trained(run: Path) -> Trained:
 def encoder(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> HuggingFaceEncoder:
     """As a manifest's `tokenizer` section opens it."""
     out = tmp_path_factory.mktemp("tokenizer") / "made"
-    write_tokenizer(trained, out)
+    write_tokenizer(trained.files, out)
     config = TokenizerConfig(tokenizer=str(out / "tokenizer.json"), sidecar=str(out / "sidecar.json"))
     encoder = HuggingFaceEncoder(config, StageContext())
     encoder.open()
