@@ -144,7 +144,7 @@ def rewrite_messages(
     """
     rows = 0
     with storage.open(path) as source, staged.open("wb") as out:
-        index: list[tuple[int, int, int]] = []
+        index: list[int] = []
         for number, (partition, offset, length) in enumerate(exchange.read_index(storage, path, source).tolist()):
             source.seek(offset)
             message = source.read_buffer(length)
@@ -155,7 +155,7 @@ def rewrite_messages(
             if batch.num_rows:
                 rows += batch.num_rows
                 out.write(bytes(-out.tell() % exchange.ALIGNMENT))
-                index.append((partition, out.tell(), message.size))
+                index += (partition, out.tell(), message.size)
                 out.write(message)
         exchange.write_index(out, index)
     return rows

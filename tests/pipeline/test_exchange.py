@@ -53,6 +53,38 @@ def test_runs_are_cut_and_each_partition_keeps_its_order(tmp_path: Path, monkeyp
         assert [row for batch in found[p] for row in batch.column("row").to_pylist()] == list(range(parity, 100, 2))
 
 
+@settings(max_examples=30, deadline=None)
+@given(parts=st.lists(KEYS, max_size=4), partitions=st.integers(1, 9), run_bytes=st.integers(1, 500))
+def test_records_are_the_numbers_of_a_partition(parts: list[list[int]], partitions: int, run_bytes: int) -> None:
+    layout = pa.schema([pa.field("key", pa.uint64()), pa.field("item", pa.uint64())])
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exchange, "RUN_BYTES", run_bytes)
+        storage = Storage(folder)
+        paths = []
+        for number, keys in enumerate(parts):
+            sink = exchange.PartitionedSink(Path(folder) / str(number), layout)
+            for start in range(0, len(keys), 7):
+                key = np.array(keys[start : start + 7], np.uint64)
+                sink.write(pa.table([key, ~key], schema=layout), exchange.partition_of(key, partitions))
+            sink.close()
+            paths.append(str(number))
+        for partition in range(partitions):
+            records = exchange.read_records(storage, paths, partition, layout)
+            expected = [key for keys in parts for key in keys if (key >> 32) * partitions >> 32 == partition]
+            assert records.tolist() == [[key, 2**64 - 1 - key] for key in expected]
+
+
+def test_more_partitions_than_16_bits_hold(tmp_path: Path) -> None:
+    sink = exchange.PartitionedSink(tmp_path / "x", SCHEMA)
+    for partition in (3, 90_000, 65_535, 3):
+        rows = np.array([partition], np.uint32)
+        sink.write(pa.table([rows.astype(np.uint64), rows, ["a"]], schema=SCHEMA), rows.astype(np.int64))
+    sink.close()
+    for partition, count in ((3, 2), (65_535, 1), (90_000, 1), (24_464, 0)):
+        table, _ = exchange.read_parts(Storage(str(tmp_path)), ["x"], partition, SCHEMA)
+        assert table.column("row").to_pylist() == [partition] * count
+
+
 def test_another_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"something that is no exchange file")
     with pytest.raises(StorageError, match="no exchange file"):

@@ -1,0 +1,114 @@
+"""The graph of connected components: edges that other tasks left in `state/edges/` and `state/ends/` become labels.
+
+nodes ─> number-left ─> number-right ─> unite ─> roots ─> labels        a task per range, but for unite
+
+`components.py` says what each step does and what it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from lauter.pipeline.graph.node import Node, Results
+from lauter.pipeline.storage import Output
+from lauter.pipeline.task import Task
+
+AT_ONCE = "at-once/all"
+EDGES, ENDS = "state/edges", "state/ends"
+
+
+class Ranged(Protocol):
+    """What this needs of a plan."""
+
+    partitions: int
+
+    def range_names(self) -> list[str]:
+        """The names of the tasks of a step that has one for each range."""
+        ...
+
+    def task(self, name: str, function: str, args: dict[str, Any]) -> Task:
+        """A task of the build."""
+        ...
+
+    def listing(self, name: str, outputs: Sequence[Output]) -> str:
+        """Publish a list of outputs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    name: str
+    function: str
+    reads: Mapping[str, str]
+    """Folder below `state/` -> the step that leaves it; the edges are left by others."""
+
+
+_STEPS = (
+    _Step("nodes", "nodes", {}),
+    _Step("number-left", "number_left", {"nodes": "nodes"}),
+    _Step("number-right", "number_right", {"nodes": "nodes", "halves": "number-left"}),
+    _Step("unite", "join", {"nodes": "nodes", "numbered": "number-right"}),
+    _Step("roots", "find_roots", {"nodes": "nodes", "forest": "unite"}),
+    _Step("labels", "label", {"nodes": "nodes", "roots": "roots"}),
+)
+_READ_EDGES = {"nodes": (EDGES, ENDS), "number-left": (EDGES,)}
+
+
+def connecting_nodes(plan: Ranged, before: Sequence[str]) -> list[Node]:
+    """The steps by range, behind the tasks `before`, which wrote edges."""
+    ranges = [(name, number) for number, name in enumerate(plan.range_names())]
+    found: list[Node] = []
+    after = tuple(before)
+    for step in _STEPS:
+        tasks = [("all", 0)] if step.name == "unite" else ranges
+        nodes = [_node(plan, step, before, after, f"{step.name}/{name}", number) for name, number in tasks]
+        after = tuple(node.name for node in nodes)
+        found += nodes
+    return found
+
+
+def _node(plan: Ranged, step: _Step, before: Sequence[str], after: tuple[str, ...], name: str, partition: int) -> Node:
+    def build(results: Results) -> Task:
+        args = {
+            folder: _listing(plan, results, _tasks(plan, made_by), f"state/{folder}")
+            for folder, made_by in step.reads.items()
+        }
+        args |= {
+            folder.removeprefix("state/"): _listing(plan, results, before, folder)
+            for folder in _READ_EDGES.get(step.name, ())
+        }
+        numbers = {"partition": partition, "partitions": plan.partitions}
+        return plan.task(name, f"connect:{step.function}", {**args, **numbers})
+
+    return Node(name, after, build)
+
+
+def _tasks(plan: Ranged, step: str) -> list[str]:
+    return [f"{step}/{name}" for name in (["all"] if step == "unite" else plan.range_names())]
+
+
+def at_once_node(plan: Ranged, before: Sequence[str]) -> Node:
+    """One task that does the same in memory; for at most `components.AT_ONCE` edges."""
+
+    def build(results: Results) -> Task:
+        args = {"edges": _listing(plan, results, before, EDGES), "partitions": plan.partitions}
+        return plan.task(AT_ONCE, "connect:together", args)
+
+    return Node(AT_ONCE, tuple(before), build)
+
+
+def label_names(plan: Ranged, *, few: bool) -> list[str]:
+    """The tasks that leave labels: those of the ranges, or the one task for `few` edges."""
+    return [AT_ONCE] if few else _tasks(plan, "labels")
+
+
+def labels_of(plan: Ranged, results: Results, *, few: bool) -> list[Output]:
+    """The files of labels, by range of item."""
+    return [results[name].output("state/labels") for name in label_names(plan, few=few)]
+
+
+def _listing(plan: Ranged, results: Results, names: Sequence[str], folder: str) -> str:
+    outputs = [results[name].output(folder) for name in names]
+    return plan.listing(folder.replace("/", "-"), outputs)
