@@ -3,106 +3,170 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
 
+from lauter.pipeline.comparing import Limits, Preference, Signed
 from lauter.pipeline.contract import StageConfig, StageContext
 from lauter.stages.dedup.clusters import connected_components
+from lauter.stages.dedup.config import DedupConfig, MinHashConfig
 from lauter.stages.dedup.edges import star_edges
+from lauter.stages.dedup.pairs import pairs_of_buckets
+from lauter.stages.dedup.urls import url_hashes
+from lauter.stages.kernels.hash_sets import similar
 from lauter.stages.kernels.hashing import salted_keys, text_hashes
-from lauter.stages.kernels.minhash import Permutations, band_keys, permutations, signatures
-from lauter.stages.kernels.words import DROP_PUNCTUATION, FOLD_CASE, FOLD_DIGITS, TextBuffers, text_buffers
+from lauter.stages.kernels.minhash import band_keys, permutations, shingle_sets, signatures
+from lauter.stages.kernels.sketch import SKETCH_BYTES, judge_sketches, sketches
+from lauter.stages.kernels.words import DROP_PUNCTUATION, FOLD_CASE, FOLD_DIGITS, text_buffers
 
 LANGUAGE = "language"
+PAYLOAD_HASH = "payload_hash"
 
-_EXACT = 0
-"""Kind of an exact key; the bands of MinHash are kinds 1, 2, …"""
+# Kinds of keys; the bands of MinHash are kinds 1 to 256.
+_TEXT = 0
+_URL = 1000
+_PAYLOAD = 1001
 
-
-class MinHashConfig(StageConfig):
-    """Near duplicates: MinHash over runs of words, banded. Defaults are FineWeb's (arXiv 2406.17557, Deduplication).
-
-    Two documents of Jaccard similarity J share a key with probability 1 - (1 - J**rows)**bands: with the defaults
-    0.56 at J = 0.7, 0.92 at 0.8, 0.9996 at 0.9.
-    """
-
-    bands: int = Field(default=14, ge=1, le=256)
-    """Keys per document."""
-    rows: int = Field(default=8, ge=1, le=64)
-    """Permutations per key."""
-    ngram_words: int = Field(default=5, ge=1, le=64)
-    """Words per shingle."""
-    min_words: int = Field(default=5, ge=1)
-    """A document with fewer words, or fewer than `ngram_words`, is only compared exactly."""
-    fold_digits: bool = True
-    """Read every decimal digit as 0, so that a date or a counter makes no difference. A document of which more than
-    half of the words are numbers is read as it is: there they are what tells one timetable from another."""
-    seed: int = Field(default=0, ge=0, lt=2**64)
-    """Draws the permutations. It is not the seed of the run: signatures of an older crawl must stay comparable."""
-
-
-class DedupConfig(StageConfig):
-    """Which documents count as duplicates."""
-
-    exact: bool = True
-    """Join documents whose texts differ in white space only."""
-    minhash: MinHashConfig | None = MinHashConfig()
-    """Join near duplicates; null for exact ones only."""
-    per_language: bool = False
-    """Join only documents of the same `language` (no language counts as one)."""
-
-    @model_validator(mode="after")
-    def _compares_something(self) -> DedupConfig:
-        if not self.exact and self.minhash is None:
-            raise ValueError("dedup has nothing to do: set `exact` or `minhash`")
-        return self
+_NONE, _LEAST = np.uint64(0), np.uint64(1)
+"""0 means nothing to compare, so a hash that is 0 by chance is read as 1."""
 
 
 class Dedup:
-    """Joins exact and near duplicates to clusters. Which document of a cluster stays is decided later."""
+    """Says which documents are copies. Which of them stays is decided later, by `prefers`."""
 
     name: ClassVar[str] = "dedup"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     Config: ClassVar[type[StageConfig]] = DedupConfig
     reads: ClassVar[tuple[str, ...]] = ("text",)
     """What it reads whatever its parameters are; `reads_for` has all."""
+    sketches: ClassVar[pa.Schema] = pa.schema(
+        [
+            pa.field("size", pa.uint32(), nullable=False),
+            pa.field("sketch", pa.binary(SKETCH_BYTES), nullable=False),
+        ]
+    )
+    """Number of different shingles (0: too short for MinHash), and the low byte of each minimum."""
+    identities: ClassVar[tuple[str, ...]] = ("url", "payload")
 
     def __init__(self, config: DedupConfig, context: StageContext | None = None) -> None:
         self.config = config
         near = config.minhash
-        self._permutations = permutations(near.seed, near.bands * near.rows) if near else None
+        self._permutations = permutations(near.seed, max(near.bands * near.rows, SKETCH_BYTES)) if near else None
 
     @classmethod
     def reads_for(cls, config: DedupConfig) -> tuple[str, ...]:
-        """The columns that `emit` needs with these parameters: `text`, and `language` for `per_language`."""
-        return (*cls.reads, LANGUAGE) if config.per_language else cls.reads
+        """The columns that `sign` needs with these parameters."""
+        wanted = [(LANGUAGE, config.per_language), ("url", "url" in config.exact)]
+        wanted.append((PAYLOAD_HASH, "payload" in config.exact))
+        return (*cls.reads, *(name for name, needed in wanted if needed))
 
-    def emit(self, batch: pa.RecordBatch) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-        """(row, key) pairs ordered by row: the exact key first, then one key a band. A null text has none.
+    @classmethod
+    def prefers(cls, config: DedupConfig) -> tuple[Preference, ...]:
+        """The order in which copies are kept."""
+        return config.preferences()
 
-        Raises `ValueError` for `per_language` without the column `language`.
+    @classmethod
+    def limits(cls, config: DedupConfig) -> Limits:
+        """What a build stops at."""
+        return config.limits()
+
+    def sign(self, batch: pa.RecordBatch) -> Signed:
+        """Items, keys and sketches of a batch.
+
+        The item is the hash of the text (`hashing.text_hashes`), salted by language for `per_language`. Where texts
+        are not to be compared, because they are no part of `exact` and too short for MinHash, it is the hash of text
+        and identities; with neither the document is compared with nothing. Raises `ValueError` for a column that its
+        parameters need and the batch lacks.
         """
         text = batch.column("text")
         texts = text_buffers(text)
         salts = self._salts(batch)
-        keys: list[NDArray[np.uint64]] = []
-        wanted: list[NDArray[np.bool_]] = []
         present = np.asarray(pc.is_valid(text).to_numpy(zero_copy_only=False), np.bool_)
-        if self.config.exact:
-            keys.append(salted_keys(text_hashes(texts), salts, _EXACT)[:, None])
-            wanted.append(present[:, None])
-        if self.config.minhash and self._permutations:
-            near, signed = _near_keys(self.config.minhash, self._permutations, texts, salts)
-            keys.append(near)
-            wanted.append(np.broadcast_to((present & signed)[:, None], near.shape))
-        chosen = np.concatenate(wanted, axis=1)
-        return np.nonzero(chosen)[0].astype(np.int64, copy=False), np.concatenate(keys, axis=1)[chosen]
+        identities = self._identities(batch, salts)
+        signed = np.zeros(batch.num_rows, np.bool_)
+        sizes, sketch = np.zeros(batch.num_rows, np.uint32), np.zeros((batch.num_rows, SKETCH_BYTES), np.uint8)
+        keys = np.empty((batch.num_rows, 0), np.uint64)
+        near = self.config.minhash
+        if near and self._permutations:
+            minima, sizes = signatures(
+                texts.data, texts.offsets, _flags(near), near.ngram_words, near.min_words, *self._permutations
+            )
+            signed = sizes > 0
+            sketch = sketches(minima, sizes)
+            keys = band_keys(minima, salts, near.bands, near.rows)[signed]
+        item = salted_keys(text_hashes(texts), salts, _TEXT)
+        item = _items(item, identities, present & (signed | ("text" in self.config.exact)))
+        columns = [pa.array(sizes), _fixed(sketch)]
+        return Signed(
+            item=item,
+            sketches=pa.RecordBatch.from_arrays(columns, schema=self.sketches),
+            row=np.repeat(np.flatnonzero(signed), keys.shape[1]).astype(np.int64, copy=False),
+            key=keys.ravel(),
+            identities=identities,
+        )
+
+    def pairs(self, key: NDArray[np.uint64], item: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Pairs of items that share a key (`pairs.pairs_of_buckets`)."""
+        return pairs_of_buckets(key, item)
+
+    def judge(self, left: pa.RecordBatch, right: pa.RecordBatch) -> NDArray[np.uint8]:
+        """From the sketches alone, where they are three standard errors from the threshold (`sketch`)."""
+        return judge_sketches(*_sketch(left), *_sketch(right), self._near.threshold)
+
+    def evidence(self, batch: pa.RecordBatch) -> pa.ListArray:
+        """The sorted set of 32-bit shingle hashes of each document; empty for one that MinHash does not compare."""
+        near = self._near
+        texts = text_buffers(batch.column("text"))
+        shingles, bounds = shingle_sets(texts.data, texts.offsets, _flags(near), near.ngram_words, near.min_words)
+        return pa.ListArray.from_arrays(pa.array(bounds).cast(pa.int32()), pa.array(shingles))
+
+    def compare(self, left: pa.ListArray, right: pa.ListArray) -> NDArray[np.bool_]:
+        """Whether the Jaccard similarity of each pair of sets is at least `threshold`. No list is null."""
+        found: NDArray[np.bool_] = similar(*_lists(left), *_lists(right), self._near.threshold)
+        return found
+
+    @property
+    def _near(self) -> MinHashConfig:
+        if self.config.minhash is None:
+            raise ValueError("dedup without `minhash` has no near duplicates to judge")
+        return self.config.minhash
+
+    def _salts(self, batch: pa.RecordBatch) -> NDArray[np.uint64]:
+        if not self.config.per_language:
+            return np.zeros(batch.num_rows, np.uint64)
+        languages = self._column(batch, LANGUAGE, "per_language").to_pylist()
+        salts = {name: 0 if name is None else xxhash.xxh3_64_intdigest(name.encode()) for name in set(languages)}
+        return np.array([salts[name] for name in languages], np.uint64)
+
+    def _identities(self, batch: pa.RecordBatch, salts: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Shape (n, 2): keys of kinds of their own, never 0 for a document that has a URL, or a payload."""
+        identities = np.zeros((batch.num_rows, len(self.identities)), np.uint64)
+        if "url" in self.config.exact:
+            hashes = url_hashes(self._column(batch, "url", "exact: [url]"))
+            identities[:, 0] = np.where(hashes, np.maximum(salted_keys(hashes, salts, _URL), _LEAST), _NONE)
+        if "payload" in self.config.exact:
+            column = self._column(batch, PAYLOAD_HASH, "exact: [payload]")
+            hashes = column.fill_null(0).to_numpy(zero_copy_only=False)
+            identities[:, 1] = np.where(hashes, np.maximum(salted_keys(hashes, salts, _PAYLOAD), _LEAST), _NONE)
+        return identities
+
+    def _column(self, batch: pa.RecordBatch, name: str, parameter: str) -> pa.Array[Any]:
+        if name not in batch.schema.names:
+            raise ValueError(f"dedup with `{parameter}` needs the column {name!r}, which no stage has written")
+        return batch.column(name)
+
+    def emit(self, batch: pa.RecordBatch) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+        """(row, key) pairs: items as keys, and one key a band."""
+        signed = self.sign(batch)
+        rows = np.flatnonzero(signed.item)
+        row, key = np.concatenate((rows, signed.row)), np.concatenate((signed.item[rows], signed.key))
+        order = np.argsort(row, kind="stable")
+        return row[order], key[order]
 
     def reduce(self, key: NDArray[np.uint64], node: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Edges, shape (m, 2), from the smallest node of a key to each other node of it; sorted, each once."""
@@ -112,21 +176,33 @@ class Dedup:
         """(node, cluster) of every node that has an edge, sorted by node; cluster = smallest node of its component."""
         return connected_components(edges)
 
-    def _salts(self, batch: pa.RecordBatch) -> NDArray[np.uint64]:
-        if not self.config.per_language:
-            return np.zeros(batch.num_rows, np.uint64)
-        if LANGUAGE not in batch.schema.names:
-            raise ValueError(f"dedup with `per_language` needs the column {LANGUAGE!r}, which no stage has written")
-        languages = batch.column(LANGUAGE).to_pylist()
-        salts = {name: 0 if name is None else xxhash.xxh3_64_intdigest(name.encode()) for name in set(languages)}
-        return np.array([salts[name] for name in languages], np.uint64)
+
+def _items(
+    text_keys: NDArray[np.uint64], identities: NDArray[np.uint64], compared: NDArray[np.bool_]
+) -> NDArray[np.uint64]:
+    """Items of documents, shape (n,): the key of the text where texts are compared, else of text and identities."""
+    url, payload = np.ascontiguousarray(identities.T)
+    item = np.where(compared, text_keys, salted_keys(payload, salted_keys(url, text_keys, _URL), _PAYLOAD))
+    return np.where(compared | identities.any(axis=1), np.maximum(item, _LEAST), _NONE)
 
 
-def _near_keys(
-    near: MinHashConfig, drawn: Permutations, texts: TextBuffers, salts: NDArray[np.uint64]
-) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    flags = FOLD_CASE | DROP_PUNCTUATION | (FOLD_DIGITS if near.fold_digits else 0)
-    minima, signed = signatures(
-        texts.data, texts.offsets, flags, near.ngram_words, near.min_words, drawn.multiplier, drawn.increment
-    )
-    return band_keys(minima, salts, near.rows), signed
+def _flags(near: MinHashConfig) -> int:
+    return FOLD_CASE | DROP_PUNCTUATION | (FOLD_DIGITS if near.fold_digits else 0)
+
+
+def _fixed(rows: NDArray[np.uint8]) -> pa.Array[Any]:
+    """Rows of bytes as an Arrow column of fixed width, without a copy."""
+    return pa.Array.from_buffers(pa.binary(rows.shape[1]), len(rows), [None, pa.py_buffer(np.ascontiguousarray(rows))])
+
+
+def _sketch(batch: pa.RecordBatch) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
+    """Sizes, shape (n,), and sketches, shape (n, 112), of `Dedup.sketches`, without a copy."""
+    column = batch.column("sketch")
+    raw = np.frombuffer(cast(bytes, column.buffers()[1] or b""), np.uint8).reshape(-1, SKETCH_BYTES)
+    return batch.column("size").to_numpy(), raw[column.offset : column.offset + len(column)]
+
+
+def _lists(lists: pa.ListArray) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """The values of all lists and where each begins, shape (n + 1,)."""
+    offsets = lists.offsets.to_numpy().astype(np.int64)
+    return lists.values.to_numpy(), offsets

@@ -26,6 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lauter.pipeline.kernel import kernel
+from lauter.stages.kernels.characters import Integer
+from lauter.stages.kernels.hash_sets import sorted_set
 from lauter.stages.kernels.hashing import GOLDEN, fold, random_sequence
 from lauter.stages.kernels.words import FOLD_DIGITS, finish_hash, hash_words, word_hashes
 
@@ -88,6 +90,22 @@ def lower_minima(
 
 
 @kernel
+def shingle_set(
+    data: NDArray[np.uint8], start: Integer, end: Integer, flags: int, ngram: int, min_words: int
+) -> NDArray[np.uint32]:
+    """The different shingles of the text `data[start:end]`, ascending: steps 1 and 2 of the scheme.
+
+    `flags` are those of `words.word_hashes`. Empty for a text with fewer words than `ngram` or `min_words`.
+    """
+    words, numbers = hash_words(data, start, end, flags)
+    if 2 * numbers > words.size:
+        words = word_hashes(data, start, end, flags & ~FOLD_DIGITS)
+    if words.size < max(ngram, min_words):
+        return np.empty(0, np.uint32)
+    return sorted_set(shingle_hashes(words, ngram))
+
+
+@kernel
 def signatures(
     data: NDArray[np.uint8],
     offsets: NDArray[np.int64],
@@ -96,34 +114,43 @@ def signatures(
     min_words: int,
     multiplier: NDArray[np.uint32],
     increment: NDArray[np.uint32],
-) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
-    """MinHash signatures of n texts, shape (n, K) uint32, and which texts have one, shape (n,).
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """MinHash signatures of n texts, shape (n, K) uint32, and how many different shingles each has, shape (n,).
 
-    `flags` are those of `words.word_hashes`. A text with fewer words than `ngram` or `min_words` has no signature; its
-    row is filled with 2**32 - 1.
+    Parameters as for `shingle_set`. A text without shingles has no signature; its row is filled with 2**32 - 1.
     """
     count = offsets.size - 1
     minima = np.full((count, multiplier.size), _EMPTY, np.uint32)
-    signed = np.zeros(count, np.bool_)
+    sizes = np.zeros(count, np.uint32)
     for row in range(count):
-        words, numbers = hash_words(data, offsets[row], offsets[row + 1], flags)
-        if 2 * numbers > words.size:
-            words = word_hashes(data, offsets[row], offsets[row + 1], flags & ~FOLD_DIGITS)
-        if words.size < max(ngram, min_words):
-            continue
-        signed[row] = True
-        lower_minima(shingle_hashes(words, ngram), multiplier, increment, minima[row])
-    return minima, signed
+        shingles = shingle_set(data, offsets[row], offsets[row + 1], flags, ngram, min_words)
+        sizes[row] = shingles.size
+        lower_minima(shingles, multiplier, increment, minima[row])
+    return minima, sizes
 
 
 @kernel
-def band_keys(minima: NDArray[np.uint32], salts: NDArray[np.uint64], rows: int) -> NDArray[np.uint64]:
-    """LSH keys of n signatures, shape (n, K // rows): band j folds minima j * rows … (j + 1) * rows - 1.
+def shingle_sets(
+    data: NDArray[np.uint8], offsets: NDArray[np.int64], flags: int, ngram: int, min_words: int
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """The `shingle_set` of each of n texts, one behind the other, and where each begins, shape (n + 1,)."""
+    bounds = np.zeros(offsets.size, np.int64)
+    # A word takes two bytes with what separates it, or one letter of three bytes.
+    shingles = np.empty((offsets[-1] - offsets[0] + offsets.size) // 2, np.uint32)
+    for row in range(offsets.size - 1):
+        found = shingle_set(data, offsets[row], offsets[row + 1], flags, ngram, min_words)
+        bounds[row + 1] = bounds[row] + found.size
+        shingles[bounds[row] : bounds[row + 1]] = found
+    return shingles[: bounds[-1]].copy(), bounds
+
+
+@kernel
+def band_keys(minima: NDArray[np.uint32], salts: NDArray[np.uint64], bands: int, rows: int) -> NDArray[np.uint64]:
+    """LSH keys of n signatures, shape (n, bands): band j folds minima j * rows … (j + 1) * rows - 1.
 
     The fold begins with `salts[i]`, shape (n,), and the band's number from 1 (0 is left for other kinds of key), so
     that equal minima in different bands, or under different salts, are different keys.
     """
-    bands = minima.shape[1] // rows
     keys = np.empty((minima.shape[0], bands), np.uint64)
     for row in range(minima.shape[0]):
         for band in range(bands):

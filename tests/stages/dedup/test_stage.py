@@ -1,132 +1,222 @@
-"""The stage `dedup`: keys of batches, and clusters of real documents with known duplicates."""
+"""The stage `dedup`: what it leaves of a batch, and which documents it says are copies."""
 
 from __future__ import annotations
 
-import gzip
-import json
-import math
-import os
 import random
-from collections import defaultdict
-from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from lauter.pipeline.contract import BarrierStage
+from lauter.pipeline.comparing import BarrierStage, Signed
 from lauter.stages.dedup.stage import Dedup, DedupConfig, MinHashConfig
+from tests.stages.dedup.joined import batch_of, join
 
-DATA = Path(os.environ.get("LAUTER_TEST_DATA") or Path(__file__).parents[3] / ".." / "shared" / "data") / "neardup"
 POEM = "The mill turns slowly and the miller sleeps while rye and barley wait beneath the leaking roof of stone"
-NEAR = DedupConfig(exact=False)
+NEAR = DedupConfig(exact=())
 EXACT = DedupConfig(minhash=None)
-
-Texts = Sequence[str | None]
-
-
-def batch_of(texts: Texts, languages: Texts | None = None) -> pa.RecordBatch:
-    columns = {"text": pa.array(texts, pa.large_string())}
-    if languages is not None:
-        columns["language"] = pa.array(languages, pa.string())
-    return pa.record_batch(columns)
+URL = DedupConfig(exact=("url",), minhash=None)
+ALL = DedupConfig(exact=("text", "url", "payload"))
 
 
-def emitted(config: DedupConfig, texts: Texts, languages: Texts | None = None) -> list[set[int]]:
-    rows, keys = Dedup(config).emit(batch_of(texts, languages))
-    found: list[set[int]] = [set() for _ in texts]
-    for row, key in zip(rows.tolist(), keys.tolist(), strict=True):
-        found[row].add(key)
-    return found
+def signed(config: DedupConfig, texts: list[str | None], **columns: list[object]) -> Signed:
+    return Dedup(config).sign(batch_of(texts, **columns))
 
 
-def clusters(config: DedupConfig, texts: Texts, languages: Texts | None = None) -> list[int]:
-    """The cluster of each text; its own number if it has no edge."""
-    stage = Dedup(config)
-    rows, keys = stage.emit(batch_of(texts, languages))
-    node, cluster = stage.finish([stage.reduce(keys, rows.astype(np.uint64))])
-    found = dict(zip(node.tolist(), cluster.tolist(), strict=True))
-    return [found.get(row, row) for row in range(len(texts))]
+def items(config: DedupConfig, texts: list[str | None], **columns: list[object]) -> list[int]:
+    """The item of each text, numbered as they come."""
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(item, len(numbers)) for item in signed(config, texts, **columns).item.tolist()]
+
+
+def are_joined(config: DedupConfig, one: str, two: str) -> bool:
+    """Whether two texts are one item, or an edge."""
+    found = join(Dedup(config), [batch_of([one, two])])
+    return bool(found.item[0] == found.item[1] or found.edges)
 
 
 def test_the_stage_keeps_the_contract() -> None:
     stage: BarrierStage = Dedup(DedupConfig())
-    rows, keys = stage.emit(batch_of([POEM, "two words", None, ""]))
-    assert rows.dtype == np.int64
-    assert keys.dtype == np.uint64
-    assert rows.tolist() == [0] * 15 + [1, 3]
-    assert np.unique(keys).size == keys.size
+    found = stage.sign(batch_of([POEM, "two words", None, ""]))
+    assert (found.item.dtype, found.key.dtype, found.identities.dtype, found.row.dtype) == (
+        *(np.dtype(np.uint64),) * 3,
+        np.dtype(np.int64),
+    )
+    assert found.row.tolist() == [0] * 14
+    assert np.unique(found.key).size == 14
+    assert found.identities.shape == (4, len(stage.identities))
+    assert not found.identities.any()
+    assert found.sketches.schema == stage.sketches
+    assert found.sketches.column("size").to_pylist() == [15, 0, 0, 0]
+    assert [item == 0 for item in found.item.tolist()] == [False, False, True, False]
 
 
-def test_an_empty_batch_has_no_keys() -> None:
-    rows, keys = Dedup(DedupConfig()).emit(batch_of([]))
-    assert rows.shape == keys.shape == (0,)
+def test_an_empty_batch_has_an_empty_signature() -> None:
+    found = signed(ALL, [], url=[], payload_hash=[])
+    assert found.item.shape == found.row.shape == found.key.shape == (0,)
+    assert found.identities.shape == (0, 2)
+    assert found.sketches.num_rows == 0
+
+
+texts_of_any_kind = st.lists(
+    st.one_of(
+        st.none(),
+        st.text(max_size=30),
+        st.sampled_from([POEM, POEM + " x", POEM.upper(), POEM.replace(" ", "\n\u2003")]),
+    ),
+    max_size=8,
+)
 
 
 @settings(deadline=None)  # the first call compiles
-@given(
-    st.lists(
-        st.one_of(st.none(), st.text(max_size=30), st.sampled_from([POEM, POEM + " x", POEM.upper()])), max_size=8
-    ),
-    st.lists(st.integers(0, 8), max_size=3),
-    st.sampled_from([DedupConfig(), DedupConfig(per_language=True)]),
-)
-def test_keys_do_not_depend_on_how_batches_are_cut(
-    texts: list[str | None], cuts: list[int], config: DedupConfig
+@given(texts_of_any_kind, st.lists(st.integers(0, 8), max_size=3), st.booleans())
+def test_a_signature_does_not_depend_on_how_batches_are_cut(
+    texts: list[str | None],
+    cuts: list[int],
+    per_language: bool,  # noqa: FBT001
 ) -> None:
-    stage = Dedup(config)
-    batch = batch_of(texts, [None if text is None else text[:1] for text in texts])
-    whole_rows, whole_keys = stage.emit(batch)
+    stage = Dedup(ALL.model_copy(update={"per_language": per_language}))
+    firsts = [None if text is None else text[:1] for text in texts]
+    batch = batch_of(texts, language=firsts, url=firsts, payload_hash=[len(text or "") for text in texts])
+    whole = stage.sign(batch)
     bounds = sorted({0, len(texts), *(cut for cut in cuts if cut < len(texts))})
-    parts = [(start, stage.emit(batch.slice(start, end - start))) for start, end in pairwise(bounds)]
-    assert [row + start for start, (rows, _) in parts for row in rows.tolist()] == whole_rows.tolist()
-    assert [key for _, (_, keys) in parts for key in keys.tolist()] == whole_keys.tolist()
+    parts = [(start, stage.sign(batch.slice(start, end - start))) for start, end in pairwise(bounds)]
+    assert [row + start for start, part in parts for row in part.row.tolist()] == whole.row.tolist()
+    assert [key for _, part in parts for key in part.key.tolist()] == whole.key.tolist()
+    assert [item for _, part in parts for item in part.item.tolist()] == whole.item.tolist()
+    assert [pair for _, part in parts for pair in part.identities.tolist()] == whole.identities.tolist()
+    assert [row for _, part in parts for row in part.sketches.to_pylist()] == whole.sketches.to_pylist()
 
 
-def test_exact_duplicates_differ_in_white_space_only() -> None:
+@settings(deadline=None)  # the first call compiles
+@given(texts_of_any_kind, st.text(max_size=60), st.sampled_from([" ", "\n", "\u2003", "\u3000 "]))
+def test_equal_items_have_equal_sketches(texts: list[str | None], text: str, space: str) -> None:
+    written = [*texts, text, space + text.replace(" ", space), text + space]
+    found = signed(DedupConfig(), written)
+    of_item: dict[int, dict[str, object]] = {}
+    for item, sketch in zip(found.item.tolist(), found.sketches.to_pylist(), strict=True):
+        assert of_item.setdefault(item, sketch) == sketch or item == 0
+
+
+def test_exact_copies_differ_in_white_space_only() -> None:
     texts = ["Hallo  Welt", " Hallo\nWelt ", "hallo welt", "Hallo Welt!", "Hallo\u00a0Welt"]
-    assert clusters(EXACT, texts) == [0, 0, 2, 3, 0]
-    assert clusters(DedupConfig(), texts) == [0, 0, 2, 3, 0]
+    assert items(EXACT, texts) == items(DedupConfig(), texts) == [0, 0, 1, 2, 0]
+    # Without `text` these are too short to be compared at all; a longer text is compared by MinHash.
+    assert not signed(NEAR, texts).item.any()
+    assert items(NEAR, [POEM, f" {POEM}\n", POEM + "!"]) == [0, 0, 1]
 
 
-def test_near_duplicates_forgive_case_punctuation_and_digits() -> None:
-    texts = [POEM + " 1998", POEM.upper() + ", 2004!", POEM + " 98"]
-    assert clusters(NEAR, texts)[:2] == [0, 0]
-    assert clusters(EXACT, texts) == [0, 1, 2]
-    strict = DedupConfig(exact=False, minhash=MinHashConfig(fold_digits=False))
-    assert emitted(strict, texts)[0] != emitted(strict, texts)[1]
-    assert emitted(NEAR, texts)[0] == emitted(NEAR, texts)[1]
+def test_near_copies_forgive_case_punctuation_and_digits() -> None:
+    texts = [POEM + " 1998", POEM.upper() + ", 2004!"]
+    assert are_joined(NEAR, *texts)
+    assert not are_joined(EXACT, *texts)
+    sizes = signed(NEAR, texts).sketches
+    assert sizes.slice(0, 1).to_pylist() == sizes.slice(1).to_pylist()
+    strict = DedupConfig(minhash=MinHashConfig(fold_digits=False))
+    assert signed(strict, texts).sketches.slice(0, 1).to_pylist() != signed(strict, texts).sketches.slice(1).to_pylist()
 
 
 @pytest.mark.parametrize(
-    ("ngram_words", "min_words", "words", "bands"),
-    [(5, 5, 4, 0), (5, 5, 5, 14), (3, 8, 7, 0), (3, 8, 8, 14), (7, 1, 6, 0)],
+    ("ngram_words", "min_words", "words", "shingles"),
+    [(5, 5, 4, 0), (5, 5, 5, 1), (3, 8, 7, 0), (3, 8, 8, 6), (7, 1, 6, 0)],
 )
-def test_a_short_document_is_compared_exactly_only(ngram_words: int, min_words: int, words: int, bands: int) -> None:
+def test_a_short_document_is_compared_exactly_only(ngram_words: int, min_words: int, words: int, shingles: int) -> None:
     near = MinHashConfig(ngram_words=ngram_words, min_words=min_words)
     text = " ".join(POEM.split()[:words])
-    assert len(emitted(DedupConfig(minhash=near), [text])[0]) == bands + 1
-    assert len(emitted(DedupConfig(exact=False, minhash=near), [text])[0]) == bands
+    for exact in (("text",), ()):
+        found = signed(DedupConfig(exact=exact, minhash=near), [text])
+        assert found.sketches.column("size").to_pylist() == [shingles]
+        assert len(found.key) == (14 if shingles else 0)
+        assert bool(found.item[0]) == bool(shingles or exact)
 
 
 def test_per_language_joins_within_a_language_only() -> None:
-    config = DedupConfig(per_language=True)
-    languages = ["deu_Latn", "gsw_Latn", "deu_Latn", None, "", None]
-    assert clusters(config, [POEM] * 6, languages) == [0, 1, 0, 3, 4, 3]
-    assert clusters(DedupConfig(), [POEM] * 6, languages) == [0] * 6
+    config = ALL.model_copy(update={"per_language": True})
+    columns = {
+        "language": ["deu_Latn", "gsw_Latn", "deu_Latn", None, "", None],
+        "url": ["http://a/"] * 6,
+        "payload_hash": [7] * 6,
+    }
+    assert items(config, [POEM] * 6, **columns) == [0, 1, 0, 2, 3, 2]
+    assert items(DedupConfig(), [POEM] * 6) == [0] * 6
+    found = signed(config, [POEM] * 6, **columns)
+    for column in (0, 1):
+        assert len(set(found.identities[:, column].tolist())) == 4
+    assert len(set(found.key.tolist())) == 4 * 14
+
+
+def test_pages_are_the_same_by_url_and_by_payload() -> None:
+    columns = {
+        "url": ["http://a.example/x", "https://A.example/x#top", None, "", "http://b.example/"],
+        "payload_hash": [5, None, 5, 0, 2**64 - 1],
+    }
+    texts = ["one", "two", "three", "four", "five"]
+    url, payload = signed(ALL, texts, **columns).identities.T.tolist()
+    assert url[0] == url[1] not in (0, url[4])
+    assert payload[0] == payload[2] not in (0, payload[4])
+    assert url[2:4] == [0, 0]
+    assert [payload[1], payload[3]] == [0, 0]
+    assert not signed(EXACT, texts, **columns).identities.any()
+    # A page whose content is its own address is no copy of the page at that address.
+    assert not set(url) & set(payload) - {0}
+
+
+def test_without_texts_a_document_is_what_identifies_it() -> None:
+    found = signed(URL, ["x", "x", "y", POEM, None], url=["http://a/", "http://b/", "http://a/", None, "http://a/"])
+    assert found.item[3] == 0
+    assert len(set(found.item.tolist())) == 5
+    assert found.identities[0, 0] == found.identities[2, 0] == found.identities[4, 0]
+    assert not len(found.key)
 
 
 def test_the_columns_it_reads_follow_from_its_parameters() -> None:
-    config = DedupConfig(per_language=True)
-    assert Dedup.reads_for(config) == ("text", "language")
+    config = DedupConfig(per_language=True, exact=("url", "payload"))
+    assert Dedup.reads_for(config) == ("text", "language", "url", "payload_hash")
     assert Dedup.reads_for(DedupConfig()) == Dedup.reads == ("text",)
-    with pytest.raises(ValueError, match="'language'"):
-        Dedup(config).emit(batch_of([POEM]))
+    for config, column in (
+        (DedupConfig(per_language=True), "language"),
+        (URL, "url"),
+        (DedupConfig(exact=("payload",)), "payload_hash"),
+    ):
+        with pytest.raises(ValueError, match=f"'{column}'"):
+            Dedup(config).sign(batch_of([POEM]))
+
+
+def test_near_duplicates_are_not_judged_without_minhash() -> None:
+    stage = Dedup(EXACT)
+    empty = stage.sign(batch_of([])).sketches
+    with pytest.raises(ValueError, match="without `minhash`"):
+        stage.judge(empty, empty)
+
+
+def test_sketches_may_be_slices() -> None:
+    stage = Dedup(DedupConfig())
+    sketches = stage.sign(batch_of([POEM, "other words that make up another text", POEM + " and", POEM])).sketches
+    whole = stage.judge(sketches.take(pa.array([0, 0, 1])), sketches.take(pa.array([3, 1, 1]))).tolist()
+    assert whole == [1, 0, 1]
+    assert stage.judge(sketches.slice(0, 1), sketches.slice(3, 1)).tolist() == [1]
+    assert stage.judge(sketches.slice(1, 2), sketches.slice(0, 2)).tolist() == [0, 0]
+    assert stage.judge(sketches.slice(0, 0), sketches.slice(0, 0)).shape == (0,)
+
+
+def test_evidence_is_the_set_of_shingles() -> None:
+    stage = Dedup(DedupConfig())
+    evidence = stage.evidence(batch_of([POEM, "", None, f"{POEM} {POEM} {POEM}", "four words are few"]))
+    assert evidence.type == pa.list_(pa.uint32())
+    lists = evidence.to_pylist()
+    assert [len(found) for found in lists] == [15, 0, 0, 19, 0]
+    assert all(found == sorted(set(found)) for found in lists)
+    assert set(lists[0]) < set(lists[3])
+    assert stage.compare(evidence.take(pa.array([0, 0, 1])), evidence.take(pa.array([0, 3, 2]))).tolist() == [
+        True,
+        False,
+        False,
+    ]
+    assert stage.compare(evidence.slice(3, 1), evidence.slice(0, 1)).tolist() == [False]
+    assert stage.compare(evidence.slice(0, 0), evidence.slice(0, 0)).shape == (0,)
 
 
 def test_tables_of_other_numbers_are_other_documents() -> None:
@@ -136,82 +226,61 @@ def test_tables_of_other_numbers_are_other_documents() -> None:
         times = [f"{draw.randrange(10, 24)}:{draw.randrange(10, 60)}" for _ in range(100)]
         return "Bahnhof Zürich Fahrplan\n" + " ".join(times)
 
-    def table(rows: int) -> str:
-        return " ".join(str(draw.randrange(1000, 9999)) for _ in range(rows))
-
-    texts = [timetable(), timetable(), table(400), table(300)]
-    assert clusters(NEAR, texts) == [0, 1, 2, 3]
+    first, second = timetable(), timetable()
+    assert not are_joined(NEAR, first, second)
     # What is the same table with another frame is still found, and so is prose with other numbers in it.
-    assert clusters(NEAR, [texts[0], "Neu! " + texts[0]]) == [0, 0]
-    assert clusters(NEAR, [f"{POEM} {POEM} {number} 12 30" for number in (1998, 2004)]) == [0, 0]
+    assert are_joined(NEAR, first, "Neu! " + first)
+    assert are_joined(NEAR, *(f"{POEM} {POEM} {number} 12 30" for number in (1998, 2004)))
 
 
 @pytest.mark.parametrize(("numbers", "joined"), [(50, True), (51, False)])
 def test_numbers_are_the_content_above_half_of_the_words(numbers: int, joined: bool) -> None:  # noqa: FBT001
     words = [f"w{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(50)]
     texts = [" ".join([*words, *(str(first + i) for i in range(numbers))]) for first in (1000, 2000)]
-    assert (clusters(NEAR, texts) == [0, 0]) is joined
+    assert are_joined(NEAR, *texts) is joined
 
 
-def test_another_seed_draws_other_keys_for_bands_but_not_for_exact_texts() -> None:
-    first, second = (emitted(DedupConfig(minhash=MinHashConfig(seed=seed)), [POEM])[0] for seed in (0, 1))
-    assert first & second == emitted(EXACT, [POEM])[0]
+def test_another_seed_draws_other_keys_for_bands_but_not_for_items() -> None:
+    first, second = (signed(DedupConfig(minhash=MinHashConfig(seed=seed)), [POEM]) for seed in (0, 1))
+    assert first.item.tolist() == second.item.tolist() == signed(EXACT, [POEM]).item.tolist()
+    assert not set(first.key.tolist()) & set(second.key.tolist())
 
 
 def test_keys_of_today_are_keys_of_tomorrow() -> None:
     """Signatures are kept for years: if this fails, raise `version`, and say that older crawls must be signed again."""
-    rows, keys = Dedup(DedupConfig()).emit(batch_of([POEM]))
-    assert rows.size == 15
-    assert [f"{key:016x}" for key in keys[:3].tolist()] == ["112aec7008c090dc", "27084834eb30c6c5", "68a05a91056f1520"]
+    found = signed(DedupConfig(exact=("text", "url", "payload")), [POEM], url=["https://a.example/"], payload_hash=[7])
+    assert [f"{key:016x}" for key in (*found.item.tolist(), *found.key[:2].tolist())] == [
+        "112aec7008c090dc",
+        "27084834eb30c6c5",
+        "68a05a91056f1520",
+    ]
+    assert [f"{key:016x}" for key in found.identities[0].tolist()] == ["c71dc8f09de6ed69", "4a42687e50d5bb20"]
+    assert found.sketches.column("sketch")[0].as_py()[:8].hex() == "374dde7a49bae6c7"
 
 
-def test_parameters_are_read_as_a_manifest_gives_them() -> None:
-    config = DedupConfig.model_validate({"minhash": {"bands": 20, "rows": 5}, "per_language": True})
-    assert len(emitted(config, [POEM], ["eng_Latn"])[0]) == 21
+@pytest.mark.parametrize(("bands", "rows"), [(20, 5), (1, 1), (3, 64), (256, 2)])
+def test_any_number_of_bands_has_a_sketch_of_the_same_size(bands: int, rows: int) -> None:
+    found = signed(DedupConfig(minhash=MinHashConfig(bands=bands, rows=rows)), [POEM])
+    assert np.unique(found.key).size == bands
+    # It is made of the first 112 permutations, so that sketches of other bands can be compared.
+    assert found.sketches.to_pylist() == signed(DedupConfig(), [POEM]).sketches.to_pylist()
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"exact": False, "minhash": None}, {"minhash": {"bands": 0}}, {"minhash": {"band": 14}}]
-)
-def test_a_wrong_parameter_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValidationError):
-        DedupConfig.model_validate(wrong)
+def test_a_huge_text_and_one_of_a_single_word_a_million_times() -> None:
+    draw = np.random.default_rng(0)
+    huge = " ".join(map(str, draw.integers(10_000, 10_000_000, 300_000)))
+    found = signed(DedupConfig(), [huge, "tea " * 1_000_000, huge + " end"])
+    sizes = found.sketches.column("size").to_pylist()
+    assert 299_900 < sizes[0] <= 299_996
+    assert sizes[1] == 1
+    assert are_joined(DedupConfig(), huge, huge + " the end of it")
 
 
-def real(name: str) -> Path:
-    if not (DATA / name).exists():
-        pytest.skip(f"neardup/{name} is not under LAUTER_TEST_DATA")
-    return DATA / name
-
-
-def test_all_planted_pairs_of_news_articles_are_found_and_no_other() -> None:
-    rows = [line.split(" ", 1) for line in real("articles_100.train").read_text("utf-8").splitlines()]
-    names = [name for name, _ in rows]
-    found = clusters(DedupConfig(), [text for _, text in rows])
-    pairs = {frozenset((names[row], names[first])) for row, first in enumerate(found) if row != first}
-    assert pairs == {frozenset(line.split()) for line in real("articles_100.truth").read_text("utf-8").splitlines()}
-    assert len(pairs) == 5
-
-
-def jaccard(first: str, second: str) -> float:
-    runs = [set(zip(*(text.lower().split()[i:] for i in range(5)), strict=False)) for text in (first, second)]
-    return len(runs[0] & runs[1]) / max(1, len(runs[0] | runs[1]))
-
-
-def test_judged_pairs_of_web_pages_are_joined_as_their_similarity_says() -> None:
-    """Labels of the judges: 3 and 2 are duplicates, 1 and 0.5 are not (graded). Most 2s have a Jaccard below 0.8."""
-    with gzip.open(real("copycat_judged_pairs.jsonl.gz"), "rt", encoding="utf-8") as lines:
-        pairs = [json.loads(line) for line in lines]
-    keys = emitted(NEAR, [text for pair in pairs for text in (pair["text1"], pair["text2"])])
-    joined: dict[str, list[bool]] = defaultdict(list)
-    expected = []
-    for pair, first, second in zip(pairs, keys[0::2], keys[1::2], strict=True):
-        joined[pair["label"]].append(bool(first & second))
-        expected.append(1 - (1 - jaccard(pair["text1"], pair["text2"]) ** 8) ** 14)
-    share = {label: sum(found) / len(found) for label, found in joined.items()}
-    assert share["3"] == 1
-    assert share["2"] >= 0.5
-    assert share["0.5"] <= 0.25
-    total = sum(map(sum, joined.values()))
-    deviation = math.sqrt(sum(chance * (1 - chance) for chance in expected))
-    assert abs(total - sum(expected)) < 3.5 * deviation
+def test_bytes_that_are_no_utf8_do_no_harm() -> None:
+    bad = b"the mill \xff\xfe turns \xc3 slowly \xe2\x82 and \xf4\x90\x80\x80 the miller sleeps \x00 on"
+    raw = pa.array([bad, bad, b"\xff" * 50], pa.large_binary())
+    stage = Dedup(DedupConfig())
+    batch = pa.record_batch({"text": raw})
+    found = stage.sign(batch)
+    assert found.item[0] == found.item[1] != found.item[2]
+    assert found.sketches.column("size").to_pylist()[0] == len(stage.evidence(batch)[0].as_py()) > 0

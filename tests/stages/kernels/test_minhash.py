@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lauter.stages.kernels.minhash import band_keys, lower_minima, permutations, shingle_hashes, signatures
+from lauter.stages.kernels.minhash import (
+    band_keys,
+    lower_minima,
+    permutations,
+    shingle_hashes,
+    shingle_sets,
+    signatures,
+)
 from lauter.stages.kernels.words import DROP_PUNCTUATION, FOLD_CASE, FOLD_DIGITS, text_buffers, word_hashes
 from tests.stages.kernels.test_hashing import GOLDEN, MASK, finish_plainly, fold_plainly
 
@@ -39,7 +46,7 @@ def signature_plainly(shingles: list[int], seed: int, count: int) -> list[int]:
 
 def sign(
     texts: list[str], ngram: int = 5, min_words: int = 5, seed: int = 0, count: int = 112
-) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     buffers = text_buffers(pa.array(texts, pa.large_string()))
     drawn = permutations(seed, count)
     return signatures(buffers.data, buffers.offsets, FLAGS, ngram, min_words, drawn.multiplier, drawn.increment)
@@ -67,8 +74,11 @@ def test_signatures_equal_plain_python(
     texts: list[list[str]], ngram: int, min_words: int, seed: int, count: int
 ) -> None:
     joined = [" ".join(words) for words in texts]
-    minima, signed = sign(joined, ngram, min_words, seed, count)
-    for text, row, has_one in zip(joined, minima.tolist(), signed.tolist(), strict=True):
+    minima, sizes = sign(joined, ngram, min_words, seed, count)
+    buffers = text_buffers(pa.array(joined, pa.large_string()))
+    sets, bounds = shingle_sets(buffers.data, buffers.offsets, FLAGS, ngram, min_words)
+    assert np.diff(bounds).tolist() == sizes.tolist()
+    for index, (text, row) in enumerate(zip(joined, minima.tolist(), strict=True)):
         raw = np.frombuffer(text.encode(), np.uint8)
         # A word of digits only has the hash of as many zeros; where most words have, digits stay as they are.
         folded = word_hashes(raw, 0, raw.size, FLAGS).tolist()
@@ -76,9 +86,9 @@ def test_signatures_equal_plain_python(
         zeros = np.frombuffer(" ".join("0" * digits for digits in range(1, 200)).encode(), np.uint8)
         numbers = set(word_hashes(zeros, 0, zeros.size, FLAGS).tolist())
         words = plain if 2 * sum(word in numbers for word in folded) > len(folded) else folded
-        assert has_one == (len(words) >= max(ngram, min_words))
-        expected = signature_plainly(shingles_plainly(words, ngram), seed, count) if has_one else [LEAST] * count
-        assert row == expected
+        shingles = shingles_plainly(words, ngram) if len(words) >= max(ngram, min_words) else []
+        assert sets[bounds[index] : bounds[index + 1]].tolist() == sorted(set(shingles))
+        assert row == (signature_plainly(shingles, seed, count) if shingles else [LEAST] * count)
 
 
 @settings(deadline=None)  # the first call compiles
@@ -119,13 +129,13 @@ def test_band_keys_equal_plain_python(count: int, bands: int, rows: int, salt: i
             for value in row[band * rows : (band + 1) * rows]:
                 state = fold_plainly(state, value)
             expected.append(state)
-    found = band_keys(minima, np.full(count, salt, np.uint64), rows)
+    found = band_keys(minima, np.full(count, salt, np.uint64), bands, rows)
     assert found.shape == (count, bands)
     assert found.ravel().tolist() == expected
 
 
 def test_the_same_minima_in_another_band_are_another_key() -> None:
-    keys = band_keys(np.zeros((1, 112), np.uint32), np.zeros(1, np.uint64), 8)
+    keys = band_keys(np.zeros((1, 112), np.uint32), np.zeros(1, np.uint64), 14, 8)
     assert np.unique(keys).size == 14
 
 
@@ -142,8 +152,8 @@ def test_estimates_of_text_pairs_are_unbiased_and_as_exact_as_theory() -> None:
     random = np.random.default_rng(5)
     vocabulary = [f"w{'abcdefghij'[i % 10]}{'klmnopqrst'[i // 10 % 10]}{'uvwxyz'[i // 100]}" for i in range(600)]
     pairs = [text_pair(random, vocabulary) for _ in range(1000)]
-    minima, signed = sign([" ".join(text) for pair in pairs for text in pair])
-    assert signed.all()
+    minima, sizes = sign([" ".join(text) for pair in pairs for text in pair])
+    assert sizes.all()
     estimates = (minima[0::2] == minima[1::2]).mean(axis=1)
     sets = [tuple(set(zip(*(text[i:] for i in range(5)), strict=False)) for text in pair) for pair in pairs]
     truth = np.array([len(first & second) / len(first | second) for first, second in sets])
@@ -182,7 +192,7 @@ def test_candidates_follow_the_s_curve(shared: int) -> None:
         middle = shared + (100 - shared) // 2
         minima[2 * trial] = minima_of(union[:middle])
         minima[2 * trial + 1] = minima_of(np.concatenate((union[:shared], union[middle:])))
-    keys = band_keys(minima, np.zeros(2 * trials, np.uint64), 8)
+    keys = band_keys(minima, np.zeros(2 * trials, np.uint64), 14, 8)
     found = (keys[0::2] == keys[1::2]).any(axis=1).mean()
     expected = 1 - (1 - (shared / 100) ** 8) ** 14
     assert abs(found - expected) < 3.5 * math.sqrt(expected * (1 - expected) / trials)
