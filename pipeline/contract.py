@@ -85,7 +85,7 @@ class StageContext:
 
     seed: int = 0
     artefacts: str | None = None
-    """Local folder with what `prepare` made, for a stage that has it."""
+    """Local folder with what `prepare` made, for a stage that has it: `apply` and `decide` see it."""
     quarantine: str | None = None
     """Local folder where a row that tripped a wall-clock guard is remembered by doc_id: a rerun decides the same."""
 
@@ -128,6 +128,27 @@ class SoftStage(Protocol):
 
     def decide(self, scores: pa.RecordBatch) -> Verdict:
         """Reasons (and rules) from score columns alone; `columns` stays empty."""
+        ...
+
+
+@runtime_checkable
+class SurveyingStage(Protocol):
+    """A soft stage whose decisions depend on in how many documents of the whole corpus something occurs.
+
+    Documents are those that passed the hard decisions, copies among them.
+    """
+
+    @classmethod
+    def surveys(cls, config: Any) -> bool:  # noqa: ANN401 - the stage's own Config
+        """Whether it asks with these parameters."""
+        ...
+
+    def occurrences(self, scores: pa.RecordBatch) -> NDArray[np.uint64]:
+        """Numbers of what occurs in each document, each once a document, one document after another."""
+        ...
+
+    def surveyed(self, number: NDArray[np.uint64], documents: NDArray[np.uint64]) -> None:
+        """Learn the documents of each number that occurs, sorted by number; called before `decide`."""
         ...
 
 
@@ -358,7 +379,10 @@ class Reader(Protocol):
     Config: ClassVar[type[StageConfig]]
     reasons: ClassVar[tuple[Reason, ...]]
     provides_text: ClassVar[bool]
-    """Whether its records hold `text` already, so that no stage need extract it."""
+    """Whether its records hold `text` already, so that no stage need extract it.
+
+    A class may also have `planted: bool`, whether its records are planted: they pass no stage and no decision, are
+    compared with nothing, and are kept; then it has `plants` too (`PlantingReader`)."""
 
     def check(self, stream: BinaryIO) -> None:
         """Raise `ValueError` if the configured columns are not in the file; called while the manifest is validated."""
@@ -369,4 +393,25 @@ class Reader(Protocol):
 
     def count(self, stream: BinaryIO) -> FileCount:
         """Count the same file by other code than `read`."""
+        ...
+
+
+class Bucket(NamedTuple):
+    """Probes of one file that are planted equally often."""
+
+    name: str
+    kind: str
+    probes: int
+    repetitions: int
+    """Records of each probe; 0 for a control, which is listed and not planted."""
+
+
+@runtime_checkable
+class PlantingReader(Protocol):
+    """A reader whose records are planted in a corpus, to measure what a model remembers of them."""
+
+    planted: ClassVar[bool]
+
+    def plants(self, stream: BinaryIO) -> Sequence[Bucket]:
+        """The buckets of a file, sorted. Raises ValueError, with the line, for a file that cannot be used."""
         ...

@@ -260,6 +260,12 @@ class Resolver:
         inputs: list[FileStat] = []
         for key, marker in input_fields(cls.Config):
             given = values.get(key)
+            if isinstance(given, dict):
+                for each, paths in given.items():
+                    found = [file for path in paths for file in self.input_files(path, marker, (*location, key, each))]
+                    inputs += found
+                    given[each] = [file.uri for file in found]
+                continue
             resolved: list[str] = []
             for path in [given] if isinstance(given, str) else given or ():
                 found = [] if path in embedded else self.input_files(path, marker, (*location, key))
@@ -335,5 +341,6 @@ def input_fields(model: type[StageConfig]) -> list[tuple[str, InputFile]]:
 
 def _marks(annotation: object) -> list[InputFile]:
     if get_origin(annotation) is Annotated:
-        return [mark for mark in get_args(annotation)[1:] if isinstance(mark, InputFile)]
+        inner, *metadata = get_args(annotation)
+        return [mark for mark in metadata if isinstance(mark, InputFile)] or _marks(inner)
     return [mark for part in get_args(annotation) for mark in _marks(part)]

@@ -119,10 +119,15 @@ SCORE = pa.schema(
         pa.field("newline_ratio", pa.uint16()),
         pa.field("pii_count", pa.int32()),
         pa.field("toxicity", pa.uint16()),
+        pa.field("contamination", pa.uint16()),
+        pa.field("contamination_item", pa.uint32()),
+        pa.field("contamination_place", pa.uint32()),
+        pa.field("contamination_ngrams", pa.list_(pa.field("element", pa.uint32(), nullable=False))),
     ]
 )
 """Scores are quantised before any comparison, so that the last bits of a float never change a decision. Ratios and
-probabilities are ten-thousandths (0.8215 -> 8215); `mean_word_length` is in hundredths of a code point."""
+probabilities are ten-thousandths (0.8215 -> 8215); `mean_word_length` is in hundredths of a code point. The
+`contamination_` columns are numbers of the stage's index: an item, a word in it, and n-grams."""
 
 RATIO_SCALE = 10_000
 """Ratios and probabilities in score columns are round(value * RATIO_SCALE)."""

@@ -50,6 +50,11 @@ def reader_spec(source: Source) -> dict[str, Any]:
     }
 
 
+def is_planted(source: Source) -> bool:
+    """Whether the records of a source are planted (`contract.PlantingReader`)."""
+    return bool(getattr(load_target(source.target, ""), "planted", False))
+
+
 def spec_class(spec: Mapping[str, Any]) -> type[Any]:
     """The class that a spec is of."""
     return load_target(spec["target"], spec["python_path"])

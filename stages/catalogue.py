@@ -19,6 +19,7 @@ CATALOGUE = Catalogue(
         "quality": "lauter.stages.quality.stage:Quality",
         "pii": "lauter.stages.pii.stage:Pii",
         "toxicity": "lauter.stages.toxicity.stage:Toxicity",
+        "decontaminate": "lauter.stages.decontaminate.stage:Decontaminate",
     },
     barriers={"dedup": "lauter.stages.dedup.stage:Dedup"},
     encoder="lauter.stages.tokens.encoder:HuggingFaceEncoder",

@@ -11,7 +11,7 @@ from typing import Any
 import xxhash
 
 from lauter.pipeline.manifest import Manifest
-from lauter.pipeline.specs import reader_spec
+from lauter.pipeline.specs import is_planted, reader_spec
 from lauter.pipeline.storage import FileStat
 
 
@@ -27,6 +27,8 @@ class Part:
     file: FileStat
     file_name: str
     """As the ledger shows it: the shortest end of its path that no other file of its source has."""
+    planted: bool
+    """Whether its records are planted: no stage sees them, and they are compared with nothing."""
 
     def described(self) -> dict[str, Any]:
         """The file as a task that reads it is told."""
@@ -47,10 +49,11 @@ def parts(manifest: Manifest) -> list[Part]:
     found: list[Part] = []
     for priority, source in enumerate(manifest.sources):
         reader = reader_spec(source)
+        planted = is_planted(source)
         names = short_names([file.uri for file in source.files])
         for file, file_name in zip(source.files, names, strict=True):
             name = f"{source.name}/{part_name(file_name)}"
-            found.append(Part(len(found), name, source.name, priority, reader, file, file_name))
+            found.append(Part(len(found), name, source.name, priority, reader, file, file_name, planted))
     return found
 
 

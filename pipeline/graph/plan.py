@@ -25,6 +25,7 @@ from lauter.pipeline.graph.node import Node, Results
 from lauter.pipeline.graph.packing import packing_nodes, shard_cells
 from lauter.pipeline.graph.parts import Part, parts
 from lauter.pipeline.graph.preparing import Preparing, prepare_nodes, working_spec
+from lauter.pipeline.graph.surveying import survey_nodes, surveyed_nodes, surveyed_outputs, surveying
 from lauter.pipeline.manifest import Manifest, StageSpec
 from lauter.pipeline.specs import spec_class, stage_spec
 from lauter.pipeline.storage import Output, Storage
@@ -48,6 +49,7 @@ class Plan:
         """The stages as `apply` sees them."""
         self.barrier = stage_spec(manifest.barrier, self._digests) if manifest.barrier else None
         self.mirroring = mirroring(self.stages) if self.barrier else ()
+        self.surveying = surveying(self.stages)
         self.encoder = stage_spec(manifest.encoder, self._digests)
         self.prepared = [
             spec["name"]
@@ -86,6 +88,7 @@ class Plan:
             nodes += joining_nodes(self)
         if self.mirroring:
             nodes += mirror_nodes(self, self.range_names())
+        nodes += survey_nodes(self)
         nodes += [self._decide(part) for part in self.parts]
         if self.barrier:
             nodes += choosing_nodes(self)
@@ -103,7 +106,8 @@ class Plan:
         return Node("tokenizer/all", (), build)
 
     def _documents(self, part: Part) -> Node:
-        after = tuple(f"prepare/{name}" for name in self.prepared)
+        prepared = () if part.planted else self.prepared
+        after = tuple(f"prepare/{name}" for name in prepared)
 
         def build(results: Results) -> Task:
             return self.task(
@@ -114,11 +118,8 @@ class Plan:
                     "source": part.source,
                     "reader": dict(part.reader),
                     "file": part.described(),
-                    "stages": self.working,
-                    "prepared": {
-                        name: [output.to_json() for output in results[f"prepare/{name}"].outputs]
-                        for name in self.prepared
-                    },
+                    "stages": [] if part.planted else self.working,
+                    "prepared": _prepared(results, prepared),
                     "seed": self.manifest.seed,
                     "partitions": self.partitions,
                 },
@@ -158,7 +159,10 @@ class Plan:
             after.append(CLUSTERED)
         if self.mirroring:
             after.append("mirrored/all")
-        soft = [spec for spec in self.stages if hasattr(spec_class(spec), "decide")]
+        soft = [spec for spec in self.stages if hasattr(spec_class(spec), "decide") and not part.planted]
+        if soft:
+            after += surveyed_nodes(self)
+        prepared = [spec["name"] for spec in soft if spec["name"] in self.prepared]
 
         def build(results: Results) -> Task:
             done = results[f"documents/{part.name}"]
@@ -173,6 +177,8 @@ class Plan:
                     "documents": done.output("documents").to_json(),
                     "scores": done.output("scores").to_json(),
                     "stages": soft,
+                    "prepared": _prepared(results, prepared),
+                    "surveyed": surveyed_outputs(self, results) if soft else {},
                     "same": self._same_listing(results),
                     "clusters": clusters,
                     "mirrors": found_mirrors(self, results),
@@ -255,3 +261,8 @@ class Plan:
                 "positions": positions,
             },
         )
+
+
+def _prepared(results: Results, stages: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Stage -> what it was prepared to."""
+    return {name: [output.to_json() for output in results[f"prepare/{name}"].outputs] for name in stages}

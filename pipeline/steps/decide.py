@@ -23,12 +23,13 @@ from lauter.pipeline.steps.layouts import (
     MIRRORED,
     ROWS,
     TEXT,
+    read_survey,
     row_numbers,
     rows_of_part,
 )
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.task import Result, Task
-from lauter.pipeline.worker import made
+from lauter.pipeline.worker import artefact_folder, made
 
 
 def run(task: Task, storage: Storage) -> Result:
@@ -41,7 +42,10 @@ def run(task: Task, storage: Storage) -> Result:
     rules: list[object] = [None] * len(rows)
     batch = exchange.one_batch(scores)
     for spec in args["stages"]:
-        stage = made(spec, StageContext(seed=args["seed"]))
+        prepared = [Output.from_json(item) for item in args["prepared"].get(spec["name"], ())]
+        stage = made(spec, StageContext(seed=args["seed"], artefacts=artefact_folder(storage, prepared)))
+        if spec["name"] in args["surveyed"]:
+            stage.surveyed(*read_survey(storage, args["surveyed"][spec["name"]]["path"]))
         if isinstance(stage, SoftStage) and batch.num_rows:
             verdict = stage.decide(batch)
             for index in np.flatnonzero(verdict.reason):

@@ -87,6 +87,9 @@ DECISIONS = pa.schema(
 """One row per document: the soft decision against it (null: none), the cluster it lies in, and the record that is no
 document and of which it is a copy (`MIRRORS`)."""
 
+SURVEY = pa.schema([pa.field("number", pa.uint64()), pa.field("documents", pa.uint64())])
+"""In how many documents something occurs that a stage asks about, by its number."""
+
 CANDIDATES = pa.schema(
     [
         pa.field("cluster", pa.uint64()),
@@ -155,6 +158,12 @@ def read_edges(storage: Storage, listed: str) -> Iterator[NDArray[np.uint64]]:
         with storage.open(output.path) as source:
             batch = pa.ipc.open_file(source).get_batch(0)
             yield np.column_stack([batch.column(0).to_numpy(), batch.column(1).to_numpy()])
+
+
+def read_survey(storage: Storage, path: str) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """What a survey left: numbers, sorted, and the documents that each occurs in."""
+    table, _ = exchange.read_parts(storage, [path], 0, SURVEY)
+    return table.column("number").to_numpy(), table.column("documents").to_numpy()
 
 
 def row_numbers(table: pa.Table) -> NDArray[np.uint32]:
