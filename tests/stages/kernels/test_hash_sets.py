@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lauter.stages.kernels.hash_sets import similar, sorted_set
+from lauter.stages.kernels.hash_sets import distinct, similar, sorted_set
 
 u32 = st.one_of(st.integers(0, 8), st.integers(0, 2**32 - 1), st.integers(2**32 - 4, 2**32 - 1))
 hash_sets = st.lists(st.frozensets(st.integers(0, 30), max_size=20), min_size=2, max_size=12)
@@ -20,13 +20,21 @@ hash_sets = st.lists(st.frozensets(st.integers(0, 30), max_size=20), min_size=2,
 def test_a_sorted_set_is_pythons(hashes: list[int]) -> None:
     given_hashes = np.array(hashes, np.uint32)
     assert sorted_set(given_hashes).tolist() == sorted(set(hashes))
+    assert distinct(given_hashes) == len(set(hashes))
     assert given_hashes.tolist() == hashes
 
 
 def test_a_large_set_and_one_of_a_single_value() -> None:
     random = np.random.default_rng(0).integers(0, 2**32, 300_000, dtype=np.uint32)
     assert np.array_equal(sorted_set(random), np.unique(random))
+    assert distinct(random) == np.unique(random).size
     assert sorted_set(np.full(100_000, 7, np.uint32)).tolist() == [7]
+
+
+def test_hashes_that_are_made_to_collide_are_counted_too() -> None:
+    """They fall on 64 places of the table of `distinct`, so that a search would take a thousand steps: sorted."""
+    values = np.arange(200_000, dtype=np.uint32) << np.uint32(14)
+    assert distinct(values) == distinct(np.repeat(values, 2)[::-1]) == 200_000
 
 
 def joined(sets: list[frozenset[int]]) -> tuple[np.ndarray, np.ndarray]:
