@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
@@ -19,6 +20,9 @@ from lauter.pipeline.storage import Output
 
 PART_KINDS = ("documents", "scores", "decisions", "ledger")
 """Folders in which every input has exactly one file, `<folder>/<part>.parquet`."""
+
+MORE_KINDS = ("cuts",)
+"""Folders with such files where a stage of the corpus makes them."""
 
 SENTENCES = 20
 """Faults of form that are listed at most."""
@@ -128,6 +132,7 @@ class CorpusIndex(_Entry):
     roots: list[RootEntry]
     takedown: TakedownEntry
     mirrors: dict[str, Any] | None = None
+    cuts: dict[str, Any] | None = None
 
     @field_validator("files")
     @classmethod
@@ -151,15 +156,29 @@ class IndexBroken(Exception):
 
 
 def read_index(data: bytes) -> CorpusIndex:
-    """Parse the bytes of corpus.json; raises `IndexBroken` with a sentence for each fault of form."""
+    """Parse the bytes of corpus.json; raises `IndexBroken` with a sentence for each fault of form.
+
+    A corpus of imported token data has no ledger, and is not of that form.
+    """
     try:
         return CorpusIndex.model_validate_json(data)
     except ValidationError as error:
+        if _is_imported(data):
+            sentence = "corpus.json: its tokens were imported, so it has no ledger: it can be trained on, and no more"
+            raise IndexBroken([sentence]) from error
         faults = error.errors(include_url=False, include_input=False, include_context=False)
         sentences = [_sentence(fault["type"], fault["loc"], fault["msg"]) for fault in faults[:SENTENCES]]
         if len(faults) > SENTENCES:
             sentences.append(f"corpus.json: {len(faults) - SENTENCES} more faults of form")
         raise IndexBroken(sentences) from error
+
+
+def _is_imported(data: bytes) -> bool:
+    try:
+        corpus = json.loads(data)
+    except ValueError:
+        return False
+    return isinstance(corpus, dict) and "imported" in corpus
 
 
 def _sentence(kind: str, location: tuple[int | str, ...], message: str) -> str:

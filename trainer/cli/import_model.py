@@ -1,4 +1,4 @@
-"""`lauter import`: a model from elsewhere as a checkpoint that `lauter train --from` continues."""
+"""`lauter import`: a model from elsewhere as a checkpoint to train on, token data as a corpus to train with."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from lauter.pipeline.cli.console import FAILED, USAGE, fail
 if TYPE_CHECKING:
     from lauter.trainer.huggingface.imported import Imported
 
-app = typer.Typer(no_args_is_help=True, help="Read a model from elsewhere into a checkpoint.")
+app = typer.Typer(no_args_is_help=True, help="Read a model into a checkpoint, or token data into a corpus.")
 
 OutOption = Annotated[str, typer.Option(metavar="DIR", help="A new folder, or an empty one.")]
 
 
 @app.callback()
 def import_model() -> None:
-    """Read a model from elsewhere into a checkpoint that `lauter train --from` continues."""
+    """Read a model into a checkpoint that `lauter train --from` continues, or token data into a corpus."""
 
 
 @app.command()
@@ -37,14 +37,38 @@ def hf(
 @app.command()
 def megatron(
     path: Annotated[
-        str, typer.Argument(metavar="PATH", help="A folder of the swiss-ai Megatron-LM fork, or its iter_ folder.")
+        str,
+        typer.Argument(
+            metavar="PATH",
+            help="Token data: the path of PREFIX.bin and PREFIX.idx without end. A model: a folder of the swiss-ai "
+            "Megatron-LM fork, or its iter_ folder.",
+        ),
     ],
     out: OutOption,
     tokenizer: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="A Hugging Face folder with tokenizer.json, to take along.")
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Of token data: tokenizer.json and sidecar.json that made it. Of a model: a Hugging Face folder with "
+            "tokenizer.json, to take along.",
+        ),
+    ] = None,
+    stream: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of token data: what a training config calls it. Default: main.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="Of token data: of all its documents, as deu_Latn.")
     ] = None,
 ) -> None:
-    """Read a checkpoint of the swiss-ai Megatron-LM fork: torch_dist, or one rank's model_optim_rng.pt."""
+    """Read token data into a corpus, or a checkpoint of the swiss-ai Megatron-LM fork; PATH tells which."""
+    from lauter.trainer.indexed.importing import datasets_at
+
+    prefixes = datasets_at(Path(path))
+    if prefixes:
+        _import_tokens(prefixes, out, tokenizer, stream or "main", language)
+        return
+    if stream is not None or language is not None:
+        fail(f"{path}: no PREFIX.idx is there, and --stream and --language are for token data", USAGE)
 
     def read(source: Path, target: Path) -> Imported:
         from lauter.trainer.huggingface.megatron_import import import_megatron
@@ -52,6 +76,41 @@ def megatron(
         return import_megatron(source, target, tokenizer=None if tokenizer is None else Path(tokenizer))
 
     _run(path, out, read)
+
+
+def _import_tokens(prefixes: list[Path], out: str, tokenizer: str | None, stream: str, language: str | None) -> None:
+    from lauter.pipeline.storage import StorageError
+    from lauter.trainer.indexed.errors import TokenDataError
+    from lauter.trainer.indexed.importing import import_tokens
+
+    if tokenizer is None:
+        fail(
+            f"{prefixes[0]}: token data does not say whose ids it has; name --tokenizer FOLDER, as tokens/tokenizer of "
+            "a corpus, or what `lauter tokenizer` wrote",
+            USAGE,
+        )
+    try:
+        found = import_tokens(prefixes, Path(out), Path(tokenizer), stream=stream, language=language)
+    except TokenDataError as error:
+        fail(str(error), USAGE)
+    except (OSError, StorageError) as error:
+        fail(str(error), FAILED)
+    console = Console(emoji=False)
+    told = (
+        (found.empty, "documents without a token, which are left out"),
+        (found.without_bos, "documents that do not begin with the tokenizer's BOS"),
+        (found.without_eos, "documents that do not end with its EOS"),
+    )
+    for count, what in told:
+        if count:
+            console.print(f"note: {what}: {count:,}", soft_wrap=True, highlight=False)
+    shards = f"{found.shards:,} shard{'s' if found.shards > 1 else ''}"
+    console.print(
+        f"{escape(out)}: {found.documents:,} documents, {found.tokens:,} tokens, {shards}: a corpus without a ledger; "
+        f"`lauter train CONFIG --data {escape(out)}` trains on it",
+        soft_wrap=True,
+        highlight=False,
+    )
 
 
 def _import_hf(source: Path, target: Path) -> Imported:

@@ -11,8 +11,8 @@ _MEND = {
     errno.ENOSPC: "the disk is full; free some space, or name an --out on another disk",
     errno.EDQUOT: "your quota of the disk is used up; free some space, or name an --out on another disk",
     errno.EFBIG: (
-        "a file may not grow so large here; raise the limit (`ulimit -f`), give a smaller --shard-size, or name an "
-        "--out on another disk"
+        "a file may not grow so large here; raise the limit (`ulimit -f`), write smaller files (--shard-size, or "
+        "--per-shard for tokens), or name an --out on another disk"
     ),
     errno.EACCES: "you may not write there; change the folder's permissions, or name another --out",
     errno.EPERM: "you may not write there; change the folder's permissions, or name another --out",
