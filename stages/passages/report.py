@@ -32,8 +32,8 @@ def passages_report(cuts: Mapping[str, Any], config: PassagesConfig) -> ReportSe
         (
             ReportTable(
                 "The most frequent passages",
-                ("times", "characters"),
-                tuple((times, chars) for times, chars in cuts["most"]),
+                ("passage", "times", "characters"),
+                tuple((f"no. {place}", times, chars) for place, (times, chars) in enumerate(cuts["most"], 1)),
             ),
         )
         if cuts["most"]

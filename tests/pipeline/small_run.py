@@ -17,7 +17,7 @@ from lauter.pipeline.manifest import Catalogue
 from lauter.pipeline.resolve import load
 from tests.pipeline.small_stages import CATALOGUE
 
-COMPARED = ("documents", "scores", "decisions", "ledger", "tokens", "proof")
+COMPARED = ("documents", "scores", "decisions", "cuts", "ledger", "tokens", "proof")
 
 
 def write_manifest(folder: Path, files: Mapping[str, str], stages: list[object] | None = None, **sharding: int) -> Path:
