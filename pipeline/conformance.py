@@ -12,16 +12,24 @@ from typing import Any
 import pyarrow as pa
 
 from lauter.pipeline.contract import Reason, StageConfig
+from lauter.pipeline.fixed_width import width_of
 
 BOTH: Mapping[str, type] = {"name": str, "version": int}
 MAP: Mapping[str, type] = {"documents": pa.Schema, "scores": pa.Schema}
+CUTTER_METHODS = ("sign", "keeps", "cut")
 MAP_METHODS = ("apply",)
-BARRIER_METHODS = ("emit", "reduce", "finish")
+BARRIER: Mapping[str, type] = {"sketches": pa.Schema}
+BARRIER_METHODS = ("sign", "pairs", "judge", "evidence", "compare", "prefers", "limits")
 
 
 def is_barrier(cls: type[Any]) -> bool:
-    """Whether a stage joins all documents; a stage is one kind or the other."""
-    return not hasattr(cls, "apply") and any(hasattr(cls, name) for name in BARRIER_METHODS)
+    """Whether a stage compares documents (`comparing.BarrierStage`); a stage is one kind or the other."""
+    return not hasattr(cls, "apply") and not is_cutter(cls) and any(hasattr(cls, name) for name in BARRIER_METHODS)
+
+
+def is_cutter(cls: type[Any]) -> bool:
+    """Whether a stage cuts repeated passages (`cutting.CuttingStage`)."""
+    return not hasattr(cls, "apply") and any(hasattr(cls, name) for name in ("keeps", "cut"))
 
 
 def shortcomings(loaded: object) -> list[str]:
@@ -29,10 +37,11 @@ def shortcomings(loaded: object) -> list[str]:
     if not isinstance(loaded, type):
         hint = "; put `@per_document(...)` above it" if callable(loaded) else ""
         return [f"it is a {type(loaded).__name__}, and a stage is a class{hint}"]
-    barrier = is_barrier(loaded)
-    typed = dict(BOTH) if barrier else {**BOTH, **MAP}
-    sequences = {"reads": str} if barrier else {"reads": str, "reasons": Reason}
-    methods = BARRIER_METHODS if barrier else MAP_METHODS
+    whole = is_barrier(loaded) or is_cutter(loaded)
+    typed = {**BOTH, **({} if is_cutter(loaded) else BARRIER if whole else MAP)}
+    sequences: dict[str, type] = {"reads": str}
+    sequences |= {} if is_cutter(loaded) else {"identities": str} if whole else {"reasons": Reason}
+    methods = CUTTER_METHODS if is_cutter(loaded) else BARRIER_METHODS if whole else MAP_METHODS
     missing = [name for name in (*typed, "Config", *sequences, *methods) if not hasattr(loaded, name)]
     found = [f"it lacks {', '.join(missing)}"] if missing else []
     found += [
@@ -53,7 +62,15 @@ def shortcomings(loaded: object) -> list[str]:
             found += _decisions(loaded, config)
         else:
             found.append("`Config` must be a subclass of StageConfig")
+    if is_barrier(loaded):
+        found += _sketches(getattr(loaded, "sketches", None))
     return found + _libraries(loaded)
+
+
+def _sketches(schema: object) -> list[str]:
+    """Sketches of all stages lie in one kind of file, as bytes."""
+    loose = [field.name for field in schema if width_of(field.type) is None] if isinstance(schema, pa.Schema) else []
+    return [f"its sketches {', '.join(loose)} have no fixed width"] if loose else []
 
 
 def _is_tuple_of(value: object, kind: type) -> bool:
@@ -71,7 +88,7 @@ def _decisions(cls: type[Any], config: type[StageConfig]) -> list[str]:
         return []
     if not hasattr(cls, "decision_fields"):
         return ["it has decide and lacks decision_fields"]
-    if not decides and not hasattr(cls, "mirrors"):
+    if not decides and not hasattr(cls, "mirrors") and not is_barrier(cls):
         return ["it has decision_fields and lacks decide"]
     fields = cls.decision_fields
     if not isinstance(fields, frozenset | set):

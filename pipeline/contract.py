@@ -3,8 +3,7 @@
 * A **reader** turns one file into records.
 * A **map stage** is row-local: it annotates a batch and says which rows to drop and why. It never deletes;
   the engine filters and writes the ledger, so no stage can forget a drop.
-* A **barrier stage** needs all documents: it emits small keyed records, reduces them by key range, and joins the
-  results to clusters.
+* A **barrier stage** compares all documents and says which are copies (`comparing`).
 * An **encoder** turns the text of a kept document into token ids.
 
 Hard decisions (`apply`) drop at once; soft decisions (`decide`) are made later, from score columns alone, so that a
@@ -307,27 +306,6 @@ class ReportingStage(Protocol):
         ...
 
 
-class BarrierStage(Protocol):
-    """A stage that joins documents into clusters. Nodes are uint64, given by the engine."""
-
-    name: ClassVar[str]
-    version: ClassVar[int]
-    Config: ClassVar[type[StageConfig]]
-    reads: ClassVar[tuple[str, ...]]
-
-    def emit(self, batch: pa.RecordBatch) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-        """Keys of a batch: (row index in the batch, key) pairs, any number per row. Text is read here only."""
-        ...
-
-    def reduce(self, key: NDArray[np.uint64], node: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """Edges, shape (m, 2), between nodes that share a key. Sees one key range at a time, in any order of rows."""
-        ...
-
-    def finish(self, edges: Iterable[NDArray[np.uint64]]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """(node, cluster) of every node that has an edge, sorted by node; cluster = smallest node of its component."""
-        ...
-
-
 class Encoder(Protocol):
     """Turns text into token ids."""
 
@@ -413,5 +391,5 @@ class PlantingReader(Protocol):
     planted: ClassVar[bool]
 
     def plants(self, stream: BinaryIO) -> Sequence[Bucket]:
-        """The buckets of a file, sorted. Raises ValueError, with the line, for a file that cannot be used."""
+        """The buckets of a file, sorted; none of an empty one. Raises ValueError for a file that cannot be used."""
         ...

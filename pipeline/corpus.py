@@ -10,17 +10,22 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from lauter import __version__
+from lauter.pipeline.graph.cutting import cut_counts
+from lauter.pipeline.graph.joining import cluster_counts
 from lauter.pipeline.graph.mirroring import mirror_counts
-from lauter.pipeline.graph.packing import layout_id, shard_cells
+from lauter.pipeline.graph.packing import read_layout, shard_tasks
+from lauter.pipeline.planted import corpus_probes
 from lauter.pipeline.proof.chain import CORPUS as CORPUS
 from lauter.pipeline.proof.chain import ROOTS, publish, tree_fields, write_ranges
 from lauter.pipeline.proof.graph import PROVING, ledger_tree, published_ledger
-from lauter.pipeline.report.sections import sections
+from lauter.pipeline.report.probes import probes_section
+from lauter.pipeline.report.sections import plain, sections
 from lauter.pipeline.report.summary import summarise
 from lauter.pipeline.report.write import write_report
 from lauter.pipeline.resolve import input_fields
 from lauter.pipeline.specs import reader_spec, spec_class
 from lauter.pipeline.storage import Output, Storage, StorageError
+from lauter.pipeline.streams import describe
 from lauter.pipeline.takedown.demands import read_tombstones
 from lauter.pipeline.takedown.published import takedown_fields, takedown_files
 from lauter.pipeline.task import Result
@@ -28,7 +33,7 @@ from lauter.pipeline.task import Result
 if TYPE_CHECKING:
     from lauter.pipeline.graph.plan import Plan
 
-OWNED = ("documents", "scores", "decisions", "signals", "ledger", "tokens", "proof", "state")
+OWNED = ("documents", "scores", "decisions", "cuts", "signals", "signatures", "ledger", "tokens", "proof", "state")
 """Folders in which a file that the current plan did not make is a leftover."""
 
 
@@ -71,21 +76,28 @@ def _is_finished(storage: Storage, key: str, results: Mapping[str, Result]) -> b
 def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
     """Write index, lock file and report, remove what is stale, and write corpus.json last."""
     storage = plan.storage
-    cells = shard_cells(plan, results)
-    layout = layout_id(plan, cells)
-    stream = plan.manifest.sharding.stream
-    shards = [results[f"pack/{shard:05d}"] for shard in range(len(cells))]
+    laid_out = read_layout(plan)
+    layout = laid_out["layout_id"]
+    streams = {name: [results[task] for task in tasks] for name, tasks in shard_tasks(laid_out)}
+    sizes = {
+        name: {
+            "rows": sum(shard.info["documents"] for shard in shards),
+            "tokens": sum(shard.info["tokens"] for shard in shards),
+            "of": describe(name, plan.manifest.streams),
+        }
+        for name, shards in streams.items()
+    }
     tokenizer = results["tokenizer/all"]
     extra = list(tokenizer.outputs)
     index = {
         "layout_id": layout,
         "tokenizer": {**tokenizer.info, "files": [output.to_json() for output in extra]},
         "streams": {
-            stream: {
-                "rows": sum(shard.info["documents"] for shard in shards),
-                "tokens": sum(shard.info["tokens"] for shard in shards),
+            name: {
+                **sizes[name],
                 "shards": [{**shard.lying("tokens").to_json(), "tokens": shard.info["tokens"]} for shard in shards],
             }
+            for name, shards in streams.items()
         },
     }
     extra.append(storage.write_json("tokens/index.json", index))
@@ -97,6 +109,8 @@ def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
     extra += takedown_files(storage)
     summary = summarise(storage, [output.path for output in ledger])
     prepared = {name: results[f"prepare/{name}"].info["counts"] for name in plan.prepared}
+    cuts = cut_counts(plan, results)
+    probes = corpus_probes(plan.parts, results, summary)
     plan.save_digests()
     corpus: dict[str, Any] = {
         "name": plan.manifest.name,
@@ -120,16 +134,24 @@ def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
         "provider": dict(plan.manifest.provider),
         "tokenizer": {"settings": _settings(plan.encoder), "sha256": tokenizer.info["sha256"]},
         "prepared": prepared,
-        "sections": sections(plan.all_stages(), summary, prepared, mirror_counts(plan, results) or {}),
-        "clusters": results["cluster/all"].info if plan.barrier else None,
+        "sections": [
+            *sections(plan.all_stages(), {**summary, "cuts": cuts}, prepared, mirror_counts(plan, results) or {}),
+            *({"stage": "read", **plain(section)} for section in [probes_section(probes)] if section is not None),
+        ],
+        "probes": probes,
+        "clusters": cluster_counts(plan, results),
         "mirrors": mirror_counts(plan, results),
+        "streams": sizes,
+        "cuts": cuts,
         "files": {
             "ledger": [output.to_json() for output in ledger],
-            "tokens": [shard.lying("tokens").to_json() for shard in shards],
+            "tokens": [shard.lying("tokens").to_json() for shards in streams.values() for shard in shards],
             "documents": _outputs(plan, results, "documents", "documents"),
             "scores": _outputs(plan, results, "documents", "scores"),
             "decisions": _outputs(plan, results, "decide", "decisions"),
+            **({"cuts": _outputs(plan, results, "cut", "cuts")} if plan.cutter else {}),
             "signals": _outputs(plan, results, "documents", "signals"),
+            "signatures": _outputs(plan, results, "sign", "signatures") if plan.joining else [],
             "prepared": [output.to_json() for name in plan.prepared for output in results[f"prepare/{name}"].outputs],
             "other": [output.to_json() for output in extra],
         },
@@ -239,6 +261,7 @@ def lock_file(plan: Plan, results: Mapping[str, Result]) -> dict[str, Any]:
         "stages": [{spec["name"]: _locked(spec)} for spec in plan.all_stages()],
         "tokenizer": _locked(plan.encoder),
         "sharding": manifest.sharding.model_dump(mode="json"),
+        "streams": None if manifest.streams is None else manifest.streams.model_dump(mode="json"),
         "provider": dict(manifest.provider),
     }
 

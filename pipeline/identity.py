@@ -6,7 +6,10 @@ at 3e10 records the expected number of chance collisions is 1.3e-18; 64 bits wou
 
 from __future__ import annotations
 
+import numpy as np
+import pyarrow as pa
 import xxhash
+from numpy.typing import NDArray
 
 
 def _digest(*parts: bytes) -> bytes:
@@ -33,3 +36,19 @@ def content_id(source: str, url: str | None, date: str | None, payload: bytes) -
 def range_id(source: str, file: str, start: int, end: int) -> bytes:
     """16-byte id of a corrupt byte range [start, end) of a file."""
     return _digest(b"range", source.encode(), file.encode(), start.to_bytes(8, "little"), end.to_bytes(8, "little"))
+
+
+def shuffle_order(doc_id: pa.FixedSizeBinaryArray, seed: int) -> NDArray[np.uint64]:
+    """The shuffle hash of each document, uint64: xxh3_64(seed, doc_id), a function of nothing else."""
+    return np.fromiter((xxhash.xxh3_64_intdigest(item, seed) for item in doc_id.to_pylist()), np.uint64, len(doc_id))
+
+
+def payload_hashes(payload: pa.Array) -> pa.UInt64Array:
+    """xxh3-64 of each payload's bytes; null where a record has none, as its text was given."""
+    hashes = [None if item is None else xxhash.xxh3_64_intdigest(memoryview(item)) for item in map(_buffer, payload)]
+    return pa.array(hashes, pa.uint64())
+
+
+def _buffer(value: pa.Scalar) -> pa.Buffer | None:
+    buffer: pa.Buffer | None = value.as_buffer()
+    return buffer

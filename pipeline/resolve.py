@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
+import pyarrow as pa
 from pydantic import BaseModel, ValidationError
 
 from lauter.pipeline import schema
-from lauter.pipeline.conformance import is_barrier, shortcomings
+from lauter.pipeline.comparing import Preference
+from lauter.pipeline.conformance import is_barrier, is_cutter, shortcomings
 from lauter.pipeline.contract import InputFile, StageConfig
 from lauter.pipeline.declared import plain
 from lauter.pipeline.faults import faults, nearest
@@ -30,6 +32,7 @@ from lauter.pipeline.manifest import (
 )
 from lauter.pipeline.paths import PathError, expand_paths, first_inside, name_pattern
 from lauter.pipeline.storage import FileStat, StorageError, open_input
+from lauter.pipeline.streams import TOKENIZER, rule_of, stream_faults
 from lauter.pipeline.takedown.demands import Demand, DemandError, parse_tombstones
 from lauter.pipeline.yaml_lines import Document, Location, ManifestError
 from lauter.pipeline.yaml_lines import load as load_yaml
@@ -91,17 +94,21 @@ class Resolver:
         has_text = all(load_target(source.target, "").provides_text for source in sources)
         self.check_order(specs, {"text"} if has_text else set())
         barriers = [spec for spec in specs if is_barrier(spec.load())]
+        cutters = [spec for spec in specs if is_cutter(spec.load())]
+        self.check_streams(section, specs, joined=bool(barriers))
         return Manifest(
             path=self.document.path,
             name=section.name,
             seed=section.seed,
             sources=tuple(sources),
-            stages=tuple(spec for spec in specs if spec not in barriers),
+            stages=tuple(spec for spec in specs if spec not in (*barriers, *cutters)),
             barrier=barriers[0] if barriers else None,
             encoder=encoder,
             sharding=section.sharding,
+            streams=section.streams,
             provider=plain(section.provider),
             takedown=demands,
+            cutter=cutters[0] if cutters else None,
         )
 
     def validate(self, model: type[Model], data: object, location: Location) -> Model | None:
@@ -137,6 +144,7 @@ class Resolver:
             files=self.files(section, (*location, "paths")),
             optional=section.optional,
             about=plain(section.about),
+            expect=plain(section.expect),
         )
         reader = source.make()
         for file in [file for file in source.files if file.size][:CHECKED_FILES]:
@@ -222,7 +230,7 @@ class Resolver:
             self.problem(location, "a stage has one name; its parameters stand indented below it")
             return None
         ((name, parameters),) = entry.items()
-        known = {**self.catalogue.stages, **self.catalogue.barriers}
+        known = {**self.catalogue.stages, **self.catalogue.barriers, **self.catalogue.cutters}
         if name not in known:
             self.problem((*location, name), f"unknown stage{nearest(name, list(known))}")
             return None
@@ -297,31 +305,64 @@ class Resolver:
             self.problem(location, f"{marker.kind} {path!r} is not there")
         return found
 
+    def check_streams(self, section: ManifestSection, specs: Sequence[StageSpec], *, joined: bool) -> None:
+        """What the streams are parted by must be there."""
+        sources = [source.name for source in section.sources]
+        labelled = any("language" in getattr(spec.load(), "documents", pa.schema([])).names for spec in specs)
+        if section.streams is not None:
+            for place, message in stream_faults(section.streams, sources, labelled=labelled, joined=joined):
+                self.problem(("streams", *place), message)
+        firsts = {rule_of(section.streams, source, section.sharding.stream).first for source in sources}
+        if TOKENIZER in firsts:
+            self.problem(("sharding", "stream"), "no stream may be called 'tokenizer': its folder is the tokenizer's")
+
     def check_order(self, specs: list[StageSpec], given: set[str]) -> None:
-        """What a stage reads must have been written before it; and what joins all documents comes last."""
+        """What a stage reads must have been written before it; what joins all documents, then what cuts, comes last."""
         written = (set(schema.RECORD.names) - {"text"}) | given
-        barrier_seen = False
+        barrier_seen = cutter_seen = False
         for index, spec in enumerate(specs):
             where: Location = ("stages", index)
             if any(spec.name == other.name for other in specs[:index]):
                 self.problem(where, f"the stage {spec.name!r} stands twice")
-            if barrier_seen:
-                self.problem(where, "no stage may follow the one that joins all documents; move it up")
             cls = spec.load()
+            if cutter_seen:
+                self.problem(where, "no stage may follow the one that cuts passages; move it up")
+            elif barrier_seen and not is_cutter(cls):
+                self.problem(where, "no stage may follow the one that joins all documents; move it up")
             barrier_seen = barrier_seen or is_barrier(cls)
-            writes = set() if is_barrier(cls) else {*cls.documents.names, *cls.scores.names}
+            cutter_seen = cutter_seen or is_cutter(cls)
+            writes = {*cls.documents.names, *cls.scores.names} if hasattr(cls, "documents") else set()
             config = cls.Config.model_validate(dict(spec.config))
             reads = cls.reads_for(config) if hasattr(cls, "reads_for") else cls.reads
             if "pii_spans" in written and "text" in writes:
                 self.problem(where, f"{spec.name!r} rewrites text whose spans an earlier stage has written; move it up")
-            for column in reads:
+            given_too = {"payload_hash", "source"} if is_barrier(cls) else set()
+            for column in (name for name in reads if name not in given_too):
                 # A stage that makes text of payloads, as the extractor does, takes what text there is already.
                 if column not in written and not (column == "text" and "text" in writes and "payload" in reads):
                     hint = nearest(column, sorted(written))
                     self.problem(where, f"reads column {column!r}, which no earlier stage writes{hint}")
+            if is_barrier(cls):
+                self.check_preferences(cls.prefers(config), specs[:index], where)
             written |= writes
         if "text" not in written:
             self.problem(("stages",), "no stage writes the column 'text'; add `extract`")
+
+
+    def check_preferences(self, prefers: Sequence[Preference], before: Sequence[StageSpec], where: Location) -> None:
+        """What copies are put in order by must be a whole number that is known of documents."""
+        scores = {field.name: field.type for spec in before for field in spec.load().scores}
+        known = {"priority", "fetched_at", "chars", *(name for name, kind in scores.items() if _is_number(kind))}
+        for name in [preference.column for preference in prefers if preference.column not in known]:
+            if name in scores:
+                self.problem(where, f"prefers by column {name!r}, which is {scores[name]} and no whole number")
+            else:
+                hint = nearest(name, sorted(known))
+                self.problem(where, f"prefers by column {name!r}, which no earlier stage writes as a score{hint}")
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_boolean(kind)
 
 
 def told(error: BaseException) -> str:

@@ -39,6 +39,11 @@ def apply_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {**spec, "config": {name: value for name, value in spec["config"].items() if name not in fields}}
 
 
+def comparing_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A barrier stage as it sees documents: without what only the choice among copies reads."""
+    return apply_spec(spec)
+
+
 def reader_spec(source: Source) -> dict[str, Any]:
     """The same of a source's reader."""
     cls = load_target(source.target, "")

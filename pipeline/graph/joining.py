@@ -1,74 +1,304 @@
-"""The graph of the steps that join copies: keys, edges, clusters, and later the choice within each cluster.
+"""The graph of the steps that join copies, as `comparing` describes them.
 
-documents ─> emit ─> reduce ─> cluster ─> decide ─> choose ─> keep
+    documents ─> sign ─> meet ─> left ─> judge ─> evidence ─> compare ─┬─> nodes … labels ─┬─> members ─> sizes ─> decide
+                                                                      └───────────────────┴─> route ──────────┐
+    decide ─> propose ─> again-left ─> again-judge ─> again-evidence ─> again-compare ─> again-route ─> choose <┘
+    choose ─> limits ─> keep
+
+All but sign and evidence are tasks by range: of keys, of items, or of components. What a round of comparing does stands
+once (`_round`); the second one compares what the hubs of large buckets have left open, which is known only when it is
+decided what survives.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from lauter.pipeline.graph.connecting import connecting_nodes, label_names, labels_of
 from lauter.pipeline.graph.node import Node, Results
 from lauter.pipeline.graph.parts import Part
+from lauter.pipeline.specs import spec_class
+from lauter.pipeline.steps.joining.choose import LARGEST
 from lauter.pipeline.task import Task
 
 if TYPE_CHECKING:
     from lauter.pipeline.graph.plan import Plan
 
-CLUSTERED = "cluster/all"
-"""The node after which every document's cluster is known."""
+LIMITS = "limits/all"
+"""The node after which the copies are known, and are as many as they may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One pass of pairs through sketches and texts."""
+
+    name: str
+    """Prefix of its steps and folders."""
+    pairs: str
+    """The step that leaves the pairs."""
+
+
+FIRST, AGAIN = _Round("", "meet"), _Round("again-", "propose")
 
 
 def joining_nodes(plan: Plan) -> list[Node]:
     """What stands before the soft decisions."""
-    ranges = range(plan.partitions)
-    return [*(_emit(plan, part) for part in plan.parts), *(_reduce(plan, number) for number in ranges), _cluster(plan)]
+    edges = [f"{step}/{name}" for step in ("meet", "judge", "compare") for name in plan.range_names()]
+    return [
+        *(_sign(plan, part) for part in plan.parts),
+        *_ranged(plan, "meet", "meet:run", signing_names(plan), _keys),
+        *_round(plan, FIRST),
+        *connecting_nodes(plan, edges),
+        *_ranged(plan, "members", "members:members", [*signing_names(plan), *label_names(plan, few=False)], _members),
+        *_route(plan, FIRST),
+        *_ranged(plan, "sizes", "members:sizes", _named(plan, "members"), _sizes),
+    ]
 
 
 def choosing_nodes(plan: Plan) -> list[Node]:
-    """What stands behind them: one task a range of clusters."""
-    names = [part.name for part in plan.parts]
+    """What stands behind them."""
+    decided = [f"decide/{name}" for name in plan.names()]
     return [
-        plan.reducing("choose", "choose:run", "decide", "state/candidates", number, names, {})
-        for number in range(plan.partitions)
+        *_ranged(plan, "propose", "choose:propose", [*decided, *_named(plan, "route")], _propose),
+        *_round(plan, AGAIN),
+        *_route(plan, AGAIN),
+        *_ranged(plan, "choose", "choose:choose", [*decided, *_named(plan, "route", "again-route")], _choose),
+        _limits(plan),
     ]
+
+
+def signing_names(plan: Plan) -> list[str]:
+    """The nodes that leave signatures."""
+    return [f"sign/{name}" for name in plan.names()]
+
+
+def clustered_names(plan: Plan) -> list[str]:
+    """The nodes after which every document's cluster is known."""
+    return _named(plan, "sizes")
+
+
+def copies_of(plan: Plan, results: Results, part: Part) -> dict[str, Any] | None:
+    """What `decide` is told of copies: of which documents there are some, and how they are put in order."""
+    if plan.joining is None:
+        return None
+    assert plan.barrier is not None
+    cls = spec_class(plan.barrier)
+    prefers = cls.prefers(cls.Config.model_validate(dict(plan.barrier["config"])))
+    return {
+        "clusters": plan.listing("state-clusters", _outputs(plan, results, "sizes", "state/clusters")),
+        "items": results[f"sign/{part.name}"].output("signatures/items").to_json(),
+        "prefers": [list(preference) for preference in prefers],
+        "partitions": plan.partitions,
+    }
 
 
 def losers_listing(plan: Plan, results: Results) -> str | None:
     """What `keep` and `ledger` are told: where the copies stand; None where nothing joins them."""
-    if not plan.barrier:
+    if plan.joining is None:
         return None
-    return plan.listing("state-losers", plan.outputs(results, "choose", plan.range_names(), "state/losers"))
+    return plan.listing("state-losers", _outputs(plan, results, "choose", "state/losers"))
 
 
-def _emit(plan: Plan, part: Part) -> Node:
+def copies_listing(plan: Plan, results: Results) -> str | None:
+    """What `keep` is told besides: for how many documents others stand."""
+    if plan.joining is None:
+        return None
+    return plan.listing("state-copies", _outputs(plan, results, "choose", "state/copies"))
+
+
+def cluster_counts(plan: Plan, results: Results) -> dict[str, Any] | None:
+    """What the report says of clusters; None where nothing joins documents.
+
+    `clusters` and `clustered` (documents in one), `log2_sizes` (clusters by size, class k up to 2^k documents),
+    `survivors` (documents that nothing else objects to), `removed` copies of them, `largest` clusters by survivors,
+    each with the document that stands for it, and buckets of more than 10,000 items (`meet.LARGE`): how many, and the
+    most items of one. `compared` pairs, and how many of them by text.
+    """
+    if plan.joining is None:
+        return None
+    sizes = [result.info["log2_sizes"] for result in _results(plan, results, "sizes")]
+    met = [result.info for result in _results(plan, results, "meet")]
+    judged = [result.info for step in ("judge", "again-judge") for result in _results(plan, results, step)]
+    return {
+        "clusters": sum(result.info["clusters"] for result in _results(plan, results, "sizes")),
+        "clustered": sum(result.info["clustered"] for result in _results(plan, results, "sizes")),
+        "log2_sizes": [
+            sum(size[power] for size in sizes if power < len(size)) for power in range(max(map(len, sizes), default=0))
+        ],
+        **results[LIMITS].info,
+        "compared": sum(info["pairs"] for info in judged),
+        "compared_by_text": sum(info["open"] for info in judged),
+        "large_buckets": sum(info["large_buckets"] for info in met),
+        "largest_bucket": max((info["largest_bucket"] for info in met), default=0),
+    }
+
+
+def _named(plan: Plan, *steps: str) -> list[str]:
+    return [f"{step}/{name}" for step in steps for name in plan.range_names()]
+
+
+def _results(plan: Plan, results: Results, step: str) -> list[Any]:
+    return [results[name] for name in _named(plan, step)]
+
+
+def _outputs(plan: Plan, results: Results, step: str, folder: str) -> list[Any]:
+    return plan.outputs(results, step, plan.range_names(), folder)
+
+
+def _common(plan: Plan, name: str = "") -> dict[str, Any]:
+    return {"stage": plan.joining, "seed": plan.manifest.seed, "partitions": plan.partitions, "name": name}
+
+
+def _sign(plan: Plan, part: Part) -> Node:
     def build(results: Results) -> Task:
-        return plan.task(
-            f"emit/{part.name}",
-            "cluster:emit",
-            {
+        documents = results[f"documents/{part.name}"].output("documents").to_json()
+        own = {"part": part.name, "source": part.source, "documents": documents, "planted": part.planted}
+        return plan.task(f"sign/{part.name}", "joining.sign:run", {**_common(plan), **own})
+
+    return Node(f"sign/{part.name}", (f"documents/{part.name}",), build)
+
+
+def _ranged(plan: Plan, step: str, function: str, after: Sequence[str], more: Any) -> list[Node]:  # noqa: ANN401 - a function of plan and results
+    """A task for each range; `more(plan, results)` is what it is told besides its range."""
+
+    def building(name: str, number: int) -> Node:
+        def build(results: Results) -> Task:
+            args = {**_common(plan), "partition": number, **more(plan, results)}
+            return plan.task(f"{step}/{name}", f"joining.{function}", args)
+
+        return Node(f"{step}/{name}", tuple(after), build)
+
+    return [building(name, number) for number, name in enumerate(plan.range_names())]
+
+
+def _keys(plan: Plan, results: Results) -> dict[str, Any]:
+    outputs = [results[name].output("signatures/keys") for name in signing_names(plan)]
+    return {"listing": plan.listing("signatures-keys", outputs)}
+
+
+def items_listing(plan: Plan, results: Results) -> str:
+    """Where the signed items of all parts stand."""
+    outputs = [results[name].output("signatures/items") for name in signing_names(plan)]
+    return plan.listing("signatures-items", outputs)
+
+
+def _labels(plan: Plan, results: Results) -> str:
+    return plan.listing("state-labels", labels_of(plan, results, few=False))
+
+
+def _round(plan: Plan, which: _Round) -> list[Node]:
+    name, ranges = which.name, plan.range_names()
+
+    def listed(results: Results, step: str, folder: str) -> str:
+        return plan.listing(f"state-{name}{folder}", _outputs(plan, results, step, f"state/{name}{folder}"))
+
+    def left(plan: Plan, results: Results) -> dict[str, Any]:
+        pairs = listed(results, which.pairs, "pairs")
+        return {"name": name, "pairs": pairs, "items": items_listing(plan, results)}
+
+    def judge(plan: Plan, results: Results) -> dict[str, Any]:
+        half = listed(results, f"{name}left", "half")
+        return {"name": name, "half": half, "items": items_listing(plan, results)}
+
+    def compare(plan: Plan, results: Results) -> dict[str, Any]:
+        outputs = [results[f"{name}evidence/{part}"].output(f"state/{name}evidence") for part in plan.names()]
+        return {"name": name, "evidence": plan.listing(f"state-{name}evidence", outputs)}
+
+    def evidence(part: Part) -> Node:
+        def build(results: Results) -> Task:
+            own = {
                 "part": part.name,
+                "ordinal": part.ordinal,
+                "source": part.source,
                 "documents": results[f"documents/{part.name}"].output("documents").to_json(),
-                "stage": plan.barrier,
-                "seed": plan.manifest.seed,
-                "partitions": plan.partitions,
-            },
-        )
+                "wanted": listed(results, f"{name}judge", "wanted"),
+            }
+            return plan.task(
+                f"{name}evidence/{part.name}", "joining.open_pairs:evidence", {**_common(plan, name), **own}
+            )
 
-    return Node(f"emit/{part.name}", (f"documents/{part.name}",), build)
+        after = (f"documents/{part.name}", *(f"{name}judge/{number}" for number in ranges))
+        return Node(f"{name}evidence/{part.name}", after, build)
+
+    before = [*signing_names(plan), *_named(plan, which.pairs)]
+    texts = [f"{name}evidence/{part}" for part in plan.names()]
+    return [
+        *_ranged(plan, f"{name}left", "sketches:left", before, left),
+        *_ranged(plan, f"{name}judge", "sketches:judge", [*signing_names(plan), *_named(plan, f"{name}left")], judge),
+        *(evidence(part) for part in plan.parts),
+        *_ranged(plan, f"{name}compare", "open_pairs:compare", texts, compare),
+    ]
 
 
-def _reduce(plan: Plan, partition: int) -> Node:
-    names = [part.name for part in plan.parts]
-    more = {"stage": plan.barrier, "seed": plan.manifest.seed}
-    return plan.reducing("reduce", "cluster:reduce", "emit", "state/keys", partition, names, more)
+def _route(plan: Plan, which: _Round) -> list[Node]:
+    steps = [f"{which.name}{step}" for step in ("judge", "compare")]
+
+    def route(plan: Plan, results: Results) -> dict[str, Any]:
+        outputs = [output for step in steps for output in _outputs(plan, results, step, "state/edges")]
+        edges = plan.listing(f"{which.name}verified-edges", outputs)
+        return {"name": which.name, "edges": edges, "labels": _labels(plan, results)}
+
+    after = [*_named(plan, *steps), *label_names(plan, few=False)]
+    return _ranged(plan, f"{which.name}route", "members:route", after, route)
 
 
-def _cluster(plan: Plan) -> Node:
-    names = plan.range_names()
+def _members(plan: Plan, results: Results) -> dict[str, Any]:
+    items = items_listing(plan, results)
+    return {"items": items, "labels": _labels(plan, results), "sketches": bool(plan.mirroring)}
 
+
+def members_listing(plan: Plan, results: Results) -> str:
+    """Where the documents of components stand."""
+    return plan.listing("state-members", _outputs(plan, results, "members", "state/members"))
+
+
+def _sizes(plan: Plan, results: Results) -> dict[str, Any]:
+    return {"members": members_listing(plan, results)}
+
+
+def _candidates(plan: Plan, results: Results, rounds: Sequence[_Round]) -> dict[str, Any]:
+    assert plan.joining is not None
+    outputs = [results[f"decide/{name}"].output("state/candidates") for name in plan.names()]
+    edges = []
+    for which in rounds:
+        routed = _outputs(plan, results, f"{which.name}route", f"state/{which.name}component-edges")
+        edges.append(plan.listing(f"state-{which.name}component-edges", routed))
+    return {
+        "candidates": plan.listing("state-candidates", outputs),
+        "edges": edges,
+        "identities": list(spec_class(plan.joining).identities),
+        "parts": len(plan.parts),
+    }
+
+
+def _propose(plan: Plan, results: Results) -> dict[str, Any]:
+    return {**_candidates(plan, results, (FIRST,)), "name": AGAIN.name}
+
+
+def _choose(plan: Plan, results: Results) -> dict[str, Any]:
+    return _candidates(plan, results, (FIRST, AGAIN))
+
+
+def _limits(plan: Plan) -> Node:
     def build(results: Results) -> Task:
-        listing = plan.listing("state-edges", plan.outputs(results, "reduce", names, "state/edges"))
-        args = {"listing": listing, "stage": plan.barrier, "seed": plan.manifest.seed, "parts": len(plan.parts)}
-        return plan.task(CLUSTERED, "cluster:cluster", args)
+        chosen = [result.info for result in _results(plan, results, "choose")]
+        largest = sorted((item for info in chosen for item in info["largest"]), key=lambda item: (-item[0], item[3]))
+        largest = largest[:LARGEST]
+        compared = [part for part in plan.parts if not part.planted]
+        documents = {
+            str(part.ordinal): results[f"documents/{part.name}"].output("documents").to_json()
+            for part in compared
+            if any(item[1] == part.ordinal for item in largest)
+        }
+        args = {
+            "stage": plan.barrier,
+            "survivors": sum(results[f"decide/{part.name}"].info["survivors"] for part in compared),
+            "removed": sum(info["duplicates"] for info in chosen),
+            "largest": largest,
+            "documents": documents,
+        }
+        return plan.task(LIMITS, "joining.limits:run", args)
 
-    return Node(CLUSTERED, tuple(f"reduce/{name}" for name in names), build)
+    return Node(LIMITS, tuple(_named(plan, "choose")), build)

@@ -1,7 +1,7 @@
 """The graph of the steps that find copies of records which a stage dropped, where that stage wants to know of them.
 
-    documents ─> mirrors ─> meet ─> mirrored ─> decide
-                 emit ──────┘  cluster ──┘
+    documents ─> mirrors ─> mirror-meet ─> mirror-left ─> mirror-judge ─> mirrored ─> decide
+                 sign ──────┘               labels ────────┘  members ────┘
 
 Nothing of the joining of documents depends on it: with `keep` the corpus is, to the token, the one without.
 """
@@ -9,10 +9,11 @@ Nothing of the joining of documents depends on it: with `keep` the corpus is, to
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from lauter.pipeline.graph.connecting import label_names, labels_of
 from lauter.pipeline.graph.node import Node, Results
 from lauter.pipeline.graph.parts import Part
 from lauter.pipeline.specs import reads_of, spec_class, writes_of
@@ -54,13 +55,30 @@ def signing_stages(stages: Sequence[Mapping[str, Any]], barrier: Mapping[str, An
 
 
 def mirror_nodes(plan: Plan, partitions: Sequence[str]) -> list[Node]:
-    """One `mirrors` task a part, one `meet` task a range of keys, and `mirrored`, which hands each part its copies."""
-    assert plan.barrier is not None
-    stages = signing_stages(plan.working, plan.barrier)
+    """One `mirrors` task a part, and three tasks a range: of keys, of the records' items, and of the documents'."""
+    assert plan.joining is not None
+    stages = signing_stages(plan.working, plan.joining)
+    names, ranges = [part.name for part in plan.parts], list(enumerate(partitions))
+    signed = (*(f"mirrors/{name}" for name in names), *(f"sign/{name}" for name in names))
+    met = tuple(f"mirror-meet/{name}" for name in partitions)
+    left = tuple(f"mirror-left/{name}" for name in partitions)
+    judged = tuple(f"mirror-judge/{name}" for name in partitions)
+    labels, members = label_names(plan, few=False), [f"members/{name}" for name in partitions]
     return [
-        *(_mirrors(plan, part, stages, plan.barrier, len(partitions)) for part in plan.parts),
-        *(_meet(plan, number, plan.barrier) for number in range(len(partitions))),
-        _mirrored(plan, partitions, plan.barrier),
+        *(_mirrors(plan, part, stages, plan.joining, len(partitions)) for part in plan.parts),
+        *(
+            _ranged(plan, f"mirror-meet/{name}", number, "mirror_pairs:meet", signed, _meeting)
+            for number, name in ranges
+        ),
+        *(_ranged(plan, f"mirror-left/{name}", number, "mirror_pairs:left", met, _touching) for number, name in ranges),
+        *(
+            _ranged(plan, f"mirror-judge/{name}", number, "mirrored:judge", (*left, *labels), _judging)
+            for number, name in ranges
+        ),
+        *(
+            _ranged(plan, f"mirrored/{name}", number, "mirrored:carry", (*judged, *members), _carrying)
+            for number, name in ranges
+        ),
     ]
 
 
@@ -105,53 +123,57 @@ def _listing(plan: Plan, results: Results, step: str, names: Sequence[str], fold
     return plan.listing(folder.replace("/", "-"), outputs)
 
 
-def _meet(plan: Plan, partition: int, barrier: Mapping[str, Any]) -> Node:
-    name, names = f"meet/{partition:05d}", [part.name for part in plan.parts]
-
+def _ranged(
+    plan: Plan,
+    name: str,
+    partition: int,
+    function: str,
+    after: tuple[str, ...],
+    more: Callable[[Plan, Results], dict[str, Any]],
+) -> Node:
     def build(results: Results) -> Task:
-        return _task(
-            plan,
-            name,
-            "meet:run",
-            {
-                "documents": _listing(plan, results, "emit", names, "state/keys"),
-                "mirrors": _listing(plan, results, "mirrors", names, "state/mirror-keys"),
-                "partition": partition,
-                "barrier": barrier,
-                "seed": plan.manifest.seed,
-            },
-        )
+        common = {"partition": partition, "partitions": plan.partitions, "stage": plan.joining}
+        return _task(plan, name, function, {**common, "seed": plan.manifest.seed, **more(plan, results)})
 
-    return Node(name, tuple(f"{step}/{part}" for step in ("emit", "mirrors") for part in names), build)
+    return Node(name, after, build)
 
 
-def _mirrored(plan: Plan, partitions: Sequence[str], barrier: Mapping[str, Any]) -> Node:
-    names = [part.name for part in plan.parts]
+def _meeting(plan: Plan, results: Results) -> dict[str, Any]:
+    mirrors = _listing(plan, results, "mirrors", plan.names(), "state/mirror-keys")
+    return {"listing": _listing(plan, results, "sign", plan.names(), "signatures/keys"), "mirrors": mirrors}
 
-    def build(results: Results) -> Task:
-        return _task(
-            plan,
-            "mirrored/all",
-            "meet:join",
-            {
-                "edges": _listing(plan, results, "meet", partitions, "state/mirror-edges"),
-                "mirrors": _listing(plan, results, "mirrors", names, "state/mirrors"),
-                "clusters": results["cluster/all"].output("state/clusters").to_json(),
-                "barrier": barrier,
-                "seed": plan.manifest.seed,
-            },
-        )
 
-    after = ["cluster/all", *(f"mirrors/{name}" for name in names), *(f"meet/{name}" for name in partitions)]
-    return Node("mirrored/all", tuple(after), build)
+def _touching(plan: Plan, results: Results) -> dict[str, Any]:
+    return {
+        "meetings": _listing(plan, results, "mirror-meet", plan.range_names(), "state/meetings"),
+        "items": _listing(plan, results, "mirrors", plan.names(), "state/mirror-items"),
+        "records": _listing(plan, results, "mirrors", plan.names(), "state/mirrors"),
+    }
+
+
+def _judging(plan: Plan, results: Results) -> dict[str, Any]:
+    return {
+        "touches": _listing(plan, results, "mirror-left", plan.range_names(), "state/touches"),
+        "items": _listing(plan, results, "sign", plan.names(), "signatures/items"),
+        "labels": plan.listing("state-labels", labels_of(plan, results, few=False)),
+    }
+
+
+def _carrying(plan: Plan, results: Results) -> dict[str, Any]:
+    return {
+        "found": _listing(plan, results, "mirror-judge", plan.range_names(), "state/found"),
+        "members": _listing(plan, results, "members", plan.range_names(), "state/members"),
+    }
 
 
 def found_mirrors(plan: Plan, results: Results) -> dict[str, Any] | None:
     """What `decide` is told: where the copies stand, and the policy of each stage; None where nobody asks."""
     if not plan.mirroring:
         return None
+    steps = ("mirror-judge", "mirrored")
+    found = [output for step in steps for output in plan.outputs(results, step, plan.range_names(), "state/mirrored")]
     return {
-        "found": results["mirrored/all"].output("state/mirrored").to_json(),
+        "found": plan.listing("state-mirrored", found),
         "policies": [[item.stage, item.policy] for item in plan.mirroring],
     }
 

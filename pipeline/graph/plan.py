@@ -1,14 +1,14 @@
 """The plan: a manifest as a graph of tasks, each with what it waits for.
 
-    prepare ─> documents ─┬─> same ────────────────────┬─> decide ─> choose ─> keep ─> encode ─> pack ─> ledger
+    prepare ─> documents ─┬─> same ────────────────────┬─> decide ─> choose ─> keep ─> encode ─> layout ─> pack ─> ledger
                           └─> emit ─> reduce ─> cluster ┘
 
 `prepare` is a graph of its own where there is much to prepare (`preparing`); where a stage asks for copies of what it
-drops, the steps of `mirroring` stand before `decide`; behind the ledger, and behind the mask of takedowns, comes its
-tree (`proof.graph`).
+drops, the steps of `mirroring` stand before `decide`; where one cuts passages, those of `cutting` before `encode`;
+behind the ledger, and behind the mask of takedowns, comes its tree (`proof.graph`).
 
 A node builds its task when all it waits for is done, since a task's key contains the digests of its inputs. The
-number of shards is known only when everything is encoded: `packing` and `ledgers` are graphs of their own. `joining`
+shards are known only when everything is encoded and laid out: `packing` and `ledgers` are graphs of their own. `joining`
 has the steps from emit to cluster and `choose`.
 """
 
@@ -18,21 +18,43 @@ from collections.abc import Sequence
 from typing import Any
 
 from lauter.pipeline.digests import DigestCache
-from lauter.pipeline.graph.joining import CLUSTERED, choosing_nodes, joining_nodes, losers_listing
+from lauter.pipeline.graph.cutting import cuts_of, cutting_nodes, emptied_rows, kept_rows, last_kept
+from lauter.pipeline.graph.joining import (
+    LIMITS,
+    choosing_nodes,
+    clustered_names,
+    copies_listing,
+    copies_of,
+    joining_nodes,
+    losers_listing,
+)
 from lauter.pipeline.graph.listings import Listings
 from lauter.pipeline.graph.mirroring import found_mirrors, mirror_nodes, mirroring
 from lauter.pipeline.graph.node import Node, Results
-from lauter.pipeline.graph.packing import packing_nodes, shard_cells
+from lauter.pipeline.graph.packing import LAID_OUT, layout_node, packing_nodes, read_layout, shard_tasks
 from lauter.pipeline.graph.parts import Part, parts
 from lauter.pipeline.graph.preparing import Preparing, prepare_nodes, working_spec
 from lauter.pipeline.graph.surveying import survey_nodes, surveyed_nodes, surveyed_outputs, surveying
 from lauter.pipeline.manifest import Manifest, StageSpec
-from lauter.pipeline.specs import spec_class, stage_spec
+from lauter.pipeline.specs import comparing_spec, spec_class, stage_spec
 from lauter.pipeline.storage import Output, Storage
+from lauter.pipeline.streams import rule_of
 from lauter.pipeline.task import Task
 
-PARTITIONS = 16
-"""Key ranges of every exchange. Fixed, so that outputs do not depend on the machine."""
+RANGES = ((64 << 20, 1), (64 << 30, 16), (16 << 40, 256))
+"""(bytes of input files, ranges of keys of every exchange below that); 4,096 above. By the input alone, so that outputs
+do not depend on the machine, and coarse, so that a file more seldom changes it. A task of nothing costs some 5 ms, and
+the keys of 64 GB of compressed pages are 3 GB. 4,096 ranges: 15e12 tokens leave 1.6 GB of keys a range."""
+
+MOST_RANGES = 4096
+
+IDENTITY_CELLS = 16
+"""Ranges in which identities are written: never others, as nothing may make extraction run again but its input."""
+
+
+def ranges_of(size: int) -> int:
+    """Ranges of keys for some bytes of input files."""
+    return next((ranges for limit, ranges in RANGES if size < limit), MOST_RANGES)
 
 
 class Plan:
@@ -41,13 +63,16 @@ class Plan:
     def __init__(self, manifest: Manifest, storage: Storage) -> None:
         self.manifest, self.storage = manifest, storage
         self.parts = parts(manifest)
-        self.partitions = PARTITIONS
+        self.partitions = ranges_of(sum(part.file.size for part in self.parts))
         self._digests = DigestCache(storage)
         self._listings = Listings(storage)
         self.stages = [stage_spec(spec, self._digests) for spec in manifest.stages]
         self.working = [working_spec(spec, self._digests) for spec in manifest.stages]
         """The stages as `apply` sees them."""
         self.barrier = stage_spec(manifest.barrier, self._digests) if manifest.barrier else None
+        self.joining = comparing_spec(self.barrier) if self.barrier else None
+        """The stage that compares documents, as it sees them: without what only the choice among copies reads."""
+        self.cutter = stage_spec(manifest.cutter, self._digests) if manifest.cutter else None
         self.mirroring = mirroring(self.stages) if self.barrier else ()
         self.surveying = surveying(self.stages)
         self.encoder = stage_spec(manifest.encoder, self._digests)
@@ -70,8 +95,8 @@ class Plan:
         return self._listings.publish(name, outputs)
 
     def all_stages(self) -> list[dict[str, Any]]:
-        """Every stage in order, the one that joins all documents last."""
-        return [*self.stages, *([self.barrier] if self.barrier else [])]
+        """Every stage in order: the one that joins all documents and the one that cuts passages last."""
+        return [*self.stages, *(spec for spec in (self.barrier, self.cutter) if spec is not None)]
 
     def listings(self) -> list[str]:
         """Paths of the lists that tasks of this plan read."""
@@ -83,7 +108,7 @@ class Plan:
         nodes = [node for stage in self.manifest.stages if stage.name in self.prepared for node in self._prepare(stage)]
         nodes.append(self._tokenizer())
         nodes += [self._documents(part) for part in self.parts]
-        nodes += [self._same(partition, names) for partition in range(self.partitions)]
+        nodes += [self._same(number, names) for number in range(len(self._same_names()))]
         if self.barrier:
             nodes += joining_nodes(self)
         if self.mirroring:
@@ -93,7 +118,9 @@ class Plan:
         if self.barrier:
             nodes += choosing_nodes(self)
         nodes += [self._keep(part) for part in self.parts]
+        nodes += cutting_nodes(self)
         nodes += [self._encode(part) for part in self.parts]
+        nodes.append(layout_node(self))
         return nodes
 
     def _prepare(self, stage: StageSpec) -> list[Node]:
@@ -106,8 +133,8 @@ class Plan:
         return Node("tokenizer/all", (), build)
 
     def _documents(self, part: Part) -> Node:
+        after = tuple(f"prepare/{name}" for name in self.prepared)
         prepared = () if part.planted else self.prepared
-        after = tuple(f"prepare/{name}" for name in prepared)
 
         def build(results: Results) -> Task:
             return self.task(
@@ -118,10 +145,11 @@ class Plan:
                     "source": part.source,
                     "reader": dict(part.reader),
                     "file": part.described(),
-                    "stages": [] if part.planted else self.working,
+                    "planted": part.planted,
+                    "stages": self.working,
                     "prepared": _prepared(results, prepared),
                     "seed": self.manifest.seed,
-                    "partitions": self.partitions,
+                    "partitions": IDENTITY_CELLS,
                 },
             )
 
@@ -148,17 +176,22 @@ class Plan:
         return Node(name, tuple(f"{before}/{part}" for part in names), build)
 
     def _same(self, partition: int, names: list[str]) -> Node:
-        return self.reducing("same", "same_record:run", "documents", "state/identity", partition, names, {})
+        ranges = len(self._same_names())
+        more = {"cells": [place * IDENTITY_CELLS // ranges for place in (partition, partition + 1)]}
+        return self.reducing("same", "same_record:run", "documents", "state/identity", partition, names, more)
+
+    def _same_names(self) -> list[str]:
+        return self.range_names()[:IDENTITY_CELLS]
 
     def _same_listing(self, results: Results) -> str:
-        return self.listing("state-same", self.outputs(results, "same", self.range_names(), "state/same"))
+        return self.listing("state-same", self.outputs(results, "same", self._same_names(), "state/same"))
 
     def _decide(self, part: Part) -> Node:
-        after = [f"documents/{part.name}", *(f"same/{name}" for name in self.range_names())]
+        after = [f"documents/{part.name}", *(f"same/{name}" for name in self._same_names())]
         if self.barrier:
-            after.append(CLUSTERED)
+            after += clustered_names(self)
         if self.mirroring:
-            after.append("mirrored/all")
+            after += [f"{step}/{name}" for step in ("mirror-judge", "mirrored") for name in self.range_names()]
         soft = [spec for spec in self.stages if hasattr(spec_class(spec), "decide") and not part.planted]
         if soft:
             after += surveyed_nodes(self)
@@ -166,7 +199,6 @@ class Plan:
 
         def build(results: Results) -> Task:
             done = results[f"documents/{part.name}"]
-            clusters = results[CLUSTERED].output("state/clusters").to_json() if self.barrier else None
             return self.task(
                 f"decide/{part.name}",
                 "decide:run",
@@ -180,10 +212,9 @@ class Plan:
                     "prepared": _prepared(results, prepared),
                     "surveyed": surveyed_outputs(self, results) if soft else {},
                     "same": self._same_listing(results),
-                    "clusters": clusters,
+                    "copies": copies_of(self, results, part),
                     "mirrors": found_mirrors(self, results),
                     "seed": self.manifest.seed,
-                    "partitions": self.partitions,
                 },
             )
 
@@ -192,7 +223,7 @@ class Plan:
     def _keep(self, part: Part) -> Node:
         after = [f"decide/{part.name}"]
         if self.barrier:
-            after += [f"choose/{name}" for name in self.range_names()]
+            after.append(LIMITS)
 
         def build(results: Results) -> Task:
             return self.task(
@@ -204,6 +235,7 @@ class Plan:
                     "decisions": results[f"decide/{part.name}"].output("decisions").to_json(),
                     "same": self._same_listing(results),
                     "losers": losers_listing(self, results),
+                    "copies": copies_listing(self, results),
                 },
             )
 
@@ -217,14 +249,16 @@ class Plan:
                 {
                     "part": part.name,
                     "documents": results[f"documents/{part.name}"].output("documents").to_json(),
-                    "kept": results[f"keep/{part.name}"].output("state/kept").to_json(),
+                    "kept": kept_rows(self, results, part),
+                    "cuts": cuts_of(self, results, part),
                     "encoder": self.encoder,
+                    "streams": rule_of(self.manifest.streams, part.source, self.manifest.sharding.stream).to_json(),
                     "cells": self.manifest.sharding.cells,
                     "seed": self.manifest.seed,
                 },
             )
 
-        return Node(f"encode/{part.name}", (f"keep/{part.name}",), build)
+        return Node(f"encode/{part.name}", (last_kept(self, part),), build)
 
     def packing(self, results: Results) -> list[Node]:
         """One task a shard, now that everything is encoded."""
@@ -232,8 +266,9 @@ class Plan:
 
     def ledgers(self, results: Results) -> list[Node]:
         """One task a part, now that every document has its place."""
-        shards = [f"{shard:05d}" for shard in range(len(shard_cells(self, results)))]
-        positions = self.listing("state-positions", self.outputs(results, "pack", shards, "state/positions"))
+        tasks = [name for _, names in shard_tasks(read_layout(self)) for name in names]
+        places = [results[name].output("state/positions") for name in tasks]
+        positions = self.listing("state-positions", places)
         return [self._ledger(part, results, positions) for part in self.parts]
 
     def names(self) -> list[str]:
@@ -252,12 +287,13 @@ class Plan:
                 "part": part.name,
                 "ordinal": part.ordinal,
                 "source": part.source,
-                "stream": self.manifest.sharding.stream,
+                "layout": results[LAID_OUT].output("state/layout").to_json(),
                 "barrier": self.barrier["name"] if self.barrier else None,
                 "records": results[f"documents/{part.name}"].output("state/records").to_json(),
                 "decisions": results[f"decide/{part.name}"].output("decisions").to_json(),
                 "same": self._same_listing(results),
                 "losers": losers_listing(self, results),
+                "emptied": emptied_rows(self, results, part),
                 "positions": positions,
             },
         )

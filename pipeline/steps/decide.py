@@ -1,8 +1,8 @@
-"""Step `decide`: the soft decisions of one part, from score columns alone, and its candidates in each cluster.
+"""Step `decide`: the soft decisions of one part, from score columns alone, and its candidates in each component.
 
 The first stage (in manifest order) that objects gives the reason. Where none does, a copy of a record that a stage
-dropped is dropped too, if that stage's policy says so. A document that survives and lies in a cluster becomes a
-candidate for being the cluster's canonical document.
+dropped is dropped too, if that stage's policy says so. A document that survives and has a copy becomes a candidate:
+which of several copies is kept is chosen among these.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from lauter.pipeline import exchange, parquet, schema
 from lauter.pipeline.contract import SoftStage, StageContext
+from lauter.pipeline.steps.joining.candidates import candidates
 from lauter.pipeline.steps.layouts import (
-    CANDIDATES,
     CLUSTERS,
     DECISIONS,
     MIRROR,
@@ -53,7 +53,7 @@ def run(task: Task, storage: Storage) -> Result:
                     stage_names[index] = spec["name"]
                     reasons[index] = stage.reasons[verdict.reason[index] - 1].name
                     rules[index] = verdict.rule[int(index)].as_py() if verdict.rule is not None else None
-    cluster, size = _clusters(task, storage, rows)
+    cluster, size, component = _clusters(task, storage, rows)
     again = np.isin(rows, row_numbers(rows_of_part(storage, args["same"], args["ordinal"], ROWS)))
     mirror_of: list[bytes | None] = [None] * len(rows)
     counts = {"found": 0, "dropped": 0}
@@ -79,10 +79,11 @@ def run(task: Task, storage: Storage) -> Result:
     )
     path = f"decisions/{args['part']}.parquet"
     outputs = [parquet.write(storage, path, DECISIONS, [exchange.one_batch(table)])]
-    if args["clusters"] is not None:
-        objected = np.array([reason is not None for reason in reasons], np.bool_)
-        outputs.append(_candidates(task, storage, ~objected & ~again & (size > 0), cluster))
-    return Result(tuple(outputs), {"mirrors": counts})
+    survives = np.array([reason is None for reason in reasons], np.bool_) & ~again
+    if args["copies"] is not None:
+        chosen = survives & (size > 0)
+        outputs.append(candidates(task, storage, scores.filter(pa.array(chosen)), component[chosen]))
+    return Result(tuple(outputs), {"mirrors": counts, "survivors": int(survives.sum())})
 
 
 def _mirrored(task: Task, storage: Storage, rows: NDArray[np.uint32]) -> list[tuple[int, str, dict[str, Any]]]:
@@ -90,7 +91,9 @@ def _mirrored(task: Task, storage: Storage, rows: NDArray[np.uint32]) -> list[tu
     mirrors = task.args["mirrors"]
     if mirrors is None:
         return []
-    table, _ = exchange.read_parts(storage, [mirrors["found"]["path"]], task.args["ordinal"], MIRRORED)
+    table = rows_of_part(storage, mirrors["found"], task.args["ordinal"], MIRRORED)
+    # Of several records that a document is a copy of, the first in the run is named.
+    table = table.sort_by([(name, "ascending") for name in ("record", "stage", "row")])
     copies = table.to_pylist()
     places = np.searchsorted(rows, row_numbers(table)).tolist()
     found: dict[int, tuple[int, str, dict[str, Any]]] = {}
@@ -101,36 +104,15 @@ def _mirrored(task: Task, storage: Storage, rows: NDArray[np.uint32]) -> list[tu
     return [found[place] for place in sorted(found)]
 
 
-def _clusters(task: Task, storage: Storage, rows: NDArray[np.uint32]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+def _clusters(
+    task: Task, storage: Storage, rows: NDArray[np.uint32]
+) -> tuple[NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint64]]:
+    """Cluster, number of documents in it and component of each document, zeros for one that is alone."""
     cluster, size = np.zeros(len(rows), np.uint64), np.zeros(len(rows), np.uint32)
-    if task.args["clusters"] is not None:
-        table, _ = exchange.read_parts(storage, [task.args["clusters"]["path"]], task.args["ordinal"], CLUSTERS)
+    component = np.zeros(len(rows), np.uint64)
+    if task.args["copies"] is not None:
+        table = rows_of_part(storage, task.args["copies"]["clusters"], task.args["ordinal"], CLUSTERS)
         place = np.searchsorted(rows, table.column("row").to_numpy())
-        cluster[place] = table.column("cluster").to_numpy()
-        size[place] = table.column("size").to_numpy()
-    return cluster, size
-
-
-def _candidates(task: Task, storage: Storage, chosen: NDArray[np.bool_], cluster: NDArray[np.uint64]) -> Output:
-    args = task.args
-    mask = pa.array(chosen)
-    documents = parquet.read(storage, args["documents"]["path"], ["doc_id", "row", "fetched_at", "text_sha256"]).filter(
-        mask
-    )
-    # A document without a date ranks last among its equals.
-    fetched = documents.column("fetched_at").cast(pa.int64()).fill_null(np.iinfo(np.int64).max)
-    table = pa.Table.from_arrays(
-        [
-            pa.array(cluster[chosen]),
-            documents.column("row"),
-            pa.array(np.full(documents.num_rows, args["priority"], np.uint32)),
-            fetched,
-            documents.column("doc_id"),
-            documents.column("text_sha256"),
-        ],
-        schema=CANDIDATES,
-    )
-    # Clusters are spread by a multiplicative hash (Fibonacci, 2^64 / golden ratio): their ids are dense and small.
-    spread = cluster[chosen] * np.uint64(0x9E3779B97F4A7C15)
-    path = f"state/candidates/{args['part']}.arrow"
-    return exchange.write(storage, path, table, exchange.partition_of(spread, args["partitions"]))
+        for array, name in ((cluster, "cluster"), (size, "size"), (component, "component")):
+            array[place] = table.column(name).to_numpy()
+    return cluster, size, component

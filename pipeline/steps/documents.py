@@ -10,14 +10,19 @@ from __future__ import annotations
 import hashlib
 import itertools
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lauter.pipeline import exchange, parquet, schema
 from lauter.pipeline.contract import MapStage, ReadBatch, Reader
+from lauter.pipeline.identity import payload_hashes
+from lauter.pipeline.planted import planted_buckets
+from lauter.pipeline.specs import spec_class
 from lauter.pipeline.steps import isolate
 from lauter.pipeline.steps.flow import Flow, Tally, scattered
 from lauter.pipeline.steps.layouts import CARRIED, IDENTITY, RECORDS
@@ -28,11 +33,14 @@ from lauter.pipeline.storage import Output, Storage, open_input
 from lauter.pipeline.task import REUSABLE, Result, Task
 from lauter.pipeline.worker import prepared_stages
 
+PAYLOAD_HASH = pa.field("payload_hash", pa.uint64())
+"""xxh3-64 of a record's payload, null where its reader gives text: by it a stage may find equal payloads."""
+
 
 def run(task: Task, storage: Storage) -> Result:
     """Read one file to documents, scores and record rows."""
     with quarantine_folder(storage) as quarantine:
-        stages: list[MapStage] = prepared_stages(task, storage, quarantine)
+        stages: list[MapStage] = [] if task.args["planted"] else prepared_stages(task, storage, quarantine)
         return _Pass(task, storage, reader_of(task.args), stages).run()
 
 
@@ -41,9 +49,10 @@ class _Pass:
         self.task, self.storage, self.reader, self.stages = task, storage, reader, stages
         self.part: str = task.args["part"]
         self.tally = Tally()
-        self.document_schema, self.score_schema = schemas(stages)
+        self.document_schema, self.score_schema = schemas([spec_class(spec) for spec in task.args["stages"]])
         self.beat = _Heartbeat(storage, task)
-        self.earlier = earlier_run(task, storage, stages)
+        self.planted: bool = task.args["planted"]
+        self.earlier = None if self.planted else earlier_run(task, storage, stages)
 
     def run(self) -> Result:
         """All batches of the file, then the count."""
@@ -71,6 +80,8 @@ class _Pass:
         outputs.append(self._identity(ids))
         self._check_failures()
         info = {**self.tally.to_json(), **self._count(), REUSABLE: made_with(self.task)}
+        if self.planted:
+            info["probes"] = planted_buckets(self.reader, self.task.args["file"]["uri"])
         return Result(tuple(outputs), info)
 
     def _batch(self, read: ReadBatch) -> dict[str, pa.RecordBatch]:
@@ -84,6 +95,8 @@ class _Pass:
         self.tally.documents += batch.num_rows
         digest = text_digests(batch.column("text")) if batch.num_rows else pa.array([], pa.binary(32))
         chars = batch.column("chars") if "chars" in batch.schema.names else pa.nulls(batch.num_rows, pa.int32())
+        if self.planted:
+            chars = pc.utf8_length(batch.column("text")).cast(pa.int32())
         records = pa.RecordBatch.from_arrays(
             [
                 *[read.records.column(name) for name in ("doc_id", "file", "offset", "length", "url", "fetched_at")],
@@ -95,6 +108,9 @@ class _Pass:
             schema=RECORDS,
         )
         batch = batch.append_column(pa.field("text_sha256", pa.binary(32)), digest)
+        # From what was read: a record that was not run again has lost its payload on the way.
+        payload = read.records.column("payload").take(pa.array(alive))
+        batch = batch.append_column(PAYLOAD_HASH, payload_hashes(payload))
         found = {
             "records": records,
             "documents": _select(batch, self.document_schema),
@@ -160,7 +176,7 @@ class _Heartbeat:
             self._storage.write_json(self._path, tally.to_json())
 
 
-def schemas(stages: list[MapStage]) -> tuple[pa.Schema, pa.Schema]:
+def schemas(stages: Sequence[type[MapStage]]) -> tuple[pa.Schema, pa.Schema]:
     """The columns of documents/ and scores/ under these stages."""
     row = pa.field("row", pa.uint32(), nullable=False)
     identity = list(schema.fields(schema.RECORD, *schema.IDENTITY))
@@ -169,7 +185,7 @@ def schemas(stages: list[MapStage]) -> tuple[pa.Schema, pa.Schema]:
     scores = {field.name: field for stage in stages for field in stage.scores}
     digest = pa.field("text_sha256", pa.binary(32), nullable=False)
     return (
-        pa.schema([identity[0], row, *identity[1:], digest, *documents.values()]),
+        pa.schema([identity[0], row, *identity[1:], digest, PAYLOAD_HASH, *documents.values()]),
         pa.schema([identity[0], row, *scores.values()]),
     )
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lauter.pipeline import exchange, parquet
-from lauter.pipeline.steps.layouts import KEPT, LOSERS, ROWS, row_numbers, rows_of_part
+from lauter.pipeline.steps.layouts import COPIES, KEPT, LOSERS, ROWS, row_numbers, rows_of_part
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.task import Result, Task
 
@@ -26,6 +26,11 @@ def run(task: Task, storage: Storage) -> Result:
         losers = rows_of_part(storage, args["losers"], args["ordinal"], LOSERS)
         dropped = np.concatenate([dropped, row_numbers(losers)])
     kept = np.sort(rows[~np.isin(rows, dropped)])
-    table = pa.Table.from_arrays([pa.array(kept), pa.array(np.ones(len(kept), np.uint32))], schema=KEPT)
+    copies = np.ones(len(kept), np.uint32)
+    if args["copies"] is not None:
+        # Every document that stands for others is kept: nothing objects to a candidate.
+        stands = rows_of_part(storage, args["copies"], args["ordinal"], COPIES)
+        copies[np.searchsorted(kept, row_numbers(stands))] = stands.column("copies").to_numpy()
+    table = pa.Table.from_arrays([pa.array(kept), pa.array(copies)], schema=KEPT)
     output = exchange.write(storage, f"state/kept/{args['part']}.arrow", table, np.zeros(len(kept), np.int64))
     return Result((output,), {"kept": len(kept)})

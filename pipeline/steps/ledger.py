@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from lauter.pipeline import parquet, schema
+from lauter.pipeline import exchange, parquet, schema
+from lauter.pipeline.cutting import ONLY_REPEATED
 from lauter.pipeline.steps.layouts import LOSERS, MIRROR, POSITIONS, ROWS, TEXT, row_numbers, rows_of_part
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.task import Result, Task
@@ -19,7 +20,7 @@ def run(task: Task, storage: Storage) -> Result:
     """Join what the steps decided about one part's records.
 
     Order of precedence: the same record seen before, the hard decision, the soft decision, a copy of another document,
-    kept.
+    too little left of it without passages that stand elsewhere, kept.
     """
     args = task.args
     records = parquet.read(storage, args["records"]["path"])
@@ -41,11 +42,15 @@ def run(task: Task, storage: Storage) -> Result:
         for found in rows_of_part(storage, args["losers"], args["ordinal"], LOSERS).to_pylist():
             row = found["row"]
             stage[row], verdict[row], duplicate_of[row] = args["barrier"], "duplicate", found["duplicate_of"]
-            reason[row] = "exact-duplicate" if found["exact"] else "near-duplicate"
+            reason[row] = found["reason"]
+    if args["emptied"] is not None:
+        emptied, _ = exchange.read_parts(storage, [args["emptied"]["rows"]["path"]], 0, ROWS)
+        for row in row_numbers(emptied).tolist():
+            stage[row], reason[row], verdict[row] = args["emptied"]["stage"], ONLY_REPEATED, "dropped"
     for row in row_numbers(rows_of_part(storage, args["same"], args["ordinal"], ROWS)).tolist():
         stage[row], reason[row], verdict[row], rule[row] = "read", "same-record", "duplicate", None
         duplicate_of[row] = doc_id[row]
-    shard, shard_row, tokens = _positions(task, storage, count)
+    stream, shard, shard_row, tokens = _positions(task, storage, count)
     for row in range(count):
         if verdict[row] is None:
             verdict[row] = "kept"
@@ -73,7 +78,7 @@ def run(task: Task, storage: Storage) -> Result:
             records.column("chars"),
             pa.array(tokens, mask=~kept),
             records.column("text_sha256"),
-            pa.array([args["stream"] if item else None for item in kept.tolist()], TEXT),
+            stream,
             pa.array(shard, mask=~kept),
             pa.array(shard_row, mask=~kept),
         ],
@@ -87,12 +92,20 @@ def run(task: Task, storage: Storage) -> Result:
 
 def _positions(
     task: Task, storage: Storage, count: int
-) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
-    shard = np.full(count, -1, np.int32)
+) -> tuple[pa.DictionaryArray, NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
+    """Stream, shard, row in it and number of tokens of each record; null, -1, 0 and 0 for one that has no place."""
+    stream, shard = np.full(count, -1, np.int32), np.full(count, -1, np.int32)
     shard_row, tokens = np.zeros(count, np.int64), np.zeros(count, np.int32)
     table = rows_of_part(storage, task.args["positions"], task.args["ordinal"], POSITIONS)
     rows = row_numbers(table)
+    stream[rows] = table.column("stream").to_numpy()
     shard[rows] = table.column("shard").to_numpy()
     shard_row[rows] = table.column("shard_row").to_numpy()
     tokens[rows] = table.column("tokens").to_numpy()
-    return shard, shard_row, tokens
+    # Of thousands of streams a part has some: they are the dictionary, in order of name.
+    present, index = np.unique(stream, return_inverse=True)
+    names = [item["name"] for item in storage.read_json(task.args["layout"]["path"])["streams"]]
+    absent = int(len(present) > 0 and present[0] < 0)
+    dictionary = pa.array([names[number] for number in present[absent:].tolist()], pa.string())
+    coded = pa.DictionaryArray.from_arrays(pa.array((index - absent).astype(np.int32), mask=stream < 0), dictionary)
+    return coded, shard, shard_row, tokens

@@ -1,7 +1,7 @@
-"""Step `mirrors`: keys of the records of one part whose copies elsewhere matter to the stage that dropped them.
+"""Step `mirrors`: signatures of the records of one part whose copies elsewhere matter to the stage that dropped them.
 
 Such a record (an opted-out page) ended before its text was made. It is read again here, its text is made in memory,
-signed by the barrier stage, and forgotten: what is left are keys, and which record each is of. Only these records are
+signed by the barrier stage, and forgotten: what is left are items, keys and sketches. Only these records are
 worked on, and of them only those that an earlier run of the task has not signed.
 """
 
@@ -17,11 +17,15 @@ import xxhash
 from numpy.typing import NDArray
 
 from lauter.pipeline import exchange, parquet
-from lauter.pipeline.contract import BarrierStage, MapStage, ReadBatch, StageContext
-from lauter.pipeline.specs import reads_of
+from lauter.pipeline.comparing import BarrierStage
+from lauter.pipeline.contract import MapStage, ReadBatch, StageContext
+from lauter.pipeline.identity import payload_hashes
 from lauter.pipeline.steps import isolate
 from lauter.pipeline.steps.flow import add_row_numbers, merged
-from lauter.pipeline.steps.layouts import KEYS, MIRRORS, TEXT
+from lauter.pipeline.steps.joining.ranges import unique_pairs
+from lauter.pipeline.steps.joining.sign import signatures
+from lauter.pipeline.steps.joining.stage import stored_columns, with_source
+from lauter.pipeline.steps.layouts import ITEMS, KEYS, MIRRORS, TEXT
 from lauter.pipeline.steps.quarantine import quarantine_folder
 from lauter.pipeline.steps.source import FileBroken, check_unchanged, reader_of
 from lauter.pipeline.storage import Output, Storage, open_input
@@ -35,8 +39,7 @@ def run(task: Task, storage: Storage) -> Result:
     args = task.args
     wanted = _wanted(storage, args["records"]["path"], args["wanted"])
     barrier: BarrierStage = opened(args["barrier"], StageContext(seed=args["seed"]))
-    reads = sorted(reads_of(args["barrier"]))
-    signed, keys = _signed_before(task, storage, wanted)
+    signed, items, keys = _signed_before(task, storage, wanted)
     fresh, failed = wanted.filter(pa.array(~np.isin(wanted.column("row").to_numpy(), signed))), 0
     if fresh.num_rows:
         with quarantine_folder(storage) as quarantine:
@@ -45,16 +48,12 @@ def run(task: Task, storage: Storage) -> Result:
                 batch, raised = _through(stages, batch, frozenset(args["wanted"]))
                 failed += raised
                 if batch.num_rows:
-                    index, key = barrier.emit(batch.select(["row", *reads]))
-                    rows = batch.column("row").to_numpy()
-                    keys.append(pa.Table.from_arrays([pa.array(key), pa.array(rows[index])], schema=KEYS))
-                    signed = np.concatenate([signed, rows])
+                    own, met = signatures(barrier, _document(batch, task))
+                    items.append(own)
+                    keys.append(met)
+                    signed = np.concatenate([signed, batch.column("row").to_numpy()])
             check_unchanged(args["file"])
-    # In the order of the records, whichever run signed them: some 170 bytes a record under the default MinHash.
-    table = pa.concat_tables([KEYS.empty_table(), *keys])
-    table = table.take(pa.array(np.argsort(table.column("row").to_numpy(), kind="stable")))
-    partition = exchange.partition_of(table.column("key").to_numpy(), args["partitions"])
-    written = exchange.write(storage, f"state/mirror-keys/{args['part']}.arrow", table, partition)
+    written = _write(task, storage, pa.concat_tables([ITEMS.empty_table(), *items]), keys)
     if isolate.too_many_failed(failed, wanted.num_rows):
         raise isolate.StageError(
             f"{args['file']['uri']}: {failed} of {wanted.num_rows} opted-out records could not be signed; "
@@ -63,7 +62,26 @@ def run(task: Task, storage: Storage) -> Result:
     known = wanted.filter(pa.array(np.isin(wanted.column("row").to_numpy(), signed)))
     mirrors = parquet.write(storage, f"state/mirrors/{args['part']}.parquet", MIRRORS, [exchange.one_batch(known)])
     info = {"wanted": wanted.num_rows, "signed": known.num_rows, "fresh": fresh.num_rows, "failed": failed}
-    return Result((written, mirrors), {**info, REUSABLE: _made_with(task)})
+    return Result((*written, mirrors), {**info, REUSABLE: _made_with(task)})
+
+
+def _document(batch: pa.RecordBatch, task: Task) -> pa.RecordBatch:
+    """A batch of records as if they were documents, with the columns that the barrier stage reads."""
+    batch = batch.append_column("payload_hash", payload_hashes(batch.column("payload")))
+    return with_source(batch.select(["row", *stored_columns(task.args["barrier"])]), task.args["source"])
+
+
+def _write(task: Task, storage: Storage, items: pa.Table, keys: Sequence[pa.Table]) -> tuple[Output, Output]:
+    """Publish signatures in an order that does not tell which run made them: some 400 bytes a record are held."""
+    args = task.args
+    items = items.sort_by("row")
+    table = pa.concat_tables([KEYS.empty_table(), *keys])
+    pairs = unique_pairs(np.column_stack([table.column("key").to_numpy(), table.column("item").to_numpy()]))
+    written = []
+    for kind, made in (("keys", pa.table([pairs[:, 0], pairs[:, 1]], schema=KEYS)), ("items", items)):
+        partition = exchange.partition_of(made.column(0).to_numpy(), args["partitions"])
+        written.append(exchange.write(storage, f"state/mirror-{kind}/{args['part']}.arrow", made, partition))
+    return written[0], written[1]
 
 
 def _made_with(task: Task) -> str:
@@ -72,9 +90,11 @@ def _made_with(task: Task) -> str:
     return xxhash.xxh3_128_hexdigest(json.dumps([FORMAT, args], sort_keys=True, separators=(",", ":")).encode())
 
 
-def _signed_before(task: Task, storage: Storage, wanted: pa.Table) -> tuple[NDArray[np.uint32], list[pa.Table]]:
-    """The wanted records that an earlier run of the task signed, and their keys, if every byte of it is as recorded."""
-    nothing: tuple[NDArray[np.uint32], list[pa.Table]] = (np.empty(0, np.uint32), [])
+def _signed_before(
+    task: Task, storage: Storage, wanted: pa.Table
+) -> tuple[NDArray[np.uint32], list[pa.Table], list[pa.Table]]:
+    """The wanted records that an earlier run signed, with items and keys, if every byte of it is as recorded."""
+    nothing: tuple[NDArray[np.uint32], list[pa.Table], list[pa.Table]] = (np.empty(0, np.uint32), [], [])
     record = set_aside(storage, task)
     if record is None:
         return nothing
@@ -82,19 +102,25 @@ def _signed_before(task: Task, storage: Storage, wanted: pa.Table) -> tuple[NDAr
         if record["info"][REUSABLE] != _made_with(task):
             return nothing
         made = Result(tuple(Output.from_json(item) for item in record["outputs"]))
-        outputs = [made.output(folder) for folder in ("state/mirrors", "state/mirror-keys")]
+        outputs = [made.output(folder) for folder in ("state/mirrors", "state/mirror-items", "state/mirror-keys")]
     except (KeyError, TypeError):
         return nothing
     if any(problem_of(storage, output) for output in outputs):
         return nothing
     rows = parquet.read(storage, outputs[0].path, ["row"]).column("row").to_numpy()
     signed = rows[np.isin(rows, wanted.column("row").to_numpy())]
-    batches = exchange.read(storage, outputs[1].path, 0, KEYS, task.args["partitions"])
-    keys = [
-        pa.Table.from_batches([batch.filter(pa.array(np.isin(batch.column("row").to_numpy(), signed)))])
-        for batch in batches
+    items = _rows_with(storage, outputs[1].path, ITEMS, "row", signed)
+    known = np.concatenate([np.empty(0, np.uint64), *(table.column("item").to_numpy() for table in items)])
+    return signed, items, _rows_with(storage, outputs[2].path, KEYS, "item", known)
+
+
+def _rows_with(
+    storage: Storage, path: str, layout: pa.Schema, column: str, values: NDArray[np.uint32] | NDArray[np.uint64]
+) -> list[pa.Table]:
+    return [
+        pa.Table.from_batches([batch.filter(pa.array(np.isin(batch.column(column).to_numpy(), values)))])
+        for batch in exchange.messages(storage, path, layout)
     ]
-    return signed, keys
 
 
 def _wanted(storage: Storage, path: str, reasons: Mapping[str, Sequence[str]]) -> pa.Table:

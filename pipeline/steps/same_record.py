@@ -16,7 +16,8 @@ def run(task: Task, storage: Storage) -> Result:
     """Find every later record of an id; publish its row, partitioned by part."""
     paths = [output.path for output in listing(storage, task.args["listing"])]
     partition = task.args["partition"]
-    table, part = exchange.read_parts(storage, paths, partition, IDENTITY)
+    first, end = task.args["cells"]
+    table, part = exchange.read_parts(storage, paths, first, IDENTITY, end)
     high, low = table.column("high").to_numpy(), table.column("low").to_numpy()
     node = exchange.node(part, table.column("row").to_numpy().astype(np.uint64))
     order = np.lexsort((node, low, high))

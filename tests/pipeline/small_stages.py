@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
@@ -12,6 +13,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from lauter.pipeline import identity, schema
+from lauter.pipeline.comparing import YES, Limits, Preference, Signed
 from lauter.pipeline.contract import (
     FileCount,
     FilePath,
@@ -226,39 +228,53 @@ class Lookup:
 
 
 class SameText:
-    """Joins documents with the same text, up to the word `copy`."""
+    """Documents with the same text up to the word `copy` are copies."""
 
     name: ClassVar[str] = "same-text"
     version: ClassVar[int] = 1
     Config: ClassVar[type[StageConfig]] = NoConfig
     reads: ClassVar[tuple[str, ...]] = ("text",)
+    sketches: ClassVar[pa.Schema] = pa.schema([pa.field("length", pa.uint32())])
+    identities: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: NoConfig, context: StageContext) -> None:
         pass
 
-    def emit(self, batch: pa.RecordBatch) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-        keys = [xxhash.xxh3_64_intdigest(text.split(" copy")[0]) for text in batch.column("text").to_pylist()]
-        return np.arange(batch.num_rows), np.array(keys, np.uint64)
+    def sign(self, batch: pa.RecordBatch) -> Signed:
+        texts = batch.column("text").to_pylist()
+        keys = [xxhash.xxh3_64_intdigest(text.split(" copy")[0]) for text in texts]
+        return Signed(
+            item=np.array([xxhash.xxh3_64_intdigest(text) for text in texts], np.uint64),
+            sketches=pa.RecordBatch.from_arrays([pa.array(map(len, texts), pa.uint32())], schema=self.sketches),
+            row=np.arange(len(texts)),
+            key=np.array(keys, np.uint64),
+            identities=np.empty((len(texts), 0), np.uint64),
+        )
 
-    def reduce(self, key: NDArray[np.uint64], node: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        order = np.lexsort((node, key))
-        same = key[order][1:] == key[order][:-1]
-        return np.column_stack([node[order][:-1][same], node[order][1:][same]])
+    def pairs(self, key: NDArray[np.uint64], item: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        pairs = [
+            (int(a), int(b))
+            for number in np.unique(key)
+            for a, b in itertools.combinations(sorted(item[key == number].tolist()), 2)
+        ]
+        return np.array(pairs, np.uint64).reshape(-1, 2)
 
-    def finish(self, edges: Iterable[NDArray[np.uint64]]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        parent: dict[int, int] = {}
+    def judge(self, left: pa.RecordBatch, right: pa.RecordBatch) -> NDArray[np.uint8]:
+        return np.full(left.num_rows, YES, np.uint8)
 
-        def root(node: int) -> int:
-            while parent.setdefault(node, node) != node:
-                node = parent[node]
-            return node
+    def evidence(self, batch: pa.RecordBatch) -> pa.ListArray:
+        raise NotImplementedError("no pair is open")
 
-        for some in edges:
-            for first, second in some.tolist():
-                low, high = sorted((root(first), root(second)))
-                parent[high] = low
-        nodes = sorted(parent)
-        return np.array(nodes, np.uint64), np.array([root(node) for node in nodes], np.uint64)
+    def compare(self, left: pa.ListArray, right: pa.ListArray) -> NDArray[np.bool_]:
+        raise NotImplementedError("no pair is open")
+
+    @classmethod
+    def prefers(cls, config: NoConfig) -> tuple[Preference, ...]:
+        return (Preference("priority", "ascending"), Preference("fetched_at", "ascending"))
+
+    @classmethod
+    def limits(cls, config: NoConfig) -> Limits:
+        return Limits()
 
 
 class Bytes:

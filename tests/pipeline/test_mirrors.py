@@ -130,7 +130,7 @@ def test_another_policy_decides_again_and_reads_nothing(tmp_path: Path) -> None:
     changed = [path for path, at in done.items() if path.exists() and path.stat().st_mtime_ns != at]
     again = {path.relative_to(state).parts[0] for path in changed}
     assert "decide" in again
-    assert again.isdisjoint({"prepare", "documents", "emit", "cluster", "mirrors", "meet", "mirrored"})
+    assert again.isdisjoint({"prepare", "documents", "sign", "meet", "members", "mirrors", "mirror-meet", "mirrored"})
     build(manifest, tmp_path / "fresh", catalogue=CATALOGUE)
     assert digests(tmp_path / "out") == digests(tmp_path / "fresh")
 

@@ -122,7 +122,7 @@ def test_a_changed_threshold_reads_no_file_again(tmp_path: Path) -> None:
     mark = time.time_ns()
     changed = build(manifest, tmp_path / "out")
     ran = {path.name for path in (tmp_path / "out/state").iterdir() if _touched_since(path, mark)}
-    assert ran.isdisjoint({"documents", "emit", "reduce", "cluster", "same"}), ran
+    assert ran.isdisjoint({"documents", "sign", "meet", "judge", "members", "same"}), ran
     assert {"decide", "keep", "encode"} <= ran
     assert changed.report.cached >= 1
     second = digests(tmp_path / "out")
@@ -243,7 +243,7 @@ def test_another_file_encodes_no_part_again(tmp_path: Path) -> None:
     mark = time.time_ns()
     (tmp_path / "a3.txt").write_text("z\tthird text everywhere")
     build(manifest, tmp_path / "out")
-    for step in ("documents", "emit", "encode"):
+    for step in ("documents", "sign", "encode"):
         records = (tmp_path / "out/state" / step).rglob("*.json")
         assert [path.name for path in records if path.stat().st_mtime_ns >= mark] == ["a3.txt.json"], step
     build(manifest, tmp_path / "fresh")

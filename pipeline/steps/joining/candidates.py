@@ -1,0 +1,73 @@
+"""The candidates of a part: documents that nothing else objects to and that have copies, as `choose` compares them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from lauter.pipeline import exchange, parquet
+from lauter.pipeline.fixed_width import lists
+from lauter.pipeline.steps.joining.ranges import range_of_component
+from lauter.pipeline.steps.layouts import CANDIDATES, ITEMS
+from lauter.pipeline.storage import Output, Storage
+from lauter.pipeline.task import Task
+
+LAST = np.iinfo(np.int64).max
+"""Rank of a document without a value."""
+
+
+def candidates(task: Task, storage: Storage, scores: pa.Table, component: NDArray[np.uint64]) -> Output:
+    """Publish the documents that `scores` has rows of, by component. `component`: that of each, shape (n,)."""
+    args = task.args
+    rows = scores.column("row").to_numpy()
+    names = ["row", "doc_id", "fetched_at", "text_sha256"]
+    documents = parquet.read(storage, args["documents"]["path"], names)
+    documents = documents.filter(pa.array(np.isin(documents.column("row").to_numpy(), rows)))
+    columns = {name: scores.column(name) for name in scores.column_names}
+    columns["fetched_at"] = documents.column("fetched_at").cast(pa.int64())
+    columns["priority"] = pa.chunked_array([pa.array(np.full(len(rows), args["priority"], np.int64))])
+    item, identities = signatures_of(storage, args["copies"]["items"]["path"], rows)
+    table = pa.Table.from_arrays(
+        [
+            pa.array(component),
+            item,
+            documents.column("row"),
+            documents.column("doc_id"),
+            documents.column("text_sha256"),
+            identities,
+            lists(ranks(columns, args["copies"]["prefers"], len(rows))),
+        ],
+        schema=CANDIDATES,
+    )
+    path = f"state/candidates/{args['part']}.arrow"
+    return exchange.write(storage, path, table, range_of_component(component, args["copies"]["partitions"]))
+
+
+def signatures_of(storage: Storage, path: str, rows: NDArray[np.uint32]) -> tuple[pa.Array, pa.Array]:
+    """`item` and `identities` of some rows of a part, in their order; all of them are signed."""
+    found = [
+        pa.Table.from_batches([batch.select(["row", "item", "identities"]).filter(wanted)])
+        for batch in exchange.messages(storage, path, ITEMS)
+        if (wanted := pa.array(np.isin(batch.column("row").to_numpy(), rows))).true_count
+    ]
+    layout = pa.schema([ITEMS.field(name) for name in ("row", "item", "identities")])
+    table = pa.concat_tables([layout.empty_table(), *found]).sort_by("row")
+    return exchange.one_chunk(table.column("item")), exchange.one_chunk(table.column("identities"))
+
+
+def ranks(columns: Mapping[str, pa.ChunkedArray], prefers: Sequence[Sequence[str]], count: int) -> NDArray[np.int64]:
+    """What documents are put in order by, shape (n, preferences): smaller ones come first, those without a value last.
+
+    `prefers`: names of columns of whole numbers, and `ascending` or `descending`; a column that nobody wrote is empty.
+    """
+    found = np.full((count, len(prefers)), LAST, np.int64)
+    for place, (name, order) in enumerate(prefers):
+        if name in columns and count:
+            column = columns[name].cast(pa.int64())
+            known = column.is_valid().to_numpy()
+            value = column.fill_null(0).to_numpy()
+            found[known, place] = (value if order == "ascending" else -value)[known]
+    return found

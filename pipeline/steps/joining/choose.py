@@ -1,0 +1,171 @@
+"""Steps `propose` and `choose`: which of several copies is kept, among the documents that nothing else objects to.
+
+Both are tasks per range of components and decide by the same rule (`greedy`). What the hubs of large buckets have left
+open is proposed first, and compared like any other pair; choose then decides with all edges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from lauter.pipeline import exchange
+from lauter.pipeline.fixed_width import numbers
+from lauter.pipeline.steps.joining.greedy import BY_IDENTITY, anchors, keepers
+from lauter.pipeline.steps.joining.ranges import unique_pairs
+from lauter.pipeline.steps.layouts import CANDIDATES, COMPONENT_EDGES, COPIES, EXACT, LOSERS, NEAR, PAIRS
+from lauter.pipeline.storage import Output, Storage
+from lauter.pipeline.task import Result, Task
+from lauter.pipeline.worker import listing
+
+LARGEST = 10
+"""Components that are reported by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """The candidates of a range of components in order of preference, and the edges between their items."""
+
+    table: pa.Table
+    part: NDArray[np.uint64]
+    settled: int
+    """How many of the first are of older corpora."""
+    items: NDArray[np.uint64]
+    item: NDArray[np.int64]
+    """Each candidate's place in `items`."""
+    identities: NDArray[np.int64]
+    numbers: int
+    starts: NDArray[np.int64]
+    neighbours: NDArray[np.int64]
+
+    def keepers(self) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
+        """`greedy.keepers` of the range."""
+        return keepers(self.item, self.identities, self.starts, self.neighbours, self.settled, self.numbers)
+
+
+def propose(task: Task, storage: Storage) -> Result:
+    """Pairs of items that have yet to be compared, by the smaller item."""
+    args = task.args
+    found = _range(task, storage)
+    keeper, _, holder = found.keepers()
+    places = anchors(found.item, keeper, holder, found.starts, found.neighbours)
+    ends = found.items[places]
+    pairs = unique_pairs(np.column_stack([ends.min(axis=1), ends.max(axis=1)]) if len(ends) else ends)
+    table = pa.table([pairs[:, 0], pairs[:, 1]], schema=PAIRS)
+    path = f"state/{args['name']}pairs/{args['partition']:05d}.arrow"
+    output = exchange.write(storage, path, table, exchange.partition_of(pairs[:, 0], args["partitions"]))
+    return Result((output,), {"pairs": output.rows})
+
+
+def choose(task: Task, storage: Storage) -> Result:
+    """Publish which documents are copies, and for how many the others stand, by part."""
+    args = task.args
+    found = _range(task, storage)
+    keeper, how, _ = found.keepers()
+    lost = np.flatnonzero(how)
+    doc_id, digest = (exchange.one_chunk(found.table.column(name)) for name in ("doc_id", "text_sha256"))
+    of = pa.array(keeper[lost])
+    exact = pc.fill_null(pc.equal(digest.take(pa.array(lost)), digest.take(of)), fill_value=False)
+    reasons = pa.array([None, NEAR, NEAR, *(f"same-{name}" for name in args["identities"])], pa.string())
+    assert len(reasons) == BY_IDENTITY + len(args["identities"])
+    reason = pc.if_else(exact, EXACT, reasons.take(pa.array(how[lost])))
+    rows = found.table.column("row").take(pa.array(lost))
+    losers = pa.Table.from_arrays([rows, doc_id.take(of), reason], schema=LOSERS)
+    own = found.part < np.uint64(args["parts"])
+    copies = np.bincount(keeper, minlength=len(keeper)) if len(keeper) else np.zeros(0, np.int64)
+    stand = np.flatnonzero(own & (how == 0) & (copies > 1))
+    stands = pa.Table.from_arrays(
+        [
+            exchange.one_chunk(found.table.column("row")).take(pa.array(stand)),
+            pa.array(copies[stand].astype(np.uint32)),
+        ],
+        schema=COPIES,
+    )
+    where = f"{args['partition']:05d}.arrow"
+    outputs = (
+        _by_part(storage, f"state/losers/{where}", losers, found.part[lost]),
+        _by_part(storage, f"state/copies/{where}", stands, found.part[stand]),
+    )
+    info = {"candidates": int(own.sum()), "duplicates": len(lost), "largest": _largest(found, own)}
+    return Result(outputs, info)
+
+
+def _by_part(storage: Storage, path: str, table: pa.Table, part: NDArray[np.uint64]) -> Output:
+    return exchange.write(storage, path, table, part.astype(np.int64))
+
+
+def _largest(found: _Range, own: NDArray[np.bool_]) -> list[list[int | str]]:
+    """[documents, part, row, doc_id] of the largest components: how many candidates, and the most preferred of them."""
+    component = found.table.column("component").to_numpy()[own]
+    _, first, size = np.unique(component, return_index=True, return_counts=True)
+    # Equal sizes in the order of the documents named, so that the list does not depend on what components are called.
+    chosen = np.lexsort((first, -size))[:LARGEST]
+    places = np.flatnonzero(own)[first[chosen]]
+    rows = found.table.column("row").to_numpy()
+    ids = found.table.column("doc_id").take(pa.array(places)).to_pylist()
+    return [
+        [int(count), int(found.part[place]), int(rows[place]), doc_id.hex()]
+        for count, place, doc_id in zip(size[chosen].tolist(), places.tolist(), ids, strict=True)
+    ]
+
+
+def _range(task: Task, storage: Storage) -> _Range:
+    args = task.args
+    paths = [output.path for output in listing(storage, args["candidates"])]
+    table, part = exchange.read_parts(storage, paths, args["partition"], CANDIDATES)
+    older = part >= np.uint64(args["parts"])
+    order = preference_order(table, older)
+    table, part = table.take(pa.array(order)).combine_chunks(), part[order]
+    pairs = [
+        np.column_stack([batch.column("left").to_numpy(), batch.column("right").to_numpy()])
+        for name in args["edges"]
+        for output in listing(storage, name)
+        for batch in exchange.read(storage, output.path, args["partition"], COMPONENT_EDGES)
+    ]
+    edges = unique_pairs(np.concatenate([np.empty((0, 2), np.uint64), *pairs]))
+    own = table.column("item").to_numpy()
+    items = np.unique(np.concatenate([own, edges.reshape(-1)]))
+    ends = np.searchsorted(items, edges)
+    source = np.concatenate([ends[:, 0], ends[:, 1]])
+    by_source = np.argsort(source, kind="stable")
+    starts = np.append(0, np.cumsum(np.bincount(source, minlength=len(items))))
+    identities, count = _numbered(numbers(exchange.one_chunk(table.column("identities")), len(args["identities"])))
+    return _Range(
+        table,
+        part,
+        int(older.sum()),
+        items,
+        np.searchsorted(items, own),
+        identities,
+        count,
+        starts.astype(np.int64),
+        np.concatenate([ends[:, 1], ends[:, 0]])[by_source],
+    )
+
+
+def preference_order(table: pa.Table, older: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Places of `CANDIDATES` rows in order: those of older corpora, then by preference, then by doc_id."""
+    doc_id = exchange.one_chunk(table.column("doc_id"))
+    halves = np.frombuffer(doc_id.buffers()[1] or b"", ">u8").reshape(-1, 2)[
+        doc_id.offset : doc_id.offset + len(doc_id)
+    ]
+    ranks = exchange.one_chunk(table.column("order")).flatten().to_numpy()
+    columns = ranks.reshape(len(doc_id), -1) if len(doc_id) else np.empty((0, 0), np.int64)
+    keys = [halves[:, 1], halves[:, 0], *columns.T[::-1], ~older]
+    order: NDArray[np.int64] = np.lexsort(keys)
+    return order
+
+
+def _numbered(identities: NDArray[np.uint64]) -> tuple[NDArray[np.int64], int]:
+    """Identities as numbers from 0, those of each column other ones, -1 for none; and how many there are."""
+    found = np.full(identities.shape, -1, np.int64)
+    count = 0
+    for column in range(identities.shape[1]):
+        values, place = np.unique(identities[:, column], return_inverse=True)
+        found[:, column] = np.where(identities[:, column] != 0, place + count, -1)
+        count += len(values)
+    return found, count
