@@ -73,6 +73,8 @@ class DedupConfig(StageConfig):
     """Join near duplicates; null for exact ones only."""
     per_language: bool = False
     """Compare only documents of the same `language` (no language counts as one)."""
+    per_source: bool = False
+    """Compare only documents of the same source."""
     prefer: tuple[Choice, ...] = Field(default=("source", "oldest"), strict=False)
     """Which copy is kept: the first entry that tells two documents apart decides, and after all of them the smaller
     doc_id. `source`: the one that stands first in the manifest; `oldest`, `newest`: by date; `longest`: by code points
@@ -82,6 +84,10 @@ class DedupConfig(StageConfig):
     the build stops: more often a fault of the set-up than of the pages."""
     largest_cluster: Share = 1.0
     """The share of those documents that one connected group of copies may hold; above it the build stops."""
+
+    method: Literal["components", "smaller-neighbour"] = "components"
+    """How copies are grouped before one is chosen: by connected components, or, for more documents than the flat array
+    of those has room for, each with its smallest neighbour, without a graph."""
 
     @model_validator(mode="after")
     def _compares_something(self) -> DedupConfig:

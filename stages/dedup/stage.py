@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import pyarrow as pa
@@ -25,12 +25,14 @@ from lauter.stages.kernels.sketch import SKETCH_BYTES, judge_sketches, sketches
 from lauter.stages.kernels.words import DROP_PUNCTUATION, FOLD_CASE, FOLD_DIGITS, text_buffers
 
 LANGUAGE = "language"
+SOURCE = "source"
 PAYLOAD_HASH = "payload_hash"
 
 # Kinds of keys; the bands of MinHash are kinds 1 to 256.
 _TEXT = 0
 _URL = 1000
 _PAYLOAD = 1001
+_SOURCE = 1002
 
 _NONE, _LEAST = np.uint64(0), np.uint64(1)
 """0 means nothing to compare, so a hash that is 0 by chance is read as 1."""
@@ -52,6 +54,7 @@ class Dedup:
     )
     """Number of different shingles (0: too short for MinHash), and the low byte of each minimum."""
     identities: ClassVar[tuple[str, ...]] = ("url", "payload")
+    decision_fields: ClassVar[frozenset[str]] = frozenset({"prefer", "removed", "largest_cluster", "method"})
 
     def __init__(self, config: DedupConfig, context: StageContext | None = None) -> None:
         self.config = config
@@ -61,8 +64,12 @@ class Dedup:
     @classmethod
     def reads_for(cls, config: DedupConfig) -> tuple[str, ...]:
         """The columns that `sign` needs with these parameters."""
-        wanted = [(LANGUAGE, config.per_language), ("url", "url" in config.exact)]
-        wanted.append((PAYLOAD_HASH, "payload" in config.exact))
+        wanted = [
+            (LANGUAGE, config.per_language),
+            (SOURCE, config.per_source),
+            ("url", "url" in config.exact),
+            (PAYLOAD_HASH, "payload" in config.exact),
+        ]
         return (*cls.reads, *(name for name, needed in wanted if needed))
 
     @classmethod
@@ -74,6 +81,11 @@ class Dedup:
     def limits(cls, config: DedupConfig) -> Limits:
         """What a build stops at."""
         return config.limits()
+
+    @classmethod
+    def method(cls, config: DedupConfig) -> Literal["components", "smaller-neighbour"]:
+        """How copies are grouped."""
+        return config.method
 
     def sign(self, batch: pa.RecordBatch) -> Signed:
         """Items, keys and sketches of a batch.
@@ -137,11 +149,13 @@ class Dedup:
         return self.config.minhash
 
     def _salts(self, batch: pa.RecordBatch) -> NDArray[np.uint64]:
-        if not self.config.per_language:
-            return np.zeros(batch.num_rows, np.uint64)
-        languages = self._column(batch, LANGUAGE, "per_language").to_pylist()
-        salts = {name: 0 if name is None else xxhash.xxh3_64_intdigest(name.encode()) for name in set(languages)}
-        return np.array([salts[name] for name in languages], np.uint64)
+        """Shape (n,): equal for documents that may be compared."""
+        salts = np.zeros(batch.num_rows, np.uint64)
+        if self.config.per_language:
+            salts = _name_hashes(self._column(batch, LANGUAGE, "per_language"))
+        if self.config.per_source:
+            salts = salted_keys(_name_hashes(self._column(batch, SOURCE, "per_source")), salts, _SOURCE)
+        return salts
 
     def _identities(self, batch: pa.RecordBatch, salts: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Shape (n, 2): keys of kinds of their own, never 0 for a document that has a URL, or a payload."""
@@ -175,6 +189,13 @@ class Dedup:
     def finish(self, edges: Iterable[NDArray[np.uint64]]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         """(node, cluster) of every node that has an edge, sorted by node; cluster = smallest node of its component."""
         return connected_components(edges)
+
+
+def _name_hashes(names: pa.Array[Any]) -> NDArray[np.uint64]:
+    """XXH3-64 of each name, shape (n,); 0 for null. Few different ones are expected."""
+    listed = names.to_pylist()
+    hashes = {name: 0 if name is None else xxhash.xxh3_64_intdigest(name.encode()) for name in set(listed)}
+    return np.array([hashes[name] for name in listed], np.uint64)
 
 
 def _items(

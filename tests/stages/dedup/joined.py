@@ -17,7 +17,7 @@ Pair = tuple[int, int]
 
 def batch_of(texts: Sequence[str | None], **columns: Sequence[object]) -> pa.RecordBatch:
     """A batch of documents; other columns by name."""
-    types = {"language": pa.string(), "url": pa.string(), "payload_hash": pa.uint64()}
+    types = {"language": pa.string(), "source": pa.string(), "url": pa.string(), "payload_hash": pa.uint64()}
     arrays = {name: pa.array(values, types[name]) for name, values in columns.items()}
     return pa.record_batch({"text": pa.array(texts, pa.large_string()), **arrays})
 

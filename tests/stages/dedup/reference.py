@@ -25,6 +25,7 @@ from tests.stages.kernels.test_hashing import finish_plainly, fold_plainly, sque
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
 SKETCH = 112
+SOURCE = 1002
 
 Pair = tuple[int, int]
 
@@ -36,6 +37,7 @@ class Document:
     doc_id: bytes
     text: str | None
     language: str | None = None
+    source: str = ""
     url: str | None = None
     payload_hash: int | None = None
     priority: int = 0
@@ -88,6 +90,9 @@ class Signature:
         self.salt = 0
         if config.per_language and document.language is not None:
             self.salt = xxhash.xxh3_64_intdigest(document.language.encode())
+        if config.per_source:
+            source = xxhash.xxh3_64_intdigest(document.source.encode())
+            self.salt = fold_plainly(fold_plainly(self.salt, SOURCE), source)
         url = same_page(document.url) if document.url and "url" in config.exact else None
         payload = document.payload_hash or None if "payload" in config.exact else None
         self.identities = [
@@ -168,20 +173,77 @@ def order_of(document: Document, config: DedupConfig) -> tuple[object, ...]:
     return (*place, document.doc_id)
 
 
+@dataclass
+class Chosen:
+    """What one pass of the greedy choice finds, by item."""
+
+    kept: list[Document] = field(default_factory=list)
+    rank: dict[object, int] = field(default_factory=dict)
+    """Of each item of which a document is kept: that document's place in the order of preference."""
+    keeper: dict[object, object] = field(default_factory=dict)
+    """Of each item with a document: the item for which its first document was dropped, or itself."""
+
+
+def choose(
+    ordered: Sequence[Document], signatures: Mapping[bytes, Signature], neighbours: Mapping[object, set[object]]
+) -> Chosen:
+    """In order of preference, each document that is no copy of one that stays already."""
+    found = Chosen()
+    owner: dict[object, object] = {}
+    for place, document in enumerate(ordered):
+        one = signatures[document.doc_id]
+        if one.item is None:
+            found.kept.append(document)
+            continue
+        same = [one.item] if one.item in found.rank else [owner[i] for i in one.identities if i in owner]
+        near = [item for item in neighbours.get(one.item, ()) if item in found.rank]
+        if same or near:
+            found.keeper.setdefault(one.item, same[0] if same else min(near, key=found.rank.__getitem__))
+            continue
+        found.kept.append(document)
+        found.rank[one.item] = place
+        found.keeper[one.item] = one.item
+        owner |= dict.fromkeys(one.identities, one.item)
+    return found
+
+
+def second_round(found: Chosen, neighbours: Mapping[object, set[object]]) -> set[tuple[object, object]]:
+    """Pairs of items that share a hub and were never compared: each item with what stands for its neighbours.
+
+    A hub that is kept may yet fall to what stands for a dropped neighbour of it.
+    """
+    anchor: dict[object, object] = {}
+    for hub, around in neighbours.items():
+        if hub not in found.rank:
+            near = [item for item in around if item in found.rank]
+            known = [found.keeper[hub]] if hub in found.keeper else []
+            if near or known:
+                anchor[hub] = min([*near, *known], key=found.rank.__getitem__)
+    for hub in found.rank:
+        dropped = [anchor[item] for item in neighbours.get(hub, ()) if item not in found.rank and item in anchor]
+        earlier = [item for item in dropped if found.rank[item] < found.rank[hub]]
+        if earlier:
+            anchor[hub] = min(earlier, key=found.rank.__getitem__)
+    return {
+        (item, anchor[hub])
+        for item in found.keeper
+        for hub in neighbours.get(item, ())
+        if hub in anchor and anchor[hub] != item and anchor[hub] not in neighbours[item]
+    }
+
+
 def kept(documents: Sequence[Document], config: DedupConfig) -> set[bytes]:
-    """The doc_ids that stay: in order of preference, each that is no copy of one that stays already."""
+    """The doc_ids that stay: chosen from the edges of the buckets, then again with those of the second round."""
     signatures = {document.doc_id: Signature(document, config) for document in documents}
+    of_item = {one.item: one for one in signatures.values()}
+    ordered = sorted(documents, key=lambda document: order_of(document, config))
     neighbours: dict[object, set[object]] = defaultdict(set)
     for one, two in edges_plainly([*signatures.values()], config.minhash):
         neighbours[one].add(two)
         neighbours[two].add(one)
-    found: set[bytes] = set()
-    taken: set[object] = set()
-    for document in sorted(documents, key=lambda document: order_of(document, config)):
-        signature = signatures[document.doc_id]
-        if signature.item is None:
-            found.add(document.doc_id)
-        elif not ({signature.item, *signature.identities, *neighbours[signature.item]} & taken):
-            found.add(document.doc_id)
-            taken |= {signature.item, *signature.identities}
-    return found
+    found = choose(ordered, signatures, neighbours)
+    for one, two in second_round(found, neighbours):
+        if config.minhash and are_copies(of_item[one], of_item[two], config.minhash):
+            neighbours[one].add(two)
+            neighbours[two].add(one)
+    return {document.doc_id for document in choose(ordered, signatures, neighbours).kept}

@@ -33,6 +33,8 @@ def test_everything_as_a_manifest_gives_it() -> None:
             "exact": ["url", "payload", "text"],
             "minhash": {"bands": 20, "rows": 5, "threshold": 0.75},
             "per_language": True,
+            "per_source": True,
+            "method": "smaller-neighbour",
             "prefer": [{"score": "language_score", "best": "highest"}, "newest", "longest", "source"],
             "removed": [0.05, 0.7],
             "largest_cluster": 0.01,
@@ -45,6 +47,7 @@ def test_everything_as_a_manifest_gives_it() -> None:
         ("priority", "ascending"),
     ]
     assert Dedup.limits(config) == Limits((0.05, 0.7), 0.01)
+    assert Dedup.method(config) == "smaller-neighbour"
     assert read({"prefer": [{"score": "toxicity", "best": "lowest"}]}).preferences() == (
         Preference("toxicity", "ascending"),
     )
@@ -69,6 +72,7 @@ def test_everything_as_a_manifest_gives_it() -> None:
         ({"removed": [0.5, 1.5]}, "less than or equal to 1"),
         ({"removed": [0.5]}, "field required"),
         ({"removed": ["0.1", 0.5]}, "valid number"),
+        ({"method": "components of a graph"}, "'components' or 'smaller-neighbour'"),
         ({"largest_cluster": 2.0}, "less than or equal to 1"),
     ],
 )
@@ -76,3 +80,9 @@ def test_a_wrong_parameter_is_refused_with_words(given: dict[str, object], told:
     with pytest.raises(ValidationError) as caught:
         DedupConfig.model_validate(given)
     assert told in "; ".join(message for _, message in faults(DedupConfig, caught.value))
+
+
+def test_another_choice_signs_nothing_again() -> None:
+    """The engine leaves them out of the key of signatures, so `sign` and the comparisons must not read them."""
+    assert Dedup.decision_fields <= set(DedupConfig.model_fields)
+    assert Dedup.decision_fields.isdisjoint({"exact", "minhash", "per_language", "per_source"})

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lauter.stages.dedup.config import DedupConfig, MinHashConfig
 from lauter.stages.dedup.stage import Dedup
 from tests.stages.dedup.joined import Joined, batch_of, join
-from tests.stages.dedup.reference import Document, Signature, candidates_plainly, edges_plainly, kept
+from tests.stages.dedup.reference import Document, Signature, candidates_plainly, choose, edges_plainly, kept
 
+COLUMNS = ("language", "source", "url", "payload_hash")
 WORDS = [f"{first}{second}" for first in "bdfgklmnprst" for second in ("a", "e", "i", "o", "u", "ai", "ou", "ei")]
 
 
@@ -45,6 +48,7 @@ def documents(draw: st.DrawFn) -> list[Document]:
             doc_id=number.to_bytes(16, "big"),
             text=draw(st.sampled_from(texts)),
             language=draw(st.sampled_from(["deu_Latn", "fra_Latn", None])),
+            source=draw(st.sampled_from(["a", "b"])),
             url=draw(st.sampled_from([None, "", "http://a/", "https://A/", "http://b/"])),
             payload_hash=draw(st.sampled_from([None, 0, 7])),
             priority=draw(st.integers(0, 1)),
@@ -60,7 +64,7 @@ configs = st.sampled_from(
         DedupConfig(),
         DedupConfig(exact=("text", "url", "payload"), per_language=True),
         DedupConfig(exact=(), minhash=MinHashConfig(bands=20, rows=4, ngram_words=3, threshold=0.6)),
-        DedupConfig(exact=("url",), minhash=None),
+        DedupConfig(exact=("url",), minhash=None, per_source=True),
     ]
 )
 
@@ -71,7 +75,9 @@ def joined(config: DedupConfig, found: Sequence[Document], sizes: Sequence[int])
     rest = list(found)
     for size in [*sizes, len(rest)]:
         taken, rest = rest[:size], rest[size:]
-        columns = {name: [getattr(one, name) for one in taken] for name in ("language", "url", "payload_hash")}
+        columns = {
+            name: [getattr(one, name) for one in taken] for name in ("language", "source", "url", "payload_hash")
+        }
         batches.append(batch_of([one.text for one in taken], **columns))
     return join(Dedup(config), batches)
 
@@ -130,3 +136,17 @@ def test_the_choice_is_greedy_in_the_order_of_preference() -> None:
     assert kept(chain, DedupConfig(minhash=near, prefer=("newest",))) == {b"a", b"c", b"d"}
     middle = [*chain[:1], Document(b"b", b, fetched_at=0), *chain[2:]]
     assert kept(middle, DedupConfig(minhash=near)) == {b"b", b"d"}
+
+
+@pytest.mark.parametrize(("size", "words"), [(12, 1), (40, 1), (40, 3)])
+def test_a_large_group_of_copies_has_one_that_stays(size: int, words: int) -> None:
+    """Their buckets have two hubs only, and what is preferred is none of them: the second round finds the others."""
+    original = text_of(7, 300)
+    group = [Document(bytes([n]), changed(original, n, words)) for n in range(size)]
+    signatures = {document.doc_id: Signature(document, DedupConfig()) for document in group}
+    neighbours: dict[object, set[object]] = defaultdict(set)
+    for one, two in edges_plainly([*signatures.values()], MinHashConfig()):
+        neighbours[one].add(two)
+        neighbours[two].add(one)
+    assert len(choose(group, signatures, neighbours).kept) > 1
+    assert kept(group, DedupConfig()) == {bytes([0])}

@@ -148,6 +148,15 @@ def test_per_language_joins_within_a_language_only() -> None:
     assert len(set(found.key.tolist())) == 4 * 14
 
 
+def test_per_source_joins_within_a_source_only() -> None:
+    columns: dict[str, list[object]] = {"source": ["a", "b", "a", "b"], "language": ["deu_Latn", None, None, None]}
+    assert items(DedupConfig(per_source=True), [POEM] * 4, **columns) == [0, 1, 0, 1]
+    assert items(DedupConfig(per_source=True, per_language=True), [POEM] * 4, **columns) == [0, 1, 2, 1]
+    # A source named like a language is no language.
+    by_source = signed(DedupConfig(per_source=True), [POEM], source=["x"]).item
+    assert by_source != signed(DedupConfig(per_language=True), [POEM], language=["x"]).item
+
+
 def test_pages_are_the_same_by_url_and_by_payload() -> None:
     columns = {
         "url": ["http://a.example/x", "https://A.example/x#top", None, "", "http://b.example/"],
@@ -173,11 +182,12 @@ def test_without_texts_a_document_is_what_identifies_it() -> None:
 
 
 def test_the_columns_it_reads_follow_from_its_parameters() -> None:
-    config = DedupConfig(per_language=True, exact=("url", "payload"))
-    assert Dedup.reads_for(config) == ("text", "language", "url", "payload_hash")
+    config = DedupConfig(per_language=True, per_source=True, exact=("url", "payload"))
+    assert Dedup.reads_for(config) == ("text", "language", "source", "url", "payload_hash")
     assert Dedup.reads_for(DedupConfig()) == Dedup.reads == ("text",)
     for config, column in (
         (DedupConfig(per_language=True), "language"),
+        (DedupConfig(per_source=True), "source"),
         (URL, "url"),
         (DedupConfig(exact=("payload",)), "payload_hash"),
     ):
