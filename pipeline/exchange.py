@@ -38,7 +38,7 @@ def partition_of(key: NDArray[np.uint64], partitions: int) -> NDArray[np.int64]:
 class PartitionedSink:
     """Writes rows of one schema, grouped by partition, in the order they have within each.
 
-    Holds a run, its rows in the order of the partitions, and 12 bytes a row; and 24 bytes a message for the index.
+    Holds a run, twice while it is put together, and 12 bytes a row; and 24 bytes a message for the index.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -64,14 +64,14 @@ class PartitionedSink:
     def _flush(self) -> None:
         if not self._tables:
             return
+        rows = pa.concat_tables(self._tables).combine_chunks()
         partition = np.concatenate(self._partitions)
+        self._tables, self._partitions, self._pending_bytes = [], [], 0
         order = np.argsort(partition, kind="stable")
         partition = partition[order]
         starts = np.flatnonzero(np.diff(partition, prepend=~partition[:1]))
-        ordered = pa.concat_tables(self._tables).take(pa.array(order)).combine_chunks()
-        self._tables, self._partitions, self._pending_bytes = [], [], 0
         for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(order)], strict=True):
-            message = one_batch(ordered.slice(start, end - start)).serialize()
+            message = one_batch(rows.take(pa.array(order[start:end]))).serialize()
             self._file.write(bytes(-self._file.tell() % ALIGNMENT))
             self._index.extend((int(partition[start]), self._file.tell(), message.size))
             self._file.write(message)
@@ -183,6 +183,8 @@ def one_batch(table: pa.Table) -> pa.RecordBatch:
 
 def one_chunk(column: pa.ChunkedArray) -> pa.Array:
     """A column as exactly one array."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
     return pa.concat_arrays(column.chunks) if column.chunks else pa.array([], column.type)
 
 

@@ -15,8 +15,8 @@ from lauter.pipeline.kernel import kernel
 
 FEW = 24
 """Records that are sorted by insertion."""
-DIGIT_BITS = 8
-"""Most bits of a digit."""
+DIGIT_BITS = 10
+"""Most bits of a digit: 8 sort 20 M records a second, 10 sort 24 M, 12 sort 16 M, of 4 M hashes."""
 
 
 @kernel
