@@ -37,9 +37,10 @@ def explain(storage: Storage, wanted: str, catalogue: Catalogue) -> list[dict[st
 
     Besides the ledger's columns a row has, where there is such a thing: `scores`; `decision`, the soft decision (stage,
     reason and rule, null where nothing was objected) with its cluster and `mirror_of`; `original`, the record that a
-    duplicate is a copy of; `evidence`, the rows about its origin in what the stages prepared; `signals`, what the page
-    itself says of its use; `takedown`, the demand that removed it; `story`, all of it in plain sentences. A URL is
-    found as it was crawled, else by its origin in normal form. Raises `NoCorpus` where there is no finished corpus,
+    duplicate is a copy of; `cuts`, how much of its text was cut, and how often the most frequent passage of it stands;
+    `evidence`, the rows about its origin in what the stages prepared; `signals`, what the page itself says of its use;
+    `takedown`, the demand that removed it; `story`, all of it in plain sentences. A URL is found as it was crawled,
+    else by its origin in normal form. Raises `NoCorpus` where there is no finished corpus,
     `StorageError` where a file of it cannot be read.
     """
     data, corpus = read_corpus(storage)
@@ -142,6 +143,15 @@ def _of_document(storage: Storage, part: str, number: int) -> dict[str, Any]:
     for decision in _at(storage, f"decisions/{part}.parquet", number):
         names = ("stage", "reason", "rule", "cluster", "cluster_size", "mirror_of")
         found["decision"] = {name: decision[name] for name in names}
+    path = f"cuts/{part}.parquet"
+    if storage.size(path) is not None:
+        cuts = list(_at(storage, path, number))
+        if cuts:
+            found["cuts"] = {
+                "places": len(cuts),
+                "chars": sum(cut["end"] - cut["start"] for cut in cuts),
+                "occurrences": max(cut["occurrences"] for cut in cuts),
+            }
     path = f"signals/{part}.parquet"
     if storage.size(path) is not None:
         raw = ("place", "name", "value", "position")

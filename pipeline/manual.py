@@ -21,7 +21,7 @@ def manual(catalogue: Catalogue) -> list[dict[str, Any]]:
     """One entry a reader, stage and encoder: kind, name, what it does, its parameters, its reasons."""
     kinds = {
         "source": catalogue.readers,
-        "stage": {**catalogue.stages, **catalogue.barriers},
+        "stage": {**catalogue.stages, **catalogue.barriers, **catalogue.cutters},
         "tokenizer": {"tokenizer": catalogue.encoder},
     }
     return [_entry(kind, name, target) for kind, names in kinds.items() for name, target in names.items()]

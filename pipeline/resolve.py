@@ -351,7 +351,7 @@ class Resolver:
 
     def check_preferences(self, prefers: Sequence[Preference], before: Sequence[StageSpec], where: Location) -> None:
         """What copies are put in order by must be a whole number that is known of documents."""
-        scores = {field.name: field.type for spec in before for field in spec.load().scores}
+        scores = {field.name: field.type for spec in before for field in getattr(spec.load(), "scores", ())}
         known = {"priority", "fetched_at", "chars", *(name for name, kind in scores.items() if _is_number(kind))}
         for name in [preference.column for preference in prefers if preference.column not in known]:
             if name in scores:

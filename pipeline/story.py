@@ -55,6 +55,8 @@ def story(row: Mapping[str, Any], order: Sequence[str], catalogue: Catalogue) ->
             copies = f"first of a cluster of {size}" if size else "no copy of it was found"
             dropped = f"; a copy of record {soft['mirror_of']}, which was dropped" if soft.get("mirror_of") else ""
             yield name, copies + dropped
+        elif name in catalogue.cutters:
+            yield name, "cuts nothing of it"
         else:
             yield name, f"nothing against it{_scores(row, cls)}"
     if row["verdict"] == "removed":
@@ -96,7 +98,7 @@ def _takedown(row: Mapping[str, Any]) -> str:
 
 
 def _class(name: str, catalogue: Catalogue) -> Any:  # noqa: ANN401 - a stage of any kind, None for a user's own
-    target = catalogue.stages.get(name) or catalogue.barriers.get(name)
+    target = {**catalogue.stages, **catalogue.barriers, **catalogue.cutters}.get(name)
     return load_target(target, "") if target else None
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from lauter.pipeline.audit.files import PartFiles
 from lauter.pipeline.audit.findings import AuditReport
 from lauter.pipeline.audit.tables import Rows, row_groups
+from lauter.pipeline.cutting import ONLY_REPEATED
 from lauter.pipeline.steps.layouts import MIRROR
 from lauter.pipeline.storage import Storage, StorageError
 from lauter.pipeline.takedown.blank import EMPTY_SHA256, REMOVED
@@ -138,10 +139,13 @@ def _agrees(ledger: pa.Table, decisions: pa.Table) -> NDArray[np.bool_]:
     """Whether each ledger row tells what its soft decision says; a repeated or removed record need not."""
     verdict = ledger.column("verdict").cast(pa.string())
     against = _flags(pc.is_valid(decisions.column("reason")))
-    told = _flags(pc.equal(verdict, "dropped")) & _same(ledger, decisions, "stage") & _same(ledger, decisions, "reason")
+    dropped = _flags(pc.equal(verdict, "dropped"))
+    told = dropped & _same(ledger, decisions, "stage") & _same(ledger, decisions, "reason")
     told &= _names_its_record(ledger, decisions)
     copied = _flags(pc.equal(verdict, "duplicate")) & _flags(pc.is_valid(decisions.column("cluster")))
-    free = _flags(pc.equal(verdict, "kept")) | copied
+    # Whether something was cut of it, and all, `cuts` checks.
+    emptied = dropped & _flags(pc.equal(ledger.column("reason").cast(pa.string()), ONLY_REPEATED))
+    free = _flags(pc.equal(verdict, "kept")) | copied | emptied
     agrees: NDArray[np.bool_] = _same_record(ledger) | _is_removed(ledger) | np.where(against, told, free)
     return agrees
 

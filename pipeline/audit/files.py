@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pyarrow import fs
 
 from lauter.pipeline.audit.findings import AuditReport
-from lauter.pipeline.audit.index import PART_KINDS, CorpusIndex, InputEntry
+from lauter.pipeline.audit.index import MORE_KINDS, PART_KINDS, CorpusIndex, InputEntry
 from lauter.pipeline.audit.tables import LAYOUTS, layout_problem
 from lauter.pipeline.corpus import CORPUS, combined_digest
 from lauter.pipeline.storage import Output, Storage
@@ -68,7 +68,8 @@ def part_files(index: CorpusIndex, intact: set[str], report: AuditReport) -> lis
     for name, count in names.items():
         if count > 1:
             report.violations.append(f"corpus.json: {count} inputs are named {name}")
-    listed = {kind: {output.path: output for output in index.outputs(kind)} for kind in PART_KINDS}
+    kinds = [*PART_KINDS, *(kind for kind in MORE_KINDS if kind in index.files)]
+    listed = {kind: {output.path: output for output in index.outputs(kind)} for kind in kinds}
     for kind, files in listed.items():
         wanted = {_path(kind, name): name for name in names}
         for path, name in wanted.items():
@@ -82,7 +83,7 @@ def part_files(index: CorpusIndex, intact: set[str], report: AuditReport) -> lis
             entry,
             {
                 kind: listed[kind][path]
-                for kind in PART_KINDS
+                for kind in kinds
                 if (path := _path(kind, entry.part)) in listed[kind] and path in intact
             },
         )

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lauter.pipeline import schema
+from lauter.pipeline.steps import layouts
 from lauter.pipeline.storage import Output, Storage, StorageError
 
 _ROW = pa.field("row", pa.uint32(), nullable=False)
@@ -34,6 +35,7 @@ LAYOUTS = {
             pa.field("mirror_of", schema.DOC_ID),
         ]
     ),
+    "cuts": layouts.CUTS,
     # All but the time: Parquet keeps no seconds, so it comes back in milliseconds.
     "ledger": schema.LEDGER.remove(schema.LEDGER.get_field_index("fetched_at")),
     "tokens": schema.TOKENS,

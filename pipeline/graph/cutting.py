@@ -3,7 +3,7 @@
 keep ─> passages ─> repeats ─> cut ─> encode
 
 Nothing before `keep` depends on it: the ledger and the shards of another choice of passages are made without deciding
-about any document again.
+about any document again. Planted documents are compared with nothing here either.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ def _passages(plan: Plan, part: Part, stage: dict[str, Any]) -> Node:
                 "part": part.name,
                 "documents": results[f"documents/{part.name}"].output("documents").to_json(),
                 "kept": results[f"keep/{part.name}"].output("state/kept").to_json(),
+                "planted": part.planted,
                 "stage": stage,
                 "cells": _cells(plan),
                 "seed": plan.manifest.seed,

@@ -38,7 +38,7 @@ Keys = NDArray[np.uint64]
 
 
 def run(task: Task, storage: Storage) -> Result:
-    """Sign the kept documents of one part."""
+    """Sign the kept documents of one part; nothing of planted ones, which stay as they are."""
     args = task.args
     stage: CuttingStage = opened(args["stage"], StageContext(seed=args["seed"]))
     kept = row_numbers(exchange.read_parts(storage, [args["kept"]["path"]], 0, KEPT)[0])
@@ -47,7 +47,7 @@ def run(task: Task, storage: Storage) -> Result:
     chars = 0
     with storage.staging(path) as staged:
         sink = exchange.PartitionedSink(staged, PASSAGES)
-        for group in parquet.batches(storage, args["documents"]["path"], wanted):
+        for group in parquet.batches(storage, args["documents"]["path"], wanted) if not args["planted"] else ():
             batch = group.filter(pa.array(np.isin(group.column("row").to_numpy(), kept)))
             chars += int(code_points(batch.column("text")).sum())
             found = stage.sign(batch.select(wanted[2:]))
