@@ -101,6 +101,7 @@ def rows(tokens: Tokens, offsets: NDArray[np.int64]) -> pa.RecordBatch:
         pa.array([bytes(16)] * count, schema.DOC_ID),
         *names,
         pa.array(np.diff(offsets).astype(np.int32)),
+        pa.array(np.ones(count, np.uint32)),
         lists,
         pa.array(np.zeros(count, np.bool_)),
     ]

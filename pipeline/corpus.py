@@ -110,7 +110,7 @@ def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
     summary = summarise(storage, [output.path for output in ledger])
     prepared = {name: results[f"prepare/{name}"].info["counts"] for name in plan.prepared}
     cuts = cut_counts(plan, results)
-    probes = corpus_probes(plan.parts, results, summary)
+    probes = corpus_probes(plan.parts, results)
     plan.save_digests()
     corpus: dict[str, Any] = {
         "name": plan.manifest.name,
@@ -277,6 +277,8 @@ def lineage(plan: Plan, results: Mapping[str, Result]) -> str:
         del item["uri"]
     for item in lock["sources"]:
         del item["about"]
+    # The order of groups of languages decides; as text it stays.
+    lock["streams"] = json.dumps(lock["streams"])
     lock["stages"] = [{spec["name"]: _without_paths(spec)} for spec in plan.all_stages()]
     lock["tokenizer"] = _without_paths(plan.encoder)
     return hashlib.sha256(json.dumps(lock, sort_keys=True).encode()).hexdigest()

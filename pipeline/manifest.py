@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from lauter.pipeline.contract import Reader, StageContext
 from lauter.pipeline.declared import AboutSection, ProviderSection
 from lauter.pipeline.storage import FileStat
+from lauter.pipeline.streams import StreamsSection
 from lauter.pipeline.takedown.demands import Demand
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
@@ -57,12 +58,13 @@ class ShardingSection(_Section):
     """How kept documents become token shards."""
 
     stream: Annotated[str, Field(pattern=NAME)] = "main"
+    """Name of the one stream that there is without `streams`; with it, the first part of all names without `sources`."""
     tokens_per_shard: Annotated[int, Field(ge=1)] = 1 << 26
     """Target tokens of a shard (default 67 M: about 0.1 GB of Parquet, and 0.8 GB of memory while it is packed)."""
     tokens_per_row_group: Annotated[int, Field(ge=1)] = 1 << 22
     """Tokens after which a row group is closed (default 4 M)."""
     cells: Annotated[int, Field(ge=1, le=1 << 16)] = 1024
-    """Equal ranges of the shuffle hash; a shard is a run of whole cells, so this bounds the number of shards."""
+    """Equal ranges of the shuffle hash; a shard is a run of whole cells, so this bounds the shards of a stream."""
 
 
 class ManifestSection(_Section):
@@ -74,6 +76,8 @@ class ManifestSection(_Section):
     stages: Annotated[tuple[Any, ...], Field(strict=False), BeforeValidator(_some)]
     tokenizer: Mapped = {}
     sharding: Annotated[ShardingSection, BeforeValidator(_defaults)] = ShardingSection()
+    streams: StreamsSection | None = None
+    """What the token shards are parted by (`streams.py`). Default: all is one stream."""
     provider: ProviderSection | None = None
     """Who answers for the models; for the public summary."""
     takedown: Annotated[tuple[str, ...], Field(strict=False)] = ()
@@ -144,6 +148,7 @@ class Manifest:
     barrier: StageSpec | None
     encoder: StageSpec
     sharding: ShardingSection
+    streams: StreamsSection | None = None
     provider: Mapping[str, Any] = field(default_factory=dict)
     """What the provider declared (`ProviderSection`), as plain data; in no task's key."""
     takedown: tuple[Demand, ...] = ()

@@ -168,11 +168,13 @@ TOKENS = pa.schema(
         pa.field("source", pa.dictionary(pa.int32(), pa.string()), nullable=False),
         pa.field("language", pa.dictionary(pa.int32(), pa.string())),
         pa.field("length", pa.int32(), nullable=False),
+        pa.field("copies", pa.uint32(), nullable=False),
         pa.field("tokens", pa.list_(pa.field("element", pa.uint32(), nullable=False)), nullable=False),
         pa.field("removed", pa.bool_(), nullable=False),
     ]
 )
-"""One whole document a row; `length` = number of ids in `tokens`, BOS and EOS included."""
+"""One whole document a row; `length` = number of ids in `tokens`, BOS and EOS included; `copies` = for how many
+documents it stands, itself included."""
 
 
 def fields(schema: pa.Schema, *names: str) -> pa.Schema:

@@ -22,6 +22,7 @@ from lauter.pipeline.audit.index import IndexBroken, read_index
 from lauter.pipeline.audit.mirrors import check_mirrors
 from lauter.pipeline.audit.roots import check_roots, check_wanted
 from lauter.pipeline.audit.shards import check_shards, check_token_index
+from lauter.pipeline.audit.streams import check_streams
 from lauter.pipeline.audit.takedown import check_takedown
 from lauter.pipeline.audit.workers import Workers, workers_for
 from lauter.pipeline.corpus import CORPUS
@@ -68,6 +69,7 @@ def audit(
                 partial(check_mirrors, storage, index, catalogue, parts, intact),
                 partial(check_token_index, storage, index, intact),
                 partial(check_shards, storage, index, parts, intact),
+                partial(check_streams, storage, index, intact),
                 partial(check_takedown, storage, index, parts, intact),
             ),
             report,

@@ -115,6 +115,21 @@ class RootEntry(_Entry):
     previous: Hash
 
 
+class BucketEntry(_Entry):
+    """Probes that are planted equally often."""
+
+    records: NonNegativeInt
+
+
+class ProbesEntry(_Entry):
+    """A file of probes."""
+
+    source: str
+    file: str
+    sha256: str
+    buckets: list[BucketEntry]
+
+
 class CorpusIndex(_Entry):
     """What the audit needs of corpus.json; other keys are free."""
 
@@ -132,7 +147,10 @@ class CorpusIndex(_Entry):
     roots: list[RootEntry]
     takedown: TakedownEntry
     mirrors: dict[str, Any] | None = None
+    streams: dict[str, Any] = {}
+    """Stream -> its rows, its tokens and what it holds."""
     cuts: dict[str, Any] | None = None
+    probes: list[ProbesEntry] = []
 
     @field_validator("files")
     @classmethod

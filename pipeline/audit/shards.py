@@ -35,6 +35,7 @@ ROW_BITS = 40
 """(shard, row) as one int64: 2^23 shards of 2^40 rows each."""
 
 _HASHED = np.dtype([("doc_id", "V16"), ("row", "<i8"), ("tokens", "<i4"), ("removed", "?")])
+_SIZES = ("rows", "tokens", "of")
 _PLACED = ("doc_id", "verdict", "stream", "shard", "row", "tokens")
 
 
@@ -210,6 +211,9 @@ def check_token_index(storage: Storage, index: CorpusIndex, intact: set[str], re
             metadata = _metadata(storage, output.path).metadata or {}
             if metadata.get(b"lauter.layout_id") != index.layout_id.encode():
                 report.violations.append(f"{output.path}: was packed for another layout_id than corpus.json has")
+            match = SHARD.fullmatch(output.path)
+            if match is not None and metadata.get(b"lauter.stream") != match[1].encode():
+                report.violations.append(f"{output.path}: was packed for another stream than its folder is named after")
     if TOKEN_INDEX not in intact:
         if all(output.path != TOKEN_INDEX for kind in index.files for output in index.outputs(kind)):
             report.violations.append(f"corpus.json: {TOKEN_INDEX} is in none of its lists")
@@ -220,11 +224,14 @@ def check_token_index(storage: Storage, index: CorpusIndex, intact: set[str], re
             report.violations.append(f"{TOKEN_INDEX}: has another {name} than corpus.json")
     try:
         named = sorted(_shard_entries(data))
+        sizes = {name: {key: stream[key] for key in _SIZES} for name, stream in data["streams"].items()}
     except (KeyError, TypeError, AttributeError) as error:
         report.violations.append(f"{TOKEN_INDEX}: has not the form of an index: {error!r}")
         return
     if named != sorted((output.path, output.size, output.sha256, output.rows) for output in index.outputs("tokens")):
         report.violations.append(f"{TOKEN_INDEX}: does not list the shards that corpus.json lists")
+    if sizes != index.streams:
+        report.violations.append(f"{TOKEN_INDEX}: says something else of the streams than corpus.json")
 
 
 def _shard_entries(data: Any) -> Iterator[tuple[str, int, str, int]]:  # noqa: ANN401 - JSON of any form

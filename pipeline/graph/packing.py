@@ -1,88 +1,71 @@
-"""The graph of packing, built when everything is encoded: only then the number of shards is known."""
+"""The graph of packing: the layout of all streams, and one task a shard, which are known only when that is made."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from lauter.pipeline.graph.node import Node, Results
-from lauter.pipeline.storage import StorageError
+from lauter.pipeline.steps.layout import STREAMS
+from lauter.pipeline.task import Task
 
 if TYPE_CHECKING:
     from lauter.pipeline.graph.plan import Plan
 
-SORT_TOKENS = 1 << 23
-"""Tokens that are sorted together while a shard is packed: 32 MB of ids. Cells are read in such runs, since opening
-every part's file for every cell costs more than the sorting."""
+LAID_OUT = "layout/all"
+"""The node after which the streams and their shards are known."""
+
+
+def layout_node(plan: Plan) -> Node:
+    """What stands behind the encoding of all parts."""
+    names = plan.names()
+
+    def build(results: Results) -> Task:
+        sharding = plan.manifest.sharding
+        args = {
+            "listing": plan.listing("state-shares", plan.outputs(results, "encode", names, "state/shares")),
+            "part_source": [part.priority for part in plan.parts],
+            "seed": plan.manifest.seed,
+            "stream": sharding.stream,
+            "cells": sharding.cells,
+            "tokens_per_shard": sharding.tokens_per_shard,
+        }
+        return plan.task(LAID_OUT, "layout:run", args)
+
+    return Node(LAID_OUT, tuple(f"encode/{name}" for name in names), build)
 
 
 def packing_nodes(plan: Plan, results: Results) -> list[Node]:
     """One task a shard, now that the shard borders are known."""
-    cells, totals = shard_cells(plan, results), _cell_tokens(plan, results)
-    names = [part.name for part in plan.parts]
+    layout = read_layout(plan)
+    sharding = plan.manifest.sharding
     args = {
-        "listing": plan.listing("state-encoded", plan.outputs(results, "encode", names, "state/encoded")),
-        "stream": plan.manifest.sharding.stream,
-        "tokens_per_row_group": plan.manifest.sharding.tokens_per_row_group,
+        "listing": plan.listing("state-encoded", plan.outputs(results, "encode", plan.names(), "state/encoded")),
+        "holders": results[LAID_OUT].output("state/holders").to_json(),
+        "cells": sharding.cells,
+        "tokens_per_row_group": sharding.tokens_per_row_group,
         "sources": [source.name for source in plan.manifest.sources],
-        "part_source": [part.priority for part in plan.parts],
-        "layout_id": layout_id(plan, cells),
+        "layout_id": layout["layout_id"],
         "tokenizer_digest": results["tokenizer/all"].info["sha256"],
     }
     return [
         plan.ready(
-            f"pack/{shard:05d}",
+            f"pack/{stream['name']}/{shard:05d}",
             "pack:run",
-            {**args, "shard": shard, "cell_groups": runs(totals, start, end, SORT_TOKENS)},
+            {**args, "stream": stream["name"], "number": number, "shard": shard, "cell_groups": groups},
         )
-        for shard, (start, end) in enumerate(cells)
+        for number, stream in enumerate(layout["streams"])
+        for shard, groups in enumerate(stream["cell_groups"])
     ]
 
 
-def runs(totals: Sequence[int], first: int, end: int, target: int) -> list[tuple[int, int]]:
-    """Cut [first, end) into runs of whole cells, each closed when it holds `target` tokens; at least one run.
-
-    >>> runs([5, 0, 7, 1], 0, 4, 6)
-    [(0, 3), (3, 4)]
-    """
-    found, start, held = [], first, 0
-    for cell in range(first, end):
-        held += totals[cell]
-        if held >= target:
-            found.append((start, cell + 1))
-            start, held = cell + 1, 0
-    if held or not found:
-        found.append((start, end))
-    return found
+def read_layout(plan: Plan) -> dict[str, Any]:
+    """The layout of this build, as `steps.layout` wrote it."""
+    layout: dict[str, Any] = plan.storage.read_json(STREAMS)
+    return layout
 
 
-def shard_cells(plan: Plan, results: Results) -> list[tuple[int, int]]:
-    """Runs of whole cells [first, end), one a shard, each closed when it reaches `tokens_per_shard`.
-
-    Raises `StorageError` where one cell alone is larger than a shard may be: a cell is sorted in memory.
-    """
-    sharding = plan.manifest.sharding
-    totals = _cell_tokens(plan, results)
-    if max(totals) > sharding.tokens_per_shard and sum(totals) > sharding.cells * sharding.tokens_per_shard:
-        raise StorageError(
-            f"{sum(totals):,} tokens do not fit {sharding.cells} shards of {sharding.tokens_per_shard:,}: raise "
-            "`sharding.cells` in the manifest (a power of two above the number of shards) and build again"
-        )
-    return runs(totals, 0, sharding.cells, sharding.tokens_per_shard)
-
-
-def layout_id(plan: Plan, cells: Sequence[tuple[int, int]]) -> str:
-    """What a trainer's reading order depends on: seed, stream and shard borders; never digests."""
-    sharding = plan.manifest.sharding
-    content = json.dumps([plan.manifest.seed, sharding.stream, sharding.cells, list(cells)])
-    return hashlib.sha256(content.encode()).hexdigest()[:32]
-
-
-def _cell_tokens(plan: Plan, results: Results) -> list[int]:
-    totals = [0] * plan.manifest.sharding.cells
-    for part in plan.parts:
-        for cell, tokens in results[f"encode/{part.name}"].info["cell_tokens"].items():
-            totals[int(cell)] += tokens
-    return totals
+def shard_tasks(layout: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """(stream, names of the tasks of its shards), in order."""
+    for stream in layout["streams"]:
+        yield stream["name"], [f"pack/{stream['name']}/{shard:05d}" for shard in range(len(stream["shards"]))]

@@ -9,6 +9,9 @@ from typing import Any
 TOP_FILES = 40
 """Length of the lists of files."""
 
+TOP_STREAMS = 200
+"""Streams that are told one by one; a corpus may have thousands."""
+
 LOCK = "manifest.lock.yaml"
 
 
@@ -56,6 +59,22 @@ def summarise_outputs(corpus: Mapping[str, Any]) -> dict[str, dict[str, int]]:
             "bytes": sum(output["size"] for output in some),
         }
     return found
+
+
+def summarise_streams(streams: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """How many streams of token shards there are, their tokens, and the largest: name, documents, tokens.
+
+    What a takedown removed keeps its place as padding, and is counted.
+    """
+    order = sorted(streams, key=lambda name: (-streams[name]["tokens"], name))
+    return {
+        "count": len(order),
+        "tokens": sum(stream["tokens"] for stream in streams.values()),
+        "largest": [
+            {"name": name, "documents": streams[name]["rows"], "tokens": streams[name]["tokens"]}
+            for name in order[:TOP_STREAMS]
+        ],
+    }
 
 
 def _file(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from lauter.pipeline.report.display import count, ranked, share, size, visible
 from lauter.pipeline.report.drawing import cluster_sizes, funnel_flow, verdict_strip
 from lauter.pipeline.report.funnel import funnel_rows
-from lauter.pipeline.report.inputs import summarise_inputs, summarise_outputs
+from lauter.pipeline.report.inputs import summarise_inputs, summarise_outputs, summarise_streams
 from lauter.pipeline.report.sections import ROWS
 from lauter.pipeline.report.summary import UNPLACED
 from lauter.pipeline.schema import VERDICTS
@@ -19,6 +19,7 @@ KINDS = {
     "documents": "text that passed the hard decisions",
     "scores": "the small columns from which soft decisions are made",
     "decisions": "the soft decisions",
+    "cuts": "which ranges of the kept texts stand in no shard",
     "signals": "what pages say of their own use, raw",
     "prepared": "look-up tables built before the first record",
     "other": "tokenizer, and the index of the shards",
@@ -59,6 +60,7 @@ def report_data(corpus: Mapping[str, Any]) -> dict[str, Any]:
         "summary": summary,
         "inputs": inputs,
         "outputs": summarise_outputs(corpus),
+        "streams": summarise_streams(corpus.get("streams", {})),
         "sections": corpus["sections"],
         "mirrors": corpus.get("mirrors"),
         "clusters": corpus["clusters"],

@@ -1,7 +1,8 @@
-"""Step `pack`: one token shard, shuffled within the stream, and the place that each document got in it."""
+"""Step `pack`: one token shard, shuffled within its stream, and the place that each document got in it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lauter.pipeline import exchange, parquet, schema
-from lauter.pipeline.steps.layouts import ENCODED, POSITIONS
+from lauter.pipeline.sorted_runs import read_range
+from lauter.pipeline.steps.layouts import ENCODED, HOLDERS, POSITIONS
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.worker import listing
@@ -19,8 +21,7 @@ from lauter.pipeline.worker import listing
 def run(task: Task, storage: Storage) -> Result:
     """Write the documents of a run of cells, ordered by shuffle hash (ties by doc_id), whole documents only."""
     args = task.args
-    paths = [output.path for output in listing(storage, args["listing"])]
-    sources: list[str] = args["sources"]
+    holders = _Holders(task, storage)
     metadata = {
         b"lauter.tokenizer": args["tokenizer_digest"].encode(),
         b"lauter.stream": args["stream"].encode(),
@@ -37,12 +38,11 @@ def run(task: Task, storage: Storage) -> Result:
         pending = 0
         for first, end in args["cell_groups"]:
             # Sorting some cells together is sorting each: a cell is a range of the hash.
-            table, part = exchange.read_parts(storage, paths, first, ENCODED, end)
-            table = table.append_column("part", pa.array(part))
+            table, part, source = holders.read((first, end))
+            table = table.append_column("part", pa.array(part)).append_column("source", pa.array(source))
             table = table.sort_by([(name, "ascending") for name in ("order", "doc_id")]).combine_chunks()
-            part = table.column("part").to_numpy().astype(np.int64)
             lengths = pc.list_value_length(table.column("tokens")).to_numpy()
-            batch = _shard_rows(table, part, sources, args["part_source"], shard_schema)
+            batch = _shard_rows(table, args["sources"], shard_schema)
             start = 0
             for cut in (
                 np.flatnonzero(np.diff((pending + np.cumsum(lengths)) // args["tokens_per_row_group"], prepend=0)) + 1
@@ -52,40 +52,47 @@ def run(task: Task, storage: Storage) -> Result:
                 start = int(cut)
             sink.write(batch.slice(start))
             pending = int((pending + lengths.sum()) % args["tokens_per_row_group"])
-            positions.append(
-                pa.Table.from_arrays(
-                    [
-                        table.column("row"),
-                        pa.array(np.full(table.num_rows, args["shard"], np.int32)),
-                        pa.array(np.arange(rows, rows + table.num_rows, dtype=np.int64)),
-                        pa.array(lengths.astype(np.int32)),
-                    ],
-                    schema=POSITIONS,
-                )
-            )
-            parts.append(part)
+            positions.append(_places(table, lengths, args, rows))
+            parts.append(table.column("part").to_numpy())
             rows += table.num_rows
             tokens += int(lengths.sum())
         sink.close()
         shard = parquet.describe(staged, shard_path)
     place = exchange.write(
         storage,
-        f"state/positions/{args['shard']:05d}.arrow",
+        f"state/positions/{args['stream']}/{args['shard']:05d}.arrow",
         pa.concat_tables(positions),
         np.concatenate(parts),
     )
     return Result((shard, place), {"documents": rows, "tokens": tokens})
 
 
-def _shard_rows(
-    table: pa.Table,
-    part: NDArray[Any],
-    sources: list[str],
-    part_source: list[int],
-    shard_schema: pa.Schema,
-) -> pa.RecordBatch:
-    source_index = np.array(part_source, np.int32)[part]
-    source = pa.DictionaryArray.from_arrays(pa.array(source_index), pa.array(sources, pa.string()))
+class _Holders:
+    """The parts that have documents of the stream: only their files are opened."""
+
+    def __init__(self, task: Task, storage: Storage) -> None:
+        self._storage = storage
+        self._paths = [output.path for output in listing(storage, task.args["listing"])]
+        self._of = task.args["cells"]
+        table, _ = exchange.read_parts(storage, [task.args["holders"]["path"]], task.args["number"], HOLDERS)
+        self._holders: list[tuple[int, int, int]] = list(
+            zip(*(table.column(field.name).to_pylist() for field in HOLDERS), strict=True)
+        )
+
+    def read(self, cells: tuple[int, int]) -> tuple[pa.Table, NDArray[np.int64], NDArray[np.int32]]:
+        """The stream's documents in a run of cells, with the part and the source of each."""
+        batches: list[pa.RecordBatch] = []
+        parts, sources = [np.empty(0, np.int64)], [np.empty(0, np.int32)]
+        for part, stream, source in self._holders:
+            for batch in read_range(self._storage, self._paths[part], stream, cells, self._of, ENCODED):
+                batches.append(batch)
+                parts.append(np.full(batch.num_rows, part, np.int64))
+                sources.append(np.full(batch.num_rows, source, np.int32))
+        return pa.Table.from_batches(batches, ENCODED), np.concatenate(parts), np.concatenate(sources)
+
+
+def _shard_rows(table: pa.Table, sources: Sequence[str], shard_schema: pa.Schema) -> pa.RecordBatch:
+    source = pa.DictionaryArray.from_arrays(exchange.one_chunk(table.column("source")), pa.array(sources, pa.string()))
     lengths = pc.list_value_length(table.column("tokens"))
     return exchange.one_batch(
         pa.Table.from_arrays(
@@ -94,9 +101,24 @@ def _shard_rows(
                 source,
                 table.column("language").dictionary_encode().cast(shard_schema.field("language").type),
                 lengths.cast(pa.int32()),
+                table.column("copies"),
                 table.column("tokens"),
                 pa.array(np.zeros(table.num_rows, np.bool_)),
             ],
             schema=shard_schema,
         ).combine_chunks()
+    )
+
+
+def _places(table: pa.Table, lengths: NDArray[np.int32], args: Mapping[str, Any], first: int) -> pa.Table:
+    count = table.num_rows
+    return pa.Table.from_arrays(
+        [
+            table.column("row"),
+            pa.array(np.full(count, args["number"], np.uint32)),
+            pa.array(np.full(count, args["shard"], np.int32)),
+            pa.array(np.arange(first, first + count, dtype=np.int64)),
+            pa.array(lengths.astype(np.int32)),
+        ],
+        schema=POSITIONS,
     )

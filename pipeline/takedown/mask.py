@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lauter.pipeline import exchange, parquet
-from lauter.pipeline.steps.layouts import CANDIDATES, ENCODED, KEYS
+from lauter.pipeline.steps.layouts import CANDIDATES, ENCODED, KEYS, PASSAGES
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.takedown import blank
 from lauter.pipeline.takedown.demands import Demand
@@ -162,6 +162,8 @@ def _part_jobs(part: PartHits, kinds: Sequence[str], pad: int | None) -> list[_J
         ),
         "emit": (_Exchange(f"state/keys/{name}.arrow", KEYS, dropped),),
         "mirrors": (_Exchange(f"state/mirror-keys/{name}.arrow", KEYS, dropped),),
+        "passages": (_Exchange(f"state/passages/{name}.arrow", PASSAGES, dropped),),
+        "cut": (_Parquet(f"cuts/{name}.parquet", dropped),),
         "decide": (
             _Parquet(f"decisions/{name}.parquet", decisions),
             _Exchange(f"state/candidates/{name}.arrow", CANDIDATES, _alone(blank.candidate_rows)),
@@ -178,7 +180,7 @@ def _shard_job(place: tuple[str, int], rows: Indexes, pad: int | None) -> _Job:
     blanked = _alone(partial(blank.shard_rows, pad=pad))
     file = _Parquet(f"tokens/{stream}/{shard:05d}.parquet", blanked, by_place=True)
     digest = hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()
-    return _Job(f"state/pack/{shard:05d}.json", (file,), rows, digest)
+    return _Job(f"state/pack/{stream}/{shard:05d}.json", (file,), rows, digest)
 
 
 def _alone(blanked: Callable[[pa.Table, blank.Mask], pa.Table]) -> Table:

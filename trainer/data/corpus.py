@@ -95,7 +95,7 @@ def _streams(
     found = {}
     for stored in tokens:
         name = f"{folder.name}/{stored}" if prefixed else stored
-        copies = int(folder.index["streams"][stored].get("copies", 1))
+        copies = int(folder.index["streams"][stored].get("of", {}).get("copies", [1])[0])
         found[name] = Stream(name, stored, folder.layout_id, shards[stored], tokens[stored], numbers, copies)
     return found, problems
 

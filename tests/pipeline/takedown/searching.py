@@ -25,7 +25,13 @@ EXCHANGED = {
     "losers": layouts.LOSERS,
     "same": layouts.ROWS,
     "kept": layouts.ROWS,
+    "passages": layouts.PASSAGES,
+    "repeats": layouts.REPEATS,
+    "left": layouts.KEPT,
+    "emptied": layouts.ROWS,
     "encoded": layouts.ENCODED,
+    "shares": None,
+    "holders": layouts.HOLDERS,
     "positions": layouts.POSITIONS,
     "leaves": layouts.LEAVES,
 }

@@ -41,6 +41,7 @@ def _shard(path: Path, groups: int, rows: int) -> None:
                 pa.array([f"source-{group}"] * count).dictionary_encode().cast(SHARD.field("source").type),
                 pa.array([["eng_Latn", "deu_Latn", None][i % 3] for i in range(count)]).dictionary_encode(),
                 pa.array(lengths.astype(np.int32)),
+                pa.array(np.ones(count, np.uint32)),
                 tokens,
                 pa.array(np.zeros(count, np.bool_)),
             ]

@@ -36,6 +36,7 @@ class Document:
     tokens: list[int]
     language: str | None = None
     removed: bool = False
+    copies: int = 1
 
 
 Groups = list[list[Document]]
@@ -119,6 +120,7 @@ def batch(group: Sequence[Document], where: str, metadata: Mapping[str, str]) ->
             pa.array(["web"] * len(group), pa.string()).dictionary_encode(),
             pa.array([document.language for document in group], pa.string()).dictionary_encode(),
             pa.array([len(document.tokens) for document in group], pa.int32()),
+            pa.array([document.copies for document in group], pa.uint32()),
             pa.array([document.tokens for document in group], kinds.field("tokens").type),
             pa.array(np.array([document.removed for document in group], np.bool_)),
         ],
