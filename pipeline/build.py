@@ -15,6 +15,7 @@ from lauter.pipeline.executors.inline import InlineExecutor
 from lauter.pipeline.graph.plan import Plan
 from lauter.pipeline.lock import build_lock
 from lauter.pipeline.manifest import Manifest
+from lauter.pipeline.planted import planned_probes
 from lauter.pipeline.progress import BuildProgress
 from lauter.pipeline.run import LazyExecutor, RunReport
 from lauter.pipeline.run import build as run_plan
@@ -105,8 +106,10 @@ def describe_plan(manifest: Manifest, out: str | None) -> dict[str, Any]:
         ],
         "stages": [
             {"name": spec.name, "version": spec.load().version, "config": dict(spec.config)}
-            for spec in [*manifest.stages, *([manifest.barrier] if manifest.barrier else [])]
+            for spec in (*manifest.stages, manifest.barrier, manifest.cutter)
+            if spec is not None
         ],
+        "probes": planned_probes(manifest),
         "tokenizer": dict(manifest.encoder.config),
         "sharding": manifest.sharding.model_dump(mode="json"),
     }
@@ -150,6 +153,20 @@ def print_plan(console: Console, data: dict[str, Any]) -> None:
         parameters = ", ".join(f"{name}={value}" for name, value in stage["config"].items())
         stages.add_row(stage["name"], str(stage["version"]), escape(parameters))
     console.print(stages)
+    for probes in data["probes"]:
+        print_probes(console, probes)
     if "steps" in data:
         for name, counts in data["steps"].items():
             console.print(f"  {name:<10} {counts['done']:>6} of {counts['tasks']:>6} tasks done", highlight=False)
+
+
+def print_probes(console: Console, probes: dict[str, Any]) -> None:
+    """What one file plants, as a table (`planted.planned_probes`)."""
+    name = probes["file"].rsplit("/", 1)[-1]
+    table = Table(title=f"probes that are planted: source {probes['source']}, {escape(name)}", title_justify="left")
+    for header in ("bucket", "kind", "probes", "repetitions", "records"):
+        table.add_column(header, justify="left" if header in ("bucket", "kind") else "right")
+    for bucket in probes["buckets"]:
+        numbers = (f"{bucket[key]:,}" for key in ("probes", "repetitions", "records"))
+        table.add_row(escape(bucket["name"]), escape(bucket["kind"]), *numbers)
+    console.print(table)

@@ -10,6 +10,7 @@ CATALOGUE = Catalogue(
         "wet": "lauter.stages.read.wet:WetReader",
         "parquet": "lauter.stages.read.parquet:ParquetReader",
         "jsonl": "lauter.stages.read.jsonl:JsonlReader",
+        "probes": "lauter.stages.read.probes.reader:ProbesReader",
     },
     stages={
         "optout": "lauter.stages.optout.stage:OptOut",
@@ -22,6 +23,11 @@ CATALOGUE = Catalogue(
         "decontaminate": "lauter.stages.decontaminate.stage:Decontaminate",
     },
     barriers={"dedup": "lauter.stages.dedup.stage:Dedup"},
+    cutters={"passages": "lauter.stages.passages.stage:RepeatedPassages"},
     encoder="lauter.stages.tokens.encoder:HuggingFaceEncoder",
-    commands={"optout": "lauter.stages.optout.cli:app", "tokenizer": "lauter.stages.tokens.cli:app"},
+    commands={
+        "optout": "lauter.stages.optout.cli:app",
+        "tokenizer": "lauter.stages.tokens.cli:app",
+        "probes": "lauter.stages.read.probes.cli:app",
+    },
 )

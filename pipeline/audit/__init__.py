@@ -14,12 +14,14 @@ from functools import partial
 from typing import Any
 
 from lauter.pipeline.audit.conservation import check_conservation, recount
+from lauter.pipeline.audit.cuts import check_cuts
 from lauter.pipeline.audit.decisions import check_decisions, decided_stages
 from lauter.pipeline.audit.documents import check_documents
 from lauter.pipeline.audit.files import check_files, part_files
 from lauter.pipeline.audit.findings import AuditReport
 from lauter.pipeline.audit.index import IndexBroken, read_index
 from lauter.pipeline.audit.mirrors import check_mirrors
+from lauter.pipeline.audit.probes import check_probes, planted_names
 from lauter.pipeline.audit.roots import check_roots, check_wanted
 from lauter.pipeline.audit.shards import check_shards, check_token_index
 from lauter.pipeline.audit.streams import check_streams
@@ -67,6 +69,8 @@ def audit(
                 partial(recount, index, catalogue),
                 *(partial(check_documents, storage, [part]) for part in parts),
                 partial(check_mirrors, storage, index, catalogue, parts, intact),
+                partial(check_cuts, storage, index, parts),
+                partial(check_probes, storage, index, catalogue, parts),
                 partial(check_token_index, storage, index, intact),
                 partial(check_shards, storage, index, parts, intact),
                 partial(check_streams, storage, index, intact),
@@ -74,5 +78,7 @@ def audit(
             ),
             report,
         )
-        check_decisions(storage, decided, parts, apart, report)
+        planted = planted_names(index, catalogue)
+        decidable = [part for part in parts if part.entry.source not in planted]
+        check_decisions(storage, decided, decidable, apart, report)
     return report

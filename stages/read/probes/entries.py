@@ -1,0 +1,147 @@
+"""A file of probes: what is planted, how often, and where in the file that stands.
+
+JSONL has one probe a line, `{"id": …, "text": …, "repetitions": 4, "kind": "passage", "bucket": "4"}`. YAML has the
+same below `probes:`, and may have random texts below `canaries:` (`canaries`). A file whose first character is `{` is
+JSONL. No two probes of a file have one id or one text: their repetitions would add up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+import yaml
+from pydantic import Field, ValidationError, field_validator
+
+from lauter.pipeline.contract import StageConfig
+from lauter.stages.read.probes.canaries import CanaryEntry, canary
+
+MAX_REPETITIONS = 1 << 20
+MAX_TEXT_BYTES = 1 << 20
+"""Bytes of a probe's text: a Gutenberg probe of Apertus has some 40 KB."""
+
+Entry = TypeVar("Entry", bound=StageConfig)
+
+
+class ProbeEntry(StageConfig):
+    """One probe of a file."""
+
+    id: Annotated[str, Field(min_length=1, max_length=1000)]
+    """Repetition k of it has the identifier `ID#k`."""
+    text: str
+    repetitions: int = Field(default=1, ge=0, le=MAX_REPETITIONS)
+    """Records that it becomes; 0 for a control, which is listed and not planted."""
+    kind: Annotated[str, Field(min_length=1, max_length=100)] = "passage"
+    """What it is, in a word of your own."""
+    bucket: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """The group it is listed in; none: its kind and its repetitions."""
+
+    @field_validator("text")
+    @classmethod
+    def _is_a_text(cls, text: str) -> str:
+        if not text or text.isspace():
+            raise ValueError("a probe needs a text")
+        if len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
+            raise ValueError(f"the text has more than {MAX_TEXT_BYTES:,} bytes")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError("the text has half a surrogate pair, which is no character") from error
+        return text
+
+
+class Probe(NamedTuple):
+    """A probe, and the bytes of the file that it is from."""
+
+    id: str
+    text: str
+    repetitions: int
+    kind: str
+    bucket: str
+    start: int
+    end: int
+
+
+def probes_of(content: bytes) -> list[Probe]:
+    """The probes of a file, in its order. Raises ValueError, with the line, for a file that cannot be used."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ValueError(f"line {line}: not UTF-8") from error
+    shift = len(content) - len(text.encode())
+    found = _from_lines(text, shift) if text.lstrip()[:1] == "{" else _from_yaml(text, shift)
+    probes: list[Probe] = []
+    ids: dict[str, int] = {}
+    texts: dict[str, int] = {}
+    for line, probe in found:
+        for held, what, value in ((ids, "id", probe.id), (texts, "text", probe.text)):
+            if value in held:
+                raise ValueError(f"line {line}: this {what} stands in line {held[value]} already: {value[:60]!r}")
+            held[value] = line
+        probes.append(probe)
+    if not probes:
+        raise ValueError("holds no probe")
+    return probes
+
+
+def _from_lines(text: str, shift: int) -> Iterator[tuple[int, Probe]]:
+    start = shift
+    for number, line in enumerate(text.split("\n"), start=1):
+        end = start + len(line.encode())
+        if line.strip():
+            try:
+                value: Any = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"line {number}: no JSON: {error}") from error
+            yield number, _probe(_checked(ProbeEntry, value, number), start, end)
+        start = end + 1
+
+
+def _from_yaml(text: str, shift: int) -> Iterator[tuple[int, Probe]]:
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data: Any = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ValueError(f"line {line}: no valid YAML: {error.problem}") from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ValueError(f"no valid YAML: {error}") from error
+    if not isinstance(data, dict) or not isinstance(root, yaml.MappingNode):
+        raise ValueError("line 1: expected a mapping with `probes:` or `canaries:`")  # noqa: TRY004 - the file is wrong
+    keys: set[str] = set()
+    for key, node in root.value:
+        line = key.start_mark.line + 1
+        if key.value not in ("probes", "canaries"):
+            raise ValueError(f"line {line}: unknown key {key.value!r}; valid are `probes` and `canaries`")
+        if key.value in keys:
+            raise ValueError(f"line {line}: {key.value} stands twice")
+        keys.add(key.value)
+        if not isinstance(node, yaml.SequenceNode):
+            raise ValueError(f"line {line}: `{key.value}` is a list")  # noqa: TRY004 - the file is wrong
+        for value, item in zip(data[key.value], node.value, strict=True):
+            line = item.start_mark.line + 1
+            start, end = (shift + len(text[: mark.index].encode()) for mark in (item.start_mark, item.end_mark))
+            if key.value == "probes":
+                yield line, _probe(_checked(ProbeEntry, value, line), start, end)
+                continue
+            entry = _checked(CanaryEntry, value, line)
+            for number in range(1, entry.count + 1):
+                name = f"{entry.bucket}:{number}"
+                made = canary(entry, number)
+                yield line, Probe(name, made, entry.repetitions, "canary", entry.bucket, start, end)
+
+
+def _probe(entry: ProbeEntry, start: int, end: int) -> Probe:
+    bucket = entry.bucket or f"{entry.kind}-{entry.repetitions}"
+    return Probe(entry.id, entry.text, entry.repetitions, entry.kind, bucket, start, end)
+
+
+def _checked(model: type[Entry], value: object, line: int) -> Entry:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "".join(f"{part}: " for part in first["loc"])
+        raise ValueError(f"line {line}: {where}{first['msg'].removeprefix('Value error, ')}") from error
