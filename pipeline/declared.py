@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from lauter.pipeline.quantity import Quantity
+
 Category = Literal["crawled", "public-dataset", "licensed", "third-party", "user-data", "synthetic", "other"]
 
 
@@ -75,6 +77,26 @@ class AboutSection(_Declared):
     description: Text | None = None
     crawler: CrawlerSection | None = None
     collected: CollectedSection | None = None
+
+
+class ExpectSection(_Declared):
+    """How large a source is, where its files are not: the block `expect:` of a source. Numbers as 4815e9, 15T, 200M.
+
+    Where `bytes` are given the work is forecast from them, else from the tokens, else from the documents.
+    """
+
+    tokens: Quantity | None = None
+    """Tokens that it gives to the corpus."""
+    documents: Quantity | None = None
+    """Documents that it gives to the corpus."""
+    bytes: Quantity | None = None
+    """Bytes of its files, as they lie compressed."""
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.tokens is None and self.documents is None and self.bytes is None:
+            raise ValueError("say at least one of tokens, documents and bytes")
+        return self
 
 
 class BaseModelSection(_Declared):

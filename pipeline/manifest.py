@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from lauter.pipeline.contract import Reader, StageContext
-from lauter.pipeline.declared import AboutSection, ProviderSection
+from lauter.pipeline.declared import AboutSection, ExpectSection, ProviderSection
 from lauter.pipeline.storage import FileStat
 from lauter.pipeline.streams import StreamsSection
 from lauter.pipeline.takedown.demands import Demand
@@ -52,6 +52,8 @@ class SourceSection(_Section):
     """The reader's own parameters."""
     about: AboutSection | None = None
     """What it is, where it is from and under which terms; for the reports."""
+    expect: ExpectSection | None = None
+    """How large it is, where its files are elsewhere; for `lauter plan`."""
 
 
 class ShardingSection(_Section):
@@ -65,6 +67,9 @@ class ShardingSection(_Section):
     """Tokens after which a row group is closed (default 4 M)."""
     cells: Annotated[int, Field(ge=1, le=1 << 16)] = 1024
     """Equal ranges of the shuffle hash; a shard is a run of whole cells, so this bounds the shards of a stream."""
+    ranges: Annotated[int, Field(ge=1, le=1 << 16)] | None = None
+    """Equal ranges of keys in which documents are compared, a task each: more of them take less memory, and change
+    nothing else. Left out, the size of the input decides (`graph/plan.py`)."""
 
 
 class ManifestSection(_Section):
@@ -92,6 +97,7 @@ class Catalogue:
     stages: Mapping[str, str]
     barriers: Mapping[str, str]
     encoder: str
+    cutters: Mapping[str, str] = field(default_factory=dict)
     commands: Mapping[str, str] = field(default_factory=dict)
     """Name of a group of commands (`lauter NAME …`) -> import path of its typer app."""
 
@@ -128,6 +134,8 @@ class Source:
     optional: bool
     about: Mapping[str, Any] = field(default_factory=dict)
     """What was declared of it (`AboutSection`), as plain data; in no task's key."""
+    expect: Mapping[str, int] = field(default_factory=dict)
+    """How large it was said to be (`ExpectSection`); in no task's key."""
 
     def make(self) -> Reader:
         """Construct the reader."""
@@ -153,6 +161,8 @@ class Manifest:
     """What the provider declared (`ProviderSection`), as plain data; in no task's key."""
     takedown: tuple[Demand, ...] = ()
     """Demands of the lists that the manifest names; in no task's key, since the mask comes last."""
+    cutter: StageSpec | None = None
+    """The stage that cuts repeated passages out of kept documents."""
 
 
 def load_target(target: str, python_path: str) -> type[Any]:
