@@ -63,7 +63,7 @@ class Plan:
     def __init__(self, manifest: Manifest, storage: Storage) -> None:
         self.manifest, self.storage = manifest, storage
         self.parts = parts(manifest)
-        self.partitions = ranges_of(sum(part.file.size for part in self.parts))
+        self.partitions = manifest.sharding.ranges or ranges_of(sum(part.file.size for part in self.parts))
         self._digests = DigestCache(storage)
         self._listings = Listings(storage)
         self.stages = [stage_spec(spec, self._digests) for spec in manifest.stages]

@@ -65,6 +65,10 @@ class Phase:
     found: dict[str, int] = field(default_factory=dict)
 
 
+Do = Callable[[str, int, Callable[[], dict[str, int]]], Phase]
+"""Does the work of a phase: `in_a_process`, or `measured` in this one."""
+
+
 @kernel
 def mixed(place: np.uint64) -> np.uint64:
     number = place + np.uint64(GOLDEN)
@@ -196,11 +200,11 @@ def meet_records(storage: Storage, total: int) -> dict[str, int]:
     return {"right": right, "read_ms": round(read * 1000), "sort_ms": round(sort * 1000)}
 
 
-def exchange_phases(folder: Path, records: int) -> Iterator[Phase]:
+def exchange_phases(folder: Path, records: int, do: Do) -> Iterator[Phase]:
     """Write records by range, then sort every range."""
     storage = Storage(str(folder))
-    yield in_a_process("write", records, partial(write_records, storage, records))
-    yield in_a_process("meet", records, partial(meet_records, storage, records))
+    yield do("write", records, partial(write_records, storage, records))
+    yield do("meet", records, partial(meet_records, storage, records))
     shutil.rmtree(folder / "keys")
 
 
@@ -215,15 +219,15 @@ SPENT = {
 """Phase -> the folder that it and all later ones have no use for."""
 
 
-def component_phases(folder: Path, edges: int) -> Iterator[Phase]:
+def component_phases(folder: Path, edges: int, do: Do) -> Iterator[Phase]:
     """Write edges, run the steps, check every label."""
     storage = Storage(str(folder))
-    yield in_a_process("edges", edges, partial(leave_edges, storage, edges))
+    yield do("edges", edges, partial(leave_edges, storage, edges))
     for step in ("nodes", *SPENT):
         if step in SPENT:
             shutil.rmtree(folder / "state" / SPENT[step])
         work = partial(check_all_labels, storage, edges) if step == "check" else partial(run_step, storage, edges, step)
-        yield in_a_process(step, edges, work)
+        yield do(step, edges, work)
     shutil.rmtree(folder / "state")
 
 
@@ -283,7 +287,7 @@ def in_a_process(name: str, records: int, work: Callable[[], dict[str, int]]) ->
 
 
 def measured(name: str, records: int, work: Callable[[], dict[str, int]]) -> Phase:
-    """Runs in the process."""
+    """Do the work and measure it."""
     pa.set_cpu_count(1)
     before, start, wall = peak_bytes(), time.process_time(), time.perf_counter()
     found = work()
@@ -295,7 +299,7 @@ def main() -> None:
     """Print a line of JSON for each phase."""
     kind, records, folder = sys.argv[1], int(float(sys.argv[2])), Path(sys.argv[3])
     phases = {"exchange": exchange_phases, "components": component_phases}[kind]
-    for phase in phases(folder, records):
+    for phase in phases(folder, records, in_a_process):
         rate = round(phase.records / phase.seconds / 1e6, 2) if phase.seconds else None
         print(json.dumps({**asdict(phase), "M_records_a_second": rate}), flush=True)
 

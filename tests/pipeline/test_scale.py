@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.scale_run import Phase, component_phases, exchange_phases
+from tests.pipeline.scale_run import Do, Phase, component_phases, exchange_phases, in_a_process, measured
 
 MOST = int(float(os.environ.get("LAUTER_SCALE", "1e8")))
 SIZES = [size for size in (10**7, 10**8, 10**9) if size <= MOST]
@@ -22,9 +22,11 @@ CONSTANT = 160 << 20
 """Of `unite`, besides the nodes: edges that are mapped, and what the lists and the digest of the file take."""
 
 
-def run(phases: Callable[[Path, int], Iterator[Phase]], folder: Path, size: int) -> dict[str, Phase]:
+def run(
+    phases: Callable[[Path, int, Do], Iterator[Phase]], folder: Path, size: int, do: Do = in_a_process
+) -> dict[str, Phase]:
     found = {}
-    for phase in phases(folder, size):
+    for phase in phases(folder, size, do):
         print(
             f"{phase.name:13} {phase.records:13,} {phase.records / max(phase.seconds, 0.01) / 1e6:7.2f} M/s  "
             f"{phase.peak_bytes / 1e6:8.0f} MB  {phase.found}"
@@ -35,10 +37,8 @@ def run(phases: Callable[[Path, int], Iterator[Phase]], folder: Path, size: int)
 
 def test_small_runs_find_what_is_there(tmp_path: Path) -> None:
     """The proof itself, where it takes a few seconds."""
-    phases = run(exchange_phases, tmp_path, 30_000)
-    assert phases["meet"].found["right"] == 30_000
-    phases = run(component_phases, tmp_path, 30_000)
-    assert phases["check"].found["right"] == 30_000
+    for phases, last in ((exchange_phases, "meet"), (component_phases, "check")):
+        assert run(phases, tmp_path, 30_000, measured)[last].found["right"] == 30_000
 
 
 @pytest.mark.soak
