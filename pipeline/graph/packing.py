@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lauter.pipeline.graph.node import Node, Results
 from lauter.pipeline.steps.layout import STREAMS
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 LAID_OUT = "layout/all"
 """The node after which the streams and their shards are known."""
+
+GATHERED = 512
+"""Shards whose places are put together in one file; with fewer of them the files of the shards are read themselves."""
 
 
 def layout_node(plan: Plan) -> Node:
@@ -57,6 +60,32 @@ def packing_nodes(plan: Plan, results: Results) -> list[Node]:
         for number, stream in enumerate(layout["streams"])
         for shard, groups in enumerate(stream["cell_groups"])
     ]
+
+
+class Places(NamedTuple):
+    """Where the places of documents stand when the nodes are done."""
+
+    nodes: Sequence[Node]
+    names: Sequence[str]
+    """The tasks that have them."""
+    folder: str
+    listing: str
+
+
+def places_of(plan: Plan, results: Results) -> Places:
+    """The places that the shards say, or, where there are many shards, tasks that put them together.
+
+    Every part asks for the places of its documents: 1,000 parts that open 10,000 files each do so for ten minutes.
+    """
+    shards = [name for _, names in shard_tasks(read_layout(plan)) for name in names]
+    if len(shards) <= GATHERED:
+        return Places((), shards, "state/positions", "state-positions")
+    nodes = []
+    for number, start in enumerate(range(0, len(shards), GATHERED)):
+        some = [results[name].output("state/positions") for name in shards[start : start + GATHERED]]
+        listing = plan.listing(f"state-positions-{number:05d}", some)
+        nodes.append(plan.ready(f"places/{number:05d}", "places:run", {"number": number, "listing": listing}))
+    return Places(nodes, [node.name for node in nodes], "state/places", "state-places")
 
 
 def read_layout(plan: Plan) -> dict[str, Any]:

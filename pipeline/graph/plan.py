@@ -1,15 +1,15 @@
 """The plan: a manifest as a graph of tasks, each with what it waits for.
 
-    prepare ─> documents ─┬─> same ────────────────────┬─> decide ─> choose ─> keep ─> encode ─> layout ─> pack ─> ledger
-                          └─> emit ─> reduce ─> cluster ┘
+    prepare ─> documents ─┬─> same ───────────────────┬─> decide ─> choose ─> keep ─> encode ─> layout ─> pack ─> ledger
+                          └─> emit ─> reduce ─> cluster┘
 
 `prepare` is a graph of its own where there is much to prepare (`preparing`); where a stage asks for copies of what it
 drops, the steps of `mirroring` stand before `decide`; where one cuts passages, those of `cutting` before `encode`;
 behind the ledger, and behind the mask of takedowns, comes its tree (`proof.graph`).
 
 A node builds its task when all it waits for is done, since a task's key contains the digests of its inputs. The
-shards are known only when everything is encoded and laid out: `packing` and `ledgers` are graphs of their own. `joining`
-has the steps from emit to cluster and `choose`.
+shards are known only when everything is encoded and laid out: `packing` and `ledgers` are graphs of their own.
+`joining` has the steps from emit to cluster and `choose`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from lauter.pipeline.graph.joining import (
 from lauter.pipeline.graph.listings import Listings
 from lauter.pipeline.graph.mirroring import found_mirrors, mirror_nodes, mirroring
 from lauter.pipeline.graph.node import Node, Results
-from lauter.pipeline.graph.packing import LAID_OUT, layout_node, packing_nodes, read_layout, shard_tasks
+from lauter.pipeline.graph.packing import LAID_OUT, Places, layout_node, packing_nodes, places_of
 from lauter.pipeline.graph.parts import Part, parts
 from lauter.pipeline.graph.preparing import Preparing, prepare_nodes, working_spec
 from lauter.pipeline.graph.surveying import survey_nodes, surveyed_nodes, surveyed_outputs, surveying
@@ -266,10 +266,8 @@ class Plan:
 
     def ledgers(self, results: Results) -> list[Node]:
         """One task a part, now that every document has its place."""
-        tasks = [name for _, names in shard_tasks(read_layout(self)) for name in names]
-        places = [results[name].output("state/positions") for name in tasks]
-        positions = self.listing("state-positions", places)
-        return [self._ledger(part, results, positions) for part in self.parts]
+        places = places_of(self, results)
+        return [*places.nodes, *(self._ledger(part, places) for part in self.parts)]
 
     def names(self) -> list[str]:
         """The names of the parts."""
@@ -279,11 +277,9 @@ class Plan:
         """A node that waits for nothing."""
         return Node(name, (), lambda _: self.task(name, function, args))
 
-    def _ledger(self, part: Part, results: Results, positions: str) -> Node:
-        return self.ready(
-            f"ledger/{part.name}",
-            "ledger:run",
-            {
+    def _ledger(self, part: Part, places: Places) -> Node:
+        def build(results: Results) -> Task:
+            args = {
                 "part": part.name,
                 "ordinal": part.ordinal,
                 "source": part.source,
@@ -294,9 +290,13 @@ class Plan:
                 "same": self._same_listing(results),
                 "losers": losers_listing(self, results),
                 "emptied": emptied_rows(self, results, part),
-                "positions": positions,
-            },
-        )
+                "positions": self.listing(
+                    places.listing, [results[name].output(places.folder) for name in places.names]
+                ),
+            }
+            return self.task(f"ledger/{part.name}", "ledger:run", args)
+
+        return Node(f"ledger/{part.name}", tuple(node.name for node in places.nodes), build)
 
 
 def _prepared(results: Results, stages: Sequence[str]) -> dict[str, list[dict[str, Any]]]:

@@ -13,6 +13,7 @@ import pytest
 
 from lauter.pipeline import schema
 from lauter.pipeline.audit import audit
+from lauter.pipeline.graph import packing
 from lauter.pipeline.identity import shuffle_order
 from lauter.pipeline.resolve import load
 from lauter.pipeline.steps.layout import layout_id, runs
@@ -145,3 +146,13 @@ def test_runs_close_at_their_target() -> None:
     assert runs([1, 2], 0, 2, 9) == [(0, 2)]
     assert runs([0, 9, 0, 9, 0], 0, 5, 9) == [(0, 2), (2, 4)]
     assert runs([3, 3, 3], 1, 3, 6) == [(1, 3)]
+
+
+def test_places_of_many_shards_are_put_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = stream_manifest(tmp_path, STREAMS)
+    build(manifest, tmp_path / "few", catalogue=LABELLED)
+    assert not (tmp_path / "few/state/places").exists()
+    monkeypatch.setattr(packing, "GATHERED", 3)
+    build(manifest, tmp_path / "many", catalogue=LABELLED)
+    assert len(list((tmp_path / "many/state/places").glob("*.arrow"))) > 2
+    assert digests(tmp_path / "few") == digests(tmp_path / "many")

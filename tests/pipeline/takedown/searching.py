@@ -33,6 +33,7 @@ EXCHANGED = {
     "shares": None,
     "holders": layouts.HOLDERS,
     "positions": layouts.POSITIONS,
+    "places": layouts.POSITIONS,
     "leaves": layouts.LEAVES,
 }
 """Folder of `state/` -> layout of its exchange files; None for plain Arrow files."""
