@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import subprocess
 import sys
+import zipfile
 from itertools import chain
 from pathlib import Path
 
@@ -181,3 +183,30 @@ def test_memory_does_not_grow_with_the_stream(tmp_path: Path) -> None:
     grown = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert (tmp_path / "b.bin").stat().st_size == 2 * 4_002 * 32 * 64
     assert grown < 12
+
+
+_MEGATRON_CORE = """
+import json, sys
+from megatron.core.datasets.indexed_dataset import IndexedDataset
+found = IndexedDataset(sys.argv[1], multimodal=False, mmap=True)
+assert found.document_indices.tolist() == list(range(len(found) + 1))
+print(json.dumps([found[number].tolist() for number in range(len(found))]))
+"""
+
+
+@pytest.mark.soak
+def test_megatron_core_reads_what_is_exported(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(tmp_path), "megatron-core==0.16.1"]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("pip can't download megatron-core 0.16.1")
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        wheel.extractall(tmp_path / "core")
+    stream = with_removed(shards(6, shards=4, groups=3, rows=20))
+    for vocabulary in (160, 70_000):
+        name = str(tmp_path / f"data{vocabulary}")
+        corpus = write_corpus(tmp_path / f"corpus{vocabulary}", {"main": stream}, vocabulary=vocabulary)
+        export_tokens(opened(corpus), Path(name))
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path / "core")}
+        command = [sys.executable, "-c", _MEGATRON_CORE, name]
+        read = subprocess.run(command, check=True, capture_output=True, env=environment)
+        assert json.loads(read.stdout) == ids(stream)
