@@ -1,1 +1,1 @@
-"""Exact and near duplicates: keys of documents, edges between equal keys, clusters of joined documents."""
+"""Exact and near duplicates: items, keys and sketches of documents, and which pairs of them are copies."""

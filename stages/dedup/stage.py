@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
@@ -13,9 +12,7 @@ from numpy.typing import NDArray
 
 from lauter.pipeline.comparing import Limits, Preference, Signed
 from lauter.pipeline.contract import StageConfig, StageContext
-from lauter.stages.dedup.clusters import connected_components
 from lauter.stages.dedup.config import DedupConfig, MinHashConfig
-from lauter.stages.dedup.edges import star_edges
 from lauter.stages.dedup.pairs import pairs_of_buckets
 from lauter.stages.dedup.urls import url_hashes
 from lauter.stages.kernels.hash_sets import similar
@@ -173,22 +170,6 @@ class Dedup:
         if name not in batch.schema.names:
             raise ValueError(f"dedup with `{parameter}` needs the column {name!r}, which no stage has written")
         return batch.column(name)
-
-    def emit(self, batch: pa.RecordBatch) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-        """(row, key) pairs: items as keys, and one key a band."""
-        signed = self.sign(batch)
-        rows = np.flatnonzero(signed.item)
-        row, key = np.concatenate((rows, signed.row)), np.concatenate((signed.item[rows], signed.key))
-        order = np.argsort(row, kind="stable")
-        return row[order], key[order]
-
-    def reduce(self, key: NDArray[np.uint64], node: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """Edges, shape (m, 2), from the smallest node of a key to each other node of it; sorted, each once."""
-        return star_edges(key, node)
-
-    def finish(self, edges: Iterable[NDArray[np.uint64]]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """(node, cluster) of every node that has an edge, sorted by node; cluster = smallest node of its component."""
-        return connected_components(edges)
 
 
 def _name_hashes(names: pa.Array[Any]) -> NDArray[np.uint64]:

@@ -248,7 +248,7 @@ def peak():
 
 stage = Quality(QualityConfig(), StageContext())
 stage.open()
-work = {"quality": stage.apply, "dedup": Dedup(DedupConfig()).emit}[sys.argv[1]]
+work = {"quality": stage.apply, "dedup": Dedup(DedupConfig()).sign}[sys.argv[1]]
 work(batch(100))
 large = batch(16 << 20)
 before = peak()
