@@ -42,17 +42,20 @@ def join(task: Task, storage: Storage) -> Result:
     return Result((_write(storage, f"state/surveyed/{args['stage']}.arrow", counts),))
 
 
-def summed(parts: Iterable[Counts]) -> Counts:
-    """The sums of several counts; their numbers may stand in any order, and more than once."""
+def summed(parts: Iterable[Counts], least: int = PENDING) -> Counts:
+    """The sums of several counts; their numbers may stand in any order, and more than once.
+
+    `least`: numbers that are gathered before they are summed.
+    """
     held: list[Counts] = []
-    pending, done = 0, 0
+    new, done = 0, 0
     for part in parts:
         held.append(part)
-        pending += len(part[0])
-        if pending >= max(PENDING, done):
+        new += len(part[0])
+        if new >= max(least, done):
             # Only when as much is new as was summed before: else a thousand parts would sum it a thousand times.
             held = [_sum(held)]
-            pending, done = 0, len(held[0][0])
+            new, done = 0, len(held[0][0])
     return _sum(held)
 
 
