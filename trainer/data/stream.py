@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,12 @@ class Stream:
     languages: Mapping[str, int]
     copies: int = 1
     """The least number of documents that one of its documents stands for, where the corpus parts streams by it."""
+    _ends: NDArray[np.int64] = field(init=False, repr=False, compare=False)
+    """Row groups of all shards up to and with each one: 10^12 tokens have 15,000 shards, and any row group is next."""
+
+    def __post_init__(self) -> None:
+        """Count the row groups."""
+        object.__setattr__(self, "_ends", np.cumsum([len(shard.row_groups) for shard in self.shards], dtype=np.int64))
 
     @property
     def tokens(self) -> int:
@@ -57,8 +63,6 @@ class Stream:
         return replace(self, shards=self.shards[first:end], group_tokens=self.group_tokens[first:end])
 
     def _locate(self, group: int) -> tuple[Shard, int]:
-        for shard in self.shards:
-            if group < len(shard.row_groups):
-                return shard, group
-            group -= len(shard.row_groups)
-        raise IndexError(group)
+        number = int(np.searchsorted(self._ends, group, "right"))
+        shard = self.shards[number]
+        return shard, group - int(self._ends[number]) + len(shard.row_groups)

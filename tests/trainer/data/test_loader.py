@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -41,15 +42,17 @@ def digest(batches: Iterable[Batch]) -> str:
     return "".join(part.hexdigest() for part in found)
 
 
-def read(folder: Path, packing: str, ranks: int, micro: int, prefetch: int, first: int = 0) -> list[list[Batch]]:
-    """Every step from one on: all ranks' batches in order."""
+def read(
+    folder: Path, packing: str, ranks: int, micro: int, prefetch: int, first: int = 0, end: int = len(STEPS)
+) -> list[list[Batch]]:
+    """The steps [first, end): all ranks' batches in order. The loaders expect what comes behind the end, too."""
     loaders = [
         Loader(samples(folder, packing), rank=rank, ranks=ranks, micro=micro, prefetch=prefetch)
         for rank in range(ranks)
     ]
     steps = STEPS[first:]
     found = []
-    for number, step in enumerate(steps):
+    for number, step in enumerate(steps[: end - first]):
         for loader in loaders:
             for ahead in steps[number + 1 : number + 4]:
                 loader.expect(*ahead)
@@ -67,6 +70,33 @@ def test_any_number_of_ranks_reads_the_same_and_a_resumed_run_too(folder: Path, 
         assert [digest(step) for step in read(folder, packing, ranks, 1, 2)] == expected
     for first in range(1, len(STEPS)):
         assert [digest(step) for step in read(folder, packing, 2, 2, 1, first)] == expected[first:]
+
+
+def pieces(generator: random.Random) -> list[tuple[int, int, int, int, int]]:
+    """A run that is stopped and goes on with other ranks: (first step, end, ranks, micro, prefetch) of each piece."""
+    found, first = [], 0
+    while first < len(STEPS):
+        end = generator.randint(first + 1, len(STEPS))
+        ranks = generator.choice([1, 2, 4, 8])
+        # Every step has a multiple of 8 samples.
+        micro = generator.choice([size for size in (1, 2, 4, 8) if size * ranks <= 8])
+        found.append((first, end, ranks, micro, generator.randint(0, 3)))
+        first = end
+    return found
+
+
+@pytest.mark.parametrize("packing", ["concatenate", "best-fit"])
+def test_any_stops_and_restarts_read_one_sequence(folder: Path, packing: str) -> None:
+    """Twenty random plans; what a piece expected of the steps behind its end is read again by the next."""
+    expected = digest(batch for step in read(folder, packing, 1, 8, 0) for batch in step)
+    generator = random.Random(packing)
+    plans = [pieces(generator) for _ in range(20)]
+    assert len({str(plan) for plan in plans}) == 20 and max(map(len, plans)) > 2
+    for plan in plans:
+        parts = [
+            read(folder, packing, ranks, micro, prefetch, first, end) for first, end, ranks, micro, prefetch in plan
+        ]
+        assert digest(batch for part in parts for step in part for batch in step) == expected, plan
 
 
 def test_micro_batches_are_of_micro_windows(folder: Path) -> None:
