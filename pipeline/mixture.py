@@ -14,15 +14,15 @@ take over in proportion to theirs (`shares`), so no small source is read more of
 from __future__ import annotations
 
 import fnmatch
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lauter.pipeline.faults import faults, nearest
+from lauter.pipeline.quantity import Quantity
 from lauter.pipeline.yaml_lines import ManifestError
 from lauter.pipeline.yaml_lines import load as load_yaml
 
@@ -30,15 +30,7 @@ FINEWEB2_REHYDRATION: Mapping[int, float] = {1: 1, 2: 2, 3: 3, 5: 5, 100: 8, 100
 """From how many copies on a document counts how often (FineWeb-2, arXiv 2506.20920, its published table): a page that
 the web copies often is a good one, a page that it copies a thousand times is a template."""
 
-_NUMBER = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?")
-
-
-def _number(value: object) -> object:
-    """YAML 1.1 takes `4815e9`, without a point, for a string."""
-    return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
-
-
-Amount = Annotated[float, Field(gt=0, strict=False), BeforeValidator(_number)]
+Amount = Annotated[float, Field(gt=0, strict=False)]
 
 
 class _Section(BaseModel):
@@ -59,11 +51,11 @@ class ComponentSection(_Section):
     """How often each token counts."""
     epochs: Amount | None = None
     """How often the stage may read it at most; default: as often as its weight wants."""
-    cap: Amount | None = None
+    cap: Quantity | None = None
     """Tokens that the stage may take of it at most."""
     rehydrate: Literal["fineweb2"] | dict[int, Amount] | None = None
     """From how many copies on a document counts how often; for streams that are parted by `copies`."""
-    published: Amount | None = None
+    published: Quantity | None = None
     """Tokens that the published recipe had of it: what `lauter plan` reckons with while there are no shards."""
     published_share: Annotated[float, Field(gt=0, le=1)] | None = None
     """What share of these documents the published recipe drew at random. Here they are kept whole: the plan says so."""
@@ -81,7 +73,7 @@ class MixtureSection(_Section):
     """Its name."""
     corpus: str | None = None
     """The manifest whose corpus has the streams, relative to this file."""
-    tokens: Amount | None = None
+    tokens: Quantity | None = None
     """How long the stage is; a training config may say otherwise."""
     components: Annotated[tuple[ComponentSection, ...], Field(strict=False, min_length=1)]
 

@@ -63,7 +63,7 @@ def _with_mixtures(content: dict[str, Any], folder: Path) -> dict[str, Any]:
     for number, stage in enumerate(stages, 1):
         if isinstance(stage, dict) and isinstance(stage.get("mixture"), str):
             mixture = load_mixture(Path(_absolute(folder, stage["mixture"])))
-            length = {"tokens": int(mixture.tokens)} if mixture.tokens is not None and number < len(stages) else {}
+            length = {"tokens": mixture.tokens} if mixture.tokens is not None and number < len(stages) else {}
             stage = {**length, **stage, "mixture": mixture.model_dump(mode="json", exclude_unset=True)}
         found.append(stage)
     return {**content, "data": {**data, "stages": found}}
