@@ -34,7 +34,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lauter.stages.dedup.stage import Dedup, DedupConfig
+from lauter.stages.dedup.config import DedupConfig
+from lauter.stages.dedup.stage import Dedup
 from lauter.stages.kernels.minhash import permutations, signatures
 from lauter.stages.kernels.sketch import CHANCE, SKETCH_BYTES, agreeing, sketches, standard_error
 from lauter.stages.kernels.words import DROP_PUNCTUATION, FOLD_CASE, FOLD_DIGITS, text_buffers
@@ -211,7 +212,12 @@ def root_mean_square(error: NDArray[np.float64]) -> float:
 
 def tools(folder: str) -> list[Tool]:
     found = lauter()
-    for name, peer in (("datatrove", lambda: datatrove(folder)), ("rensa", rensa), ("text_dedup", text_dedup)):
+    peers: dict[str, Callable[[], Tool]] = {
+        "datatrove": lambda: datatrove(folder),
+        "rensa": rensa,
+        "text_dedup": text_dedup,
+    }
+    for name, peer in peers.items():
         if importlib.util.find_spec(name):
             found.append(peer())
         else:

@@ -241,9 +241,8 @@ def kept(documents: Sequence[Document], config: DedupConfig) -> set[bytes]:
     for one, two in edges_plainly([*signatures.values()], config.minhash):
         neighbours[one].add(two)
         neighbours[two].add(one)
-    found = choose(ordered, signatures, neighbours)
-    for one, two in second_round(found, neighbours):
-        if config.minhash and are_copies(of_item[one], of_item[two], config.minhash):
-            neighbours[one].add(two)
-            neighbours[two].add(one)
+    for left, right in second_round(choose(ordered, signatures, neighbours), neighbours):
+        if config.minhash and are_copies(of_item[left], of_item[right], config.minhash):
+            neighbours[left].add(right)
+            neighbours[right].add(left)
     return {document.doc_id for document in choose(ordered, signatures, neighbours).kept}

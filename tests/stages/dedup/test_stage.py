@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -12,21 +13,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lauter.pipeline.comparing import BarrierStage, Signed
-from lauter.stages.dedup.stage import Dedup, DedupConfig, MinHashConfig
+from lauter.stages.dedup.config import DedupConfig, MinHashConfig
+from lauter.stages.dedup.stage import Dedup
 from tests.stages.dedup.joined import batch_of, join
 
 POEM = "The mill turns slowly and the miller sleeps while rye and barley wait beneath the leaking roof of stone"
 NEAR = DedupConfig(exact=())
 EXACT = DedupConfig(minhash=None)
 URL = DedupConfig(exact=("url",), minhash=None)
+Texts = Sequence[str | None]
 ALL = DedupConfig(exact=("text", "url", "payload"))
 
 
-def signed(config: DedupConfig, texts: list[str | None], **columns: list[object]) -> Signed:
+def signed(config: DedupConfig, texts: Texts, **columns: Sequence[object]) -> Signed:
     return Dedup(config).sign(batch_of(texts, **columns))
 
 
-def items(config: DedupConfig, texts: list[str | None], **columns: list[object]) -> list[int]:
+def items(config: DedupConfig, texts: Texts, **columns: Sequence[object]) -> list[int]:
     """The item of each text, numbered as they come."""
     numbers: dict[int, int] = {}
     return [numbers.setdefault(item, len(numbers)) for item in signed(config, texts, **columns).item.tolist()]
@@ -135,7 +138,7 @@ def test_a_short_document_is_compared_exactly_only(ngram_words: int, min_words: 
 
 def test_per_language_joins_within_a_language_only() -> None:
     config = ALL.model_copy(update={"per_language": True})
-    columns = {
+    columns: dict[str, Sequence[object]] = {
         "language": ["deu_Latn", "gsw_Latn", "deu_Latn", None, "", None],
         "url": ["http://a/"] * 6,
         "payload_hash": [7] * 6,
@@ -149,7 +152,7 @@ def test_per_language_joins_within_a_language_only() -> None:
 
 
 def test_per_source_joins_within_a_source_only() -> None:
-    columns: dict[str, list[object]] = {"source": ["a", "b", "a", "b"], "language": ["deu_Latn", None, None, None]}
+    columns: dict[str, Sequence[object]] = {"source": ["a", "b", "a", "b"], "language": ["deu_Latn", None, None, None]}
     assert items(DedupConfig(per_source=True), [POEM] * 4, **columns) == [0, 1, 0, 1]
     assert items(DedupConfig(per_source=True, per_language=True), [POEM] * 4, **columns) == [0, 1, 2, 1]
     # A source named like a language is no language.
@@ -158,7 +161,7 @@ def test_per_source_joins_within_a_source_only() -> None:
 
 
 def test_pages_are_the_same_by_url_and_by_payload() -> None:
-    columns = {
+    columns: dict[str, Sequence[object]] = {
         "url": ["http://a.example/x", "https://A.example/x#top", None, "", "http://b.example/"],
         "payload_hash": [5, None, 5, 0, 2**64 - 1],
     }
