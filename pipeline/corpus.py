@@ -13,12 +13,13 @@ from lauter import __version__
 from lauter.pipeline.graph.cutting import cut_counts
 from lauter.pipeline.graph.joining import cluster_counts
 from lauter.pipeline.graph.mirroring import mirror_counts
-from lauter.pipeline.graph.packing import read_layout, shard_tasks
+from lauter.pipeline.graph.packing import read_layout, repeat_counts, shard_tasks
 from lauter.pipeline.planted import corpus_probes
 from lauter.pipeline.proof.chain import CORPUS as CORPUS
 from lauter.pipeline.proof.chain import ROOTS, publish, tree_fields, write_ranges
 from lauter.pipeline.proof.graph import PROVING, ledger_tree, published_ledger
 from lauter.pipeline.report.probes import probes_section
+from lauter.pipeline.report.repeats import repeats_section
 from lauter.pipeline.report.sections import plain, sections
 from lauter.pipeline.report.summary import summarise
 from lauter.pipeline.report.write import write_report
@@ -95,7 +96,7 @@ def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
         "streams": {
             name: {
                 **sizes[name],
-                "shards": [{**shard.lying("tokens").to_json(), "tokens": shard.info["tokens"]} for shard in shards],
+                "shards": [_shard(shard) for shard in shards],
             }
             for name, shards in streams.items()
         },
@@ -110,6 +111,7 @@ def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
     summary = summarise(storage, [output.path for output in ledger])
     prepared = {name: results[f"prepare/{name}"].info["counts"] for name in plan.prepared}
     cuts = cut_counts(plan, results)
+    repeats = repeat_counts(plan, results)
     probes = corpus_probes(plan.parts, results)
     plan.save_digests()
     corpus: dict[str, Any] = {
@@ -137,12 +139,14 @@ def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
         "sections": [
             *sections(plan.all_stages(), {**summary, "cuts": cuts}, prepared, mirror_counts(plan, results) or {}),
             *({"stage": "read", **plain(section)} for section in [probes_section(probes)] if section is not None),
+            *({"stage": "pack", **plain(section)} for section in [repeats_section(repeats)] if section is not None),
         ],
         "probes": probes,
         "clusters": cluster_counts(plan, results),
         "mirrors": mirror_counts(plan, results),
         "streams": sizes,
         "cuts": cuts,
+        "repeats": repeats,
         "files": {
             "ledger": [output.to_json() for output in ledger],
             "tokens": [shard.lying("tokens").to_json() for shards in streams.values() for shard in shards],
@@ -164,6 +168,12 @@ def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
     corpus["files"]["report"] = [output.to_json() for output in report]
     remove_stale(plan, results, {output.path for output in [*extra, *report]})
     publish(storage, corpus, "build")
+
+
+def _shard(shard: Result) -> dict[str, Any]:
+    """A shard as the index of the tokens lists it; `repeats` where these were removed."""
+    counts = {name: shard.info[name] for name in ("tokens", "repeats") if name in shard.info}
+    return {**shard.lying("tokens").to_json(), **counts}
 
 
 def combined_digest(outputs: list[Output]) -> str:

@@ -56,6 +56,14 @@ class SourceSection(_Section):
     """How large it is, where its files are elsewhere; for `lauter plan`."""
 
 
+class RepeatsSection(_Section):
+    """Substrings of token ids that are removed while a shard is packed (`steps/repeats.py`)."""
+
+    tokens: Annotated[int, Field(ge=10)] = 50
+    """Ids in a row of one document that go where they stood before in the run of a stream that is sorted together,
+    about 8 million tokens; 50 is the rule of Lee et al. (arXiv 2107.06499)."""
+
+
 class ShardingSection(_Section):
     """How kept documents become token shards."""
 
@@ -70,6 +78,8 @@ class ShardingSection(_Section):
     ranges: Annotated[int, Field(ge=1, le=1 << 16)] | None = None
     """Equal ranges of keys in which documents are compared, a task each: more of them take less memory, and change
     nothing else. Left out, the size of the input decides (`graph/plan.py`)."""
+    repeats: RepeatsSection | None = None
+    """Remove substrings that stand more than once: `{tokens: 50}`. Default: all stay."""
 
 
 class ManifestSection(_Section):

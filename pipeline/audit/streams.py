@@ -30,7 +30,7 @@ def check_streams(storage: Storage, index: CorpusIndex, intact: set[str], report
         return
     try:
         lock = yaml.load(storage.read(LOCK), Loader=_Loader)
-        first = lock["sharding"]["stream"]
+        first, shortened = lock["sharding"]["stream"], lock["sharding"].get("repeats") is not None
         section = None if lock["streams"] is None else StreamsSection.model_validate(lock["streams"])
     except (yaml.YAMLError, ValidationError, KeyError, TypeError) as error:
         report.violations.append(f"{LOCK}: does not say what the streams are parted by: {error!r}")
@@ -40,7 +40,7 @@ def check_streams(storage: Storage, index: CorpusIndex, intact: set[str], report
         if match is None:
             continue
         try:
-            strange = _strange(storage, output.path, match[1], section, first, shortened=index.cuts is not None)
+            strange = _strange(storage, output.path, match[1], section, first, shortened=shortened)
         except StorageError as error:
             report.violations.append(str(error))
             continue

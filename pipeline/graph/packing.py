@@ -50,6 +50,8 @@ def packing_nodes(plan: Plan, results: Results) -> list[Node]:
         "sources": [source.name for source in plan.manifest.sources],
         "layout_id": layout["layout_id"],
         "tokenizer_digest": results["tokenizer/all"].info["sha256"],
+        "repeats": None if sharding.repeats is None else sharding.repeats.tokens,
+        "planted": sorted({part.priority for part in plan.parts if part.planted}) if sharding.repeats else [],
     }
     return [
         plan.ready(
@@ -60,6 +62,23 @@ def packing_nodes(plan: Plan, results: Results) -> list[Node]:
         for number, stream in enumerate(layout["streams"])
         for shard, groups in enumerate(stream["cell_groups"])
     ]
+
+
+def repeat_counts(plan: Plan, results: Results) -> dict[str, int] | None:
+    """Tokens that were removed as repeats and that are left, and documents that lost some; None: none were looked for.
+
+    `window`: how many tokens in a row are a repeat.
+    """
+    repeats = plan.manifest.sharding.repeats
+    if repeats is None:
+        return None
+    infos = [results[name].info for _, names in shard_tasks(read_layout(plan)) for name in names]
+    return {
+        "window": repeats.tokens,
+        "removed": sum(info["repeats"]["removed"] for info in infos),
+        "left": sum(info["tokens"] for info in infos),
+        "documents": sum(info["repeats"]["documents"] for info in infos),
+    }
 
 
 class Places(NamedTuple):

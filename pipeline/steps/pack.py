@@ -11,15 +11,20 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lauter.pipeline import exchange, parquet, schema
+from lauter.pipeline.control_ids import control_ids
 from lauter.pipeline.sorted_runs import read_range
 from lauter.pipeline.steps.layouts import ENCODED, HOLDERS, POSITIONS
+from lauter.pipeline.steps.unrepeated import unrepeated
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.worker import listing
 
 
 def run(task: Task, storage: Storage) -> Result:
-    """Write the documents of a run of cells, ordered by shuffle hash (ties by doc_id), whole documents only."""
+    """Write the documents of a run of cells, ordered by shuffle hash (ties by doc_id), whole documents only.
+
+    Where repeats are to go, they are looked for in each run of cells that is sorted together.
+    """
     args = task.args
     holders = _Holders(task, storage)
     metadata = {
@@ -31,7 +36,8 @@ def run(task: Task, storage: Storage) -> Result:
     shard_path = f"tokens/{args['stream']}/{args['shard']:05d}.parquet"
     positions: list[pa.Table] = []
     parts: list[NDArray[Any]] = [np.empty(0, np.int64)]
-    rows = tokens = 0
+    rows = tokens = removed = touched = 0
+    control = control_ids(storage) if args["repeats"] is not None else np.empty(0, np.uint32)
     with storage.staging(shard_path) as staged:
         # Row groups are cut by tokens here, never by the sink.
         sink = parquet.ParquetSink(staged, shard_schema, row_group_bytes=1 << 62)
@@ -41,6 +47,10 @@ def run(task: Task, storage: Storage) -> Result:
             table, part, source = holders.read((first, end))
             table = table.append_column("part", pa.array(part)).append_column("source", pa.array(source))
             table = table.sort_by([(name, "ascending") for name in ("order", "doc_id")]).combine_chunks()
+            if args["repeats"] is not None and table.num_rows:
+                planted = np.isin(table.column("source").to_numpy(), args["planted"])
+                table, lost, gone = unrepeated(table, args["repeats"], control, planted)
+                touched, removed = touched + lost, removed + gone
             lengths = pc.list_value_length(table.column("tokens")).to_numpy()
             batch = _shard_rows(table, args["sources"], shard_schema)
             start = 0
@@ -64,7 +74,8 @@ def run(task: Task, storage: Storage) -> Result:
         pa.concat_tables(positions),
         np.concatenate(parts),
     )
-    return Result((shard, place), {"documents": rows, "tokens": tokens})
+    counts = {"repeats": {"documents": touched, "removed": removed}} if args["repeats"] is not None else {}
+    return Result((shard, place), {"documents": rows, "tokens": tokens, **counts})
 
 
 class _Holders:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import ClassVar
@@ -74,7 +75,12 @@ class Placed:
         return pa.array(rows, pa.list_(pa.uint32()))
 
     def files(self) -> Mapping[str, bytes]:
-        return {"tokenizer.json": b"{}"}
+        sidecar = {
+            "bos": {"id": 256, "token": "<s>"},
+            "eos": {"id": 257, "token": "</s>"},
+            "placeholders": {"é": {"id": PLACEHOLDER, "token": "<é>"}},
+        }
+        return {"tokenizer.json": b"{}", "sidecar.json": json.dumps(sidecar).encode()}
 
 
 CATALOGUE = Catalogue(
