@@ -7,4 +7,5 @@ COMMANDS = {
     "generate": "lauter.trainer.cli.generate:app",
     "export": "lauter.trainer.cli.export:app",
     "import": "lauter.trainer.cli.import_model:app",
+    "pack": "lauter.trainer.cli.pack:app",
 }

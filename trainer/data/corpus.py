@@ -12,6 +12,7 @@ from lauter.trainer.data.errors import DataError as DataError
 from lauter.trainer.data.errors import UnfitError
 from lauter.trainer.data.mixture import mixture
 from lauter.trainer.data.run_folder import RunFolder, open_run_folder
+from lauter.trainer.data.stored_windows import stored_windows
 from lauter.trainer.data.stream import Stream
 from lauter.trainer.data.tokenizer import TokenizerFiles
 from lauter.trainer.data.verify import WHOLE, Share, Verify, check_shards, shards_of
@@ -56,7 +57,8 @@ def open_corpora(section: DataSection, *, verify: Verify = "quick", share: Share
     languages = tuple(sorted(frozenset().union(*(folder.languages for folder in folders))))
     streams: dict[str, Stream] = {}
     for folder in folders:
-        found, wrong = _streams(folder, languages, verify, share, prefixed=len(section.corpora) > 1)
+        packed = section.sequence_length if section.packing == "best-fit" else None
+        found, wrong = _streams(folder, languages, verify, share, packed, prefixed=len(section.corpora) > 1)
         streams.update(found)
         broken += wrong
     held = section.hold_out_shards
@@ -87,16 +89,24 @@ def open_corpora(section: DataSection, *, verify: Verify = "quick", share: Share
 
 
 def _streams(
-    folder: RunFolder, languages: Sequence[str], verify: Verify, share: Share, *, prefixed: bool
+    folder: RunFolder, languages: Sequence[str], verify: Verify, share: Share, packed: int | None, *, prefixed: bool
 ) -> tuple[dict[str, Stream], list[str]]:
+    """`packed`: the length of best-fit windows, None for others."""
     shards = shards_of(folder)
     tokens, problems = check_shards(folder, shards, verify, share)
     numbers = {name: number for number, name in enumerate(languages)}
+    windows = None
+    if packed is not None and not problems:
+        try:
+            windows = stored_windows(folder.storage, folder.provenance["lineage"], tokens, packed)
+        except DataError as error:
+            problems += error.problems
     found = {}
     for stored in tokens:
         name = f"{folder.name}/{stored}" if prefixed else stored
         copies = int(folder.index["streams"][stored].get("of", {}).get("copies", [1])[0])
-        found[name] = Stream(name, stored, folder.layout_id, shards[stored], tokens[stored], numbers, copies)
+        own = None if windows is None else windows.get(stored)
+        found[name] = Stream(name, stored, folder.layout_id, shards[stored], tokens[stored], numbers, copies, own)
     return found, problems
 
 

@@ -20,9 +20,13 @@ from numpy.typing import NDArray
 
 from lauter.pipeline.kernel import kernel
 from lauter.trainer.data.cache import RecentlyUsed
+from lauter.trainer.data.errors import DataError
 from lauter.trainer.data.order import shuffled
 from lauter.trainer.data.shard import RowGroup
 from lauter.trainer.data.stream import Stream
+
+PACKING_VERSION = 1
+"""Goes up with every change of how many windows the same lengths make."""
 
 READERS = 8
 """Row groups whose lengths are read at the same time: it is mostly waiting, where shards lie far away."""
@@ -81,11 +85,14 @@ class PackedStream:
     """A stream's plans. How many windows each row group has is known from the start, which parts when it is read."""
 
     def __init__(self, stream: Stream, sequence_length: int, seed: int, held: int) -> None:
-        """Reads the lengths of all documents, about 1/500 of the bytes; `held` plans are kept.
+        """Reads the lengths of all documents, about 1/500 of the bytes, unless the stream knows its windows.
+
+        `held` plans are kept.
 
         Raises:
             DataError: a shard can't be read.
         """
+        self._stream = stream
         self._sequence_length = sequence_length
         self._key = f"{stream.layout_id}\0{seed}\0{stream.stored_name}\0windows"
         self._plans: RecentlyUsed[int, Plan] = RecentlyUsed(held)
@@ -96,14 +103,28 @@ class PackedStream:
         groups = len(stream.places())
         self.windows = np.zeros(groups, np.int64)
         """Of each row group, shape (groups,)."""
+        if stream.group_windows is not None:
+            self.windows = np.concatenate([np.empty(0, np.int64), *stream.group_windows])
+            return
         with ThreadPoolExecutor(READERS) as readers:
             for first in range(0, groups, AT_ONCE):
                 some = range(first, min(groups, first + AT_ONCE))
                 self.windows[some.start : some.stop] = list(readers.map(count, some))
 
     def parts(self, group: int, window: int, content: RowGroup) -> Iterator[tuple[int, int]]:
-        """The parts [start, end) of a row group that share one of its windows, ascending."""
+        """The parts [start, end) of a row group that share one of its windows, ascending.
+
+        Raises:
+            DataError: the stored number of windows is not what the row group makes.
+        """
         plan = self._plans.get(group, lambda: self._plan(group, np.diff(content.offsets)))
+        if plan.windows != self.windows[group]:
+            raise DataError(
+                [
+                    f"stream {self._stream.name!r}: row group {group} makes {plan.windows} windows, and "
+                    f"{self.windows[group]} are stored; run `lauter pack DIR --length {self._sequence_length}` again"
+                ]
+            )
         for part in range(int(plan.first[window]), int(plan.first[window + 1])):
             yield int(plan.starts[part]), int(plan.ends[part])
 

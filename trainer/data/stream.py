@@ -26,6 +26,8 @@ class Stream:
     languages: Mapping[str, int]
     copies: int = 1
     """The least number of documents that one of its documents stands for, where the corpus parts streams by it."""
+    group_windows: tuple[NDArray[np.int64], ...] | None = None
+    """Best-fit windows of each row group, an array for each shard, where they are stored."""
     _ends: NDArray[np.int64] = field(init=False, repr=False, compare=False)
     """Row groups of all shards up to and with each one: 10^12 tokens have 15,000 shards, and any row group is next."""
 
@@ -60,7 +62,13 @@ class Stream:
         return read_lengths(*self._locate(group))
 
     def _part(self, first: int, end: int) -> Stream:
-        return replace(self, shards=self.shards[first:end], group_tokens=self.group_tokens[first:end])
+        windows = None if self.group_windows is None else self.group_windows[first:end]
+        return replace(
+            self,
+            shards=self.shards[first:end],
+            group_tokens=self.group_tokens[first:end],
+            group_windows=windows,
+        )
 
     def _locate(self, group: int) -> tuple[Shard, int]:
         number = int(np.searchsorted(self._ends, group, "right"))
