@@ -1,4 +1,11 @@
-"""Which items that share a key are compared: all of them in a small bucket, those with two hubs in a large one."""
+"""Which items that share a key are compared: all of them in a small bucket, those with two hubs in a large one.
+
+What hubs alone would lose: of a group of copies the document that is to stay is seldom a hub, so the hubs fall and the
+others were never compared with it. Of 1,000 texts that are all copies of each other (similarity 0.87) 678 would stay.
+The engine therefore proposes pairs once more after the first choice, each item with what stands for its neighbours. So
+1 stays, as with all pairs, for 14,413 pairs in place of 498,047 (`benchmarks/large_buckets.py`; the same in groups of
+20 to 200). On 4,287 different texts of real pages, whose largest bucket has 40, hubs make 828 pairs and all make 1,599.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +15,7 @@ from numpy.typing import NDArray
 from lauter.pipeline.kernel import kernel
 
 ALL_PAIRS = 8
-"""Items of the largest bucket in which each is compared with each."""
+"""Items of the largest bucket in which each is compared with each: 3.5 pairs an item, against 2 with hubs."""
 
 
 def pairs_of_buckets(key: NDArray[np.uint64], item: NDArray[np.uint64]) -> NDArray[np.uint64]:
