@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lauter.pipeline import parquet
+from lauter.pipeline.compact import read_struct
 from lauter.pipeline.footer import FooterBroken, row_group_ranges
 
 COLUMNS = {
@@ -64,6 +65,18 @@ def test_a_damaged_footer_is_broken_or_says_something_but_never_crashes(data: st
     except FooterBroken:
         return
     assert all(4 <= start <= end <= len(content) for start, end in ranges)
+    assert ranges == _plainly(bytes(content))
+
+
+def _plainly(content: bytes) -> list[tuple[int, int]]:
+    """The ranges by the reader of `compact.py`: field ids as in parquet.thrift."""
+    footer = read_struct(content[-8 - int.from_bytes(content[-8:-4], "little") : -8])
+    found = []
+    for group in footer[4].content.items:
+        chunks = [column[3].content for column in group[1].content.items]
+        starts = [min(chunk[9].content, chunk.get(11, chunk[9]).content) for chunk in chunks]
+        found.append((min(starts), max(start + chunk[7].content for start, chunk in zip(starts, chunks, strict=True))))
+    return found
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" * 3, b"PAR1\xff\xff\xff\xffPAR1", b"PAR1" + bytes(64)])
