@@ -18,6 +18,8 @@ from lauter.pipeline.identity import shuffle_order
 from lauter.pipeline.resolve import load
 from lauter.pipeline.steps.layout import layout_id, runs
 from lauter.pipeline.storage import Storage
+from lauter.pipeline.takedown.act import take_down
+from lauter.pipeline.takedown.demands import demand
 from lauter.pipeline.yaml_lines import ManifestError
 from tests.pipeline.small_run import build, digests, ledger
 from tests.pipeline.stream_run import LABELLED, stream_manifest
@@ -156,3 +158,23 @@ def test_places_of_many_shards_are_put_together(tmp_path: Path, monkeypatch: pyt
     build(manifest, tmp_path / "many", catalogue=LABELLED)
     assert len(list((tmp_path / "many/state/places").glob("*.arrow"))) > 2
     assert digests(tmp_path / "few") == digests(tmp_path / "many")
+
+
+def test_a_takedown_finds_the_shard_in_its_stream(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    manifest = stream_manifest(tmp_path, STREAMS)
+    before = build(manifest, out, catalogue=LABELLED).corpus
+    take_down(Storage(str(out)), [demand("url", "https://l6.example/")], with_copies=False)
+    now = json.loads((out / "corpus.json").read_text())
+    changed = {
+        new["path"]
+        for old, new in zip(before["files"]["tokens"], now["files"]["tokens"], strict=True)
+        if old["sha256"] != new["sha256"]
+    }
+    assert changed == {"tokens/web.fra_Latn.0-19.x1/00000.parquet"} and now["layout_id"] == before["layout_id"]
+    record = json.loads((out / "state/pack/web.fra_Latn.0-19.x1/00000.json").read_text())
+    assert [item["path"] for item in record["masked"]["outputs"]] == list(changed)
+    (row,) = [row for rows in shards(out)["web.fra_Latn.0-19.x1"] for row in rows if row["removed"]]
+    assert (row["length"], row["copies"]) == (12, 1)
+    assert audit(Storage(str(out)), LABELLED).violations == []
+    assert build(manifest, out, catalogue=LABELLED).report.executed == 0
