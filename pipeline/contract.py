@@ -30,12 +30,14 @@ from pydantic import BaseModel, ConfigDict
 class InputFile(NamedTuple):
     """Marks a config field that names a file the stage reads; the engine resolves it, checks it and digests it."""
 
-    kind: Literal["model", "snapshot", "file"] = "file"
+    kind: Literal["model", "snapshot", "file", "corpus"] = "file"
 
 
 ModelPath = Annotated[str, InputFile("model")]
 SnapshotPath = Annotated[str, InputFile("snapshot")]
 FilePath = Annotated[str, InputFile("file")]
+CorpusPath = Annotated[str, InputFile("corpus")]
+"""An older run folder, local or on S3, that a barrier stage's documents are compared with. The stage never reads it."""
 
 
 class StageConfig(BaseModel):

@@ -23,8 +23,7 @@ from lauter.pipeline.report.repeats import repeats_section
 from lauter.pipeline.report.sections import plain, sections
 from lauter.pipeline.report.summary import summarise
 from lauter.pipeline.report.write import write_report
-from lauter.pipeline.resolve import input_fields
-from lauter.pipeline.specs import reader_spec, spec_class
+from lauter.pipeline.specs import input_fields, reader_spec, spec_class
 from lauter.pipeline.storage import Output, Storage, StorageError
 from lauter.pipeline.streams import describe
 from lauter.pipeline.takedown.demands import read_tombstones

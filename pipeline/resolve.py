@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from pydantic import BaseModel, ValidationError
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from lauter.pipeline import schema
 from lauter.pipeline.comparing import Preference
 from lauter.pipeline.conformance import is_barrier, is_cutter, shortcomings
-from lauter.pipeline.contract import InputFile, StageConfig
+from lauter.pipeline.contract import InputFile
 from lauter.pipeline.declared import plain
 from lauter.pipeline.faults import faults, nearest
 from lauter.pipeline.manifest import (
@@ -30,7 +30,11 @@ from lauter.pipeline.manifest import (
     StageSpec,
     load_target,
 )
+from lauter.pipeline.older import INDEX as CORPUS_INDEX
+from lauter.pipeline.older import corpus_fields
+from lauter.pipeline.older import faults as corpus_faults
 from lauter.pipeline.paths import PathError, expand_paths, first_inside, name_pattern
+from lauter.pipeline.specs import input_fields
 from lauter.pipeline.storage import FileStat, StorageError, open_input
 from lauter.pipeline.streams import TOKENIZER, rule_of, stream_faults
 from lauter.pipeline.takedown.demands import Demand, DemandError, parse_tombstones
@@ -274,6 +278,10 @@ class Resolver:
                     inputs += found
                     given[each] = [file.uri for file in found]
                 continue
+            if marker.kind == "corpus":
+                values[key], found = self.corpora(given or (), (*location, key))
+                inputs += found
+                continue
             resolved: list[str] = []
             for path in [given] if isinstance(given, str) else given or ():
                 found = [] if path in embedded else self.input_files(path, marker, (*location, key))
@@ -284,7 +292,24 @@ class Resolver:
             if resolved:
                 values[key] = resolved[0] if isinstance(given, str) else resolved
         self.check_config(cls, values, location, missing=len(self.problems) > before)
+        if len(self.problems) == before:
+            for key in corpus_fields(cls):
+                for index, root in enumerate(values.get(key) or ()):
+                    for fault in corpus_faults(root, name, cls, values):
+                        self.problem((*location, key, index), fault)
         return StageSpec(name, target, values, tuple(inputs), python_path)
+
+    def corpora(self, paths: Sequence[str], location: Location) -> tuple[list[str], list[FileStat]]:
+        """(absolute run folders, their corpus.json) of the older corpora that a stage's parameter names."""
+        roots, found = [], []
+        for index, path in enumerate(paths):
+            before = len(self.problems)
+            files = self.expand(f"{path.rstrip('/')}/{CORPUS_INDEX}", (*location, index))
+            if not files and len(self.problems) == before:
+                self.problem((*location, index), f"{path!r} holds no finished corpus; it has no {CORPUS_INDEX}")
+            found += files
+            roots += [file.uri.removesuffix(f"/{CORPUS_INDEX}") for file in files]
+        return roots, found
 
     def check_config(self, cls: type[Any], values: dict[str, Any], location: Location, *, missing: bool) -> None:
         """What a class itself finds wrong with parameters that its model allows; not asked while a file is missing."""
@@ -368,20 +393,3 @@ def _is_number(kind: pa.DataType) -> bool:
 def told(error: BaseException) -> str:
     """An exception on one line, with its kind."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"[:MESSAGE_CHARACTERS]
-
-
-def input_fields(model: type[StageConfig]) -> list[tuple[str, InputFile]]:
-    """The fields of a config that name input files."""
-    found = []
-    for name, info in model.model_fields.items():
-        marks = [mark for mark in info.metadata if isinstance(mark, InputFile)] or _marks(info.annotation)
-        if marks:
-            found.append((name, marks[0]))
-    return found
-
-
-def _marks(annotation: object) -> list[InputFile]:
-    if get_origin(annotation) is Annotated:
-        inner, *metadata = get_args(annotation)
-        return [mark for mark in metadata if isinstance(mark, InputFile)] or _marks(inner)
-    return [mark for part in get_args(annotation) for mark in _marks(part)]

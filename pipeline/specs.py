@@ -8,10 +8,11 @@ import unicodedata
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 import pyarrow as pa
 
+from lauter.pipeline.contract import InputFile, StageConfig
 from lauter.pipeline.digests import DigestCache
 from lauter.pipeline.manifest import Source, StageSpec, load_target
 
@@ -35,13 +36,30 @@ def stage_spec(spec: StageSpec, digests: DigestCache) -> dict[str, Any]:
 
 def apply_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     """A stage as `apply` sees it: what only `decide` reads is left at its default, so it changes no key."""
-    fields: frozenset[str] = getattr(spec_class(spec), "decision_fields", frozenset())
-    return {**spec, "config": {name: value for name, value in spec["config"].items() if name not in fields}}
+    return {**spec, "config": without_decisions(spec_class(spec), spec["config"])}
 
 
-def comparing_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A barrier stage as it sees documents: without what only the choice among copies reads."""
-    return apply_spec(spec)
+def without_decisions(cls: type[Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters without those that only decisions read."""
+    fields: frozenset[str] = getattr(cls, "decision_fields", frozenset())
+    return {name: value for name, value in config.items() if name not in fields}
+
+
+def input_fields(model: type[StageConfig]) -> list[tuple[str, InputFile]]:
+    """The fields of a config that name input files."""
+    found = []
+    for name, info in model.model_fields.items():
+        marks = [mark for mark in info.metadata if isinstance(mark, InputFile)] or _marks(info.annotation)
+        if marks:
+            found.append((name, marks[0]))
+    return found
+
+
+def _marks(annotation: object) -> list[InputFile]:
+    if get_origin(annotation) is Annotated:
+        inner, *metadata = get_args(annotation)
+        return [mark for mark in metadata if isinstance(mark, InputFile)] or _marks(inner)
+    return [mark for part in get_args(annotation) for mark in _marks(part)]
 
 
 def reader_spec(source: Source) -> dict[str, Any]:

@@ -47,12 +47,12 @@ def story(row: Mapping[str, Any], order: Sequence[str], catalogue: Catalogue) ->
         if soft.get("stage") == name:
             yield name, f"objects: {_reason(soft['reason'], soft['rule'])}{_scores(row, cls)}"
         elif row["stage"] == name and row["verdict"] == "duplicate":
-            yield name, f"finds a copy: {row['reason']}, one of {soft.get('cluster_size')} in its cluster"
+            yield name, _copy(row, soft)
         elif told is not None:
             yield name, told
         elif name in catalogue.barriers:
             size = soft.get("cluster_size")
-            copies = f"first of a cluster of {size}" if size else "no copy of it was found"
+            copies = f"kept, one of {size} in its cluster" if size else "no copy of it was found"
             dropped = f"; a copy of record {soft['mirror_of']}, which was dropped" if soft.get("mirror_of") else ""
             yield name, copies + dropped
         elif name in catalogue.cutters:
@@ -62,6 +62,24 @@ def story(row: Mapping[str, Any], order: Sequence[str], catalogue: Catalogue) ->
     if row["verdict"] == "removed":
         yield "takedown", _takedown(row)
     yield "end", _end(row)
+
+
+WHY = {
+    "exact-duplicate": "the same text to the byte",
+    "near-duplicate": "texts that are alike",
+    "same-url": "the same URL",
+    "same-payload": "the same payload to the byte",
+}
+"""What a document has in common with the one that it is a copy of, by the ledger's reason."""
+
+
+def _copy(row: Mapping[str, Any], soft: Mapping[str, Any]) -> str:
+    """Why a document is a copy, and of what."""
+    original = row.get("original")
+    of = f"{original['url'] or 'record ' + row['duplicate_of']}" if original else f"record {row['duplicate_of']}"
+    where = f" of source {original['source']}" if original else ""
+    size = f"; one of {soft['cluster_size']} in its cluster" if soft.get("cluster_size") else ""
+    return f"finds a copy: {row['reason']} of {of}{where}, {WHY.get(row['reason'], 'as its stage says')}{size}"
 
 
 def _removed(row: Mapping[str, Any], order: Sequence[str], catalogue: Catalogue) -> Iterator[tuple[str, str]]:

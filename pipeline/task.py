@@ -16,7 +16,7 @@ import xxhash
 
 from lauter.pipeline.storage import Output, Storage, StorageError
 
-FORMAT = 3
+FORMAT = 4
 """Version of the engine's own file layouts; raising it makes every task stale."""
 
 REUSABLE = "made_with"

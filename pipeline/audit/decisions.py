@@ -24,7 +24,7 @@ from lauter.pipeline.audit.gather import Gathered, gather, gathered_batches
 from lauter.pipeline.audit.workers import Workers
 from lauter.pipeline.contract import StageConfig, VerifiedStage, Verifier
 from lauter.pipeline.manifest import Catalogue, load_target
-from lauter.pipeline.resolve import input_fields
+from lauter.pipeline.specs import input_fields
 from lauter.pipeline.storage import Storage, StorageError
 
 LOCK = "manifest.lock.yaml"

@@ -9,10 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lauter.pipeline import exchange
 from lauter.pipeline.audit.files import PartFiles
 from lauter.pipeline.audit.findings import AuditReport, counted
 from lauter.pipeline.audit.index import CorpusIndex
 from lauter.pipeline.proof.leaves import ledger_batches
+from lauter.pipeline.steps.layouts import ITEMS, KEYS
 from lauter.pipeline.storage import Output, Storage, StorageError
 from lauter.pipeline.takedown import blank
 from lauter.pipeline.takedown.demands import TOMBSTONES, Demand, DemandError, parse_tombstones
@@ -46,6 +48,9 @@ def check_takedown(
             path = f"signals/{part.entry.part}.parquet"
             if path in signals and path in intact:
                 report.violations.extend(_signals_left(storage, path, removed))
+            signed = [f"signatures/{kind}/{part.entry.part}.arrow" for kind in ("items", "keys")]
+            if intact.issuperset(signed):
+                report.violations.extend(_signatures_left(storage, signed[0], signed[1], removed))
         except (StorageError, pa.ArrowException, OSError) as error:
             report.violations.append(f"{part.entry.part}: cannot be looked through for what was removed: {error}")
 
@@ -110,6 +115,24 @@ def _left(storage: Storage, output: Output, removed: Indexes, stays: Sequence[st
 def _signals_left(storage: Storage, path: str, removed: Indexes) -> Iterator[str]:
     for group, _, mask in _groups_with(storage, path, removed):
         yield f"{path}: row group {group} holds {counted(int(mask.sum()), 'signal')} of removed records"
+
+
+def _signatures_left(storage: Storage, items: str, keys: str, removed: Indexes) -> Iterator[str]:
+    """Signatures of removed records, and keys of a part that no row of it has."""
+    held = [np.empty(0, np.uint64)]
+    left = 0
+    for batch in exchange.messages(storage, items, ITEMS):
+        left += int(np.isin(batch.column("row").to_numpy(), removed).sum())
+        held.append(batch.column("item").to_numpy())
+    if left:
+        yield f"{items}: holds {counted(left, 'signature')} of removed records"
+    known = np.unique(np.concatenate(held))
+    stray = sum(
+        int((~np.isin(batch.column("item").to_numpy(), known)).sum())
+        for batch in exchange.messages(storage, keys, KEYS)
+    )
+    if stray:
+        yield f"{keys}: holds {counted(stray, 'key')} of no row of {items}"
 
 
 def _groups_with(storage: Storage, path: str, removed: Indexes) -> Iterator[tuple[int, pa.Table, blank.Mask]]:

@@ -1,9 +1,9 @@
 """The graph of the steps that join copies, as `comparing` describes them.
 
-    documents ─> sign ─> meet ─> left ─> judge ─> evidence ─> compare ─┬─> nodes … labels ─┬─> members ─> sizes ─> decide
-                                                                      └───────────────────┴─> route ──────────┐
-    decide ─> propose ─> again-left ─> again-judge ─> again-evidence ─> again-compare ─> again-route ─> choose <┘
-    choose ─> limits ─> keep
+    sign ─> meet ─> left ─> judge ─> evidence ─> compare ─┬─> nodes … labels ─┬─> members ─> sizes ─> decide
+                                                          └───────────────────┴─> route
+    decide, route ─> propose ─> again-left ─> again-judge ─> again-evidence ─> again-compare ─> again-route
+    decide, route, again-route ─> choose ─> limits ─> keep
 
 All but sign and evidence are tasks by range: of keys, of items, or of components. What a round of comparing does stands
 once (`_round`); the second one compares what the hubs of large buckets have left open, which is known only when it is
@@ -14,13 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from lauter.pipeline.graph.adopting import adopted_nodes, adopting_nodes
 from lauter.pipeline.graph.connecting import connecting_nodes, label_names, labels_of
 from lauter.pipeline.graph.node import Node, Results
 from lauter.pipeline.graph.parts import Part
+from lauter.pipeline.older import OlderPart
 from lauter.pipeline.specs import spec_class
 from lauter.pipeline.steps.joining.choose import LARGEST
+from lauter.pipeline.storage import Output
 from lauter.pipeline.task import Task
 
 if TYPE_CHECKING:
@@ -48,6 +52,7 @@ def joining_nodes(plan: Plan) -> list[Node]:
     edges = [f"{step}/{name}" for step in ("meet", "judge", "compare") for name in plan.range_names()]
     return [
         *(_sign(plan, part) for part in plan.parts),
+        *adopting_nodes(plan),
         *_ranged(plan, "meet", "meet:run", signing_names(plan), _keys),
         *_round(plan, FIRST),
         *connecting_nodes(plan, edges),
@@ -60,7 +65,9 @@ def joining_nodes(plan: Plan) -> list[Node]:
 def choosing_nodes(plan: Plan) -> list[Node]:
     """What stands behind them."""
     decided = [f"decide/{name}" for name in plan.names()]
+    decided += [f"adopted/{part.name}" for part in plan.older]
     return [
+        *adopted_nodes(plan, clustered_names(plan), partial(_clusters, plan), _prefers(plan)),
         *_ranged(plan, "propose", "choose:propose", [*decided, *_named(plan, "route")], _propose),
         *_round(plan, AGAIN),
         *_route(plan, AGAIN),
@@ -71,7 +78,7 @@ def choosing_nodes(plan: Plan) -> list[Node]:
 
 def signing_names(plan: Plan) -> list[str]:
     """The nodes that leave signatures."""
-    return [f"sign/{name}" for name in plan.names()]
+    return [*(f"sign/{name}" for name in plan.names()), *(f"adopt/{part.name}" for part in plan.older)]
 
 
 def clustered_names(plan: Plan) -> list[str]:
@@ -83,15 +90,22 @@ def copies_of(plan: Plan, results: Results, part: Part) -> dict[str, Any] | None
     """What `decide` is told of copies: of which documents there are some, and how they are put in order."""
     if plan.joining is None:
         return None
-    assert plan.barrier is not None
-    cls = spec_class(plan.barrier)
-    prefers = cls.prefers(cls.Config.model_validate(dict(plan.barrier["config"])))
     return {
-        "clusters": plan.listing("state-clusters", _outputs(plan, results, "sizes", "state/clusters")),
+        "clusters": _clusters(plan, results),
         "items": results[f"sign/{part.name}"].output("signatures/items").to_json(),
-        "prefers": [list(preference) for preference in prefers],
+        "prefers": _prefers(plan),
         "partitions": plan.partitions,
     }
+
+
+def _clusters(plan: Plan, results: Results) -> str:
+    return plan.listing("state-clusters", _outputs(plan, results, "sizes", "state/clusters"))
+
+
+def _prefers(plan: Plan) -> list[list[str]]:
+    assert plan.barrier is not None
+    cls = spec_class(plan.barrier)
+    return [list(preference) for preference in cls.prefers(cls.Config.model_validate(dict(plan.barrier["config"])))]
 
 
 def losers_listing(plan: Plan, results: Results) -> str | None:
@@ -174,14 +188,18 @@ def _ranged(plan: Plan, step: str, function: str, after: Sequence[str], more: An
 
 
 def _keys(plan: Plan, results: Results) -> dict[str, Any]:
-    outputs = [results[name].output("signatures/keys") for name in signing_names(plan)]
-    return {"listing": plan.listing("signatures-keys", outputs)}
+    return {"listing": plan.listing("signatures-keys", _signatures(plan, results, "keys"))}
+
+
+def _signatures(plan: Plan, results: Results, kind: str) -> list[Output]:
+    """The files of one kind of all parts, own ones first: a part's ordinal is its place here."""
+    own = [results[f"sign/{name}"].output(f"signatures/{kind}") for name in plan.names()]
+    return own + [results[f"adopt/{part.name}"].output(f"state/adopted-{kind}") for part in plan.older]
 
 
 def items_listing(plan: Plan, results: Results) -> str:
     """Where the signed items of all parts stand."""
-    outputs = [results[name].output("signatures/items") for name in signing_names(plan)]
-    return plan.listing("signatures-items", outputs)
+    return plan.listing("signatures-items", _signatures(plan, results, "items"))
 
 
 def _labels(plan: Plan, results: Results) -> str:
@@ -189,7 +207,7 @@ def _labels(plan: Plan, results: Results) -> str:
 
 
 def _round(plan: Plan, which: _Round) -> list[Node]:
-    name, ranges = which.name, plan.range_names()
+    name = which.name
 
     def listed(results: Results, step: str, folder: str) -> str:
         return plan.listing(f"state-{name}{folder}", _outputs(plan, results, step, f"state/{name}{folder}"))
@@ -203,33 +221,39 @@ def _round(plan: Plan, which: _Round) -> list[Node]:
         return {"name": name, "half": half, "items": items_listing(plan, results)}
 
     def compare(plan: Plan, results: Results) -> dict[str, Any]:
-        outputs = [results[f"{name}evidence/{part}"].output(f"state/{name}evidence") for part in plan.names()]
+        outputs = [results[text].output(f"state/{name}evidence") for text in texts]
         return {"name": name, "evidence": plan.listing(f"state-{name}evidence", outputs)}
 
-    def evidence(part: Part) -> Node:
+    def evidence(part: Part | OlderPart) -> Node:
         def build(results: Results) -> Task:
             own = {
                 "part": part.name,
                 "ordinal": part.ordinal,
                 "source": part.source,
-                "documents": results[f"documents/{part.name}"].output("documents").to_json(),
+                "documents": _documents(part, results),
                 "wanted": listed(results, f"{name}judge", "wanted"),
             }
             return plan.task(
                 f"{name}evidence/{part.name}", "joining.open_pairs:evidence", {**_common(plan, name), **own}
             )
 
-        after = (f"documents/{part.name}", *(f"{name}judge/{number}" for number in ranges))
-        return Node(f"{name}evidence/{part.name}", after, build)
+        own = () if isinstance(part, OlderPart) else (f"documents/{part.name}",)
+        return Node(f"{name}evidence/{part.name}", (*own, *_named(plan, f"{name}judge")), build)
 
     before = [*signing_names(plan), *_named(plan, which.pairs)]
-    texts = [f"{name}evidence/{part}" for part in plan.names()]
+    texts = [f"{name}evidence/{part.name}" for part in (*plan.parts, *plan.older)]
     return [
         *_ranged(plan, f"{name}left", "sketches:left", before, left),
         *_ranged(plan, f"{name}judge", "sketches:judge", [*signing_names(plan), *_named(plan, f"{name}left")], judge),
-        *(evidence(part) for part in plan.parts),
+        *(evidence(part) for part in (*plan.parts, *plan.older)),
         *_ranged(plan, f"{name}compare", "open_pairs:compare", texts, compare),
     ]
+
+
+def _documents(part: Part | OlderPart, results: Results) -> dict[str, Any]:
+    if isinstance(part, OlderPart):
+        return dict(part.files["documents"])
+    return results[f"documents/{part.name}"].output("documents").to_json()
 
 
 def _route(plan: Plan, which: _Round) -> list[Node]:
@@ -261,6 +285,7 @@ def _sizes(plan: Plan, results: Results) -> dict[str, Any]:
 def _candidates(plan: Plan, results: Results, rounds: Sequence[_Round]) -> dict[str, Any]:
     assert plan.joining is not None
     outputs = [results[f"decide/{name}"].output("state/candidates") for name in plan.names()]
+    outputs += [results[f"adopted/{part.name}"].output("state/candidates") for part in plan.older]
     edges = []
     for which in rounds:
         routed = _outputs(plan, results, f"{which.name}route", f"state/{which.name}component-edges")

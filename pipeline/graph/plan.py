@@ -36,7 +36,8 @@ from lauter.pipeline.graph.parts import Part, parts
 from lauter.pipeline.graph.preparing import Preparing, prepare_nodes, working_spec
 from lauter.pipeline.graph.surveying import survey_nodes, surveyed_nodes, surveyed_outputs, surveying
 from lauter.pipeline.manifest import Manifest, StageSpec
-from lauter.pipeline.specs import comparing_spec, spec_class, stage_spec
+from lauter.pipeline.older import as_compared, older_parts
+from lauter.pipeline.specs import apply_spec, spec_class, stage_spec
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.streams import rule_of
 from lauter.pipeline.task import Task
@@ -70,8 +71,10 @@ class Plan:
         self.working = [working_spec(spec, self._digests) for spec in manifest.stages]
         """The stages as `apply` sees them."""
         self.barrier = stage_spec(manifest.barrier, self._digests) if manifest.barrier else None
-        self.joining = comparing_spec(self.barrier) if self.barrier else None
+        compared = as_compared(manifest.barrier) if manifest.barrier else None
+        self.joining = apply_spec(stage_spec(compared, self._digests)) if compared else None
         """The stage that compares documents, as it sees them: without what only the choice among copies reads."""
+        self.older = older_parts(manifest.barrier, len(self.parts))
         self.cutter = stage_spec(manifest.cutter, self._digests) if manifest.cutter else None
         self.mirroring = mirroring(self.stages) if self.barrier else ()
         self.surveying = surveying(self.stages)

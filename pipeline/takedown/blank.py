@@ -102,11 +102,6 @@ def record_rows(table: pa.Table, mask: Mask) -> pa.Table:
     return with_values(without_rule_text(table, mask), mask, {"chars": None, "text_sha256": None})
 
 
-def candidate_rows(table: pa.Table, mask: Mask) -> pa.Table:
-    """Candidates without the digest of their text."""
-    return with_values(table, mask, {"text_sha256": bytes(32)})
-
-
 def pads(table: pa.Table, mask: Mask, pad: int | None) -> pa.Table:
     """Token rows that are all padding, each as long as it was; `pad` None: the row's last id, which ends a document."""
     column = exchange.one_chunk(table.column("tokens"))

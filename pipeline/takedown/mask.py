@@ -19,13 +19,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from lauter.pipeline import exchange, parquet
-from lauter.pipeline.steps.layouts import CANDIDATES, ENCODED, KEYS, PASSAGES
+from lauter.pipeline.steps.layouts import CANDIDATES, ENCODED, ITEMS, PASSAGES
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.takedown import blank
 from lauter.pipeline.takedown.demands import Demand
 from lauter.pipeline.takedown.find import Found, Indexes, PartHits
+from lauter.pipeline.takedown.items import ItemFile, KeyFile, RawItemFile, item_files, items_of
 from lauter.pipeline.takedown.splice import rewrite_messages, rewrite_row_groups
 
 PENDING = "state/takedown.json"
@@ -102,8 +104,9 @@ class _Job:
 
     record: str
     """Path of its done record."""
-    files: tuple[_Parquet | _Exchange, ...]
-    rows: Indexes
+    files: tuple[_Parquet | _Exchange | ItemFile | KeyFile | RawItemFile, ...]
+    rows: Indexes | NDArray[np.uint64]
+    """Numbers of rows, or items: what the files are looked through for."""
     digest: str
     """What the masked files depend on besides the files."""
 
@@ -116,7 +119,9 @@ def apply(storage: Storage, found: Found, demands: Sequence[Demand], *, believed
     """
     kinds = [item.kind for item in demands]
     pad = pad_id(storage)
-    jobs = [job for part in found.parts for job in _part_jobs(part, kinds, pad)]
+    # Items first: which those are is read from the parts' own signatures, which lose them last.
+    jobs = _item_jobs(storage, items_of(storage, found.parts))
+    jobs += [job for part in found.parts for job in _part_jobs(part, kinds, pad)]
     jobs += [_shard_job(place, rows, pad) for place, rows in found.shards().items()]
     masked: dict[str, Output] = {}
     if jobs and storage.size(PENDING) is None:
@@ -153,26 +158,40 @@ def _part_jobs(part: PartHits, kinds: Sequence[str], pad: int | None) -> list[_J
     def decisions(table: pa.Table, mask: blank.Mask, number: Indexes) -> pa.Table:
         return blank.without_text(table, mask, *blank.DECISION_COLUMNS)
 
-    files: dict[str, tuple[_Parquet | _Exchange, ...]] = {
+    files: dict[str, tuple[_Parquet | _Exchange | KeyFile, ...]] = {
         "documents": (
             _Parquet(f"state/records/{name}.parquet", _alone(blank.record_rows), by_place=True),
             _Parquet(f"documents/{name}.parquet", _alone(blank.without_text)),
             _Parquet(f"scores/{name}.parquet", _alone(blank.without_text)),
             _Parquet(f"signals/{name}.parquet", dropped),
         ),
-        "emit": (_Exchange(f"state/keys/{name}.arrow", KEYS, dropped),),
-        "mirrors": (_Exchange(f"state/mirror-keys/{name}.arrow", KEYS, dropped),),
+        "sign": _signatures("signatures/keys", "signatures/items", name, dropped),
+        "mirrors": _signatures("state/mirror-keys", "state/mirror-items", name, dropped),
         "passages": (_Exchange(f"state/passages/{name}.arrow", PASSAGES, dropped),),
         "cut": (_Parquet(f"cuts/{name}.parquet", dropped),),
         "decide": (
             _Parquet(f"decisions/{name}.parquet", decisions),
-            _Exchange(f"state/candidates/{name}.arrow", CANDIDATES, _alone(blank.candidate_rows)),
+            _Exchange(f"state/candidates/{name}.arrow", CANDIDATES, dropped),
         ),
         "encode": (_Exchange(f"state/encoded/{name}.arrow", ENCODED, _alone(partial(blank.pads, pad=pad))),),
         "ledger": (_Parquet(f"ledger/{name}.parquet", ledger, by_place=True),),
     }
     digest = part.digest(kinds)
     return [_Job(f"state/{step}/{name}.json", some, rows, digest) for step, some in files.items()]
+
+
+def _signatures(keys: str, items: str, name: str, dropped: Table) -> tuple[KeyFile, _Exchange]:
+    """Keys have no row: those go whose item no other row of the part has."""
+    held = f"{items}/{name}.arrow"
+    return KeyFile(f"{keys}/{name}.arrow", held), _Exchange(held, ITEMS, dropped)
+
+
+def _item_jobs(storage: Storage, items: NDArray[np.uint64]) -> list[_Job]:
+    """What steps have left about items, wherever it came from: what is dropped too much is made again where need be."""
+    if not len(items):
+        return []
+    digest = hashlib.sha256(items.astype("<u8").tobytes()).hexdigest()
+    return [_Job(record, files, items, digest) for record, files in item_files(storage).items()]
 
 
 def _shard_job(place: tuple[str, int], rows: Indexes, pad: int | None) -> _Job:
@@ -195,7 +214,9 @@ def _do(storage: Storage, job: _Job, *, believed: bool) -> dict[str, Output]:
     known = {item["path"]: Output.from_json(item) for item in before.get("outputs", ())}
     if believed and before.get("rows") == job.digest and all(storage.size(p) == o.size for p, o in known.items()):
         return known
-    masked: dict[str, Output] = {}
+    # What an earlier mask has dropped is not found again, and what lies there is still not what the task made.
+    masked = {path: output for path, output in known.items() if storage.size(path) == output.size}
+    rewritten = False
     with ExitStack() as publishing:
         for file in job.files:
             # Not every manifest makes every file, and a published corpus may have come without its state.
@@ -203,7 +224,8 @@ def _do(storage: Storage, job: _Job, *, believed: bool) -> dict[str, Output]:
             if wanted:
                 staged = publishing.enter_context(storage.staging(file.path))
                 masked[file.path] = file.write(storage, staged, job.rows, wanted)
-        if record is not None and masked:
+                rewritten = True
+        if record is not None and rewritten:
             outputs = [output.to_json() for output in masked.values()]
             storage.write_json(job.record, {**record, "masked": {"rows": job.digest, "outputs": outputs}})
     return masked

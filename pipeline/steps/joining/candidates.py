@@ -30,20 +30,25 @@ def candidates(task: Task, storage: Storage, scores: pa.Table, component: NDArra
     columns["fetched_at"] = documents.column("fetched_at").cast(pa.int64())
     columns["priority"] = pa.chunked_array([pa.array(np.full(len(rows), args["priority"], np.int64))])
     item, identities = signatures_of(storage, args["copies"]["items"]["path"], rows)
-    table = pa.Table.from_arrays(
-        [
-            pa.array(component),
-            item,
-            documents.column("row"),
-            documents.column("doc_id"),
-            documents.column("text_sha256"),
-            identities,
-            lists(ranks(columns, args["copies"]["prefers"], len(rows))),
-        ],
-        schema=CANDIDATES,
-    )
-    path = f"state/candidates/{args['part']}.arrow"
-    return exchange.write(storage, path, table, range_of_component(component, args["copies"]["partitions"]))
+    order = ranks(columns, args["copies"]["prefers"], len(rows))
+    return publish_candidates(task, storage, documents, component, item, identities, order)
+
+
+def publish_candidates(
+    task: Task,
+    storage: Storage,
+    documents: pa.Table,
+    component: NDArray[np.uint64],
+    item: pa.Array,
+    identities: pa.Array,
+    order: NDArray[np.int64],
+) -> Output:
+    """Publish candidates, n rows each, by component; `documents`: `row`, `doc_id` and `text_sha256`."""
+    told = [documents.column(name) for name in ("row", "doc_id", "text_sha256")]
+    columns = [pa.array(component), item, *told, identities, lists(order)]
+    path = f"state/candidates/{task.args['part']}.arrow"
+    partition = range_of_component(component, task.args["copies"]["partitions"])
+    return exchange.write(storage, path, pa.Table.from_arrays(columns, schema=CANDIDATES), partition)
 
 
 def signatures_of(storage: Storage, path: str, rows: NDArray[np.uint32]) -> tuple[pa.Array, pa.Array]:

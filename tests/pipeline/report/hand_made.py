@@ -163,7 +163,21 @@ def corpus(
         "tokenizer": {"settings": {"tokenizer": "tekken"}, "sha256": "4" * 64},
         "sections": [{"stage": "optout", **plain(SECTION)}],
         "prepared": {"optout": {"records": 9, "superseded": 2, "origins": 7, "rules": 4, "allow": 2, "unparsable": 1}},
-        "clusters": {"clusters": 5, "clustered": 14, "log2_sizes": [0, 3, 1, 1]},
+        "clusters": {
+            "clusters": 5,
+            "clustered": 14,
+            "log2_sizes": [0, 3, 1, 1],
+            "survivors": 12,
+            "removed": 4,
+            "compared": 20,
+            "compared_by_text": 3,
+            "large_buckets": 1,
+            "largest_bucket": 12_345,
+            "largest": [
+                {"documents": 5, "doc_id": "00" * 16, "url": "https://a.example/<first>"},
+                {"documents": 2, "doc_id": "01" * 16, "url": None},
+            ],
+        },
         "files": {"ledger": ledger, "tokens": [], "documents": [], "scores": [], "prepared": []},
     }
 

@@ -9,18 +9,38 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lauter.pipeline import exchange
-from lauter.pipeline.steps import layouts
+from lauter.pipeline import components, exchange
+from lauter.pipeline.steps import connect, layouts
 from lauter.pipeline.storage import Storage
 
 EXCHANGED = {
     "identity": layouts.IDENTITY,
     "keys": layouts.KEYS,
+    "items": layouts.ITEMS,
     "mirror-keys": layouts.KEYS,
-    "mirror-edges": None,
-    "edges": None,
+    "mirror-items": layouts.ITEMS,
+    "pairs": layouts.PAIRS,
+    "again-pairs": layouts.PAIRS,
+    "half": layouts.HALF,
+    "again-half": layouts.HALF,
+    "wanted": layouts.WANTED,
+    "again-wanted": layouts.WANTED,
+    "evidence": layouts.EVIDENCE,
+    "again-evidence": layouts.EVIDENCE,
+    "edges": components.EDGES,
+    "ends": components.ENDS,
+    "halves": connect.HALF,
+    "roots": connect.ROOTS,
+    "labels": components.LABELS,
+    "members": layouts.MEMBERS,
+    "component-edges": layouts.COMPONENT_EDGES,
+    "again-component-edges": layouts.COMPONENT_EDGES,
     "clusters": layouts.CLUSTERS,
+    "meetings": layouts.MEETINGS,
+    "touches": layouts.TOUCHES,
+    "found": layouts.FOUND,
     "mirrored": layouts.MIRRORED,
+    "copies": layouts.COPIES,
     "candidates": layouts.CANDIDATES,
     "losers": layouts.LOSERS,
     "same": layouts.ROWS,
@@ -49,7 +69,7 @@ def contents(out: Path, decode: Decode) -> Iterator[tuple[str, str]]:
         if path.suffix == ".parquet":
             for row in pq.ParquetFile(path).read().to_pylist():
                 yield name, _said(row, decode)
-        elif path.suffix == ".arrow" and name.startswith("state/"):
+        elif path.suffix == ".arrow" and name.startswith(("state/", "signatures/")):
             for batch in _batches(out, name):
                 for row in batch.to_pylist():
                     yield name, _said(row, decode)
