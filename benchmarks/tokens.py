@@ -31,8 +31,9 @@ import numpy as np
 import pyarrow as pa
 
 from lauter.pipeline.contract import StageContext
-from lauter.stages.tokens.apertus import LATEX, NAMES, build, build_huggingface
+from lauter.stages.tokens.apertus import NAMES, build, build_huggingface
 from lauter.stages.tokens.encoder import HuggingFaceEncoder, TokenizerConfig
+from lauter.stages.tokens.pattern import LATEX
 from lauter.stages.tokens.sealing import BYTE_LETTERS
 
 PASSES = 3

@@ -5,10 +5,7 @@ to 72 are control tokens with a part; 4 to 13 and 73 to 999 have a name and no u
 it, but for the pieces `\begin{`, `\end{`, `\text{` and `\boxed{`, which are ids 14 to 17 wherever they stand.
 
 Apertus reaches those four through added tokens that are not special: the library cuts them out of a text before it does
-anything else. A corpus's tokenizer has no added tokens, so here they are entries of the vocabulary and the pattern cuts
-them out. Merges could not make them, since tekken's pattern parts the letters from the bracket; `ignore_merges` finds a
-piece that is an entry as a whole. The pattern is changed in three places: the four pieces come first, and a run of
-punctuation ends before one, as does a run of white space, as if the text ended there.
+anything else. A corpus's tokenizer has no added tokens, so here its pattern cuts them out, with equal ids (`pattern`).
 """
 
 from __future__ import annotations
@@ -18,15 +15,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from lauter.stages.tokens.definition import canonical_json
+from lauter.stages.tokens.pattern import LATEX, LATEX_SPLIT, SPLIT
 from lauter.stages.tokens.sidecar import Control, Sidecar
 from lauter.stages.tokens.tekken import FOLDER, convert
-from lauter.stages.tokens.training import SPLIT
 
 CONTROL_COUNT = 1000
 """Ids before the first one that tekken's merges make."""
-
-LATEX = {r"\begin{": 14, r"\end{": 15, r"\text{": 16, r"\boxed{": 17}
-"""Pieces of ordinary text that have an id among the control tokens'."""
 
 NAMED = (
     *("<filename>", "<gh_stars>", "<issue_start>", "<issue_comment>", "<issue_closed>", "<jupyter_start>"),
@@ -53,24 +47,6 @@ NAMES = (
 )
 """Names of the ids 0 to 999, the four LaTeX pieces included."""
 
-_PIECE = r"\\(?:begin|end|text|boxed)\{"
-
-
-def pattern() -> str:
-    """Tekken's pattern with the LaTeX pieces cut out first.
-
-    It cuts every text as tekken's pattern cuts the texts between the pieces, each for itself (its test compares both).
-    """
-    changes = {
-        r"| ?[^\s\p{L}\p{N}]+[\r\n/]*": rf"| ?(?:(?!{_PIECE})[^\s\p{{L}}\p{{N}}])+[\r\n/]*",
-        r"|\s+(?!\S)": rf"|\s+(?!(?!{_PIECE})\S)",
-    }
-    changed = SPLIT
-    for old, new in changes.items():
-        changed = changed.replace(old, new)
-    return f"{_PIECE}|{changed}"
-
-
 SIDECAR = Sidecar(
     unk=Control(id=0, token="<unk>"),
     bos=Control(id=1, token="<s>"),
@@ -95,7 +71,7 @@ def build(tekken: bytes | None = None) -> dict[str, bytes]:
     """
     document = _renamed(tekken)
     (split, *rest) = document["pre_tokenizer"]["pretokenizers"]
-    cut = {**split, "pattern": {"Regex": pattern()}}
+    cut = {**split, "pattern": {"Regex": LATEX_SPLIT}}
     whole = {**document, "pre_tokenizer": {**document["pre_tokenizer"], "pretokenizers": [cut, *rest]}}
     return {"tokenizer.json": canonical_json(whole), "sidecar.json": SIDECAR.canonical()}
 

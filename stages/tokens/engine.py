@@ -13,6 +13,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lauter.stages.tokens.pattern import cut_of
+
 EngineName = Literal["fastokens", "tokenizers"]
 
 _LOG = logging.getLogger(__name__)
@@ -67,7 +69,9 @@ class HuggingFaceEngine:
 class FastokensEngine:
     """fastokens, ids as one flat buffer without a Python object for each.
 
-    Its regular expressions have limits on depth and steps; a text that exceeds them is encoded by tokenizers.
+    Its regular expressions have limits on depth and steps; a text that exceeds them is encoded by tokenizers. It knows
+    tekken's pattern by heart and interprets others, at less than half the speed (57 against 26 MB/s): so the pieces of
+    Apertus's pattern are cut out here, and it sees the texts between them.
     """
 
     name: EngineName = "fastokens"
@@ -75,12 +79,27 @@ class FastokensEngine:
     def __init__(self, tokenizer: str) -> None:
         from fastokens import Tokenizer
 
-        self._json = tokenizer
-        self._tokenizer = Tokenizer.from_json_str(tokenizer)
+        self._cut = cut_of(tokenizer)
+        self._json = tokenizer if self._cut is None else self._cut.tokenizer
+        self._tokenizer = Tokenizer.from_json_str(self._json)
         self._reference: HuggingFaceEngine | None = None
 
     def encode(self, texts: list[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         """See `Engine`."""
+        if self._cut is None:
+            return self._plain(texts)
+        parts: list[str] = []
+        before: list[int] = []
+        ends: list[int] = []
+        for text in texts:
+            found = self._cut.apart(text)
+            parts += found[::2]
+            before += [-1, *(self._cut.ids[piece] for piece in found[1::2])]
+            ends.append(len(parts))
+        ids, offsets = self._plain(parts)
+        return ids_before(ids, offsets, np.array(before, np.int64), np.array(ends, np.int64))
+
+    def _plain(self, texts: list[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         try:
             return self._flat(texts)
         except ValueError:
@@ -101,6 +120,27 @@ class FastokensEngine:
             if self._reference is None:
                 self._reference = HuggingFaceEngine(self._json)
             return self._reference.encode([text])[0]
+
+
+def ids_before(
+    ids: NDArray[np.uint32], offsets: NDArray[np.int64], before: NDArray[np.int64], ends: NDArray[np.int64]
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Join parts to texts: `before[i]`, if it is no -1, comes before part i, which is ids[offsets[i]:offsets[i + 1]].
+
+    `ends`, shape (texts,), says how many parts there are up to the end of each text. Returns the ids and the texts'
+    offsets, shape (texts + 1,).
+    """
+    has = before >= 0
+    if not has.any():
+        return ids, offsets
+    size = np.diff(offsets) + has
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(size)])
+    single = np.zeros(starts[-1], np.bool_)
+    single[starts[:-1][has]] = True
+    result = np.empty(len(single), np.uint32)
+    result[single] = before[has]
+    result[~single] = ids
+    return result, np.concatenate([starts[:1], starts[ends]])
 
 
 def open_engine(wanted: EngineName, tokenizer: str, *, byte_level: bool, tested: bool) -> Engine:

@@ -23,23 +23,9 @@ from lauter.pipeline.finished import read_corpus
 from lauter.pipeline.storage import Storage
 from lauter.stages.tokens.definition import canonical_json, load_definition, tokenizer_digest
 from lauter.stages.tokens.encoder import cut_out
+from lauter.stages.tokens.pattern import SPLIT
 from lauter.stages.tokens.sealing import BYTE_LETTERS
 from lauter.stages.tokens.sidecar import Control, Sidecar
-
-SPLIT = "|".join(
-    (
-        # A word, and one character before it: capitals first, then small letters; marks and caseless letters are both.
-        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+",
-        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*",
-        r"\p{N}",
-        r" ?[^\s\p{L}\p{N}]+[\r\n/]*",
-        r"\s*[\r\n]+",
-        r"\s+(?!\S)",
-        r"\s+",
-    )
-)
-"""What is never merged across: the expression of Tekken, Apertus's tokenizer (arXiv 2509.14233 section 2.2), which is
-GPT-4o's (`o200k_base` of tiktoken) without English contractions and with each digit alone."""
 
 PERSONAL_DATA = ("iban", "email", "ip", "card", "crypto", "phone", "id")
 """Types of the spans (`schema.SPAN`) that the stage `pii` writes; the first three in Apertus's order."""

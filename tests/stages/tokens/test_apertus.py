@@ -20,11 +20,11 @@ from typer.testing import CliRunner
 
 from lauter.pipeline.cli import app
 from lauter.pipeline.contract import StageContext
-from lauter.stages.tokens.apertus import CONTROL_COUNT, LATEX, NAMED, NAMES, SIDECAR, build, build_huggingface, pattern
+from lauter.stages.tokens.apertus import CONTROL_COUNT, NAMED, NAMES, SIDECAR, build, build_huggingface
 from lauter.stages.tokens.definition import load_definition
 from lauter.stages.tokens.encoder import HuggingFaceEncoder, TokenizerConfig
 from lauter.stages.tokens.engine import FastokensEngine, HuggingFaceEngine
-from lauter.stages.tokens.training import SPLIT
+from lauter.stages.tokens.pattern import LATEX, SPLIT
 from tests.stages.tokens.conftest import DATA
 from tests.stages.tokens.test_tekken import BYTES, tekken_file
 
@@ -112,12 +112,6 @@ def test_the_files_are_canonical_and_have_no_added_tokens(folder: Path, document
     names = {index: name for name, index in document["model"]["vocab"].items()}
     changed = {index: name for name, index in made["model"]["vocab"].items() if names[index] != name}
     assert changed == {index: NAMES[index] for index in (3, *range(10, 73))}
-
-
-def test_the_pattern_is_tekkens_with_three_changes() -> None:
-    piece = r"\\(?:begin|end|text|boxed)\{"
-    undone = pattern().replace(f"{piece}|", "", 1).replace(f"(?:(?!{piece})[^", "[^").replace("}])+[", "}]+[")
-    assert undone.replace(f"(?!(?!{piece})\\S)", r"(?!\S)") == SPLIT
 
 
 def test_special_names_in_text_are_text_and_never_control_tokens(

@@ -26,12 +26,12 @@ from lauter.stages.catalogue import CATALOGUE
 from lauter.stages.pii.recognisers import ENTITIES, recognisers
 from lauter.stages.pii.spans import placeholder
 from lauter.stages.tokens.encoder import HuggingFaceEncoder, TokenizerConfig
+from lauter.stages.tokens.pattern import SPLIT
 from lauter.stages.tokens.training import (
     CONTROLS,
     LEAST,
     PERSONAL_DATA,
     SIDECAR,
-    SPLIT,
     Trained,
     train_tokenizer,
     write_tokenizer,
