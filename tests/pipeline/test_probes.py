@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
@@ -11,10 +12,12 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from lauter.pipeline import identity
 from lauter.pipeline.audit import audit
 from lauter.pipeline.build import describe_plan
+from lauter.pipeline.cli import app
 from lauter.pipeline.resolve import load
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.takedown.act import take_down
@@ -166,3 +169,30 @@ def test_one_id_in_two_files_is_warned_of(tmp_path: Path) -> None:
     outcome = build(path, tmp_path / "out", catalogue=PLANTING)
     warnings = [item for section in outcome.corpus["sections"] for item in section["warnings"]]
     assert any("probes.yaml of source own-probes: 0 of 2 planted records are kept" in item for item in warnings)
+
+
+@pytest.mark.slow
+def test_the_verifier_of_opt_outs_does_not_ask_for_their_origin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    texts = ["The mill turns", "Bread is dear", "A fox ran by", "Nobody came", "It rains again"]
+    rows = [{"text": text, "url": f"https://a.example/{number}"} for number, text in enumerate(texts)]
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "robots.jsonl").write_text(
+        json.dumps({"origin": "https://a.example", "body": "User-agent: CCBot\nDisallow: /3"})
+    )
+    (tmp_path / "own.jsonl").write_text(json.dumps({"id": "same", "text": texts[3], "repetitions": 4}))
+    (tmp_path / "m.yaml").write_text(
+        "name: m\n"
+        "sources: [{name: pages, kind: jsonl, paths: [pages.jsonl]}, {name: own, kind: probes, paths: [own.jsonl]}]\n"
+        "stages: [{optout: {snapshot: [robots.jsonl], mirrors: drop}}, dedup]\n"
+    )
+    built = CliRunner().invoke(app, ["build", "m.yaml", "--out", "out"])
+    assert built.exit_code == 0, built.output
+    verdicts = Counter((row["source"], row["verdict"]) for row in ledger(tmp_path / "out"))
+    assert verdicts == {("pages", "kept"): 4, ("pages", "dropped"): 1, ("own", "kept"): 4}, "no mirror of page 3 either"
+    audited = CliRunner().invoke(app, ["audit", "out"])
+    assert audited.exit_code == 0 and "4 kept records derived again (optout)" in audited.output, audited.output
+    planned = CliRunner().invoke(app, ["plan", "m.yaml"])
+    assert "probes that are planted: source own, own.jsonl" in planned.output
