@@ -27,9 +27,9 @@ from lauter.pipeline.storage import Storage
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.worker import listing, opened
 
-GROUP_BYTES = 256 << 20
-"""Passages (28 bytes each) that are worked on together: 9.6 million, of which the different ones are held."""
-MERGED_ROWS = 1 << 21
+GROUP_BYTES = 128 << 20
+"""Passages (28 bytes each) that are worked on together: 4.8 million, of which the different ones are held."""
+MERGED_ROWS = 1 << 20
 """Passages after which those that were read are reduced to what is held of each key."""
 MOST = 20
 """How many of the most frequent passages are counted for the report."""
@@ -167,7 +167,8 @@ class Held:
         key, order, _, start, end = (batch.column(name).to_numpy() for name in PASSAGES.names)
         self._pending.append((key, order, start, end - start, np.ones(len(key), np.int64)))
         self._waiting += len(key)
-        if self._waiting >= MERGED_ROWS:
+        # As many as are held already, so that none is sorted more often than the logarithm of all.
+        if self._waiting >= max(MERGED_ROWS, len(self._columns[0])):
             self._merge(keeps)
 
     def _merge(self, keeps: int) -> None:
@@ -176,7 +177,7 @@ class Held:
             np.concatenate(columns) for columns in zip(self._columns, *self._pending, strict=True)
         )
         # Most keys stand once: only the others are sorted by three columns.
-        by_key = np.argsort(key, kind="stable")
+        by_key = np.argsort(key)
         same = key[by_key][1:] == key[by_key][:-1]
         several = np.zeros(len(key), np.bool_)
         several[1:] |= same
