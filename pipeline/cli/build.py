@@ -101,20 +101,70 @@ def _manifest(path: str, out: str | None) -> Any:  # noqa: ANN401 - a Manifest; 
 
 
 def plan(
-    manifest: ManifestArgument, out: Annotated[str | None, typer.Option("--out")] = None, *, as_json: JsonOption = False
+    manifest: ManifestArgument,
+    out: Annotated[
+        str | None, typer.Option("--out", help="A run folder: say what of the build is done there already.")
+    ] = None,
+    scale: Annotated[
+        str | None, typer.Option(help="Forecast for so many tokens that come out: 200M, 4815e9, 15T.")
+    ] = None,
+    cores: Annotated[int | None, typer.Option(min=1, help="Forecast for so many cores.")] = None,
+    price: Annotated[float | None, typer.Option(min=0, metavar="EUR", help="Euro a core-hour. Default: 0.04.")] = None,
+    sample: Annotated[
+        str | None, typer.Option(metavar="MANIFEST", help="Calibrate with this manifest's input and stages instead.")
+    ] = None,
+    sample_mb: Annotated[
+        int | None, typer.Option(min=1, help="MB of pages and texts to calibrate with. Default: 8.")
+    ] = None,
+    rates: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Measured rates. Default: the last that were measured here.")
+    ] = None,
+    *,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Measure rates on this machine first; takes about a minute.")
+    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Show what a build would run, and what of it is done; writes nothing."""
+    """Show what a build would run, and what it will cost; with --out what of it is done. Changes no run folder."""
     from lauter.pipeline.build import describe_plan, print_plan
+    from lauter.pipeline.cost.command import Asked, asks, costs
+    from lauter.pipeline.cost.measure import SampleFailed
+    from lauter.pipeline.cost.page import print_forecast
+    from lauter.pipeline.cost.rates import RatesError
+    from lauter.pipeline.cost.report import NoForecast
 
+    if (sample is not None or sample_mb is not None) and not calibrate:
+        fail("--sample and --sample-mb say what to measure with: add --calibrate", USAGE)
+    if rates is not None and calibrate:
+        fail("--rates takes what was measured, --calibrate measures anew: leave one out", USAGE)
     where = None if out is None else root_of(out)
+    asked = Asked(_tokens(scale), cores, price, rates, calibrate, None if sample_mb is None else sample_mb << 20)
+    console, forecast = Console(stderr=as_json, emoji=False), None
     try:
-        data = describe_plan(_manifest(manifest, where), where)
-    except (ManifestError, StorageError, OSError) as error:
-        fail(str(error), USAGE if isinstance(error, ManifestError) else FAILED)
+        checked = _manifest(manifest, where)
+        data = describe_plan(checked, where)
+        if out is None or asks(asked):
+            forecast = costs(checked, checked if sample is None else _manifest(sample, None), asked, console)
+    except (ManifestError, RatesError, NoForecast) as error:
+        fail(str(error), USAGE)
+    except (SampleFailed, StorageError, OSError) as error:
+        fail(str(error), FAILED)
     if as_json:
-        show(data)
-    else:
-        print_plan(Console(emoji=False), data)
+        # The steps of a forecast are a list with figures; how many of each are done stands beside it then.
+        show({**data, "done": data.get("steps", {}), **forecast} if forecast else data)
+        return
+    print_plan(console, data)
+    if forecast:
+        print_forecast(console, forecast)
+
+
+def _tokens(scale: str | None) -> int | None:
+    from lauter.pipeline.quantity import quantity
+
+    try:
+        return None if scale is None else quantity(scale)
+    except ValueError as error:
+        fail(f"--scale: {error}", USAGE)
 
 
 def stages(

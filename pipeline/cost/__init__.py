@@ -1,0 +1,1 @@
+"""What a build will cost: measured on a sample, forecast for the whole."""
