@@ -279,8 +279,9 @@ class Resolver:
                     given[each] = [file.uri for file in found]
                 continue
             if marker.kind == "corpus":
-                values[key], found = self.corpora(given or (), (*location, key))
-                inputs += found
+                if given:
+                    values[key], found = self.corpora(given, (*location, key))
+                    inputs += found
                 continue
             resolved: list[str] = []
             for path in [given] if isinstance(given, str) else given or ():
