@@ -1,8 +1,8 @@
 """Step `layout`: which streams there are, and where each is cut into shards.
 
 One task, for the borders of a stream depend on all parts. It reads what `encode` counted, one part after the other: 16
-bytes for each cell of each stream that a part has, and holds 8 bytes for each cell of each stream of the corpus, and
-12 for each stream of each part.
+bytes for each cell of each stream that a part has, and holds 8 to 16 bytes for each cell of each stream of the corpus,
+and 16 for each stream of each part.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -34,38 +35,66 @@ cells in which each shard is packed."""
 def run(task: Task, storage: Storage) -> Result:
     """Lay out the shards; raises `StorageError` where a stream outgrows the cells that there are."""
     args = task.args
-    totals: dict[str, NDArray[np.int64]] = {}
-    held: dict[str, list[tuple[int, int, int]]] = {}
+    cells: int = args["cells"]
+    numbers: dict[str, int] = {}
+    totals = np.zeros((0, cells), np.int64)
+    held: list[NDArray[np.uint32]] = []
     for part, output in enumerate(listing(storage, args["listing"])):
         with storage.open(output.path) as source:
             batch = pa.ipc.open_file(source).get_batch(0)
-        number = batch.column("stream").indices.to_numpy()
-        cell, tokens = batch.column("cell").to_numpy(), batch.column("tokens").to_numpy().astype(np.int64)
-        for local, name in enumerate(batch.column("stream").dictionary.to_pylist()):
-            total = totals.setdefault(name, np.zeros(args["cells"], np.int64))
-            own = number == local
-            total[cell[own]] += tokens[own]
-            held.setdefault(name, []).append((part, local, args["part_source"][part]))
+        names = batch.column("stream").dictionary.to_pylist()
+        of = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
+        if len(numbers) > len(totals):
+            totals = np.concatenate([totals, np.zeros((max(len(numbers) - len(totals), len(totals)), cells), np.int64)])
+        # A part has each cell of each stream once.
+        place = of[batch.column("stream").indices.to_numpy()], batch.column("cell").to_numpy()
+        totals[place] += batch.column("tokens").to_numpy().astype(np.int64)
+        rows = np.empty((len(of), len(_Held)), np.uint32)
+        rows[:, _Held.STREAM], rows[:, _Held.PART] = of, part
+        rows[:, _Held.LOCAL], rows[:, _Held.SOURCE] = np.arange(len(of)), args["part_source"][part]
+        held.append(rows)
     # A corpus without a document has one stream and in it one shard, so that its form is that of any other.
-    names = sorted(totals) or [args["stream"]]
+    order = sorted(numbers) or [args["stream"]]
     streams: list[dict[str, Any]] = []
-    for name in names:
-        total = totals.get(name, np.zeros(args["cells"], np.int64)).tolist()
+    for name in order:
+        total = totals[numbers[name]].tolist() if name in numbers else [0] * cells
         _check_size(name, total, args["tokens_per_shard"])
-        shards = runs(total, 0, args["cells"], args["tokens_per_shard"])
+        shards = runs(total, 0, cells, args["tokens_per_shard"])
         cell_groups = [runs(total, first, end, SORT_TOKENS) for first, end in shards]
         streams.append({"name": name, "tokens": sum(total), "shards": shards, "cell_groups": cell_groups})
-    layout = layout_id(args["seed"], args["cells"], [(stream["name"], stream["shards"]) for stream in streams])
-    rows = np.array([row for name in names for row in held.get(name, ())], np.uint32).reshape(-1, len(HOLDERS))
-    counts = [len(held.get(name, ())) for name in names]
-    table = pa.Table.from_arrays(
-        [pa.array(rows[:, place], field.type) for place, field in enumerate(HOLDERS)], schema=HOLDERS
-    )
+    layout = layout_id(args["seed"], cells, [(stream["name"], stream["shards"]) for stream in streams])
+    table, stream = _holders(held, [numbers[name] for name in order if name in numbers])
     outputs = (
         storage.write_json(STREAMS, {"layout_id": layout, "streams": streams}),
-        exchange.write(storage, "state/holders/holders.arrow", table, np.repeat(np.arange(len(names)), counts)),
+        exchange.write(storage, "state/holders/holders.arrow", table, stream),
     )
-    return Result(outputs, {"streams": len(names), "shards": sum(len(stream["shards"]) for stream in streams)})
+    return Result(outputs, {"streams": len(order), "shards": sum(len(stream["shards"]) for stream in streams)})
+
+
+class _Held(IntEnum):
+    """Columns of a row for each stream of each part."""
+
+    STREAM = 0
+    """As the streams were met."""
+    PART = 1
+    LOCAL = 2
+    """The stream's number in the part."""
+    SOURCE = 3
+
+
+def _holders(held: Sequence[NDArray[np.uint32]], order: Sequence[int]) -> tuple[pa.Table, NDArray[np.int64]]:
+    """`HOLDERS` by stream and part, and the number of each row's stream in the layout."""
+    rows = np.concatenate([np.empty((0, len(_Held)), np.uint32), *held])
+    rank = np.empty(len(order), np.int64)
+    rank[list(order)] = np.arange(len(order))
+    stream = rank[rows[:, _Held.STREAM]]
+    by_stream = np.argsort(stream, kind="stable")
+    rows = rows[by_stream]
+    columns = (rows[:, place] for place in (_Held.PART, _Held.LOCAL, _Held.SOURCE))
+    arrays = [
+        pa.array(column.astype(field.type.to_pandas_dtype())) for column, field in zip(columns, HOLDERS, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=HOLDERS), stream[by_stream]
 
 
 def _check_size(name: str, totals: Sequence[int], tokens_per_shard: int) -> None:
