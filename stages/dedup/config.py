@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from lauter.pipeline.comparing import Limits, Preference
-from lauter.pipeline.contract import StageConfig
+from lauter.pipeline.contract import CorpusPath, StageConfig
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -75,6 +75,9 @@ class DedupConfig(StageConfig):
     """Compare only documents of the same `language` (no language counts as one)."""
     per_source: bool = False
     """Compare only documents of the same source."""
+    against: tuple[CorpusPath, ...] = Field(default=(), strict=False)
+    """Run folders of older corpora. What they have kept stays, and a document of this corpus that is a copy of it is
+    dropped: their signatures are read, and their texts only where a sketch leaves a doubt."""
     prefer: tuple[Choice, ...] = Field(default=("source", "oldest"), strict=False)
     """Which copy is kept: the first entry that tells two documents apart decides, and after all of them the smaller
     doc_id. `source`: the one that stands first in the manifest; `oldest`, `newest`: by date; `longest`: by code points

@@ -7,7 +7,7 @@ own). `kept(documents, config)` is what a build must keep of these documents, in
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -185,9 +185,12 @@ class Chosen:
 
 
 def choose(
-    ordered: Sequence[Document], signatures: Mapping[bytes, Signature], neighbours: Mapping[object, set[object]]
+    ordered: Sequence[Document],
+    signatures: Mapping[bytes, Signature],
+    neighbours: Mapping[object, set[object]],
+    settled: Collection[bytes] = (),
 ) -> Chosen:
-    """In order of preference, each document that is no copy of one that stays already."""
+    """In order of preference, each document that is no copy of one that stays already; settled ones stay anyhow."""
     found = Chosen()
     owner: dict[object, object] = {}
     for place, document in enumerate(ordered):
@@ -197,13 +200,13 @@ def choose(
             continue
         same = [one.item] if one.item in found.rank else [owner[i] for i in one.identities if i in owner]
         near = [item for item in neighbours.get(one.item, ()) if item in found.rank]
-        if same or near:
+        if (same or near) and document.doc_id not in settled:
             found.keeper.setdefault(one.item, same[0] if same else min(near, key=found.rank.__getitem__))
             continue
         found.kept.append(document)
-        found.rank[one.item] = place
-        found.keeper[one.item] = one.item
-        owner |= dict.fromkeys(one.identities, one.item)
+        found.rank.setdefault(one.item, place)
+        found.keeper.setdefault(one.item, one.item)
+        owner = dict.fromkeys(one.identities, one.item) | owner
     return found
 
 
@@ -232,17 +235,20 @@ def second_round(found: Chosen, neighbours: Mapping[object, set[object]]) -> set
     }
 
 
-def kept(documents: Sequence[Document], config: DedupConfig) -> set[bytes]:
-    """The doc_ids that stay: chosen from the edges of the buckets, then again with those of the second round."""
+def kept(documents: Sequence[Document], config: DedupConfig, settled: Collection[bytes] = ()) -> set[bytes]:
+    """The doc_ids that stay: chosen from the edges of the buckets, then again with those of the second round.
+
+    `settled`: those of older corpora, which stay whatever they are and come first.
+    """
     signatures = {document.doc_id: Signature(document, config) for document in documents}
     of_item = {one.item: one for one in signatures.values()}
-    ordered = sorted(documents, key=lambda document: order_of(document, config))
+    ordered = sorted(documents, key=lambda one: (one.doc_id not in settled, *order_of(one, config)))
     neighbours: dict[object, set[object]] = defaultdict(set)
     for one, two in edges_plainly([*signatures.values()], config.minhash):
         neighbours[one].add(two)
         neighbours[two].add(one)
-    for left, right in second_round(choose(ordered, signatures, neighbours), neighbours):
+    for left, right in second_round(choose(ordered, signatures, neighbours, settled), neighbours):
         if config.minhash and are_copies(of_item[left], of_item[right], config.minhash):
             neighbours[left].add(right)
             neighbours[right].add(left)
-    return {document.doc_id for document in choose(ordered, signatures, neighbours).kept}
+    return {document.doc_id for document in choose(ordered, signatures, neighbours, settled).kept}

@@ -35,6 +35,7 @@ def test_everything_as_a_manifest_gives_it() -> None:
             "per_language": True,
             "per_source": True,
             "method": "smaller-neighbour",
+            "against": ["/corpora/2025"],
             "prefer": [{"score": "language_score", "best": "highest"}, "newest", "longest", "source"],
             "removed": [0.05, 0.7],
             "largest_cluster": 0.01,

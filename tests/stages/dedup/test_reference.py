@@ -136,6 +136,9 @@ def test_the_choice_is_greedy_in_the_order_of_preference() -> None:
     assert kept(chain, DedupConfig(minhash=near, prefer=("newest",))) == {b"a", b"c", b"d"}
     middle = [*chain[:1], Document(b"b", b, fetched_at=0), *chain[2:]]
     assert kept(middle, DedupConfig(minhash=near)) == {b"b", b"d"}
+    # What an older corpus has kept stays, though it be a copy and the last to be preferred.
+    assert kept(chain, DedupConfig(minhash=near), settled={b"b", b"e"}) == {b"b", b"e"}
+    assert kept(chain, DedupConfig(minhash=near), settled={b"a", b"b"}) == {b"a", b"b", b"d"}
 
 
 @pytest.mark.parametrize(("size", "words"), [(12, 1), (40, 1), (40, 3)])
