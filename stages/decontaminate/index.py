@@ -189,7 +189,7 @@ class Index:
 
 def _gram(text: str, place: int, length: int) -> str:
     data = np.frombuffer(text.encode(), np.uint8)
-    spans = [span for span in word_spans(data, 0, len(data)).tolist() if word_hashes(data, *span, FLAGS).size]
-    some = spans[place : place + length]
+    spans = word_spans(data, 0, len(data)).tolist()
+    some = [(start, end) for start, end in spans if word_hashes(data, start, end, FLAGS).size][place : place + length]
     gram = bytes(data[some[0][0] : some[-1][1]]).decode()
     return " ".join(gram.split())[:EVIDENCE_CHARACTERS]

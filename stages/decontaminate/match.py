@@ -231,7 +231,7 @@ def find_grams(
 def best_items(
     bounds: NDArray[np.int64],
     ranks: NDArray[np.uint32],
-    starts: NDArray[np.uint64],
+    starts: NDArray[np.int64],
     items: NDArray[np.uint32],
     places: NDArray[np.uint32],
     sizes: NDArray[np.uint32],
@@ -245,10 +245,10 @@ def best_items(
     """
     best = np.full((bounds.size - 1, 3), -1, np.int64)
     for text in range(bounds.size - 1):
-        size = 0
+        room: Integer = 0
         for index in range(bounds[text], bounds[text + 1]):
-            size += np.int64(starts[ranks[index] + 1] - starts[ranks[index]])
-        hits = np.empty(size, np.uint64)
+            room += starts[ranks[index] + 1] - starts[ranks[index]]
+        hits = np.empty(room, np.uint64)
         size = 0
         for index in range(bounds[text], bounds[text + 1]):
             for at in range(starts[ranks[index]], starts[ranks[index] + 1]):
@@ -260,10 +260,11 @@ def best_items(
             item = np.int64(hits[index] >> _UPPER)
             length = min(np.int64(lengths[item]), np.int64(sizes[item]))
             first = np.int64(hits[index] & _LOWER)
-            covered, end = 0, 0
+            covered: Integer = 0
+            end: Integer = 0
             while index < size and np.int64(hits[index] >> _UPPER) == item:
                 place = np.int64(hits[index] & _LOWER)
-                covered += place + length - max(end, place)
+                covered += place + length - (end if end > place else place)
                 end = place + length
                 index += 1
             ratio = RATIO_SCALE * covered // np.int64(sizes[item])

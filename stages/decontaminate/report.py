@@ -34,7 +34,9 @@ def decontamination_report(
         f"Decontamination: documents were compared with the items of {len(names)} benchmarks ({', '.join(names[:20])}"
         f"{', …' if len(names) > 20 else ''}); {ended:,} were dropped that share {how}."
     )
-    rows = tuple((name, *(prepared.get(f"{name}: {count}", 0) for count in COUNTS), dropped[name]) for name in names)
+    rows: tuple[tuple[str | int, ...], ...] = tuple(
+        (name, *(prepared.get(f"{name}: {count}", 0) for count in COUNTS), dropped[name]) for name in names
+    )
     short = sum(row[3] for row in rows if isinstance(row[3], int))
     warnings = (
         (f"{short:,} benchmark items are shorter than `min_words` and were not looked for: lower it, or accept it.",)

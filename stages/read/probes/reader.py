@@ -79,7 +79,7 @@ class ProbesReader:
 def _asked_for(text: str) -> int:
     if text.lstrip().startswith("{"):
         lines: list[Any] = [json.loads(line) for line in text.split("\n") if line.strip()]
-        return sum(line.get("repetitions", 1) for line in lines)
+        return sum(int(line.get("repetitions", 1)) for line in lines)
     data: Any = yaml.safe_load(text) or {}
-    alone = sum(item.get("repetitions", 1) for item in data.get("probes", ()))
-    return alone + sum(item["count"] * item.get("repetitions", 1) for item in data.get("canaries", ()))
+    alone = sum(int(item.get("repetitions", 1)) for item in data.get("probes", ()))
+    return alone + sum(int(item["count"]) * int(item.get("repetitions", 1)) for item in data.get("canaries", ()))
