@@ -71,12 +71,14 @@ class _Settings:
 def datasets_at(prefix: Path) -> list[Path]:
     """The prefixes of the datasets that a path means: `PREFIX` itself, else all `PREFIX-…` in order; none if neither.
 
-    `PREFIX.bin` and `PREFIX.idx` mean the same as `PREFIX`.
+    `PREFIX.bin` and `PREFIX.idx` mean the same as `PREFIX`. A folder means none, unless it has a dataset's name too.
     """
     if prefix.suffix in (".bin", ".idx"):
         prefix = prefix.with_suffix("")
     if any(prefix.with_name(prefix.name + end).is_file() for end in (".bin", ".idx")):
         return [prefix]
+    if prefix.is_dir():
+        return []
     return sorted(
         found.with_suffix("") for found in prefix.parent.glob("*.idx") if found.name.startswith(f"{prefix.name}-")
     )

@@ -118,6 +118,10 @@ def test_a_path_means_one_dataset_or_all_that_begin_with_it(tmp_path: Path) -> N
     assert datasets_at(tmp_path / "a.bin") == [tmp_path / "a"]
     assert datasets_at(tmp_path / "b") == [tmp_path / "b-00000", tmp_path / "b-00001"]
     assert datasets_at(tmp_path) == datasets_at(tmp_path / "none") == []
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a").mkdir()
+    assert datasets_at(tmp_path / "b") == []
+    assert datasets_at(tmp_path / "a") == [tmp_path / "a"]
     (tmp_path / "a.idx").unlink()
     assert datasets_at(tmp_path / "a") == [tmp_path / "a"]  # What is missing is said when it is opened.
 
