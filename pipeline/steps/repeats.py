@@ -157,7 +157,7 @@ def _scatter(
                 if first < start:
                     continue
                 value = _mix(state)
-                bucket = np.int64(value >> np.uint64(64 - bits)) if bits else 0
+                bucket = np.int64(value >> np.uint64(64 - bits)) if bits else np.int64(0)
                 if writing:
                     hashes[counts[bucket]] = value
                     places[counts[bucket]] = first

@@ -50,8 +50,8 @@ class RepeatedPassages:
     def cut(self, batch: pa.RecordBatch, repeated: Repeated) -> Cuts:
         """The repeated passages with the white space at their seams (`passages.cut`)."""
         texts = text_buffers(batch.column("text"))
-        columns = (np.ascontiguousarray(column) for column in (repeated.row, repeated.start, repeated.end))
-        cuts, dropped = cut(texts.data, texts.offsets, *columns, self._config.min_left)
+        row, first, last = (np.ascontiguousarray(column) for column in (repeated.row, repeated.start, repeated.end))
+        cuts, dropped = cut(texts.data, texts.offsets, row, first, last, self._config.min_left)
         return Cuts(cuts[:, 0], cuts[:, 1], cuts[:, 2], dropped)
 
     @classmethod

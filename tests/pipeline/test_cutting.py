@@ -232,3 +232,42 @@ def test_a_removed_document_leaves_no_cuts(tmp_path: Path) -> None:
 def test_a_manifest_that_cannot_be(tmp_path: Path, named: list[object], said: str) -> None:
     with pytest.raises(ManifestError, match=said):
         load(str(small(tmp_path, {"a.txt": "n\tx"}, named)), CATALOGUE)
+
+
+OWN = """
+import numpy as np
+from lauter.pipeline.cutting import Cuts
+from lauter.stages.passages.stage import RepeatedPassages
+
+class Own(RepeatedPassages):
+    def cut(self, batch, repeated):
+        cuts = super().cut(batch, repeated)
+        return {cuts}
+
+class Half:
+    name = "half"
+    version = 1
+    reads = ("text",)
+    def cut(self, batch, repeated): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("cuts", "said"),
+    [
+        ("Cuts(cuts.row, cuts.start, cuts.end + 1000, cuts.dropped)", "reaches out of its text"),
+        ("Cuts(cuts.row, cuts.start, cuts.end, cuts.dropped[:0])", "`dropped` has the shape"),
+        ("Cuts(cuts.row[::-1], cuts.start, cuts.end, cuts.dropped)", "their rows do not rise"),
+    ],
+    ids=["beyond", "dropped", "order"],
+)
+def test_a_stage_that_breaks_the_contract_stops_the_build(tmp_path: Path, cuts: str, said: str) -> None:
+    module = f"lauter_test_cutter_{abs(hash(cuts))}"
+    (tmp_path / f"{module}.py").write_text(OWN.replace("{cuts}", cuts))
+    named: list[object] = ["words", {"use": f"{module}:Own", "with": {"unit": "sentence", "min_words": 1}}]
+    manifest = small(tmp_path, {"a.txt": lines(pages(20, 1))}, named)
+    (failure,) = build(manifest, tmp_path / "out", catalogue=CATALOGUE).report.failures
+    assert failure.name == "cut/source-a/a.txt" and said in failure.error
+    named[1] = {"use": f"{module}:Half"}
+    with pytest.raises(ManifestError, match="Half is no stage: it lacks Config, sign, keeps"):
+        load(str(small(tmp_path, {"a.txt": "n\tx"}, named)), CATALOGUE)
