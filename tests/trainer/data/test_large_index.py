@@ -12,8 +12,8 @@ import pytest
 
 from tests.trainer.data.large_index import SHARD_TOKENS, write_large
 
-BYTES_A_ROW_GROUP = 400
-"""Its tokens, its place in three epochs' orders, and its digest in the index, as text and as what that is parsed to."""
+BYTES_A_ROW_GROUP = 1000
+"""Its tokens, its place in the orders of epochs, its digest in the index, as text and as what that is parsed to."""
 
 
 def opened(folder: Path, shards: int) -> dict[str, Any]:
