@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from lauter.pipeline.contract import StageContext
+from lauter.stages.tokens.apertus import build
 from lauter.stages.tokens.encoder import HuggingFaceEncoder, TokenizerConfig
 from lauter.trainer.checkpoint.read import Checkpoint
 from lauter.trainer.huggingface.tokenizer import (
@@ -56,6 +57,15 @@ def test_the_embedded_tokenizer_gives_the_ids_of_the_corpus_with_bos(
     assert [theirs.decode(ids, skip_special_tokens=True) for ids in corpus] == TEXTS
     assert (theirs.bos_token_id, theirs.eos_token_id, theirs.pad_token_id, theirs.unk_token_id) == (1, 2, 11, 0)
     assert theirs.model_max_length == 4096
+
+
+def test_apertus_has_its_chat_and_its_latex_pieces_in_a_models_folder_too(tmp_path: Path) -> None:
+    theirs = load(huggingface_tokenizer(build(), 4096), tmp_path)
+    named = {"<|user_start|>": 65, "<|assistant_end|>": 68, "<think>": 32, "<email-pii>": 37}
+    assert {name: theirs.convert_tokens_to_ids(name) for name in named} == named
+    assert named.keys() < set(theirs.all_special_tokens)
+    inner = theirs("x}", add_special_tokens=False)["input_ids"]
+    assert theirs("\\begin{x}<|user_start|>")["input_ids"] == [1, 14, *inner, 65]
 
 
 @pytest.fixture
