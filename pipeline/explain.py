@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from lauter.pipeline import parquet, schema
 from lauter.pipeline.audit.index import CorpusIndex
+from lauter.pipeline.audit.probes import planted_names
 from lauter.pipeline.finished import read_corpus
 from lauter.pipeline.manifest import Catalogue
 from lauter.pipeline.origin import locate
@@ -54,7 +55,24 @@ def explain(storage: Storage, wanted: str, catalogue: Catalogue) -> list[dict[st
     except (pa.ArrowException, OSError, KeyError) as error:
         raise StorageError(f"{storage.root} cannot be read, `lauter audit` says more: {error}") from error
     readable = [{name: _readable(name, value) for name, value in row.items()} for row in found]
-    return [{**row, "story": [list(part) for part in story(row, order, catalogue)]} for row in readable]
+    planted = planted_names(corpus, catalogue)
+    return [
+        {**row, "story": [list(part) for part in _told(row, order, catalogue, planted=row["source"] in planted)]}
+        for row in readable
+    ]
+
+
+def _told(
+    row: Mapping[str, Any], order: Sequence[str], catalogue: Catalogue, *, planted: bool
+) -> Iterator[tuple[str, str]]:
+    """The story of a row; no stage has one to tell of a probe."""
+    if not planted:
+        yield from story(row, order, catalogue)
+        return
+    read, *rest = story(row, order[:1], catalogue)
+    yield read
+    yield "probe", "planted: no stage saw it, and it was compared with nothing"
+    yield from rest
 
 
 def nearby(storage: Storage, wanted: str) -> list[tuple[str, int]]:

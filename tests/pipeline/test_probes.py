@@ -18,6 +18,7 @@ from lauter.pipeline import identity
 from lauter.pipeline.audit import audit
 from lauter.pipeline.build import describe_plan
 from lauter.pipeline.cli import app
+from lauter.pipeline.explain import explain
 from lauter.pipeline.resolve import load
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.takedown.act import take_down
@@ -155,6 +156,13 @@ def test_a_takedown_may_hit_them(tmp_path: Path, out: Path) -> None:
     build(tmp_path / "manifest.yaml", out, catalogue=PLANTING)
     assert [file["kept"] for file in corpus(out)["probes"]] == [RECORDS], "what was planted"
     assert texts_of(out).count("some words that stand on page 7") == 3
+
+
+def test_explain_says_that_no_stage_saw_it(out: Path) -> None:
+    (row,) = explain(Storage(str(out)), identity.native_id("own-probes", "short#1").hex(), PLANTING)
+    stages, sentences = zip(*row["story"], strict=True)
+    assert stages == ("read", "probe", "end") and "no stage saw it" in sentences[1]
+    assert sentences[2].startswith("kept: row")
 
 
 def test_a_wrong_file_is_told_before_any_work(tmp_path: Path) -> None:
