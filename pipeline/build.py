@@ -112,6 +112,7 @@ def describe_plan(manifest: Manifest, out: str | None) -> dict[str, Any]:
         "probes": planned_probes(manifest),
         "tokenizer": dict(manifest.encoder.config),
         "sharding": manifest.sharding.model_dump(mode="json"),
+        "streams": None if manifest.streams is None else manifest.streams.model_dump(mode="json"),
     }
     if out is None:
         return data
