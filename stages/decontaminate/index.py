@@ -1,9 +1,9 @@
 """The index of benchmark items: sorted n-gram keys and where they stand, as Arrow files that workers map.
 
-`keys.arrow` has the sorted distinct keys (`match`) and where each one's places begin; `places.arrow` the item and the
-place of each gram, by key, item and place; `filter.arrow` a bit for each of 2**b equal ranges of keys, with 16 to 32
-ranges a key; `items.arrow` the items themselves. That is 14 to 28 bytes an n-gram, 1 GB for 40 million. Building holds
-all items and some 70 bytes an n-gram.
+`keys.arrow` has the sorted distinct keys (`match`), `starts.arrow` where each one's places begin and the last end,
+`places.arrow` the item and the place of each gram, by key, item and place; `filter.arrow` a bit for each of 2**b equal
+ranges of keys, with 16 to 32 ranges a key; `items.arrow` the items themselves. That is 26 to 28 bytes an n-gram and the
+texts: 1.1 GB for 40 million, which all workers of a machine share. Building holds all items and 80 bytes an n-gram.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ def build(items: Iterable[Item], ngram: int, least: int, out: Path) -> dict[str,
     bits = np.zeros(1 << (size - 6), np.uint64)
     fill_filter(keys, bits, 64 - size)
     own = kind != PREFIX
-    _write(out / "keys.arrow", {"key": keys, "first": starts[:-1]})
+    _write(out / "keys.arrow", {"key": keys})
+    _write(out / "starts.arrow", {"start": starts})
     _write(out / "places.arrow", {"item": item[own], "place": place[own]})
     _write(out / "filter.arrow", {"bits": bits})
     columns = [
@@ -147,9 +148,7 @@ class Index:
     @classmethod
     def open(cls, folder: Path, ngram: int, least: int) -> Index:
         """Map what `build` left in a folder with the same parameters."""
-        keys, places = _mapped(folder / "keys.arrow"), _mapped(folder / "places.arrow")
-        benchmark = _mapped(folder / "items.arrow")
-        starts = np.append(keys.column("first").to_numpy(), places.num_rows)
+        places, benchmark = _mapped(folder / "places.arrow"), _mapped(folder / "items.arrow")
         words, length = (benchmark.column(name).to_numpy().astype(np.int64) for name in ("words", "length"))
         scans = []
         for stride in range(1, STRIDES + 1):
@@ -159,8 +158,8 @@ class Index:
             if ((of_stride >= least * stride) & (of_stride < ngram * stride)).any():
                 scans.append((least * stride, PREFIX, ngram * stride))
         return cls(
-            keys.column("key").to_numpy(),
-            starts,
+            _mapped(folder / "keys.arrow").column("key").to_numpy(),
+            _mapped(folder / "starts.arrow").column("start").to_numpy(),
             places.column("item").to_numpy(),
             places.column("place").to_numpy(),
             _mapped(folder / "filter.arrow").column("bits").to_numpy(),
