@@ -11,7 +11,7 @@ it is found (`write_edges`), 16 when one end has its number, 8 when both have (1
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import ExitStack
 
 import numpy as np
@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from lauter.pipeline import exchange
 from lauter.pipeline.kernel import kernel
 from lauter.pipeline.storage import Output, Storage
-from lauter.pipeline.union_find import flatten, forest, roots, unite
 
 EDGES = pa.schema([pa.field("left", pa.uint64(), nullable=False), pa.field("right", pa.uint64(), nullable=False)])
 """Two items that belong together, the smaller one left; by the range of the left one."""
@@ -31,9 +30,6 @@ ENDS = pa.schema([pa.field("item", pa.uint64(), nullable=False)])
 
 LABELS = pa.schema([pa.field("item", pa.uint64(), nullable=False), pa.field("cluster", pa.uint64(), nullable=False)])
 """An item that has an edge, and the smallest item of its component; by the range of the item."""
-
-AT_ONCE = 1 << 22
-"""Edges up to which one task does it all in memory: 0.3 GB."""
 
 PENDING_ITEMS = 1 << 22
 """Items that are held before repeated ones are dropped: 32 MB."""
@@ -158,24 +154,3 @@ def _look_up(
             return index
         numbers[index] = np.uint64(first + low)
     return -1
-
-
-def at_once(edges: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """(item, cluster), each of shape (n,), by item: what the steps by range find, in memory, for edges (m, 2).
-
-    Takes 12 bytes a node, 8 bytes an edge, and what `distinct` takes.
-    """
-    items = distinct(edges[start : start + PENDING_ITEMS].reshape(-1) for start in range(0, len(edges), PENDING_ITEMS))
-    parent = forest(items.size)
-    numbering = Numbering(items, 0)
-    for chunk in _chunks(edges):
-        unite(parent, numbering.of(chunk.reshape(-1)).reshape(-1, 2))
-    flatten(parent)
-    root = np.empty(items.size, np.uint64)
-    roots(parent, root)
-    return items, items[root.astype(np.int64)]
-
-
-def _chunks(edges: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64]]:
-    for start in range(0, len(edges), PENDING_ITEMS):
-        yield np.ascontiguousarray(edges[start : start + PENDING_ITEMS])

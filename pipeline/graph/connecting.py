@@ -15,7 +15,6 @@ from lauter.pipeline.graph.node import Node, Results
 from lauter.pipeline.storage import Output
 from lauter.pipeline.task import Task
 
-AT_ONCE = "at-once/all"
 EDGES, ENDS = "state/edges", "state/ends"
 
 
@@ -89,24 +88,14 @@ def _tasks(plan: Ranged, step: str) -> list[str]:
     return [f"{step}/{name}" for name in (["all"] if step == "unite" else plan.range_names())]
 
 
-def at_once_node(plan: Ranged, before: Sequence[str]) -> Node:
-    """One task that does the same in memory; for at most `components.AT_ONCE` edges."""
-
-    def build(results: Results) -> Task:
-        args = {"edges": _listing(plan, results, before, EDGES), "partitions": plan.partitions}
-        return plan.task(AT_ONCE, "connect:together", args)
-
-    return Node(AT_ONCE, tuple(before), build)
+def label_names(plan: Ranged) -> list[str]:
+    """The tasks that leave labels."""
+    return _tasks(plan, "labels")
 
 
-def label_names(plan: Ranged, *, few: bool) -> list[str]:
-    """The tasks that leave labels: those of the ranges, or the one task for `few` edges."""
-    return [AT_ONCE] if few else _tasks(plan, "labels")
-
-
-def labels_of(plan: Ranged, results: Results, *, few: bool) -> list[Output]:
+def labels_of(plan: Ranged, results: Results) -> list[Output]:
     """The files of labels, by range of item."""
-    return [results[name].output("state/labels") for name in label_names(plan, few=few)]
+    return [results[name].output("state/labels") for name in label_names(plan)]
 
 
 def _listing(plan: Ranged, results: Results, names: Sequence[str], folder: str) -> str:

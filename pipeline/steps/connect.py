@@ -1,7 +1,7 @@
 """Steps `nodes`, `number-left`, `number-right`, `unite`, `roots`, `labels`: edges become components.
 
-A task per range, but for `unite`, which holds the parent of every node and nothing else (`components.py`). `at-once`
-does the same in one task where there are few edges; both leave `state/labels/`, by the range of the item.
+A task per range, but for `unite`, which holds the parent of every node and nothing else (`components.py`). What they
+leave is in `state/labels/`, by the range of the item.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lauter.pipeline import exchange
-from lauter.pipeline.components import EDGES, ENDS, LABELS, Numbering, at_once, distinct
+from lauter.pipeline.components import EDGES, ENDS, LABELS, Numbering, distinct
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.union_find import NARROW_NODES, as_forest, flatten, forest, roots, unite
@@ -138,22 +138,6 @@ def label(task: Task, storage: Storage) -> Result:
             sink.write(table, exchange.partition_of(batch.column(0).to_numpy(), task.args["partitions"]))
         sink.close()
         return Result((exchange.describe(staged, path, sink.rows),))
-
-
-def together(task: Task, storage: Storage) -> Result:
-    """Components of few edges, in memory."""
-    partitions = task.args["partitions"]
-    found = [
-        exchange.read_records(storage, [output.path], partition, EDGES)
-        for output in listing(storage, task.args["edges"])
-        for partition in range(partitions)
-    ]
-    edges = np.concatenate([np.empty((0, 2), np.uint64), *found])
-    item, cluster = at_once(edges)
-    table = pa.table([item, cluster], schema=LABELS)
-    output = exchange.write(storage, "state/labels/all.arrow", table, exchange.partition_of(item, partitions))
-    info = {"nodes": item.size, "edges": len(edges), "components": int((item == cluster).sum())}
-    return Result((output,), info)
 
 
 def _batches(task: Task, storage: Storage, name: str, layout: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from lauter.pipeline import exchange
 from lauter.pipeline.components import LABELS, write_edges
-from lauter.pipeline.graph.connecting import at_once_node, connecting_nodes, labels_of
+from lauter.pipeline.graph.connecting import connecting_nodes, labels_of
 from lauter.pipeline.graph.listings import Listings
-from lauter.pipeline.graph.node import Node
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.worker import execute
@@ -46,18 +45,14 @@ def found_edges(storage: Storage, files: Iterable[NDArray[np.uint64]], partition
     }
 
 
-def labels(
-    storage: Storage, files: Iterable[NDArray[np.uint64]], partitions: int, *, few: bool
-) -> tuple[dict[int, int], Result]:
+def labels(storage: Storage, files: Iterable[NDArray[np.uint64]], partitions: int) -> tuple[dict[int, int], Result]:
     """Item -> cluster as the steps find them, and what they say of it. Every item comes in its range, and once."""
     plan = Ranges(storage, partitions)
     results = found_edges(storage, files, partitions)
-    before = list(results)
-    nodes: list[Node] = [at_once_node(plan, before)] if few else connecting_nodes(plan, before)
-    for node in nodes:
+    for node in connecting_nodes(plan, list(results)):
         assert all(name in results for name in node.after)
         results[node.name] = execute(node.build(results))
-    paths = [output.path for output in labels_of(plan, results, few=few)]
+    paths = [output.path for output in labels_of(plan, results)]
     found: dict[int, int] = {}
     for partition in range(partitions):
         table, _ = exchange.read_parts(storage, paths, partition, LABELS)
@@ -65,4 +60,4 @@ def labels(
         assert (exchange.partition_of(item, partitions) == partition).all()
         assert not found.keys() & set(item.tolist()) and len(set(item.tolist())) == len(item)
         found |= dict(zip(item.tolist(), cluster.tolist(), strict=True))
-    return found, results["at-once/all" if few else "unite/all"]
+    return found, results["unite/all"]

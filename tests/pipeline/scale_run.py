@@ -263,7 +263,7 @@ def check_all_labels(storage: Storage, total: int) -> dict[str, int]:
     chain = chain_of(total)
     least = smallest_from(chain, total)
     right = 0
-    for output in labels_of(Ranges(storage, ranges_of(total)), results, few=False):
+    for output in labels_of(Ranges(storage, ranges_of(total)), results):
         for batch in exchange.messages(storage, output.path, LABELS):
             right += check_labels(batch.column(0).to_numpy(), batch.column(1).to_numpy(), chain, least)
     return {"right": right}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lauter.pipeline import components
-from lauter.pipeline.components import Numbering, at_once, distinct, write_edges
+from lauter.pipeline.components import Numbering, distinct, write_edges
 from lauter.pipeline.steps import connect
 from lauter.pipeline.storage import Storage
 from tests.pipeline.component_run import labels
@@ -29,20 +29,19 @@ def plainly(edges: NDArray[np.uint64]) -> dict[int, int]:
     return components_plainly([(left, right) for left, right in edges.tolist()])
 
 
-@settings(max_examples=6)
+@settings(max_examples=8)
 @given(files=EDGE_FILES, partitions=st.sampled_from([1, 3]))
 def test_the_steps_find_what_walking_the_graph_finds(files: list[list[tuple[int, int]]], partitions: int) -> None:
     arrays = [as_edges(pairs) for pairs in files]
     expected = plainly(np.concatenate([np.empty((0, 2), np.uint64), *arrays]))
-    for few in (True, False):
-        with tempfile.TemporaryDirectory() as folder:
-            found, result = labels(Storage(folder), arrays, partitions, few=few)
-        assert found == expected
-        assert result.info == {
-            "nodes": len(expected),
-            "edges": sum(len(array) for array in arrays),
-            "components": len(set(expected.values())),
-        }
+    with tempfile.TemporaryDirectory() as folder:
+        found, result = labels(Storage(folder), arrays, partitions)
+    assert found == expected
+    assert result.info == {
+        "nodes": len(expected),
+        "edges": sum(len(array) for array in arrays),
+        "components": len(set(expected.values())),
+    }
 
 
 def test_numbers_of_five_bytes_and_small_chunks_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,14 +49,13 @@ def test_numbers_of_five_bytes_and_small_chunks_change_nothing(tmp_path: Path, m
     pool = generator.integers(0, 2**64, 700, np.uint64)
     files = [as_edges(generator.choice(pool, (300, 2)).tolist()) for _ in range(3)]
     expected = plainly(np.concatenate(files))
-    assert labels(Storage(str(tmp_path / "narrow")), files, 5, few=False)[0] == expected
+    assert labels(Storage(str(tmp_path / "narrow")), files, 5)[0] == expected
     monkeypatch.setattr(connect, "NARROW_NODES", 0)
     monkeypatch.setattr(connect, "CHUNK_BYTES", 160)
     monkeypatch.setattr(components, "PENDING_ITEMS", 64)
     wide = Storage(str(tmp_path / "wide"))
-    assert labels(wide, files, 5, few=False)[0] == expected
+    assert labels(wide, files, 5)[0] == expected
     assert wide.size(connect.PARENTS) == 5 * len(expected)
-    assert labels(Storage(str(tmp_path / "few")), files, 5, few=True)[0] == expected
 
 
 def test_an_edge_that_is_no_edge_is_refused(tmp_path: Path) -> None:
@@ -84,9 +82,3 @@ def test_numbers_are_ranks(items: set[int], first: int, strangers: set[int]) -> 
     for stranger in strangers - items:
         with pytest.raises(KeyError, match=f"item {stranger} has an edge and no number"):
             numbering.of(np.array([*items, stranger], np.uint64))
-
-
-def test_at_once_gives_the_items_in_order() -> None:
-    item, cluster = at_once(np.array([[7, 9], [2, 9], [1, 2**64 - 1], [7, 9]], np.uint64))
-    assert item.tolist() == [1, 2, 7, 9, 2**64 - 1]
-    assert cluster.tolist() == [1, 2, 2, 2, 1]
