@@ -66,13 +66,24 @@ class Limits:
 
 
 class BarrierStage(Protocol):
-    """A stage that compares documents. Constructed as `Stage(config, context)`; `reads_for` as for a map stage."""
+    """A stage that compares documents. Constructed as `Stage(config, context)`; `reads_for` as for a map stage.
+
+    A class may also have `decision_fields: frozenset[str]`, the config fields that only `prefers`, `limits` and
+    `method` read: another value signs and compares nothing again. A field of `contract.CorpusPath` names older corpora
+    to compare with, which the engine does: the stage never reads it. A classmethod `method(config)` gives `components`,
+    the rule above, or `smaller-neighbour`, for more items than a union-find has room for (above 8e9: 40 GB): no
+    component is built, and a document is dropped if any copy of it comes before it in the order of preference, even one
+    that is dropped itself. So a chain may carry there, and what only met the hubs of a large bucket may stay.
+    """
 
     name: ClassVar[str]
     version: ClassVar[int]
     Config: ClassVar[type[StageConfig]]
     reads: ClassVar[tuple[str, ...]]
-    """Columns of a document that `sign` and `evidence` see; a classmethod `reads_for(config)` may say more."""
+    """Columns of a document that `sign` and `evidence` see; a classmethod `reads_for(config)` may say more.
+
+    Besides what stages write: `url`, `fetched_at`, `source` (the name of the document's source) and `payload_hash`
+    (xxh3-64 of its payload, null where a reader gives text)."""
     sketches: ClassVar[pa.Schema]
     """What `judge` sees of an item: columns of fixed width."""
     identities: ClassVar[tuple[str, ...]]

@@ -15,9 +15,17 @@ from lauter.pipeline.manifest import Catalogue, Manifest
 from lauter.pipeline.mixture import ComponentSection, MixtureSection, StreamSize, load_mixture, shares, stream_tokens
 from lauter.pipeline.quantity import shown
 from lauter.pipeline.resolve import load
+from lauter.pipeline.storage import Storage
 from lauter.pipeline.streams import rule_of
 from lauter.pipeline.yaml_lines import ManifestError
 from lauter.pipeline.yaml_lines import load as load_yaml
+
+
+class UnfitMixture(Exception):
+    """A corpus cannot serve a mixture."""
+
+
+INDEX = "tokens/index.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +64,22 @@ def load_plan(path: str, catalogue: Catalogue) -> MixturePlan:
     return MixturePlan(section, replace(manifest, sources=sources))
 
 
+def built_index(root: str | None) -> Mapping[str, Any] | None:
+    """The index of the shards of a run folder; None where there is none yet."""
+    storage = None if root is None else Storage(root)
+    if storage is None or storage.size(INDEX) is None:
+        return None
+    index: dict[str, Any] = storage.read_json(INDEX)
+    return index
+
+
 def describe_mixture(section: MixtureSection, index: Mapping[str, Any] | None) -> dict[str, Any]:
     """The components with what the stage takes of each; from the index of a corpus, or from what was published.
 
     `tokens_taken` and `epochs` are None where neither says how much a component has.
 
     Raises:
-        ValueError: the corpus has not the streams, or they are too few tokens (`stream_tokens`).
+        UnfitMixture: the corpus has not the streams, or they are too few tokens.
     """
     if index is None:
         rows = _from_published(section)
@@ -71,7 +88,10 @@ def describe_mixture(section: MixtureSection, index: Mapping[str, Any] | None) -
             name: StreamSize(stream["tokens"], stream["of"].get("copies", [1])[0])
             for name, stream in index["streams"].items()
         }
-        taken = stream_tokens(section, sizes, section.tokens)
+        try:
+            taken = stream_tokens(section, sizes, section.tokens)
+        except ValueError as error:
+            raise UnfitMixture(f"mixture {section.mixture}: {error}") from error
         rows = [_from_streams(component, sizes, taken) for component in section.components]
     whole = {item.name: item.published_share for item in section.components if item.published_share is not None}
     return {

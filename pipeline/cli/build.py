@@ -132,6 +132,15 @@ def plan(
     from lauter.pipeline.cost.page import print_forecast
     from lauter.pipeline.cost.rates import RatesError
     from lauter.pipeline.cost.report import NoForecast
+    from lauter.pipeline.mixture_plan import (
+        UnfitMixture,
+        built_index,
+        describe_mixture,
+        is_mixture,
+        load_plan,
+        print_mixture,
+    )
+    from lauter.stages.catalogue import CATALOGUE
 
     if (sample is not None or sample_mb is not None) and not calibrate:
         fail("--sample and --sample-mb say what to measure with: add --calibrate", USAGE)
@@ -141,11 +150,14 @@ def plan(
     asked = Asked(_tokens(scale), cores, price, rates, calibrate, None if sample_mb is None else sample_mb << 20)
     console, forecast = Console(stderr=as_json, emoji=False), None
     try:
-        checked = _manifest(manifest, where)
+        mixture = load_plan(manifest, CATALOGUE) if is_mixture(manifest) else None
+        checked = mixture.manifest if mixture else _manifest(manifest, where)
         data = describe_plan(checked, where)
+        if mixture:
+            data["mixture"] = describe_mixture(mixture.section, built_index(where))
         if out is None or asks(asked):
             forecast = costs(checked, checked if sample is None else _manifest(sample, None), asked, console)
-    except (ManifestError, RatesError, NoForecast) as error:
+    except (ManifestError, RatesError, NoForecast, UnfitMixture) as error:
         fail(str(error), USAGE)
     except (SampleFailed, StorageError, OSError) as error:
         fail(str(error), FAILED)
@@ -154,6 +166,8 @@ def plan(
         show({**data, "done": data.get("steps", {}), **forecast} if forecast else data)
         return
     print_plan(console, data)
+    if mixture:
+        print_mixture(console, data["mixture"])
     if forecast:
         print_forecast(console, forecast)
 

@@ -49,12 +49,22 @@ FIRST, AGAIN = _Round("", "meet"), _Round("again-", "propose")
 
 def joining_nodes(plan: Plan) -> list[Node]:
     """What stands before the soft decisions."""
-    edges = [f"{step}/{name}" for step in ("meet", "judge", "compare") for name in plan.range_names()]
-    return [
+    edges = _named(plan, "meet", "judge", "compare")
+    compared = [
         *(_sign(plan, part) for part in plan.parts),
         *adopting_nodes(plan),
         *_ranged(plan, "meet", "meet:run", signing_names(plan), _keys),
         *_round(plan, FIRST),
+    ]
+    if graph_free(plan):
+        return [
+            *compared,
+            *_ranged(plan, "turn", "neighbours:turn", edges, _turn),
+            *_ranged(plan, "gather", "neighbours:gather", [*signing_names(plan), *_named(plan, "turn")], _gather),
+            *_ranged(plan, "sizes", "members:sizes", _named(plan, "gather"), _sizes),
+        ]
+    return [
+        *compared,
         *connecting_nodes(plan, edges),
         *_ranged(plan, "members", "members:members", [*signing_names(plan), *label_names(plan)], _members),
         *_route(plan, FIRST),
@@ -66,14 +76,27 @@ def choosing_nodes(plan: Plan) -> list[Node]:
     """What stands behind them."""
     decided = [f"decide/{name}" for name in plan.names()]
     decided += [f"adopted/{part.name}" for part in plan.older]
+    adopted = adopted_nodes(plan, clustered_names(plan), partial(_clusters, plan), _prefers(plan))
+    if graph_free(plan):
+        return [*adopted, *_ranged(plan, "choose", "choose:foremost", decided, _foremost), _limits(plan)]
     return [
-        *adopted_nodes(plan, clustered_names(plan), partial(_clusters, plan), _prefers(plan)),
+        *adopted,
         *_ranged(plan, "propose", "choose:propose", [*decided, *_named(plan, "route")], _propose),
         *_round(plan, AGAIN),
         *_route(plan, AGAIN),
         *_ranged(plan, "choose", "choose:choose", [*decided, *_named(plan, "route", "again-route")], _choose),
         _limits(plan),
     ]
+
+
+def graph_free(plan: Plan) -> bool:
+    """Whether no component is built: the stage's `method` says so."""
+    assert plan.barrier is not None
+    cls = spec_class(plan.barrier)
+    if not hasattr(cls, "method"):
+        return False
+    found: str = cls.method(cls.Config.model_validate(dict(plan.barrier["config"])))
+    return found == "smaller-neighbour"
 
 
 def signing_names(plan: Plan) -> list[str]:
@@ -134,7 +157,8 @@ def cluster_counts(plan: Plan, results: Results) -> dict[str, Any] | None:
         return None
     sizes = [result.info["log2_sizes"] for result in _results(plan, results, "sizes")]
     met = [result.info for result in _results(plan, results, "meet")]
-    judged = [result.info for step in ("judge", "again-judge") for result in _results(plan, results, step)]
+    rounds = ("judge",) if graph_free(plan) else ("judge", "again-judge")
+    judged = [result.info for step in rounds for result in _results(plan, results, step)]
     return {
         "clusters": sum(result.info["clusters"] for result in _results(plan, results, "sizes")),
         "clustered": sum(result.info["clustered"] for result in _results(plan, results, "sizes")),
@@ -273,13 +297,26 @@ def _members(plan: Plan, results: Results) -> dict[str, Any]:
     return {"items": items, "labels": _labels(plan, results), "sketches": bool(plan.mirroring)}
 
 
-def members_listing(plan: Plan, results: Results) -> str:
-    """Where the documents of components stand."""
-    return plan.listing("state-members", _outputs(plan, results, "members", "state/members"))
-
-
 def _sizes(plan: Plan, results: Results) -> dict[str, Any]:
-    return {"members": members_listing(plan, results)}
+    step = "gather" if graph_free(plan) else "members"
+    members = plan.listing("state-members", _outputs(plan, results, step, "state/members"))
+    return {"members": members, "visits": graph_free(plan)}
+
+
+def _turn(plan: Plan, results: Results) -> dict[str, Any]:
+    edges = [output for step in ("judge", "compare") for output in _outputs(plan, results, step, "state/edges")]
+    links = plan.listing("identity-edges", _outputs(plan, results, "meet", "state/edges"))
+    return {"links": links, "edges": plan.listing("verified-edges", edges)}
+
+
+def _gather(plan: Plan, results: Results) -> dict[str, Any]:
+    neighbours = plan.listing("state-neighbours", _outputs(plan, results, "turn", "state/neighbours"))
+    return {"neighbours": neighbours, "items": items_listing(plan, results)}
+
+
+def _foremost(plan: Plan, results: Results) -> dict[str, Any]:
+    edges = _outputs(plan, results, "gather", "state/component-edges")
+    return {**_candidates(plan, results, ()), "edges": [plan.listing("state-component-edges", edges)]}
 
 
 def _candidates(plan: Plan, results: Results, rounds: Sequence[_Round]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from lauter.pipeline.graph.connecting import label_names, labels_of
+from lauter.pipeline.graph.joining import graph_free
 from lauter.pipeline.graph.node import Node, Results
 from lauter.pipeline.graph.parts import Part
 from lauter.pipeline.specs import reads_of, spec_class, writes_of
@@ -63,7 +64,9 @@ def mirror_nodes(plan: Plan, partitions: Sequence[str]) -> list[Node]:
     met = tuple(f"mirror-meet/{name}" for name in partitions)
     left = tuple(f"mirror-left/{name}" for name in partitions)
     judged = tuple(f"mirror-judge/{name}" for name in partitions)
-    labels, members = label_names(plan), [f"members/{name}" for name in partitions]
+    alone = graph_free(plan)
+    labels = [] if alone else label_names(plan)
+    members = [] if alone else [f"members/{name}" for name in partitions]
     return [
         *(_mirrors(plan, part, stages, plan.joining, len(partitions)) for part in plan.parts),
         *(
@@ -155,15 +158,15 @@ def _judging(plan: Plan, results: Results) -> dict[str, Any]:
     return {
         "touches": _listing(plan, results, "mirror-left", plan.range_names(), "state/touches"),
         "items": _listing(plan, results, "sign", plan.names(), "signatures/items"),
-        "labels": plan.listing("state-labels", labels_of(plan, results)),
+        # Without components there is nothing to carry a copy to.
+        "labels": plan.listing("state-labels", [] if graph_free(plan) else labels_of(plan, results)),
     }
 
 
 def _carrying(plan: Plan, results: Results) -> dict[str, Any]:
-    return {
-        "found": _listing(plan, results, "mirror-judge", plan.range_names(), "state/found"),
-        "members": _listing(plan, results, "members", plan.range_names(), "state/members"),
-    }
+    found = _listing(plan, results, "mirror-judge", plan.range_names(), "state/found")
+    members = [] if graph_free(plan) else plan.outputs(results, "members", plan.range_names(), "state/members")
+    return {"found": found, "members": plan.listing("members-with-sketches", members)}
 
 
 def found_mirrors(plan: Plan, results: Results) -> dict[str, Any] | None:

@@ -53,7 +53,7 @@ def run(task: Task, storage: Storage) -> Result:
                     stage_names[index] = spec["name"]
                     reasons[index] = stage.reasons[verdict.reason[index] - 1].name
                     rules[index] = verdict.rule[int(index)].as_py() if verdict.rule is not None else None
-    cluster, size, component = _clusters(task, storage, rows)
+    cluster, size, component, visits = _clusters(task, storage, rows)
     again = np.isin(rows, row_numbers(rows_of_part(storage, args["same"], args["ordinal"], ROWS)))
     mirror_of: list[bytes | None] = [None] * len(rows)
     counts = {"found": 0, "dropped": 0}
@@ -81,8 +81,11 @@ def run(task: Task, storage: Storage) -> Result:
     outputs = [parquet.write(storage, path, DECISIONS, [exchange.one_batch(table)])]
     survives = np.array([reason is None for reason in reasons], np.bool_) & ~again
     if args["copies"] is not None:
-        chosen = survives & (size > 0)
-        outputs.append(candidates(task, storage, scores.filter(pa.array(chosen)), component[chosen]))
+        own = np.flatnonzero(survives & (size > 0))
+        visits = visits[survives[visits[:, 0].astype(np.int64)]]
+        places = np.concatenate([own, visits[:, 0].astype(np.int64)])
+        groups = np.concatenate([component[own], visits[:, 1]])
+        outputs.append(candidates(task, storage, scores.take(pa.array(places)), groups))
     return Result(tuple(outputs), {"mirrors": counts, "survivors": int(survives.sum())})
 
 
@@ -106,13 +109,18 @@ def _mirrored(task: Task, storage: Storage, rows: NDArray[np.uint32]) -> list[tu
 
 def _clusters(
     task: Task, storage: Storage, rows: NDArray[np.uint32]
-) -> tuple[NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint64]]:
-    """Cluster, number of documents in it and component of each document, zeros for one that is alone."""
+) -> tuple[NDArray[np.uint64], NDArray[np.uint32], NDArray[np.uint64], NDArray[np.uint64]]:
+    """Cluster, number of documents in it and component of each document, zeros for one that is alone.
+
+    Last, shape (m, 2): the place of a document, and another component that it has a say in.
+    """
     cluster, size = np.zeros(len(rows), np.uint64), np.zeros(len(rows), np.uint32)
-    component = np.zeros(len(rows), np.uint64)
+    component, visits = np.zeros(len(rows), np.uint64), np.empty((0, 2), np.uint64)
     if task.args["copies"] is not None:
         table = rows_of_part(storage, task.args["copies"]["clusters"], task.args["ordinal"], CLUSTERS)
         place = np.searchsorted(rows, table.column("row").to_numpy())
+        own = table.column("size").to_numpy() > 0
         for array, name in ((cluster, "cluster"), (size, "size"), (component, "component")):
-            array[place] = table.column(name).to_numpy()
-    return cluster, size, component
+            array[place[own]] = table.column(name).to_numpy()[own]
+        visits = np.column_stack([place.astype(np.uint64), table.column("component").to_numpy()])[~own]
+    return cluster, size, component, visits

@@ -28,9 +28,11 @@ def run(task: Task, storage: Storage) -> Result:
     kept = np.sort(rows[~np.isin(rows, dropped)])
     copies = np.ones(len(kept), np.uint32)
     if args["copies"] is not None:
-        # Every document that stands for others is kept: nothing objects to a candidate.
         stands = rows_of_part(storage, args["copies"], args["ordinal"], COPIES)
-        copies[np.searchsorted(kept, row_numbers(stands))] = stands.column("copies").to_numpy()
+        # Without a graph a document may be named by several ranges, and be dropped itself.
+        there = np.isin(row_numbers(stands), kept)
+        place = np.searchsorted(kept, row_numbers(stands)[there])
+        np.add.at(copies, place, stands.column("copies").to_numpy()[there] - np.uint32(1))
     table = pa.Table.from_arrays([pa.array(kept), pa.array(copies)], schema=KEPT)
     output = exchange.write(storage, f"state/kept/{args['part']}.arrow", table, np.zeros(len(kept), np.int64))
     return Result((output,), {"kept": len(kept)})

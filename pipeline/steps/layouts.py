@@ -104,6 +104,11 @@ COMPONENT_EDGES = pa.schema(
 )
 """Two items that were compared and are copies, by the range of their component."""
 
+NEIGHBOURS = pa.schema(
+    [pa.field("item", pa.uint64()), pa.field("neighbour", pa.uint64()), pa.field("verified", pa.uint8())]
+)
+"""An item and one with an edge to it, by the range of the first; `verified`: they were compared and are copies."""
+
 CLUSTERS = pa.schema(
     [
         pa.field("row", pa.uint32()),
@@ -112,7 +117,8 @@ CLUSTERS = pa.schema(
         pa.field("component", pa.uint64()),
     ]
 )
-"""Which cluster a document lies in, by part: the place of the cluster's first document in the run, and its component."""
+"""Which cluster a document lies in, by part: the place of the cluster's first document in the run, how many it has, 0
+for one that only visits it (`joining.neighbours`), and its component."""
 
 MIRRORS = pa.schema(
     [

@@ -26,6 +26,7 @@ from lauter.pipeline.steps.layouts import (
     KEYS,
     MEETINGS,
     MEMBERS,
+    NEIGHBOURS,
     PAIRS,
     TOUCHES,
     WANTED,
@@ -48,6 +49,7 @@ _FOLDERS: dict[str, tuple[str, pa.Schema, tuple[str, ...]]] = {
     "labels": ("labels", LABELS, ("item", "cluster")),
     "members": ("members", MEMBERS, ("component", "item")),
     "component-edges": ("route", COMPONENT_EDGES, ("component", *_ENDS)),
+    "neighbours": ("turn", NEIGHBOURS, ("item", "neighbour")),
     "clusters": ("sizes", CLUSTERS, ("component",)),
     "again-pairs": ("propose", PAIRS, _ENDS),
     "again-half": ("again-left", HALF, _ENDS),
@@ -59,6 +61,9 @@ _FOLDERS: dict[str, tuple[str, pa.Schema, tuple[str, ...]]] = {
     "found": ("mirror-judge", FOUND, ("component", "of")),
 }
 """Folder of `state/` -> the step that writes it, the layout of its files, and the columns that are items."""
+
+_GATHERED = ("members", "component-edges")
+"""Folders that another step writes where no component is built (`joining.neighbours`)."""
 
 _BY_STEP = {"edges": (EDGES, _ENDS), "ends": (ENDS, ("item",))}
 """Folders with a folder for each step that writes there."""
@@ -164,7 +169,10 @@ def item_files(storage: Storage) -> dict[str, tuple[ItemFile | RawItemFile, ...]
     found: dict[str, list[ItemFile | RawItemFile]] = {}
     for folder, (step, layout, columns) in _FOLDERS.items():
         for path, name in _files(storage, f"state/{folder}", ".arrow"):
-            found.setdefault(f"state/{step}/{name}.json", []).append(ItemFile(path, layout, columns))
+            record = f"state/{step}/{name}.json"
+            if folder in _GATHERED and storage.size(record) is None:
+                record = f"state/gather/{name}.json"
+            found.setdefault(record, []).append(ItemFile(path, layout, columns))
     for folder, (layout, columns) in _BY_STEP.items():
         for path, name in _files(storage, f"state/{folder}", ".arrow"):
             found.setdefault(f"state/{name}.json", []).append(ItemFile(path, layout, columns))

@@ -28,6 +28,7 @@ class SimilarConfig(StageConfig):
     prefer: Literal["source", "longest"] = "source"
     removed: tuple[float, float] = Field(default=(0.0, 1.0), strict=False)
     largest_cluster: float = 1.0
+    method: Literal["components", "smaller-neighbour"] = "components"
     against: tuple[CorpusPath, ...] = Field(default=(), strict=False)
 
 
@@ -57,7 +58,7 @@ class Similar:
         [pa.field("words", pa.uint32()), pa.field("some", pa.list_(pa.uint32(), 3))]
     )
     identities: ClassVar[tuple[str, ...]] = ("url", "payload")
-    decision_fields: ClassVar[frozenset[str]] = frozenset({"prefer", "removed", "largest_cluster"})
+    decision_fields: ClassVar[frozenset[str]] = frozenset({"prefer", "removed", "largest_cluster", "method"})
 
     def __init__(self, config: SimilarConfig, context: StageContext) -> None:
         self._hubs = config.hubs
@@ -113,6 +114,11 @@ class Similar:
         """Source order, or the longest text first."""
         source = Preference("priority", "ascending")
         return (source,) if config.prefer == "source" else (Preference("chars", "descending"), source)
+
+    @classmethod
+    def method(cls, config: SimilarConfig) -> Literal["components", "smaller-neighbour"]:
+        """As the parameters say."""
+        return config.method
 
     @classmethod
     def limits(cls, config: SimilarConfig) -> Limits:

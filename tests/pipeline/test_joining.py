@@ -47,8 +47,11 @@ def _ends(out: Path) -> dict[tuple[str, str], tuple[str, str | None, bytes | Non
     }
 
 
-def _plainly(texts: Names) -> dict[tuple[str, str], tuple[str, str | None, bytes | None]]:
-    """The rule, read aloud: in order of preference a document is kept unless it is a copy of one that is."""
+def _plainly(texts: Names, *, graph: bool = True) -> dict[tuple[str, str], tuple[str, str | None, bytes | None]]:
+    """The rule, read aloud: in order of preference a document is kept unless it is a copy of one that is.
+
+    Without a graph: unless it is a copy of any that came before it.
+    """
     order = sorted(texts, key=lambda name: (name[0], native_id(*name)))
     ends: dict[tuple[str, str], tuple[str, str | None, bytes | None]] = {}
     kept: list[tuple[str, str]] = []
@@ -67,6 +70,8 @@ def _plainly(texts: Names) -> dict[tuple[str, str], tuple[str, str | None, bytes
             if found:
                 exact = texts[found[0]] == texts[name]
                 ends[name] = ("duplicate", "exact-duplicate" if exact else reason, native_id(*found[0]))
+                if not graph:
+                    kept.append(name)
                 break
         else:
             kept.append(name)
@@ -95,6 +100,21 @@ def _files(texts: Names, cuts: int, seed: int) -> dict[str, str]:
         file = f"{source[-1]}{drawn.randrange(cuts)}.txt"
         files.setdefault(file, []).append(f"{name}\t{texts[source, name]}")
     return {file: "\n".join(lines) for file, lines in files.items()}
+
+
+def test_without_a_graph_a_copy_that_comes_before_is_enough(tmp_path: Path) -> None:
+    texts = _texts(5, 40)
+    wanted = _plainly(texts, graph=False)
+    assert wanted != _plainly(texts)
+    for run, (cuts, ranges) in enumerate(((1, 1), (2, 3))):
+        folder = tmp_path / f"{run}"
+        outcome = _build(folder, _files(texts, cuts, run), ranges, method="smaller-neighbour")
+        assert outcome.report.failures == []
+        found = _ends(folder / "out")
+        assert {name: end[:2] for name, end in found.items()} == {name: end[:2] for name, end in wanted.items()}
+        assert not (folder / "out/state/unite").exists()
+        assert audit(Storage(str(folder / "out")), CATALOGUE).violations == []
+        assert outcome.corpus["clusters"]["removed"] == sum(end[0] == "duplicate" for end in wanted.values())
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from lauter.pipeline.cli import app
 from lauter.pipeline.mixture_plan import describe_mixture, is_mixture, load_plan, print_mixture
 from lauter.pipeline.yaml_lines import ManifestError
 from lauter.stages.catalogue import CATALOGUE
@@ -57,3 +60,15 @@ def test_a_mixture_of_no_corpus_cannot_be_planned(tmp_path: Path) -> None:
     path.write_text(f"mixture: m\ncorpus: {FOLDER / 'corpus.yaml'}\ncomponents: [{{name: a, streams: [a]}}]\n")
     with pytest.raises(ManifestError, match=r"no source of .*corpus\.yaml makes a stream"):
         load_plan(str(path), CATALOGUE)
+
+
+def test_the_command_plans_a_stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LAUTER_CACHE", str(tmp_path))
+    command = ["plan", str(FOLDER / "stage-1.yaml"), "--scale", "15T", "--cores", "1000", "--json"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    data = json.loads(result.stdout)
+    assert data["mixture"]["name"] == "apertus-stage-1"
+    assert data["tokens"] == pytest.approx(15e12, rel=1e-6)
+    assert data["core_hours"] > 0
+    assert [source["name"] for source in data["sources"]] == ["fineweb-edu-2", "fineweb-2-33", "starcoder", "finemath"]

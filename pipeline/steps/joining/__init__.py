@@ -1,4 +1,4 @@
-"""The steps that join copies: signatures, pairs that meet, what they are judged by, and which of several copies is kept.
+"""The steps that join copies: signatures, what meets, what pairs are judged by, and which of several copies is kept.
 
-sign -> meet -> left -> judge -> evidence -> compare -> (components) -> members -> sizes -> (decide) -> propose -> choose
+`graph.joining` has their order.
 """

@@ -62,13 +62,15 @@ def _copied(task: Task, storage: Storage, kind: str, layout: pa.Schema, chosen: 
 def kept(task: Task, storage: Storage) -> Result:
     """The older documents of one part that have copies, as candidates; no preference matters for them."""
     args = task.args
-    clusters = rows_of_part(storage, args["copies"]["clusters"], args["ordinal"], CLUSTERS).sort_by("row")
-    rows = row_numbers(clusters.combine_chunks())
+    clusters = rows_of_part(storage, args["copies"]["clusters"], args["ordinal"], CLUSTERS)
+    rows, of = np.unique(row_numbers(clusters.combine_chunks()), return_inverse=True)
     where = args["documents"]
     found = []
     for batch in parquet.batches(Storage(where["root"]), where["file"], ["row", "doc_id", "text_sha256"]):
         found.append(pa.Table.from_batches([batch.filter(pa.array(np.isin(batch.column("row").to_numpy(), rows)))]))
     item, identities = signatures_of(storage, args["copies"]["items"]["path"], rows)
-    order = np.zeros((len(rows), len(args["copies"]["prefers"])), np.int64)
-    component = clusters.column("component").to_numpy()
-    return Result((publish_candidates(task, storage, pa.concat_tables(found), component, item, identities, order),))
+    order = np.zeros((len(of), len(args["copies"]["prefers"])), np.int64)
+    component, all_of = clusters.column("component").to_numpy(), pa.array(of)
+    documents = pa.concat_tables(found).take(all_of)
+    told = (documents, component, item.take(all_of), identities.take(all_of), order)
+    return Result((publish_candidates(task, storage, *told),))

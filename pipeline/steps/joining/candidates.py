@@ -20,18 +20,22 @@ LAST = np.iinfo(np.int64).max
 
 
 def candidates(task: Task, storage: Storage, scores: pa.Table, component: NDArray[np.uint64]) -> Output:
-    """Publish the documents that `scores` has rows of, by component. `component`: that of each, shape (n,)."""
+    """Publish the documents that `scores` has rows of, by component, shape (n,); a document may stand in several."""
     args = task.args
-    rows = scores.column("row").to_numpy()
+    rows, first, of = np.unique(scores.column("row").to_numpy(), return_index=True, return_inverse=True)
     names = ["row", "doc_id", "fetched_at", "text_sha256"]
     documents = parquet.read(storage, args["documents"]["path"], names)
     documents = documents.filter(pa.array(np.isin(documents.column("row").to_numpy(), rows)))
-    columns = {name: scores.column(name) for name in scores.column_names}
+    once = scores.take(pa.array(first))
+    columns = {name: once.column(name) for name in once.column_names}
     columns["fetched_at"] = documents.column("fetched_at").cast(pa.int64())
     columns["priority"] = pa.chunked_array([pa.array(np.full(len(rows), args["priority"], np.int64))])
     item, identities = signatures_of(storage, args["copies"]["items"]["path"], rows)
     order = ranks(columns, args["copies"]["prefers"], len(rows))
-    return publish_candidates(task, storage, documents, component, item, identities, order)
+    all_of = pa.array(of)
+    return publish_candidates(
+        task, storage, documents.take(all_of), component, item.take(all_of), identities.take(all_of), order[of]
+    )
 
 
 def publish_candidates(

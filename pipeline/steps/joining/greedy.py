@@ -109,3 +109,48 @@ def anchors(
                 pairs[found, 1] = item[anchor[hub]]
                 found += 1
     return pairs[:found].copy()
+
+
+@kernel
+def foremost(
+    starts: NDArray[np.int64],
+    own: NDArray[np.bool_],
+    verified: NDArray[np.bool_],
+    settled: NDArray[np.bool_],
+    identities: NDArray[np.int64],
+    numbers: int,
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """(keeper, how) of each document, shape (n,), where a copy that comes before it is enough to drop a document.
+
+    Documents lie in groups, group g in `starts[g]:starts[g + 1]`, and in order of preference within each. Only a
+    group's `own` documents that are not `settled` are dropped: for one of their item, else of an identity, else for a
+    `verified` visitor. `identities` as for `keepers`, other numbers in each group.
+    """
+    keeper = np.arange(own.size)
+    how = np.zeros(own.size, np.uint8)
+    owner = np.full(numbers, -1, np.int64)
+    for group in range(starts.size - 1):
+        first_own = -1
+        first_verified = -1
+        for document in range(starts[group], starts[group + 1]):
+            if own[document] and not settled[document]:
+                if first_own >= 0:
+                    keeper[document] = first_own
+                    how[document] = BY_ITEM
+                for column in range(identities.shape[1]):
+                    number = identities[document, column]
+                    if how[document] == 0 and number >= 0 and owner[number] >= 0:
+                        keeper[document] = owner[number]
+                        how[document] = BY_IDENTITY + column
+                if how[document] == 0 and first_verified >= 0:
+                    keeper[document] = first_verified
+                    how[document] = BY_EDGE
+            if own[document] and first_own < 0:
+                first_own = document
+            if verified[document] and first_verified < 0:
+                first_verified = document
+            for column in range(identities.shape[1]):
+                number = identities[document, column]
+                if number >= 0 and owner[number] < 0:
+                    owner[number] = document
+    return keeper, how

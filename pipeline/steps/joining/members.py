@@ -30,7 +30,7 @@ def members(task: Task, storage: Storage) -> Result:
     args = task.args
     item, component = labels(task, storage)
     paths = [output.path for output in listing(storage, args["items"])]
-    together = _joined(storage, paths, args["partition"], item)
+    together = with_two(storage, paths, args["partition"], item)
     seen = np.zeros(len(together), np.bool_)
     path = f"state/members/{args['partition']:05d}.arrow"
     with storage.staging(path) as staged:
@@ -57,15 +57,15 @@ def labels(task: Task, storage: Storage) -> tuple[NDArray[np.uint64], NDArray[np
     return item[order], table.column("cluster").to_numpy()[order]
 
 
-def _joined(storage: Storage, paths: Sequence[str], partition: int, labelled: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The items of a range that have an edge, or two documents; sorted."""
+def with_two(storage: Storage, paths: Sequence[str], partition: int, others: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The items of a range that have two documents or more, and `others`; sorted."""
     held = [
         batch.column("item").to_numpy() for path in paths for batch in exchange.read(storage, path, partition, ITEMS)
     ]
     items = np.concatenate([np.empty(0, np.uint64), *held])
     items.sort()
     again = items[1:][items[1:] == items[:-1]]
-    return np.unique(np.concatenate([again, labelled]))
+    return np.unique(np.concatenate([again, others]))
 
 
 def _first(place: NDArray[np.int64], seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -90,12 +90,17 @@ def _members(
     of = item.copy()
     of[there] = component[place[there]]
     sketch = batch.column("sketch").take(pa.array(rows, mask=~with_sketch))
+    return documents_of(batch, part, rows, of).set_column(4, MEMBERS.field("sketch"), sketch)
+
+
+def documents_of(batch: pa.RecordBatch, part: int, rows: NDArray[np.int64], component: NDArray[np.uint64]) -> pa.Table:
+    """Some rows of a batch of `ITEMS` as `MEMBERS` of the components, without a sketch."""
     columns = [
-        pa.array(of),
-        pa.array(item),
+        pa.array(component),
+        batch.column("item").take(pa.array(rows)),
         pa.array(np.full(len(rows), part, np.uint32)),
         batch.column("row").take(pa.array(rows)),
-        sketch,
+        pa.nulls(len(rows), MEMBERS.field("sketch").type),
     ]
     return pa.Table.from_arrays(columns, schema=MEMBERS)
 
@@ -122,37 +127,40 @@ def route(task: Task, storage: Storage) -> Result:
 def sizes(task: Task, storage: Storage) -> Result:
     """Which cluster each document of one range of components lies in, and how many documents that has, by part.
 
+    A document that only visits a group (`neighbours`) is told so by a size of 0: its own group has another name.
     A cluster is called by the place of its first document in the run (`exchange.node`): a component's own name is the
     hash of a text, which is nothing to publish.
     """
     args = task.args
-    names = ("component", "part", "row")
-    held: list[list[NDArray[np.uint64]]] = [[], [], []]
+    names = ("component", "part", "row", "item")
+    held: list[list[NDArray[np.uint64]]] = [[] for _ in names]
     for output in listing(storage, args["members"]):
         for batch in exchange.read(storage, output.path, args["partition"], MEMBERS):
             for column, name in zip(held, names, strict=True):
                 column.append(batch.column(name).to_numpy().astype(np.uint64))
-    component, part, row = (np.concatenate([np.empty(0, np.uint64), *column]) for column in held)
+    component, part, row, item = (np.concatenate([np.empty(0, np.uint64), *column]) for column in held)
     node = exchange.node(part, row)
     _, inverse, size = np.unique(component, return_inverse=True, return_counts=True)
     first = np.full(len(size), np.iinfo(np.uint64).max, np.uint64)
     np.minimum.at(first, inverse, node)
+    visits = (component != item) if args["visits"] else np.zeros(len(node), np.bool_)
     table = pa.Table.from_arrays(
         [
             pa.array(row.astype(np.uint32)),
             pa.array(first[inverse]),
-            pa.array(size[inverse].astype(np.uint32)),
+            pa.array(np.where(visits, 0, size[inverse]).astype(np.uint32)),
             pa.array(component),
         ],
         schema=CLUSTERS,
     )
     output = _by_part(storage, f"state/clusters/{args['partition']:05d}.arrow", table, part)
     histogram = np.bincount(np.ceil(np.log2(size)).astype(np.int64)) if len(size) else []
-    info = {"clusters": len(size), "clustered": len(node), "log2_sizes": [int(count) for count in histogram]}
+    info = {"clusters": len(size), "clustered": int((~visits).sum()), "log2_sizes": [int(count) for count in histogram]}
     return Result((output,), info)
 
 
 def _by_part(storage: Storage, path: str, table: pa.Table, part: NDArray[np.uint64]) -> Output:
     # Within a part in the order of its rows, so that bytes do not depend on how members came together.
-    order = pa.array(np.lexsort((table.column("row").to_numpy(), part)))
+    keys = (table.column("component").to_numpy(), table.column("row").to_numpy(), part)
+    order = pa.array(np.lexsort(keys))
     return exchange.write(storage, path, table.take(order), part.astype(np.int64)[order.to_numpy()])

@@ -33,6 +33,7 @@ EXCHANGED = {
     "roots": connect.ROOTS,
     "labels": components.LABELS,
     "members": layouts.MEMBERS,
+    "neighbours": layouts.NEIGHBOURS,
     "component-edges": layouts.COMPONENT_EDGES,
     "again-component-edges": layouts.COMPONENT_EDGES,
     "clusters": layouts.CLUSTERS,
