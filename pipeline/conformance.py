@@ -64,6 +64,9 @@ def shortcomings(loaded: object) -> list[str]:
             found.append("`Config` must be a subclass of StageConfig")
     if is_barrier(loaded):
         found += _sketches(getattr(loaded, "sketches", None))
+    if hasattr(loaded, "surveys"):
+        lacking = [name for name in ("occurrences", "surveyed", "decide") if not hasattr(loaded, name)]
+        found += [f"it has surveys and lacks {', '.join(lacking)}"] if lacking else []
     return found + _libraries(loaded)
 
 

@@ -254,6 +254,7 @@ SOFT = "    def decide(self, scores): ...\n"
             "its decision_fields limt are no fields of its",
         ),
         (14, OWN + "    libraries = ('no-such-library',)\n", "its library 'no-such-library' is not installed"),
+        (15, OWN + "    def surveys(config): ...\n", "it has surveys and lacks occurrences, surveyed, decide"),
     ],
 )
 def test_what_is_wrong_with_a_users_stage_is_told(tmp_path: Path, number: int, source: str, expected: str) -> None:
