@@ -22,8 +22,8 @@ def small_manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
         name: "".join(f"{name}-{row}\tthe words of line {row} in {name} are these\n" for row in range(LINES))
         for name in ("a0.txt", "a1.txt", "b0.txt")
     }
-    sharding = {"tokens_per_shard": 4000, "tokens_per_row_group": 500, "cells": 16}
-    return load(str(write_manifest(folder, files, **sharding)), CATALOGUE)
+    path = write_manifest(folder, files, tokens_per_shard=4000, tokens_per_row_group=500, cells=16)
+    return load(str(path), CATALOGUE)
 
 
 @pytest.fixture(scope="session")
