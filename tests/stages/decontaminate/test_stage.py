@@ -186,16 +186,6 @@ def test_frequent_ngrams_count_for_nothing(stages: dict[str, Decontaminate]) -> 
     )
 
 
-def test_the_index_has_the_same_bytes_again(tmp_path: Path) -> None:
-    made = []
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        counts = Decontaminate(config_of(), StageContext()).prepare(str(tmp_path / name))
-        made.append({file.name: file.read_bytes() for file in sorted((tmp_path / name).iterdir())})
-    assert made[0] == made[1]
-    assert counts["gsm8k: items"] == 2 * 1319 and counts["mgsm: items"] == 2750 and counts["humaneval: items"] == 164
-
-
 def test_nulls_and_empty_batches(stages: dict[str, Decontaminate]) -> None:
     for stage in stages.values():
         assert decided(stage, [None, ""]) == [None, None]  # type: ignore[list-item]
@@ -213,19 +203,3 @@ def test_parameters_that_cannot_work_are_told(tmp_path: Path) -> None:
         Decontaminate.check_config(config)
     with pytest.raises(RuntimeError, match="prepare"):
         Decontaminate(config, StageContext()).open()
-
-
-def test_what_the_report_says() -> None:
-    summary = {
-        "evidence": {
-            "rules": [
-                {"stage": "decontaminate", "agent": "gsm8k", "records": 3},
-                {"stage": "x", "agent": "y", "records": 9},
-            ]
-        },
-        "funnel": [{"stage": "decontaminate", "ended": 3}],
-    }
-    prepared = {"n-grams": 5, "gsm8k: items": 4, "gsm8k: too short": 1}
-    section = Decontaminate.report(summary, prepared, config_of())
-    assert section.tables[0].rows == (("gsm8k", 4, 0, 1, 3), ("humaneval", 0, 0, 0, 0), ("mgsm", 0, 0, 0, 0))
-    assert "3 were dropped that share 8-word runs" in section.answers["3.3"][0] and not section.warnings
