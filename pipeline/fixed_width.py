@@ -47,7 +47,7 @@ def _bytes(column: pa.Array) -> NDArray[np.uint8]:
         inner = column.flatten()
         if inner.null_count:
             raise ValueError(f"a list of {kind.value_type} has nulls")
-        return _bytes(inner).reshape(count, -1)
+        return _bytes(inner).reshape(count, width_of(kind) or 0)
     width = width_of(kind) or 0
     data = np.frombuffer(column.buffers()[1] or b"", np.uint8)
     return data[column.offset * width : (column.offset + count) * width].reshape(count, width)

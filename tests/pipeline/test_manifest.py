@@ -235,7 +235,11 @@ SOFT = "    def decide(self, scores): ...\n"
         (1, "1 / 0\n", "cannot import {m}:Own: ZeroDivisionError: division by zero"),
         (2, "import sys\nsys.exit(3)\n", "cannot import {m}:Own: SystemExit: 3"),
         (3, "import nowhere_at_all\n", "cannot import {m}:Own: ModuleNotFoundError: No module named 'nowhere_at_all'"),
-        (4, "class Own:\n    name = 'x'\n    def emit(self): ...\n", "it lacks version, Config, reads, reduce, finish"),
+        (
+            4,
+            "class Own:\n    name = 'x'\n    def judge(self): ...\n",
+            "it lacks version, sketches, Config, reads, identities, sign, pairs, evidence, compare, prefers, limits",
+        ),
         (5, OWN.replace("    version = 1\n", "").replace("reads =", "reeds ="), "it lacks version, reads"),
         (6, OWN.replace('("text",)', '"text"'), "`reads` must be a tuple of str"),
         (7, OWN.replace('(Reason("no"),)', '("no",)'), "`reasons` must be a tuple of Reason"),

@@ -80,33 +80,42 @@ def anchors(
     starts: NDArray[np.int64],
     neighbours: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Pairs (item, item), shape (p, 2), that must be compared as well: kept ones with a neighbour in common.
+    """Pairs (item, item), shape (p, 2), that must be compared as well: each item with what stands for its neighbours.
 
     In a large bucket all items are compared with a few, its hubs. Where a hub is dropped, those that were copies of it
-    were never compared with what stands for it, the hub's anchor: its keeper, or the most preferred kept neighbour.
+    were never compared with what stands for it, the hub's anchor: its keeper, or the most preferred kept neighbour. A
+    hub that is kept may fall in the second round, to the anchor of a dropped neighbour; what it holds is compared with
+    that one too, or it would all be released. At most one pair for each end of an edge.
     """
     anchor = np.full(holder.size, -1, np.int64)
+    wanted = np.zeros(holder.size, np.bool_)
     for document in range(item.size):
         own = item[document]
+        wanted[own] = True
         if holder[own] < 0 and (anchor[own] < 0 or keeper[document] < anchor[own]):
             anchor[own] = keeper[document]
-    count = 0
+    for own in range(holder.size):
+        if holder[own] < 0:
+            for place in range(starts[own], starts[own + 1]):
+                other = holder[neighbours[place]]
+                if other >= 0 and (anchor[own] < 0 or other < anchor[own]):
+                    anchor[own] = other
+    fallen = anchor.copy()
     for own in range(holder.size):
         if holder[own] >= 0:
-            count += starts[own + 1] - starts[own]
-            continue
-        for place in range(starts[own], starts[own + 1]):
-            other = holder[neighbours[place]]
-            if other >= 0 and (anchor[own] < 0 or other < anchor[own]):
-                anchor[own] = other
-    pairs = np.empty((count, 2), np.int64)
+            for place in range(starts[own], starts[own + 1]):
+                other = anchor[neighbours[place]]
+                # Of dropped neighbours only: a kept one's anchor is still -1 here.
+                if 0 <= other < holder[own] and (fallen[own] < 0 or other < fallen[own]):
+                    fallen[own] = other
+    pairs = np.empty((neighbours.size, 2), np.int64)
     found = 0
     for own in range(holder.size):
-        for place in range(starts[own], starts[own + 1] if holder[own] >= 0 else starts[own]):
-            hub = neighbours[place]
-            if holder[hub] < 0 and anchor[hub] >= 0 and item[anchor[hub]] != own:
+        for place in range(starts[own], starts[own + 1] if wanted[own] else starts[own]):
+            stands = fallen[neighbours[place]]
+            if stands >= 0 and item[stands] != own and holder[own] != stands:
                 pairs[found, 0] = own
-                pairs[found, 1] = item[anchor[hub]]
+                pairs[found, 1] = item[stands]
                 found += 1
     return pairs[:found].copy()
 
