@@ -102,7 +102,10 @@ class Numbering:
         self._items, self._first = items, first
         span = int(items[-1]) - int(items[0]) if items.size else 0
         self._shift = max(0, span.bit_length() - max(1, (items.size >> 2).bit_length()))
-        self._starts = np.empty((span >> self._shift) + 2, np.uint32 if items.size < 1 << 32 else np.int64)
+        buckets = (span >> self._shift) + 1
+        self._starts: NDArray[np.uint32] | NDArray[np.int64] = np.empty(buckets + 1, np.uint32)
+        if items.size >= 1 << 32:
+            self._starts = np.empty(buckets + 1, np.int64)
         _fill_starts(items, self._shift, self._starts)
 
     def of(self, wanted: NDArray[np.uint64]) -> NDArray[np.uint64]:

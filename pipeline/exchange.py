@@ -12,10 +12,11 @@ valid when other inputs come or go.
 
 from __future__ import annotations
 
+import itertools
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -56,7 +57,8 @@ class PartitionedSink:
             self.rows += table.num_rows
             self._tables.append(table)
             # 16 bits are sorted by radix, and 90,000 parts need more.
-            self._partitions.append(partition.astype(np.uint16 if int(partition.max()) < 1 << 16 else np.uint32))
+            narrow = int(partition.max()) < 1 << 16
+            self._partitions.append(partition.astype(np.uint16) if narrow else partition.astype(np.uint32))
             self._pending_bytes += table.nbytes
             if self._pending_bytes >= RUN_BYTES:
                 self._flush()
@@ -65,12 +67,12 @@ class PartitionedSink:
         if not self._tables:
             return
         rows = pa.concat_tables(self._tables).combine_chunks()
-        partition = np.concatenate(self._partitions)
+        partition: NDArray[Any] = np.concatenate(self._partitions)
         self._tables, self._partitions, self._pending_bytes = [], [], 0
         order = np.argsort(partition, kind="stable")
         partition = partition[order]
-        starts = np.flatnonzero(np.diff(partition, prepend=~partition[:1]))
-        for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(order)], strict=True):
+        borders = [0, *(np.flatnonzero(partition[1:] != partition[:-1]) + 1).tolist(), len(order)]
+        for start, end in itertools.pairwise(borders):
             message = one_batch(rows.take(pa.array(order[start:end]))).serialize()
             self._file.write(bytes(-self._file.tell() % ALIGNMENT))
             self._index.extend((int(partition[start]), self._file.tell(), message.size))

@@ -90,8 +90,8 @@ def _chunks(data: NDArray[np.uint8], chunks: NDArray[np.int64]) -> int:
     paths = np.empty(MAX_DEPTH + 1, np.int64)
     struct = STRUCT | 16
     kinds[0], lefts[0], paths[0] = struct, 0, 0
-    depth = place = 0
-    count = 0
+    place = np.int64(0)
+    depth = count = 0
     group = -1
     while depth >= 0:
         path = paths[depth]
@@ -171,7 +171,7 @@ def _chunks(data: NDArray[np.uint8], chunks: NDArray[np.int64]) -> int:
 
 
 @kernel
-def _varint(data: NDArray[np.uint8], place: int) -> tuple[np.uint64, int]:
+def _varint(data: NDArray[np.uint8], place: np.int64) -> tuple[np.uint64, np.int64]:
     # The number and the place behind it, which is -1 where it is cut or too long.
     value = np.uint64(0)
     shift = 0
@@ -181,9 +181,9 @@ def _varint(data: NDArray[np.uint8], place: int) -> tuple[np.uint64, int]:
             return value, place + 1
         place += 1
         shift += 7
-    return value, -1
+    return value, np.int64(-1)
 
 
 @kernel
-def _zigzag(number: np.uint64) -> int:
+def _zigzag(number: np.uint64) -> np.int64:
     return np.int64(number >> np.uint64(1)) ^ -np.int64(number & np.uint64(1))

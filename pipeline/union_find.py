@@ -21,6 +21,10 @@ MOST_NODES = 1 << 40
 Forest = NDArray[np.uint32] | NDArray[np.uint8]
 """The parent of every node: uint32 of shape (n,), or the 5 bytes of a little-endian number each, uint8 (n, 5)."""
 
+Node = int | np.int64
+Numbers = NDArray[np.uint32] | NDArray[np.uint64]
+"""Nodes by their numbers."""
+
 
 def forest(nodes: int, narrow: int = NARROW_NODES) -> Forest:
     """`nodes` nodes that are all alone: each is its own parent. 4 bytes a node up to `narrow` nodes, 5 above.
@@ -44,7 +48,7 @@ def as_forest(content: memoryview | bytes, nodes: int) -> Forest:
 
 
 @kernel
-def _get(parent: Forest, node: int) -> int:
+def _get(parent: Forest, node: Node) -> np.int64:
     # Compiled for one of the two: the number of dimensions is known by then.
     if parent.ndim == 1:
         return np.int64(parent[node])
@@ -58,7 +62,7 @@ def _get(parent: Forest, node: int) -> int:
 
 
 @kernel
-def _put(parent: Forest, node: int, above: int) -> None:
+def _put(parent: Forest, node: Node, above: Node) -> None:
     if parent.ndim == 1:
         parent[node] = above
     else:
@@ -77,7 +81,7 @@ def stand_alone(parent: Forest) -> None:
 
 
 @kernel
-def find(parent: Forest, node: int) -> int:
+def find(parent: Forest, node: Node) -> Node:
     """The root of `node`; every second node on the way is hung to its grandparent (path halving)."""
     above = _get(parent, node)
     while above != node:
@@ -91,7 +95,7 @@ def find(parent: Forest, node: int) -> int:
 
 
 @kernel
-def unite(parent: Forest, edges: NDArray[np.uint32] | NDArray[np.uint64]) -> int:
+def unite(parent: Forest, edges: Numbers) -> int:
     """Join the two nodes of each edge, shape (m, 2); how many of the edges joined two trees."""
     joined = 0
     for edge in range(edges.shape[0]):

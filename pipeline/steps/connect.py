@@ -7,6 +7,7 @@ leave is in `state/labels/`, by the range of the item.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ from lauter.pipeline import exchange
 from lauter.pipeline.components import EDGES, ENDS, LABELS, Numbering, distinct
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.task import Result, Task
-from lauter.pipeline.union_find import NARROW_NODES, as_forest, flatten, forest, roots, unite
+from lauter.pipeline.union_find import NARROW_NODES, Numbers, as_forest, flatten, forest, roots, unite
 from lauter.pipeline.worker import listing
 
 HALF = pa.schema([pa.field("left", pa.uint64(), nullable=False), pa.field("right", pa.uint64(), nullable=False)])
@@ -92,7 +93,7 @@ def join(task: Task, storage: Storage) -> Result:
     for output in listing(storage, task.args["numbered"]):
         edges += output.rows
         for chunk in _slices(storage, output):
-            joined += unite(parent, np.frombuffer(chunk, kind).reshape(-1, 2))
+            joined += unite(parent, cast("Numbers", np.frombuffer(chunk, kind).reshape(-1, 2)))
     flatten(parent)
     with storage.staging(PARENTS) as staged:
         parent.tofile(staged)

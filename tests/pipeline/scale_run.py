@@ -106,7 +106,8 @@ def check_sorted(records: NDArray[np.uint64], total: int) -> int:
             paired = False
         if row % 2 == 0 and row and records[row, 0] <= records[row - 1, 0]:
             paired = False
-        right += same and paired
+        if same and paired:
+            right += 1
     return right
 
 

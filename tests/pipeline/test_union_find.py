@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lauter.pipeline.union_find import Forest, as_forest, find, flatten, forest, roots, unite
+from lauter.pipeline.union_find import Forest, Numbers, as_forest, find, flatten, forest, roots, unite
 
 EDGE_LISTS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=60)
 BYTES = {4: 1 << 32, 5: 0}
@@ -35,7 +35,7 @@ def components_plainly(edges: list[tuple[int, int]]) -> dict[int, int]:
 def numbers(parent: Forest) -> list[int]:
     out: NDArray[np.uint64] = np.empty(len(parent), np.uint64)
     roots(parent, out)
-    return out.tolist()
+    return [int(number) for number in out]
 
 
 @pytest.mark.parametrize("width", [4, 5])
@@ -46,7 +46,8 @@ def test_components_equal_plain_python(
 ) -> None:
     parent = forest(31, BYTES[width])
     assert parent.nbytes == 31 * width
-    joined = unite(parent, np.array(edges, kind).reshape(-1, 2))
+    pairs: Numbers = np.array(edges, np.uint32).reshape(-1, 2)
+    joined = unite(parent, pairs if kind is np.uint32 else pairs.astype(np.uint64))
     assert all(above <= node for node, above in enumerate(numbers(parent)))
     above = [int(find(parent, node)) for node in range(31)]
     flatten(parent)
