@@ -89,8 +89,9 @@ class DedupConfig(StageConfig):
     """The share of those documents that one connected group of copies may hold; above it the build stops."""
 
     method: Literal["components", "smaller-neighbour"] = "components"
-    """How copies are grouped before one is chosen: by connected components, or, for more documents than the flat array
-    of those has room for, each with its smallest neighbour, without a graph."""
+    """How one of several copies is chosen. `components`: among all that are connected, a document stays unless it is a
+    copy of one that stays; 5 bytes in one process for each different text that has a copy. `smaller-neighbour`, above
+    8 billion of those: without a graph, a document goes if any copy of it is preferred, even one that goes itself."""
 
     @model_validator(mode="after")
     def _compares_something(self) -> DedupConfig:
