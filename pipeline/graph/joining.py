@@ -232,6 +232,7 @@ def _labels(plan: Plan, results: Results) -> str:
 
 def _round(plan: Plan, which: _Round) -> list[Node]:
     name = which.name
+    parts: list[Part | OlderPart] = [*plan.parts, *plan.older]
 
     def listed(results: Results, step: str, folder: str) -> str:
         return plan.listing(f"state-{name}{folder}", _outputs(plan, results, step, f"state/{name}{folder}"))
@@ -265,11 +266,11 @@ def _round(plan: Plan, which: _Round) -> list[Node]:
         return Node(f"{name}evidence/{part.name}", (*own, *_named(plan, f"{name}judge")), build)
 
     before = [*signing_names(plan), *_named(plan, which.pairs)]
-    texts = [f"{name}evidence/{part.name}" for part in (*plan.parts, *plan.older)]
+    texts = [f"{name}evidence/{part.name}" for part in parts]
     return [
         *_ranged(plan, f"{name}left", "sketches:left", before, left),
         *_ranged(plan, f"{name}judge", "sketches:judge", [*signing_names(plan), *_named(plan, f"{name}left")], judge),
-        *(evidence(part) for part in (*plan.parts, *plan.older)),
+        *(evidence(part) for part in parts),
         *_ranged(plan, f"{name}compare", "open_pairs:compare", texts, compare),
     ]
 

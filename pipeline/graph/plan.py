@@ -1,7 +1,7 @@
 """The plan: a manifest as a graph of tasks, each with what it waits for.
 
-    prepare ─> documents ─┬─> same ───────────────────┬─> decide ─> choose ─> keep ─> encode ─> layout ─> pack ─> ledger
-                          └─> emit ─> reduce ─> cluster┘
+    prepare ─> documents ─┬─> same ──────────────────┬─> decide ─> choose ─> keep ─> encode ─> layout ─> pack ─> ledger
+                          └─> sign ─> … ─> sizes ────┘
 
 `prepare` is a graph of its own where there is much to prepare (`preparing`); where a stage asks for copies of what it
 drops, the steps of `mirroring` stand before `decide`; where one cuts passages, those of `cutting` before `encode`;
@@ -9,7 +9,7 @@ behind the ledger, and behind the mask of takedowns, comes its tree (`proof.grap
 
 A node builds its task when all it waits for is done, since a task's key contains the digests of its inputs. The
 shards are known only when everything is encoded and laid out: `packing` and `ledgers` are graphs of their own.
-`joining` has the steps from emit to cluster and `choose`.
+`joining` has the steps from sign to sizes, and from propose to limits.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.takedown import blank
 from lauter.pipeline.takedown.demands import Demand
 from lauter.pipeline.takedown.find import Found, Indexes, PartHits
-from lauter.pipeline.takedown.items import ItemFile, KeyFile, RawItemFile, item_files, items_of
+from lauter.pipeline.takedown.items import ItemFile, KeyFile, RawItemFile, Wanted, item_files, items_of
 from lauter.pipeline.takedown.splice import rewrite_messages, rewrite_row_groups
 
 PENDING = "state/takedown.json"
@@ -45,7 +45,7 @@ class _Parquet:
     blanked: Table
     by_place: bool = False
 
-    def holding(self, storage: Storage, rows: Indexes) -> set[int]:
+    def holding(self, storage: Storage, rows: Wanted) -> set[int]:
         """The row groups that have one of the rows."""
         with storage.open(self.path) as source:
             file = pq.ParquetFile(source)
@@ -59,7 +59,7 @@ class _Parquet:
                 if np.isin(file.read_row_group(group, columns=["row"]).column("row").to_numpy(), rows).any()
             }
 
-    def write(self, storage: Storage, staged: Path, rows: Indexes, wanted: set[int]) -> Output:
+    def write(self, storage: Storage, staged: Path, rows: Wanted, wanted: set[int]) -> Output:
         """Blank the rows in the row groups `wanted`."""
 
         def rewrite(first: int, table: pa.Table) -> pa.Table:
@@ -79,7 +79,7 @@ class _Exchange:
     layout: pa.Schema
     blanked: Table
 
-    def holding(self, storage: Storage, rows: Indexes) -> set[int]:
+    def holding(self, storage: Storage, rows: Wanted) -> set[int]:
         """The messages that have one of the rows."""
         return {
             number
@@ -87,7 +87,7 @@ class _Exchange:
             if np.isin(batch.column("row").to_numpy(), rows).any()
         }
 
-    def write(self, storage: Storage, staged: Path, rows: Indexes, wanted: set[int]) -> Output:
+    def write(self, storage: Storage, staged: Path, rows: Wanted, wanted: set[int]) -> Output:
         """Blank the rows in the messages `wanted`."""
 
         def rewrite(table: pa.Table) -> pa.Table:
@@ -105,7 +105,7 @@ class _Job:
     record: str
     """Path of its done record."""
     files: tuple[_Parquet | _Exchange | ItemFile | KeyFile | RawItemFile, ...]
-    rows: Indexes | NDArray[np.uint64]
+    rows: Wanted
     """Numbers of rows, or items: what the files are looked through for."""
     digest: str
     """What the masked files depend on besides the files."""

@@ -154,7 +154,7 @@ def sizes(task: Task, storage: Storage) -> Result:
         schema=CLUSTERS,
     )
     output = _by_part(storage, f"state/clusters/{args['partition']:05d}.arrow", table, part)
-    histogram = np.bincount(np.ceil(np.log2(size)).astype(np.int64)) if len(size) else []
+    histogram = np.bincount(np.ceil(np.log2(size)).astype(np.int64), minlength=0)
     info = {"clusters": len(size), "clustered": int((~visits).sum()), "log2_sizes": [int(count) for count in histogram]}
     return Result((output,), info)
 
