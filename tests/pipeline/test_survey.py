@@ -53,7 +53,8 @@ class Common:
         return config.most > 0
 
     def occurrences(self, scores: pa.RecordBatch) -> NDArray[np.uint64]:
-        return scores.column("words").to_numpy().astype(np.uint64)
+        numbers: NDArray[np.uint64] = scores.column("words").to_numpy().astype(np.uint64)
+        return numbers
 
     def surveyed(self, number: NDArray[np.uint64], documents: NDArray[np.uint64]) -> None:
         assert (np.diff(number.astype(np.int64)) > 0).all()
