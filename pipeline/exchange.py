@@ -160,22 +160,28 @@ def read_records(storage: Storage, paths: Sequence[str], partition: int, schema:
     Takes the bytes of the partition once, and a message on top: what `sort_records` then sorts where it lies.
     """
     columns = len(schema)
-    size = sum(_partition_bytes(storage, path, partition) for path in paths)
+    slices = [(path, _places(storage, path, partition)) for path in paths]
+    size = sum(length for _, places in slices for _, length in places)
     # A message is longer than its numbers, so this is enough; pages that are not written are not there.
     records = np.empty((size // (8 * columns), columns), np.uint64)
     rows = 0
-    for path in paths:
-        for batch in read(storage, path, partition, schema):
-            for column in range(columns):
-                records[rows : rows + batch.num_rows, column] = batch.column(column).to_numpy()
-            rows += batch.num_rows
+    for path, places in slices:
+        if not places:
+            continue
+        with storage.open(path) as source:
+            for offset, length in places:
+                source.seek(offset)
+                batch = pa.ipc.read_record_batch(source.read_buffer(length), schema)
+                for column in range(columns):
+                    records[rows : rows + batch.num_rows, column] = batch.column(column).to_numpy()
+                rows += batch.num_rows
     return records[:rows]
 
 
-def _partition_bytes(storage: Storage, path: str, partition: int) -> int:
+def _places(storage: Storage, path: str, partition: int) -> list[tuple[int, int]]:
     with storage.open(path) as source:
         index = read_index(storage, path, source)
-        return int(index[index[:, 0] == partition, 2].sum())
+        return [(offset, length) for _, offset, length in index[index[:, 0] == partition].tolist()]
 
 
 def one_batch(table: pa.Table) -> pa.RecordBatch:
