@@ -1,8 +1,8 @@
 """Measure rates: build a sample of a manifest's own input with the real pipeline.
 
-Three builds in one fresh process: two of a few records, one of more. The first pays what a process pays once (imports,
-kernels, models), the second does not: the difference is a worker's start. What the second costs is the fixed price of
-tasks and files; what the large one costs above it is the price of bytes.
+Three builds in one fresh process: of the sample, of a few records, and of the sample again. The first pays what a
+process pays once (imports, kernels, models), the last does not: the difference is a worker's start. What the few
+records cost is the fixed price of tasks and files; what the sample costs above it is the price of bytes.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _runs(few: Manifest, sample_bytes: int) -> _Runs:
     little = replace(little, stages=tuple(prepared_from_few(stage, 1) for stage in little.stages))
     some = sampled(few, every_nth(surveys, sample_bytes))
     with tempfile.TemporaryDirectory(prefix="lauter-calibrate-") as folder:
-        _built(little, f"{folder}/first", surveys)
+        _built(some, f"{folder}/first", surveys)
         first = meter.since(begun)
         begun = meter.now()
         taken = [survey(source) for source in some.sources]
@@ -101,7 +101,7 @@ def _runs(few: Manifest, sample_bytes: int) -> _Runs:
         meter.forget_peak()
         idle_bytes = meter.peak_bytes()
         large = _built(some, f"{folder}/large", taken)
-    return _Runs(surveys, taken, first, read + small.whole, idle_bytes, small, large)
+    return _Runs(surveys, taken, first, read + large.whole, idle_bytes, small, large)
 
 
 def _built(manifest: Manifest, root: str, surveys: list[Survey]) -> Measured:

@@ -48,7 +48,9 @@ class StepForecast:
     measured_bytes: int
     """What the sample's larger run read in this step."""
     opened: float = 0.0
-    """Files that its tasks open beyond those of the sample's; as many tasks it waits for."""
+    """Files that its tasks open beyond those of the sample's."""
+    waits: float = 0.0
+    """Of these the ones that each task waits for by name in the plan."""
 
 
 @dataclass
@@ -115,7 +117,7 @@ def steps_of(
 def driver(rates: Rates, steps: Steps) -> Spent:
     """What the planning process itself takes, once it has started."""
     tasks = sum(step.tasks for step in steps.found)
-    links_s = LINK_S * sum(step.opened for step in steps.found)
+    links_s = LINK_S * sum(step.waits for step in steps.found)
     return Spent(cpu_s=links_s, wall_s=links_s) + spent_line(rates.driver_small, rates.driver_large).at(
         tasks, steps.left.get("ledger", 0.0)
     )
@@ -123,7 +125,7 @@ def driver(rates: Rates, steps: Steps) -> Spent:
 
 def driver_bytes(rates: Rates, steps: Steps) -> float:
     """What it holds at most."""
-    kept = sum(DRIVER_TASK_BYTES * step.tasks + LINK_BYTES * step.opened for step in steps.found)
+    kept = sum(DRIVER_TASK_BYTES * step.tasks + LINK_BYTES * step.waits for step in steps.found)
     return rates.worker_bytes + kept
 
 
@@ -167,6 +169,7 @@ def _source_step(items: Sequence[StepRates], size: Size, rates: Rates, flow: _Fl
         peak_bytes=max(rates.worker_bytes, large.peak_bytes, small.peak_bytes),
         measured_bytes=size_of(large),
         opened=opened,
+        waits=0.0 if items[0].late else opened,
     )
 
 
@@ -185,6 +188,7 @@ def _joined(step: str, parts: Sequence[StepForecast], items: Sequence[StepRates]
         peak_bytes=max((part.peak_bytes for part in parts), default=0.0),
         measured_bytes=sum(size_of(item.large) for item in items),
         opened=sum(part.opened for part in parts),
+        waits=sum(part.waits for part in parts),
     )
 
 
@@ -206,6 +210,7 @@ def _whole_step(item: StepRates, tasks: int, rates: Rates, flow: _Flow, cores: i
         peak_bytes=max(item.large.peak_bytes, rates.worker_bytes + _held(item.large, rates) * per_task),
         measured_bytes=size_of(item.large),
         opened=opened,
+        waits=0.0 if item.late else opened,
     )
 
 
@@ -215,8 +220,16 @@ def _taken_of_files(large: Work, size: Size, flow: _Flow) -> float:
 
 
 def _taken(large: Work, source: str | None, flow: _Flow) -> float:
-    """Bytes that a step reads: of the same folders as in the sample."""
-    return sum(flow.of(folder, source) for folder in (large.takes or large.slices))
+    """Bytes that a step reads: of the same folders as in the sample.
+
+    A task over everything that names files one by one names no more of them when there are more: the rest is in lists.
+    """
+    if source is not None or not large.takes:
+        return sum(flow.of(folder, source) for folder in (large.takes or large.slices))
+    return sum(
+        flow.total(folder) * min(1.0, large.named.get(folder, math.inf) / max(1, flow.files[folder]))
+        for folder in large.takes
+    )
 
 
 def _give(small: Work, large: Work, source: str | None, tasks: int, taken: float, flow: _Flow) -> float:

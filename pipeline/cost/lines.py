@@ -80,6 +80,7 @@ def together(works: Iterable[Work]) -> Work:
         tasks=sum(work.tasks for work in found),
         spent=sum((work.spent for work in found), Spent()),
         takes=_joined([work.takes for work in found]),
+        named=_joined([work.named for work in found]),
         slices=_largest([work.slices for work in found]),
         opens=_largest([work.opens for work in found]),
         gives=_joined([work.gives for work in found]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -186,11 +187,21 @@ def _work(storage: Storage, items: list[Metered], taken: Mapping[str, int]) -> W
         for output in item.outputs:
             gives[folder_of(output.path)] = gives.get(folder_of(output.path), 0) + output.size
         spent, peak = spent + item.spent, max(peak, item.peak_bytes)
+    named = dict(Counter(folder_of(path) for path in direct))
     for path, size in direct.items():
         takes[folder_of(path)] = takes.get(folder_of(path), 0) + size
     for path, size in listed.items():
         slices[folder_of(path)] = slices.get(folder_of(path), 0) + size
-    return Work(tasks=len(items), spent=spent, takes=takes, slices=slices, opens=opens, gives=gives, peak_bytes=peak)
+    return Work(
+        tasks=len(items),
+        spent=spent,
+        takes=takes,
+        named=named,
+        slices=slices,
+        opens=opens,
+        gives=gives,
+        peak_bytes=peak,
+    )
 
 
 def _outputs(value: object) -> Iterator[Output]:

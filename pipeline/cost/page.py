@@ -27,7 +27,7 @@ def print_forecast(console: Console, data: dict[str, Any]) -> None:
 def _table(steps: list[dict[str, Any]]) -> Table:
     table = Table(title="forecast, by step", title_justify="left")
     for header in ("step", "tasks", "core time", "wall", "read", "written", "memory"):
-        table.add_column(header, justify="left" if header == "step" else "right")
+        table.add_column(header, justify="left" if header == "step" else "right", no_wrap=True)
     for row in steps:
         unsure = row.get("measured_bytes", SURE_BYTES) < SURE_BYTES
         sizes = (row.get(key) for key in ("read_bytes", "write_bytes", "peak_memory_bytes"))

@@ -53,6 +53,8 @@ class Work(_Plain):
     spent: Spent = Spent()
     takes: Mapping[str, int] = {}
     """Folder -> bytes that the tasks name one by one; `input` are bytes of payload or text of the records."""
+    named: Mapping[str, int] = {}
+    """Folder -> files that they name one by one."""
     slices: Mapping[str, int] = {}
     """Folder -> bytes of lists of which every task reads a slice; together they read each file once."""
     opens: Mapping[str, int] = {}

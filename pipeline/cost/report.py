@@ -195,19 +195,20 @@ def _notes(manifest: Manifest, rates: Rates, found: Sequence[Size], steps: Steps
             f"{rates.prepared_bytes / 1e6:,.1f} of {rates.prepared_of_bytes / 1e6:,.1f} MB of snapshots were used: "
             "more pages than in the build went the way of a missing answer"
         )
-    memory = [step for step in steps.found if step.peak_bytes > rates.machine.memory_bytes]
-    notes += [
-        f"{step.name}: a task holds {shown_bytes(step.peak_bytes)}, and the measured machine has "
-        f"{shown_bytes(rates.machine.memory_bytes)}: {step.tasks:,} task(s) are too few for "
-        f"{shown_bytes(step.reads_bytes)}"
-        for step in memory
-    ]
-    notes += [
-        f"{step.name}: opens {shown(step.opened)} files, {step.opened * rates.open_s / 3600:,.0f} core-hours of its "
-        "time: fewer, larger input files make it less"
-        for step in steps.found
-        if step.opened * rates.open_s > max(3600.0, step.spent.cpu_s / 10)
-    ]
+    large = [step for step in steps.found if step.peak_bytes > rates.machine.memory_bytes]
+    if large:
+        held = ", ".join(f"{step.name} {shown_bytes(step.peak_bytes)}" for step in large)
+        notes.append(
+            f"a task that holds all that it is given outgrows the {shown_bytes(rates.machine.memory_bytes)} of the "
+            f"measured machine: {held}; more ranges (`sharding.ranges`) make those by range smaller"
+        )
+    opening = {step.name: step.opened * rates.open_s / 3600 for step in steps.found}
+    if sum(opening.values()) > 1:
+        most = max(opening, key=lambda name: opening[name])
+        notes.append(
+            f"{shown(sum(step.opened for step in steps.found))} times a task opens a file that many write: "
+            f"{sum(opening.values()):,.0f} core-hours, most of them in {most}; larger input files make it less"
+        )
     shard_tokens = tokens_per_shard(manifest, found)
     if shard_tokens != manifest.sharding.tokens_per_shard:
         shards = math.ceil(sum(size.tokens for size in found) / shard_tokens)

@@ -149,10 +149,17 @@ def prepared_from_few(stage: StageSpec, limit: int) -> StageSpec:
 
 
 def every_nth(surveys: Sequence[Survey], sample_bytes: int) -> dict[str, int]:
-    """Source -> n, so that all sources together give about `sample_bytes`, and a small one enough records."""
-    total = sum(found.payload_bytes for found in surveys)
-    common = max(1, -(-total // sample_bytes))
-    return {found.source: min(common, max(1, found.records // MIN_RECORDS)) for found in surveys}
+    """Source -> n, so that all sources together give about `sample_bytes`, and a small one enough records.
+
+    All give the same number of bytes, if they have it: each may be of another kind.
+    """
+    left, found = sample_bytes, {}
+    by_size = sorted(surveys, key=lambda survey: survey.payload_bytes)
+    for position, one in enumerate(by_size):
+        given = max(1, min(one.payload_bytes, left // (len(by_size) - position)))
+        left -= given
+        found[one.source] = min(max(1, -(-one.payload_bytes // given)), max(1, one.records // MIN_RECORDS))
+    return found
 
 
 def next_to_nothing(surveys: Sequence[Survey]) -> dict[str, int]:

@@ -19,6 +19,8 @@ from lauter.pipeline.task import Task
 
 FILE_BYTES = 512 << 20
 """Size of the files of a source that is scaled up, where those at hand are smaller: nobody keeps 10^7 small files."""
+TELLING_BYTES = 256 << 10
+"""Bytes that must have been sampled of a kind, for it to speak for another source."""
 COUNTED_FILES = 4
 """Files of a source in the plan whose tasks are counted; a step has one for each, or a number that hangs on bytes."""
 
@@ -66,9 +68,11 @@ def sizes(manifest: Manifest, rates: Rates) -> list[Size]:
 
 
 def alike(source: Source, rates: Rates) -> list[SourceRates]:
-    """The sampled sources that speak for one: itself, else all of its kind, else all."""
+    """The sampled sources that speak for one: itself, else all of its kind if they are large enough, else all."""
     same = [item for item in rates.sources if (item.name, item.kind) == (source.name, source.kind)]
-    return same or [item for item in rates.sources if item.kind == source.kind] or list(rates.sources)
+    of_kind = [item for item in rates.sources if item.kind == source.kind]
+    enough = sum(item.taken_bytes for item in of_kind) >= TELLING_BYTES
+    return same or (of_kind if enough else list(rates.sources))
 
 
 def pooled(items: Sequence[SourceRates]) -> SourceRates:

@@ -100,7 +100,7 @@ def test_ranges_that_outgrow_memory_are_told(small_manifest: Manifest, small_rat
     same = next(row for row in data["steps"] if row["step"] == "same")
     assert same["peak_memory_bytes"] > 4 * same["read_bytes"] / same["tasks"]
     held = same["peak_memory_bytes"] > small_rates.machine.memory_bytes
-    assert any(note.startswith("same: a task holds") for note in data["notes"]) == held
+    assert any("outgrows" in note and "same " in note for note in data["notes"]) == held
 
 
 def test_every_file_that_a_task_opens_costs(small_manifest: Manifest, small_rates: Rates) -> None:
@@ -114,6 +114,23 @@ def test_every_file_that_a_task_opens_costs(small_manifest: Manifest, small_rate
     assert slow_row["files_opened"] == slow_row["tasks"] * (
         sum(source["files"] for source in data_of(small_manifest, slow, 10**12, 8)["sources"]) - 3
     )
+
+
+def test_files_that_a_task_names_are_no_more_when_there_are_more(small_manifest: Manifest, small_rates: Rates) -> None:
+    def with_layout(work: Work) -> Rates:
+        steps = [
+            item.model_copy(update={"small": Work(), "large": work}) if item.step == "layout" else item
+            for item in small_rates.steps
+        ]
+        return small_rates.model_copy(update={"steps": steps})
+
+    named = with_layout(Work(tasks=1, takes={"documents": 1000}, named={"documents": 2}))
+    data = data_of(small_manifest, named, 10**12, 8)
+    rows = {row["step"]: row for row in data["steps"]}
+    files = sum(source["files"] for source in data["sources"])
+    listed = with_layout(Work(tasks=1, slices={"documents": 1000}, opens={"documents": 3}))
+    whole = {row["step"]: row for row in data_of(small_manifest, listed, 10**12, 8)["steps"]}["layout"]["read_bytes"]
+    assert files > 100 and rows["layout"]["read_bytes"] == pytest.approx(whole * 2 / files, rel=0.01)
 
 
 def test_a_source_that_is_elsewhere_counts_as_it_says(small_manifest: Manifest, small_rates: Rates) -> None:

@@ -66,6 +66,8 @@ def test_files_are_chosen_by_their_names_and_one_at_least() -> None:
 def test_how_many_records_of_each_source() -> None:
     surveys = [Survey("big", 1000, 9_000, Spent()), Survey("few", 10, 90, Spent()), Survey("none", 0, 0, Spent())]
     assert every_nth(surveys, 1000) == {"big": 10, "few": 1, "none": 1}
+    # 90 bytes of the one that has no more, and the rest of the other.
+    assert every_nth(surveys, 1900)["big"] == 5 and every_nth([surveys[0], surveys[0]], 1000)["big"] == 15
     assert every_nth(surveys, 1 << 30) == {"big": 1, "few": 1, "none": 1}
     assert next_to_nothing(surveys) == {"big": 250, "few": 2, "none": 1}
 
