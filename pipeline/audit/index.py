@@ -194,7 +194,7 @@ def read_index(data: bytes) -> CorpusIndex:
 def _is_imported(data: bytes) -> bool:
     try:
         corpus = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(corpus, dict) and "imported" in corpus
 
