@@ -226,7 +226,7 @@ def _do(storage: Storage, job: _Job, *, believed: bool) -> dict[str, Output]:
                 masked[file.path] = file.write(storage, staged, job.rows, wanted)
                 rewritten = True
         if record is not None and rewritten:
-            outputs = [output.to_json() for output in masked.values()]
+            outputs = [masked[path].to_json() for path in sorted(masked)]
             storage.write_json(job.record, {**record, "masked": {"rows": job.digest, "outputs": outputs}})
     return masked
 
