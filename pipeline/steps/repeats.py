@@ -139,20 +139,19 @@ def _scatter(
     bounds = np.zeros(buckets + 1, np.int64)
     for writing in range(2):
         if writing:
-            for bucket in range(buckets):
-                bounds[bucket + 1] = bounds[bucket] + counts[bucket]
-                counts[bucket] = bounds[bucket]
+            for number in range(buckets):
+                bounds[number + 1] = bounds[number] + counts[number]
+                counts[number] = bounds[number]
         for run in range(len(runs)):
             start, end = runs[run, 0], runs[run, 1]
             if end - start < window:
                 continue
             state = np.uint64(0)
             for place in range(start, end):
-                # One is added, so that a window of ids 0 is no window of fewer.
-                state = state * _GOLDEN + np.uint64(tokens[place]) + np.uint64(1)
+                state = state * _GOLDEN + np.uint64(tokens[place])
                 first = place - window
                 if first >= start:
-                    state -= outgoing * (np.uint64(tokens[first]) + np.uint64(1))
+                    state -= outgoing * np.uint64(tokens[first])
                 first += 1
                 if first < start:
                     continue

@@ -68,7 +68,7 @@ class Placed:
             text.to_pylist(), spans.to_pylist() if spans is not None else [[]] * len(text), strict=True
         ):
             ids, at = [256], 0
-            for span in own:
+            for span in own or ():
                 ids += [*value[at : span["start"]].encode(), PLACEHOLDER]
                 at = span["end"]
             rows.append([*ids, *value[at:].encode(), 257])

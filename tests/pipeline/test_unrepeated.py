@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from tests.pipeline.small_run import build, ledger, tokens, write_manifest
 from tests.pipeline.test_repeats import plain
 
 WINDOW = 12
+PROBES = "lauter.stages.read.probes.reader:ProbesReader"
+PLANTED = "this is what nobody should learn by heart"
 HELD = {256, 257, PLACEHOLDER}
 
 
@@ -86,6 +89,21 @@ def test_no_file_decides_and_a_stream_is_one_of_the_length_before(tmp_path: Path
         assert outcome.corpus["repeats"]["removed"] > 0
         assert audit(Storage(str(tmp_path / name / "out")), CATALOGUE).violations == []
     assert rows(tmp_path / "one/out") == rows(tmp_path / "five/out")
+
+
+def test_what_is_planted_is_never_cut(tmp_path: Path) -> None:
+    catalogue = replace(CATALOGUE, readers={**CATALOGUE.readers, "probes": PROBES})
+    (tmp_path / "planted.yaml").write_text(f"probes:\n  - {{id: one, text: {PLANTED}, repetitions: 3}}\ncanaries: []\n")
+    pages = "\n".join(f"n{page}\t{PLANTED}. And page {page} has words of its own." for page in "abcde")
+    data = yaml.safe_load(small(tmp_path, {"a.txt": pages}, WINDOW).read_text())
+    data["sources"].append({"name": "planted", "kind": "probes", "paths": ["planted.yaml"]})
+    for name, stages in (("both", ["marks", {"passages": {"unit": "sentence", "min_left": 1}}]), ("one", ["marks"])):
+        (tmp_path / "manifest.yaml").write_text(yaml.safe_dump({**data, "stages": stages}))
+        outcome = build(tmp_path / "manifest.yaml", tmp_path / name, catalogue=catalogue)
+        assert not outcome.report.failures and outcome.corpus["repeats"]["removed"] > 0
+        found = [bytes(item for item in ids if item < 256).decode() for ids in rows(tmp_path / name).values()]
+        assert found.count(PLANTED) == 3 and sum(PLANTED in text for text in found) == 4
+        assert audit(Storage(str(tmp_path / name)), catalogue).violations == []
 
 
 def table(documents: list[list[int]]) -> pa.Table:
