@@ -17,7 +17,7 @@ from typing import Any
 from lauter.stages.tokens.definition import canonical_json
 from lauter.stages.tokens.pattern import LATEX, LATEX_SPLIT, SPLIT
 from lauter.stages.tokens.sidecar import Control, Sidecar
-from lauter.stages.tokens.tekken import FOLDER, convert
+from lauter.stages.tokens.tekken import convert, embedded_files
 
 CONTROL_COUNT = 1000
 """Ids before the first one that tekken's merges make."""
@@ -110,10 +110,7 @@ def build_huggingface(tekken: bytes | None = None) -> dict[str, bytes]:
 
 def _renamed(tekken: bytes | None) -> dict[str, Any]:
     """The vocabulary in Hugging Face form, with Apertus's names and tekken's pattern."""
-    if tekken is None:
-        files = {name: (FOLDER / name).read_bytes() for name in ("tokenizer.json", "sidecar.json")}
-    else:
-        files = convert(tekken)
+    files = embedded_files() if tekken is None else convert(tekken)
     document: dict[str, Any] = json.loads(files["tokenizer.json"])
     controls = len(Sidecar.model_validate_json(files["sidecar.json"]).ids())
     if controls != CONTROL_COUNT:

@@ -59,13 +59,27 @@ def load_definition(tokenizer: Path, sidecar: Path | None, *, bos: str | None, e
         ValueError: a file is not readable as what it should be, a control token is not in the tokenizer, or it is part
             of a merge (an ordinary piece of text).
     """
+    given = _read_sidecar(sidecar.read_bytes(), str(sidecar)) if sidecar else None
+    return _define(tokenizer.read_bytes(), given, str(tokenizer), bos, eos)
+
+
+def definition_of(files: Mapping[str, bytes], name: str) -> Definition:
+    """The tokenizer of two files, `tokenizer.json` and `sidecar.json`; `name` is what errors call it.
+
+    Raises:
+        ValueError: see `load_definition`.
+    """
+    return _define(files["tokenizer.json"], _read_sidecar(files["sidecar.json"], name), name, None, None)
+
+
+def _define(content: bytes, sidecar: Sidecar | None, tokenizer: str, bos: str | None, eos: str | None) -> Definition:
     try:
-        document = json.loads(tokenizer.read_bytes())
+        document = json.loads(content)
         entries = vocabulary(document)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{tokenizer}: not a Hugging Face tokenizer.json ({type(error).__name__})") from error
     names = _added(document)
-    given = _read_sidecar(sidecar) if sidecar else _made_sidecar({**entries, **names}, tokenizer, bos, eos)
+    given = sidecar or _made_sidecar({**entries, **names}, tokenizer, bos, eos)
     control = {name: index for name, index in names.items() if name not in entries or _is_special(document, name)}
     known = {**entries, **control}
     for part, token in given.controls().items():
@@ -89,14 +103,14 @@ def _is_special(document: Mapping[str, Any], name: str) -> bool:
     return any(token["content"] == name and token.get("special") for token in document["added_tokens"])
 
 
-def _read_sidecar(path: Path) -> Sidecar:
+def _read_sidecar(content: bytes, name: str) -> Sidecar:
     try:
-        return Sidecar.model_validate_json(path.read_bytes())
+        return Sidecar.model_validate_json(content)
     except ValidationError as error:
-        raise ValueError(f"{path}: not a tokenizer's sidecar: {error}") from error
+        raise ValueError(f"{name}: not a tokenizer's sidecar: {error}") from error
 
 
-def _made_sidecar(known: Mapping[str, int], tokenizer: Path, bos: str | None, eos: str | None) -> Sidecar:
+def _made_sidecar(known: Mapping[str, int], tokenizer: str, bos: str | None, eos: str | None) -> Sidecar:
     if bos is None or eos is None:
         raise ValueError(f"{tokenizer}: name its tokens `bos` and `eos`, or a `sidecar`")
     for name in (bos, eos):

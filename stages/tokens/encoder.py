@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from lauter.pipeline import schema
 from lauter.pipeline.contract import FilePath, ModelPath, StageConfig, StageContext
-from lauter.stages.tokens.definition import Definition, load_definition, tokenizer_digest
+from lauter.stages.tokens.apertus import build
+from lauter.stages.tokens.definition import Definition, definition_of, load_definition, tokenizer_digest
 from lauter.stages.tokens.engine import Engine, EngineName, open_engine
-from lauter.stages.tokens.tekken import FOLDER as TEKKEN
+from lauter.stages.tokens.tekken import embedded_files
 
 _TOKENS = schema.TOKENS.field("tokens").type
 
@@ -30,11 +31,12 @@ Piece = tuple[int, str]
 class TokenizerConfig(StageConfig):
     """Which tokenizer, and what runs it."""
 
-    embedded: ClassVar[tuple[str, ...]] = ("tekken",)
+    embedded: ClassVar[tuple[str, ...]] = ("tekken", "apertus")
     """Values of input fields that are no files."""
 
-    tokenizer: ModelPath | Literal["tekken"] = "tekken"
-    """A Hugging Face `tokenizer.json`, or `tekken`: the embedded vocabulary of Mistral-Nemo, 131,072 entries."""
+    tokenizer: ModelPath | Literal["tekken", "apertus"] = "tekken"
+    """A Hugging Face `tokenizer.json`, or an embedded one of 131,072 entries: `tekken` is Mistral-Nemo's, `apertus` the
+    same with Apertus's control tokens and its four LaTeX pieces."""
     sidecar: FilePath | None = None
     """Names of the control tokens; `tekken` has its own. It must be named here, so that a changed one is noticed."""
     bos: str | None = None
@@ -60,7 +62,7 @@ class HuggingFaceEncoder:
         Raises:
             ValueError: see `load_definition`.
         """
-        if config.tokenizer != "tekken":
+        if config.tokenizer not in config.embedded:
             cls(config, StageContext()).files()
 
     def __init__(self, config: TokenizerConfig, context: StageContext) -> None:
@@ -75,9 +77,11 @@ class HuggingFaceEncoder:
             ValueError: see `load_definition`.
         """
         config = self._config
-        path = TEKKEN / "tokenizer.json" if config.tokenizer == "tekken" else Path(config.tokenizer)
-        own = TEKKEN / "sidecar.json" if config.tokenizer == "tekken" else None
-        return load_definition(path, Path(config.sidecar) if config.sidecar else own, bos=config.bos, eos=config.eos)
+        sidecar = Path(config.sidecar) if config.sidecar else None
+        if config.tokenizer not in config.embedded:
+            return load_definition(Path(config.tokenizer), sidecar, bos=config.bos, eos=config.eos)
+        files = build() if config.tokenizer == "apertus" else embedded_files()
+        return definition_of(files | ({"sidecar.json": sidecar.read_bytes()} if sidecar else {}), config.tokenizer)
 
     @property
     def engine(self) -> EngineName:
@@ -102,7 +106,7 @@ class HuggingFaceEncoder:
             self._config.engine,
             definition.sealed,
             byte_level=definition.byte_level,
-            tested=self._config.tokenizer == "tekken",
+            tested=self._config.tokenizer in self._config.embedded,
         )
 
     def files(self) -> dict[str, bytes]:

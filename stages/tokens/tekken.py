@@ -39,6 +39,11 @@ _SPECIAL = (
 )
 
 
+def embedded_files() -> dict[str, bytes]:
+    """`tokenizer.json` and `sidecar.json` of the embedded tokenizer."""
+    return {name: (FOLDER / name).read_bytes() for name in ("tokenizer.json", "sidecar.json")}
+
+
 def convert(source: bytes) -> dict[str, bytes]:
     """The files of a tokenizer, name -> canonical bytes, from the bytes of a tekken file.
 

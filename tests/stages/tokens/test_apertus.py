@@ -279,3 +279,11 @@ def test_a_small_tekken_file_becomes_a_small_tokenizer(tmp_path: Path) -> None:
     vocabulary = json.loads((out / "tokenizer.json").read_bytes())["model"]["vocab"]
     assert sorted(vocabulary.values()) == list(range(1259))
     assert (vocabulary["\\text{"], vocabulary["<|tools_suffix|>"], vocabulary["abab"]) == (16, 72, 1258)
+
+
+def test_a_manifest_may_name_it() -> None:
+    encoder = HuggingFaceEncoder(TokenizerConfig(tokenizer="apertus"), StageContext())
+    assert encoder.files() == build()
+    encoder.open()
+    assert encoder.engine == "fastokens"
+    assert encoder.encode(pa.array([r"\begin{x}"], pa.large_string()), None).to_pylist()[0][:2] == [1, 14]
