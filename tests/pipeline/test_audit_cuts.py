@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -53,7 +54,7 @@ def problems(out: Path, cuts: Change | None = None, ledger: Change | None = None
     return report.violations
 
 
-def put(name: str, row: int, change: Callable[[int], int]) -> Change:
+def put(name: str, row: int, change: Callable[[Any], Any]) -> Change:
     def changed(table: pa.Table) -> pa.Table:
         values = table.column(name).to_pylist()
         values[row] = change(values[row])

@@ -35,7 +35,7 @@ def columns(cuts: list[list[tuple[int, int]]]) -> Columns:
 def test_texts_and_spans_after_cuts(texts: list[str], skipped: int, data: st.DataObject) -> None:
     texts = texts[skipped:]
     cuts = [ranges(data, len(text)) for text in texts]
-    spans = [
+    spans: list[list[dict[str, Any]]] = [
         [
             {"start": start, "end": end, "type": f"t{place}"}
             for place, (start, end) in enumerate(ranges(data, len(text)))
@@ -46,7 +46,8 @@ def test_texts_and_spans_after_cuts(texts: list[str], skipped: int, data: st.Dat
     given_spans = pa.array([[]] * skipped + spans, SPANS).slice(skipped)
     row, start, end = columns(cuts)
     assert problem(row, start, end, code_points(given_text)) is None
-    expected_texts, expected_spans = [], []
+    expected_texts: list[str] = []
+    expected_spans: list[list[dict[str, Any]]] = []
     for text, own, placed in zip(texts, cuts, spans, strict=True):
         stays = [place for place in range(len(text)) if not any(start <= place < end for start, end in own)]
         expected_texts.append("".join(text[place] for place in stays))

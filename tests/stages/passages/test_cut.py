@@ -20,8 +20,8 @@ def cut_of(
     texts: list[str], passages: list[tuple[int, int, int]], min_left: int = 0
 ) -> tuple[list[list[int]], list[bool]]:
     buffers = text_buffers(pa.array(texts, pa.large_string()))
-    columns = np.array(sorted(passages), np.int64).reshape(-1, 3).T.copy()
-    found, dropped = cut(buffers.data, buffers.offsets, *columns, min_left)
+    row, first, last = np.array(sorted(passages), np.int64).reshape(-1, 3).T.copy()
+    found, dropped = cut(buffers.data, buffers.offsets, row, first, last, min_left)
     return found.tolist(), dropped.tolist()
 
 
