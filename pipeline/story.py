@@ -76,8 +76,9 @@ WHY = {
 def _copy(row: Mapping[str, Any], soft: Mapping[str, Any]) -> str:
     """Why a document is a copy, and of what."""
     original = row.get("original")
-    of = f"{original['url'] or 'record ' + row['duplicate_of']}" if original else f"record {row['duplicate_of']}"
-    where = f" of source {original['source']}" if original else ""
+    # What no part of this corpus has was kept by an older one that it was compared with.
+    of = (original and original["url"]) or f"record {row['duplicate_of']}"
+    where = f" of source {original['source']}" if original else " of an older corpus"
     size = f"; one of {soft['cluster_size']} in its cluster" if soft.get("cluster_size") else ""
     return f"finds a copy: {row['reason']} of {of}{where}, {WHY.get(row['reason'], 'as its stage says')}{size}"
 

@@ -206,8 +206,10 @@ def _numbered(identities: NDArray[np.uint64], group: NDArray[np.uint64]) -> tupl
     found = np.full(identities.shape, -1, np.int64)
     count = 0
     for column in range(identities.shape[1]):
-        pairs = np.column_stack([group, identities[:, column]])
-        values, place = np.unique(pairs, axis=0, return_inverse=True)
-        found[:, column] = np.where(identities[:, column] != 0, place.reshape(-1) + count, -1)
-        count += len(values)
+        order = np.lexsort((identities[:, column], group))
+        own, of = identities[order, column], group[order]
+        new = np.ones(len(order), np.bool_)
+        new[1:] = (own[1:] != own[:-1]) | (of[1:] != of[:-1])
+        found[order, column] = np.where(own != 0, np.cumsum(new) - 1 + count, -1)
+        count += int(new.sum())
     return found, count

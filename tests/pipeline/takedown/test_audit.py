@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from lauter.pipeline import parquet
+from lauter.pipeline import exchange, parquet
 from lauter.pipeline.audit import audit
 from lauter.pipeline.corpus import combined_digest
 from lauter.pipeline.proof.chain import corpus_digest, corpus_root, tree_fields, write_ranges
 from lauter.pipeline.proof.partition import merkle_root
 from lauter.pipeline.report.summary import summarise
+from lauter.pipeline.steps.layouts import ITEMS, KEYS
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.takedown.act import take_down
 from lauter.pipeline.takedown.blank import with_values
@@ -148,3 +149,21 @@ def test_another_list_than_the_mask_s_is_found(out: Storage) -> None:
     Path(out.absolute(TOMBSTONES)).unlink()
     assert f"{TOMBSTONES}: corpus.json knows 1 demand, and no intact list" in audit(out, CATALOGUE).violations
     assert json.loads(out.read("corpus.json"))["takedown"]["demands"] == 1
+
+
+def test_a_signature_that_was_left_is_found(out: Storage) -> None:
+    """Items of the removed row, and keys of an item that no row has."""
+    items, keys = (f"signatures/{kind}/source-a/a.txt.arrow" for kind in ("items", "keys"))
+    row = next(number for number, line in enumerate(LINES.split("\n")) if line.startswith("n3\t"))
+    for path, layout, name, value, said in (
+        (items, ITEMS, "row", row, f"{items}: holds 1 signature of removed records"),
+        (keys, KEYS, "item", 7, f"{keys}: holds 1 key of no row of {items}"),
+    ):
+        before = out.read(path)
+        table = pa.Table.from_batches(exchange.messages(out, path, layout))
+        column = table.schema.get_field_index(name)
+        values = [value, *table.column(name).to_pylist()[1:]]
+        forged_rows = table.set_column(column, layout.field(name), pa.array(values, layout.field(name).type))
+        record(out, exchange.write(out, path, forged_rows, np.zeros(table.num_rows, np.int64)))
+        assert said in audit(out, CATALOGUE).violations
+        record(out, out.write(path, before))
