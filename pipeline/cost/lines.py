@@ -10,6 +10,9 @@ from lauter.pipeline.cost.rates import Spent, Work
 TELLING = 0.2
 """Share of the larger run's bytes by which it must exceed the smaller one's, for their difference to say anything."""
 
+WAITING_BYTES = 1 << 20
+"""Bytes that the larger run must have read, for waiting to be told from the noise of the disk."""
+
 
 class Line(NamedTuple):
     """y = per_task * tasks + per_byte * bytes."""
@@ -65,7 +68,12 @@ def spent_line(small: Work, large: Work) -> SpentLine:
     """Seconds by task and by byte."""
     points = [(work.tasks, size_of(work), work.spent) for work in (small, large)]
     cpu = line(*((tasks, size, spent.cpu_s) for tasks, size, spent in points))
-    return SpentLine(cpu, line(*((tasks, size, spent.wall_s) for tasks, size, spent in points)))
+    wall = line(*((tasks, size, spent.wall_s) for tasks, size, spent in points))
+    if points[1][1] < WAITING_BYTES:
+        # What it waited for was its files being synced: that is a price of tasks, and must not grow with bytes.
+        tasks, size, spent = points[0] if points[0][0] else points[1]
+        wall = Line(max(0.0, spent.wall_s - cpu.per_byte * size) / max(1, tasks), cpu.per_byte)
+    return SpentLine(cpu, wall)
 
 
 def given_line(small: Work, large: Work, folder: str) -> Line:

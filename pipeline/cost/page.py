@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -25,7 +26,8 @@ def print_forecast(console: Console, data: dict[str, Any]) -> None:
 
 
 def _table(steps: list[dict[str, Any]]) -> Table:
-    table = Table(title="forecast, by step", title_justify="left")
+    # A narrow frame: seven columns are to fit into 80.
+    table = Table(title="forecast, by step", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for header in ("step", "tasks", "core time", "wall", "read", "written", "memory"):
         table.add_column(header, justify="left" if header == "step" else "right", no_wrap=True)
     for row in steps:

@@ -36,9 +36,19 @@ def test_no_term_is_negative_and_noise_does_not_grow() -> None:
 
 
 def test_wall_time_is_never_below_the_processor_s() -> None:
-    small = Work(tasks=1, takes={"x": 10}, spent=Spent(cpu_s=1, wall_s=5))
-    large = Work(tasks=1, takes={"x": 1010}, spent=Spent(cpu_s=2, wall_s=5))
-    assert spent_line(small, large).at(1, 1_000_010) == Spent(cpu_s=1001, wall_s=1001)
+    small = Work(tasks=1, takes={"x": 0}, spent=Spent(cpu_s=1, wall_s=5))
+    large = Work(tasks=1, takes={"x": 10**7}, spent=Spent(cpu_s=2, wall_s=5))
+    assert spent_line(small, large).at(1, 10**10) == Spent(cpu_s=1001, wall_s=1001)
+
+
+def test_waiting_grows_with_bytes_only_where_enough_were_read() -> None:
+    def runs(size: int) -> Spent:
+        small = Work(tasks=1, takes={"x": 0}, spent=Spent(cpu_s=1, wall_s=2))
+        large = Work(tasks=1, takes={"x": size}, spent=Spent(cpu_s=2, wall_s=12))
+        return spent_line(small, large).at(1, 3 * size)
+
+    assert runs(10**4) == Spent(cpu_s=4, wall_s=5)
+    assert runs(10**7) == Spent(cpu_s=4, wall_s=32)
 
 
 def test_work_goes_by_named_bytes_and_else_by_slices() -> None:
