@@ -1,7 +1,10 @@
 """The scale proof: synthetic records through the disk, in memory that does not grow with them.
 
-`make soak` runs 10^7 and 10^8; `LAUTER_SCALE=1e9 make soak` 10^9 too, which take 45 GB of disk.
-Rates are printed (`pytest -s`) and gate nothing.
+`make soak` runs 10^7 and 10^8. 10^9 take 40 GB of disk and half an hour of a quiet core; one test after the other:
+
+    LAUTER_SCALE=1e9 python -m pytest -n 0 -s -m soak tests/pipeline/test_scale.py
+
+Rates are printed (`-s`) and gate nothing.
 """
 
 from __future__ import annotations
