@@ -1,8 +1,9 @@
 """Steps `passages` and `repeats`: the keys of all passages of kept documents, and which occurrences come again.
 
-passages (a task per part) signs the kept documents. repeats (a task per range of keys) reads its keys twice: first it
-learns how often each stands and where the last occurrence that stays is, then it tells each part which of its
-occurrences lie behind that. Neither holds more of a key than the occurrences that stay, however often it stands.
+passages (a task per part) signs the kept documents. repeats (a task per range of keys) looks at its keys twice: first
+it learns how often each stands and where the last occurrence that stays is, then it tells each part which of its
+occurrences lie behind that. It makes no list of what stands together: of a key it holds the occurrences that stay and a
+count, however often it stands.
 
 Keys lie in cells, equal ranges of the key space, and a task takes as many cells at once as hold `GROUP_BYTES`.
 """
@@ -27,8 +28,8 @@ from lauter.pipeline.storage import Storage
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.worker import listing, opened
 
-GROUP_BYTES = 128 << 20
-"""Passages (28 bytes each) that are worked on together: 4.8 million, of which the different ones are held."""
+GROUP_BYTES = 64 << 20
+"""Passages (28 bytes each) that are worked on together: 2.4 million, of which the different ones are held."""
 MERGED_ROWS = 1 << 20
 """Passages after which those that were read are reduced to what is held of each key."""
 MOST = 20
@@ -75,16 +76,19 @@ def repeats(task: Task, storage: Storage) -> Result:
     most: list[tuple[int, int]] = []
     with storage.staging(path) as staged:
         sink = exchange.PartitionedSink(staged, REPEATS)
-        for first, end in _groups(storage, paths, *args["cells"]):
+        for first, end, size in _groups(storage, paths, *args["cells"]):
+            # A group of many cells is read once; a cell that alone is larger twice.
+            found = list(_read(storage, paths, first, end)) if size < 2 * GROUP_BYTES else None
             held = Held.empty()
-            for _, batch in _read(storage, paths, first, end):
+            for _, batch in found if found is not None else _read(storage, paths, first, end):
                 held.add(batch, args["keeps"])
             limits = held.limits(args["keeps"])
             passages += limits.passages
             distinct += limits.distinct
             repeated += len(limits.key)
             most = sorted([*most, *limits.most()], reverse=True)[:MOST]
-            for part, batch in _read(storage, paths, first, end) if len(limits.key) else ():
+            again = found if found is not None else _read(storage, paths, first, end)
+            for part, batch in again if len(limits.key) else ():
                 table = limits.again(batch)
                 sink.write(table, np.full(table.num_rows, part, np.int64))
         sink.close()
@@ -93,8 +97,8 @@ def repeats(task: Task, storage: Storage) -> Result:
     return Result((output,), {**counts, "most": [list(item) for item in most]})
 
 
-def _groups(storage: Storage, paths: Sequence[str], first: int, end: int) -> Iterator[tuple[int, int]]:
-    """Runs of cells [start, stop) of [first, end), each closed when it holds `GROUP_BYTES`."""
+def _groups(storage: Storage, paths: Sequence[str], first: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Runs of cells [start, stop) of [first, end), each closed when it holds `GROUP_BYTES`, and what it holds."""
     size = np.zeros(end - first, np.int64)
     for path in paths:
         with storage.open(path) as source:
@@ -105,7 +109,7 @@ def _groups(storage: Storage, paths: Sequence[str], first: int, end: int) -> Ite
     for cell, count in enumerate(size.tolist(), first):
         held += count
         if held >= GROUP_BYTES or (held and cell == end - 1):
-            yield start, cell + 1
+            yield start, cell + 1, held
             start, held = cell + 1, 0
 
 
