@@ -163,6 +163,13 @@ def test_other_stages_than_were_measured_are_told(small_manifest: Manifest, smal
     assert "choose" not in {row["step"] for row in data["steps"]}, "what the plan does not have costs nothing"
 
 
+def test_a_step_that_leaves_a_source_out_has_no_task_for_it(small_manifest: Manifest, small_rates: Rates) -> None:
+    steps = [item for item in small_rates.steps if (item.step, item.source) != ("sign", "source-b")]
+    data = data_of(small_manifest, small_rates.model_copy(update={"steps": steps}))
+    rows = {row["step"]: row["tasks"] for row in data["steps"]}
+    assert rows["sign"] == 2 and rows["documents"] == 3
+
+
 def test_a_step_without_rates_is_told(small_manifest: Manifest, small_rates: Rates) -> None:
     without = small_rates.model_copy(update={"steps": [item for item in small_rates.steps if item.step != "encode"]})
     assert any("counted as nothing: encode" in note for note in data_of(small_manifest, without)["notes"])
