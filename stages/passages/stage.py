@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from lauter.pipeline.contract import ReportSection, StageConfig, StageContext
+from lauter.pipeline.contract import Reason, ReportSection, StageConfig, StageContext
 from lauter.pipeline.cutting import ONLY_REPEATED, Cuts, Passages, Repeated
 from lauter.stages.kernels.words import text_buffers
 from lauter.stages.passages.config import UNITS, PassagesConfig
@@ -18,9 +18,9 @@ from lauter.stages.passages.sign import sign
 
 
 class RepeatedPassages:
-    """Cuts passages of which as many as wanted stand earlier in the corpus (`cutting.CuttingStage`).
+    """Cuts lines, paragraphs or sentences that stand in the corpus more often than wanted; it comes after all others.
 
-    A passage whose first occurrence lies in a document that goes as a whole is lost with it: fewer than `min_left`
+    What stays is what is read first (`cutting.CuttingStage`). A passage whose first occurrence lies in a document that goes as a whole is lost with it: fewer than `min_left`
     words a document.
     """
 
@@ -28,6 +28,8 @@ class RepeatedPassages:
     version: ClassVar[int] = 1
     Config: ClassVar[type[StageConfig]] = PassagesConfig
     reads: ClassVar[tuple[str, ...]] = ("text",)
+    reasons: ClassVar[tuple[Reason, ...]] = (Reason(ONLY_REPEATED),)
+    """For the manual; which documents end so, `cut` says."""
 
     def __init__(self, config: PassagesConfig, context: StageContext) -> None:
         self._config = config
