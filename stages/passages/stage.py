@@ -20,8 +20,8 @@ from lauter.stages.passages.sign import sign
 class RepeatedPassages:
     """Cuts lines, paragraphs or sentences that stand in the corpus more often than wanted; it comes after all others.
 
-    What stays is what is read first (`cutting.CuttingStage`). A passage whose first occurrence lies in a document that goes as a whole is lost with it: fewer than `min_left`
-    words a document.
+    What stays is what is read first (`cutting.CuttingStage`). A passage whose first occurrence lies in a document that
+    goes as a whole is lost with it: fewer than `min_left` words a document.
     """
 
     name: ClassVar[str] = "passages"
