@@ -125,7 +125,7 @@ class Dedup:
 
     def judge(self, left: pa.RecordBatch, right: pa.RecordBatch) -> NDArray[np.uint8]:
         """From the sketches alone, where they are three standard errors from the threshold (`sketch`)."""
-        return judge_sketches(*_sketch(left), *_sketch(right), self._near.threshold)
+        return judge_sketches(*sketch_arrays(left), *sketch_arrays(right), self._near.threshold)
 
     def evidence(self, batch: pa.RecordBatch) -> pa.ListArray:
         """The sorted set of 32-bit shingle hashes of each document; empty for one that MinHash does not compare."""
@@ -162,7 +162,8 @@ class Dedup:
             identities[:, 0] = np.where(hashes, np.maximum(salted_keys(hashes, salts, _URL), _LEAST), _NONE)
         if "payload" in self.config.exact:
             column = self._column(batch, PAYLOAD_HASH, "exact: [payload]")
-            hashes = column.fill_null(0).to_numpy(zero_copy_only=False)
+            # A copy, so that it may be written as other hashes may: numba compiles once more for one that may not.
+            hashes = column.fill_null(0).to_numpy(zero_copy_only=False).copy()
             identities[:, 1] = np.where(hashes, np.maximum(salted_keys(hashes, salts, _PAYLOAD), _LEAST), _NONE)
         return identities
 
@@ -197,10 +198,12 @@ def _fixed(rows: NDArray[np.uint8]) -> pa.Array[Any]:
     return pa.Array.from_buffers(pa.binary(rows.shape[1]), len(rows), [None, pa.py_buffer(np.ascontiguousarray(rows))])
 
 
-def _sketch(batch: pa.RecordBatch) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
-    """Sizes, shape (n,), and sketches, shape (n, 112), of `Dedup.sketches`, without a copy."""
+def sketch_arrays(batch: pa.RecordBatch) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
+    """Sizes, shape (n,), and sketches, shape (n, 112), of `Dedup.sketches`, without a copy; both read-only."""
     column = batch.column("sketch")
     raw = np.frombuffer(cast(bytes, column.buffers()[1] or b""), np.uint8).reshape(-1, SKETCH_BYTES)
+    # What Arrow has just made may be written, what is mapped may not, and numba compiles for each combination.
+    raw.flags.writeable = False
     return batch.column("size").to_numpy(), raw[column.offset : column.offset + len(column)]
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lauter.pipeline.comparing import BarrierStage, Signed
 from lauter.stages.dedup.config import DedupConfig, MinHashConfig
-from lauter.stages.dedup.stage import Dedup
+from lauter.stages.dedup.stage import Dedup, sketch_arrays
 from tests.stages.dedup.joined import batch_of, join
 
 POEM = "The mill turns slowly and the miller sleeps while rye and barley wait beneath the leaking roof of stone"
@@ -213,6 +213,16 @@ def test_sketches_may_be_slices() -> None:
     assert stage.judge(sketches.slice(0, 1), sketches.slice(3, 1)).tolist() == [1]
     assert stage.judge(sketches.slice(1, 2), sketches.slice(0, 2)).tolist() == [0, 0]
     assert stage.judge(sketches.slice(0, 0), sketches.slice(0, 0)).shape == (0,)
+
+
+def test_sketches_are_read_only_wherever_they_are_from() -> None:
+    """A task judges what it has mapped and what it has just sorted: one compiled kernel takes both."""
+    made = Dedup(DedupConfig()).sign(batch_of([POEM, "two words"])).sketches
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, made.schema) as writer:
+        writer.write_batch(made)
+    for sketches in (made, made.take(pa.array([1, 0])), pa.ipc.open_file(sink.getvalue()).get_batch(0)):
+        assert not any(array.flags.writeable for array in sketch_arrays(sketches))
 
 
 def test_evidence_is_the_set_of_shingles() -> None:
