@@ -2,9 +2,9 @@
 
 The format is told by the name: `.jsonl` (or `.ndjson`), `.tsv`, `.csv`, `.parquet`, and `.txt`, where each line is an
 item; all but Parquet perhaps compressed (`.gz`, `.bz2`, `.zst`, `.lz4`). A field is the name of a column, with dots
-for what lies deeper (`choices.text`); in `.tsv` and `.csv` files without a heading line it is the column's number
-from 1. Of a list of strings the strings are one text, a line each. Every field of a row is an item of its own, since
-questions are copied without their answers.
+for what lies deeper (`choices.text`), in each object of a list too; in `.tsv` and `.csv` files without a heading line
+it is the column's number from 1. The strings of a list are one text, a line each. Every field of a row is an item of
+its own, since questions are copied without their answers.
 """
 
 from __future__ import annotations
@@ -87,6 +87,7 @@ def read(benchmark: str, paths: Sequence[str], fields: Sequence[str]) -> Iterato
                 for field in fields:
                     text = _text(row, field)
                     if text:
+                        _must_be_characters(text, f"{path}:{number}: field {field!r}")
                         yield Item(benchmark, first + number, field, text)
         first += number
 
@@ -102,9 +103,11 @@ def _told(head: Sequence[tuple[int, _Row]]) -> str:
 
 def _names(row: _Row, before: str = "") -> Iterator[str]:
     for name, value in row.items():
-        if isinstance(value, Mapping):
-            yield from _names(value, f"{before}{name}.")
-        else:
+        objects = [value] if isinstance(value, Mapping) else value if isinstance(value, list) else []
+        mappings = [one for one in objects if isinstance(one, Mapping)]
+        for one in mappings:
+            yield from _names(one, f"{before}{name}.")
+        if not mappings:
             yield f"{before}{name}"
 
 
@@ -114,12 +117,29 @@ def _text(row: _Row, field: str) -> str:
     if value is None:
         value = row
         for name in field.split("."):
-            value = value.get(name) if isinstance(value, Mapping) else None
+            value = _member(value, name)
     if isinstance(value, str):
         return value
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return "\n".join(item for item in value if isinstance(item, str))
     return ""
+
+
+def _member(value: object, name: str) -> object:
+    """What an object has under a name, of a list what its objects have; lists in lists become one."""
+    if isinstance(value, Mapping):
+        return value.get(name)
+    if not isinstance(value, list):
+        return None
+    found = (_member(one, name) for one in value)
+    return [item for one in found for item in (one if isinstance(one, list) else [one])]
+
+
+def _must_be_characters(text: str, where: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{where} has half a surrogate pair, which is no character; mend the row") from error
 
 
 def _rows(path: str, ending: str, fields: Sequence[str]) -> Iterator[tuple[int, _Row]]:

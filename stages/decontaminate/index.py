@@ -111,8 +111,6 @@ def _counts(held: list[Item], sizes: NDArray[np.int64], ngram: int, least: int, 
     counts = Counter({"n-grams": grams})
     short = sizes[:, 0] < np.minimum(least, ngram) * sizes[:, 1]
     whole = ~short & (sizes[:, 0] < ngram * sizes[:, 1])
-    if least >= ngram:
-        short, whole = short | whole, np.zeros_like(whole)
     for item, is_short, is_whole in zip(held, short.tolist(), whole.tolist(), strict=True):
         counts[f"{item.benchmark}: items"] += 1
         counts[f"{item.benchmark}: matched as a whole"] += is_whole

@@ -72,8 +72,8 @@ class DecontaminateConfig(StageConfig):
     """An item with fewer words than a run is looked for as a whole if it has this many, and otherwise only counted. 8
     is the least that Brown et al. compare."""
 
-    min_ratio: float = Field(default=0.5, gt=0, le=1)
-    """`tulu`: the share of an item's words from which a document is contaminated."""
+    min_ratio: float = Field(default=0.5, ge=1 / schema.RATIO_SCALE, le=1)
+    """`tulu`: the share of an item's words from which a document is contaminated; shares have four decimals."""
 
     max_documents: int | None = Field(default=10, ge=1)
     """`gpt3`: a run in more documents than this counts for nothing; none: every run counts."""
@@ -191,12 +191,14 @@ class Decontaminate:
 
     def _by_ngram(self, scores: pa.RecordBatch) -> list[Source | None]:
         column = scores.column("contamination_ngrams")
+        grams = column.flatten().to_numpy()
+        rows = np.repeat(np.arange(scores.num_rows), column.value_lengths().fill_null(0).to_numpy())
+        # For the whole batch at once: there may be a million frequent ones.
+        rare = np.flatnonzero(~np.isin(grams, self._frequent))
+        rows, first = np.unique(rows[rare], return_index=True)
         found: list[Source | None] = [None] * scores.num_rows
-        for row in np.flatnonzero(np.asarray(column.is_valid())).tolist():
-            grams = column[row].values.to_numpy()
-            rare = grams[~np.isin(grams, self._frequent)]
-            if len(rare):
-                found[row] = self._opened().source_of_key(int(rare[0]))
+        for row, gram in zip(rows.tolist(), grams[rare[first]].tolist(), strict=True):
+            found[row] = self._opened().source_of_key(gram)
         return found
 
     @classmethod

@@ -34,6 +34,23 @@ def test_jsonl_and_parquet_give_the_same_items(tmp_path: Path) -> None:
         check(str(tmp_path / name), FIELDS)
 
 
+def test_objects_in_a_list_have_their_fields_looked_for(tmp_path: Path) -> None:
+    choices = [{"text": "one", "label": "A"}, {"label": "B"}, {"text": ["two", "three"]}]
+    rows = [{"question": {"stem": "Which?", "choices": choices}}, {"question": {"stem": "None?", "choices": []}}]
+    (tmp_path / "b.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    field = "question.choices.text"
+    check(str(tmp_path / "b.jsonl"), [field])
+    assert list(read("b", [str(tmp_path / "b.jsonl")], [field])) == [Item("b", 1, field, "one\ntwo\nthree")]
+    with pytest.raises(ValueError, match=r"there is 'question\.stem', 'question\.choices\.text', "):
+        check(str(tmp_path / "b.jsonl"), ["choices"])
+
+
+def test_half_a_surrogate_pair_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "b.jsonl").write_text('{"q": "x"}\n{"q": "\\ud83d y"}\n')
+    with pytest.raises(ValueError, match=r"b\.jsonl:2: field 'q' has half a surrogate pair"):
+        list(read("b", [str(tmp_path / "b.jsonl")], ["q"]))
+
+
 def test_tables_with_and_without_a_heading(tmp_path: Path) -> None:
     (tmp_path / "b.tsv").write_text('What is "it"?\t18\n\nWho?\t3\n')
     assert list(read("b", [str(tmp_path / "b.tsv")], ["1"])) == [

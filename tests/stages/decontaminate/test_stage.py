@@ -186,6 +186,37 @@ def test_frequent_ngrams_count_for_nothing(stages: dict[str, Decontaminate]) -> 
     )
 
 
+def test_each_document_is_told_its_first_ngram_that_is_not_frequent(stages: dict[str, Decontaminate]) -> None:
+    """A batch with documents that hold nothing between those that do, and a slice of it."""
+    one, other = (text for _, text in items("gsm8k", "question")[:2])
+    stage = stages["gpt3"]
+    verdict = stage.apply(pa.record_batch({"text": pa.array([None, one, "no item", other, one], pa.large_string())}))
+    scores = pa.RecordBatch.from_pydict(dict(verdict.columns), schema=stage.scores)
+    fresh = Decontaminate(config_of(rule="gpt3"), StageContext(artefacts=stage._artefacts))
+    lists = scores.column("contamination_ngrams").to_pylist()
+    common = sorted(lists[1][:5])
+    fresh.surveyed(np.array(common, np.uint64), np.full(len(common), 11, np.uint64))
+    expected = [next((gram for gram in grams or () if gram not in common), None) for grams in lists]
+    told = [None if gram is None else fresh._opened().source_of_key(gram).text for gram in expected]
+    for start in (0, 2):
+        rules = fresh.decide(scores.slice(start)).rule
+        assert rules is not None
+        assert [rule and rule["text"] for rule in rules.to_pylist()] == told[start:]
+    assert [text is None for text in told] == [True, False, True, False, False]
+
+
+def test_the_least_ratio_drops_no_document_without_a_hit(stages: dict[str, Decontaminate]) -> None:
+    words = items("gsm8k", "question")[0][1].split()
+    verdict = stages["tulu"].apply(
+        pa.record_batch({"text": pa.array(["no item", " ".join(words[:9])], pa.large_string())})
+    )
+    scores = pa.RecordBatch.from_pydict(dict(verdict.columns), schema=Decontaminate.scores)
+    stage = Decontaminate(config_of(min_ratio=0.0001), StageContext(artefacts=stages["tulu"]._artefacts))
+    assert stage.decide(scores).keep.tolist() == [True, False]
+    with pytest.raises(ValidationError, match=r"greater than or equal to 0\.0001"):
+        config_of(min_ratio=0.00001)
+
+
 def test_nulls_and_empty_batches(stages: dict[str, Decontaminate]) -> None:
     for stage in stages.values():
         assert decided(stage, [None, ""]) == [None, None]  # type: ignore[list-item]
