@@ -66,8 +66,9 @@ class PassagesConfig(StageConfig):
     @classmethod
     def _with_preset(cls, data: object) -> object:
         # Filled in here, so that what decided is written down in the lock file and is part of the tasks' keys.
-        if isinstance(data, dict) and data.get("preset") in PRESETS:
-            return {**PRESETS[data["preset"]], **data}
+        preset = data.get("preset") if isinstance(data, dict) else None
+        if isinstance(data, dict) and isinstance(preset, str) and preset in PRESETS:
+            return {**PRESETS[preset], **data}
         return data
 
     @property

@@ -28,8 +28,9 @@ def test_presets_fill_in_what_is_not_given_and_are_written_down() -> None:
     assert given == {"preset": "c4", **PRESETS["c4"], "min_left": 5}
     assert PassagesConfig.model_validate(given) == config
     assert PassagesConfig.model_validate({"preset": "ccnet"}).unit == "line"
-    with pytest.raises(ValidationError, match="'c4' or 'ccnet'"):
-        PassagesConfig.model_validate({"preset": "c3"})
+    for wrong in ("c3", ["c4"], {"c4": 1}):
+        with pytest.raises(ValidationError, match="'c4' or 'ccnet'"):
+            PassagesConfig.model_validate({"preset": wrong})
 
 
 def test_signed_passages_have_a_length_and_a_place() -> None:
