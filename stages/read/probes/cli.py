@@ -34,6 +34,7 @@ def passages(
     seed: Annotated[int, typer.Option(min=0, help="Deals the passages to the buckets.")] = 0,
 ) -> None:
     """Cut texts to passages that are planted 0, 1, 2, 4, … times; no two overlap."""
+    from lauter.stages.read.probes.entries import MAX_REPETITIONS
     from lauter.stages.read.probes.passages import passages as cut_passages
 
     if out.exists():
@@ -43,11 +44,14 @@ def passages(
         fail("two texts have one name without folder and ending: their passages would have one id; rename one", USAGE)
     try:
         counts = [int(item) for item in repetitions.split(",")]
-        if min(counts) < 0 or len(set(counts)) < len(counts):
-            raise ValueError(f"--repetitions takes different counts from 0, not {repetitions!r}")  # noqa: TRY301
-        read = {path.stem: path.read_text("utf-8-sig") for path in texts}
+    except ValueError:
+        counts = []
+    if not counts or not 0 <= min(counts) <= max(counts) <= MAX_REPETITIONS or len(set(counts)) < len(counts):
+        fail(f"--repetitions takes different counts from 0 to {MAX_REPETITIONS:,}, not {repetitions!r}", USAGE)
+    read = {path.stem: _text(path) for path in texts}
+    try:
         made = cut_passages(read, words, per_bucket, counts, seed)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         fail(str(error), USAGE)
     try:
         lines = (json.dumps(probe.model_dump(), ensure_ascii=False) + "\n" for probe in made)
@@ -82,3 +86,12 @@ def list_probes(
         numbers = (bucket.probes, bucket.repetitions, bucket.probes * bucket.repetitions)
         table.add_row(bucket.name, bucket.kind, *(f"{number:,}" for number in numbers))
     Console(emoji=False).print(table)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        fail(f"{path} can't be read: {error.strerror}", USAGE)
+    except UnicodeDecodeError as error:
+        fail(f"{path} is not UTF-8 at byte {error.start:,}; save it as UTF-8", USAGE)

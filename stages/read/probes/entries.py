@@ -40,15 +40,7 @@ class ProbeEntry(StageConfig):
     @field_validator("text")
     @classmethod
     def _is_a_text(cls, text: str) -> str:
-        if not text or text.isspace():
-            raise ValueError("a probe needs a text")
-        if len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
-            raise ValueError(f"the text has more than {MAX_TEXT_BYTES:,} bytes")
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError("the text has half a surrogate pair, which is no character") from error
-        return text
+        return _plantable(text)
 
 
 class Probe(NamedTuple):
@@ -129,8 +121,24 @@ def _from_yaml(text: str, shift: int) -> Iterator[tuple[int, Probe]]:
             entry = _checked(CanaryEntry, value, line)
             for number in range(1, entry.count + 1):
                 name = f"{entry.bucket}:{number}"
-                made = canary(entry, number)
+                try:
+                    made = _plantable(canary(entry, number))
+                except ValueError as error:
+                    raise ValueError(f"line {line}: {error}") from error
                 yield line, Probe(name, made, entry.repetitions, "canary", entry.bucket, start, end)
+
+
+def _plantable(text: str) -> str:
+    """The text itself. Raises ValueError where it is none."""
+    if not text or text.isspace():
+        raise ValueError("a probe needs a text")
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
+        raise ValueError(f"the text has more than {MAX_TEXT_BYTES:,} bytes")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("the text has half a surrogate pair, which is no character") from error
+    return text
 
 
 def _probe(entry: ProbeEntry, start: int, end: int) -> Probe:

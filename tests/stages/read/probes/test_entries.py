@@ -67,6 +67,8 @@ def test_lines_have_the_same_probes() -> None:
             b"canaries:\n  - {bucket: c, count: 2, alphabet: aa}\n",
             "line 2: alphabet: has a character twice",
         ),
+        (b'canaries:\n  - {bucket: c, count: 2, form: "\\ud800 {}"}\n', "line 2: the text has half a surrogate pair"),
+        (b'canaries:\n  - {bucket: c, count: 1, alphabet: " \\t"}\n', "line 2: a probe needs a text"),
         (b'{"id": "a", "text": "x"}\n{"id"\n', "line 2: no JSON: "),
         (b'{"id": "a", "text": "\\ud800"}\n', "line 1: text: the text has half a surrogate pair"),
         (b'{"id": "a", "text": "x"}\n\xff', "line 2: not UTF-8"),

@@ -64,6 +64,14 @@ def test_the_commands(tmp_path: Path) -> None:
     out.unlink()
     wrong = CliRunner().invoke(app, [*command, "--repetitions", "1,1"])
     assert wrong.exit_code == 2 and "different counts" in wrong.output and not out.exists()
+    for counts in ("", "1,x", "-1", "2000000"):
+        wrong = CliRunner().invoke(app, [*command, f"--repetitions={counts}"])
+        assert wrong.exit_code == 2 and f"counts from 0 to 1,048,576, not '{counts}'" in " ".join(wrong.output.split())
+    (tmp_path / "latin.txt").write_bytes(b"Z\xfcrich")
+    for name, told in (("latin.txt", "latin.txt is not UTF-8 at byte 1"), ("no.txt", "no.txt can't be read: No such")):
+        wrong = CliRunner().invoke(app, [*command[:2], str(tmp_path / name), *command[3:]])
+        assert wrong.exit_code == 2 and told in " ".join(wrong.output.split()), wrong.output
+    assert not out.exists()
     assert CliRunner().invoke(app, [*command[:2], *["x.txt", "y/x.txt"], *command[3:]]).exit_code == 2
     CliRunner().invoke(app, [*command, "--repetitions", "0,2"])
     listed = CliRunner().invoke(app, ["probes", "list", str(out), "--json"])
