@@ -13,19 +13,21 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lauter.stages.tokens.pattern import cut_of
+from lauter.stages.tokens.pattern import LATEX, cut_of
 
 EngineName = Literal["fastokens", "tokenizers"]
 
 _LOG = logging.getLogger(__name__)
 
 # Both engines must give equal ids for this before fastokens is used with a tokenizer that our tests don't know: words
-# in several scripts, marks, digits, runs of spaces and line ends, joined emoji, NUL and a letter beyond the BMP.
+# in several scripts, marks, digits, runs of spaces and line ends, joined emoji, NUL, a letter beyond the BMP, and the
+# pieces that are cut out of a text where the pattern has them.
 _PROBE = (
     "It's 2024: the CAMELCase word,\n\n  an indented   line\t\r\nand don’t “quotes” … 1234567890 1/2 ½ ",
     "Größe naïve cafe\u0301 İstanbul Ελληνικά Привіт, світе! שָׁלוֹם مرحبا؟ नमस्ते สวัสดี ខ្មែរ 日本語、カタカナ 한국어",
     "👩\u200d👧\u200d👦🇨🇭 \u0000 \u00a0\u2003\u200b\ufeff \U00010348 x\u0338 <s></s> [INST]",
     'https://example.org/a_b?c=d#e {"k": [1.5e-3]} </p> a == b && !c',
+    *(f"a {piece}x}}/{piece}" for piece in LATEX),
     "",
     " ",
     "a" * 300,

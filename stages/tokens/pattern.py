@@ -66,13 +66,15 @@ _PIECES = re.compile(f"({PIECE})")
 
 
 def cut_of(tokenizer: str) -> Cut | None:
-    """The tokenizer taken apart, or None where its pattern is another; `tokenizer` is the JSON of one."""
+    """The tokenizer taken apart, or None where its pattern is another, or a piece no entry; `tokenizer` is its JSON."""
     if json.dumps(LATEX_SPLIT)[1:-1] not in tokenizer:
         return None
     document = json.loads(tokenizer)
     split = document["pre_tokenizer"]["pretokenizers"][0]
     if split["pattern"] != {"Regex": LATEX_SPLIT} or split["behavior"] != "Isolated":
         return None
-    split["pattern"] = {"Regex": SPLIT}
     vocabulary = document["model"]["vocab"]
+    if not LATEX.keys() <= vocabulary.keys():
+        return None
+    split["pattern"] = {"Regex": SPLIT}
     return Cut(json.dumps(document, ensure_ascii=False), {piece: vocabulary[piece] for piece in LATEX})

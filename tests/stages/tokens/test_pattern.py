@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lauter.stages.tokens.apertus import build
+from lauter.stages.tokens.engine import open_engine
 from lauter.stages.tokens.pattern import LATEX, LATEX_SPLIT, PIECE, SPLIT, Cut, cut_of
 
 TEXT = st.lists(
@@ -59,6 +60,18 @@ def test_other_tokenizers_are_left_alone(tokenizer: str, document: dict[str, Any
     longer = json.loads(tokenizer)
     longer["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] += "|x"
     assert cut_of(json.dumps(longer)) is None
+    other = json.loads(tokenizer)
+    other["model"]["vocab"]["\\text[ "] = other["model"]["vocab"].pop("\\text{")
+    assert cut_of(json.dumps(other)) is None
+
+
+def test_pieces_that_the_library_would_merge_are_noticed(tokenizer: str) -> None:
+    merging = json.loads(tokenizer)
+    merging["model"]["ignore_merges"] = False
+    engines = [
+        open_engine("fastokens", text, byte_level=True, tested=False) for text in (tokenizer, json.dumps(merging))
+    ]
+    assert [engine.name for engine in engines] == ["fastokens", "tokenizers"]
 
 
 @given(TEXT)
