@@ -104,7 +104,8 @@ def _datasets(name: str, streams: dict[str, tuple[Shard, ...]], *, per_shard: bo
 
 
 def _refuse_to_overwrite(prefix: Path, names: Sequence[str], form: Form) -> None:
-    for target in (prefix.with_name(f"{name}{end}") for name in names for end in ENDS[form]):
+    described = prefix.with_name(f"{prefix.name}.json")
+    for target in (*(prefix.with_name(f"{name}{end}") for name in names for end in ENDS[form]), described):
         if target.exists():
             raise TokenDataError(f"{target} is there already; delete it, or name another --out")
 

@@ -97,7 +97,7 @@ def import_tokens(
     """Write a corpus of one stream from Megatron datasets, in the order given.
 
     Args:
-        prefixes: `PREFIX` of each pair `PREFIX.bin`, `PREFIX.idx`; a source each.
+        prefixes: `PREFIX` of each pair `PREFIX.bin`, `PREFIX.idx`; a source each, by the name without folder.
         out: a new or empty folder.
         tokenizer: a folder with the `tokenizer.json` and `sidecar.json` that the ids are of: the files can't tell.
         stream: what a training config calls it.
@@ -111,6 +111,8 @@ def import_tokens(
     """
     if STREAM.fullmatch(stream) is None or stream == "tokenizer":
         raise TokenDataError(f"{stream!r} is no name of a stream: lower-case letters, digits, `_`, `-` and `.`")
+    if len({prefix.name for prefix in prefixes}) < len(prefixes):
+        raise TokenDataError("two datasets have one name, so their documents would have one doc_id; rename one")
     datasets = [open_dataset(prefix) for prefix in prefixes]
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise TokenDataError(f"{out} is not empty; name a new folder")

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from lauter.trainer.indexed.errors import TokenDataError
 from lauter.trainer.indexed.layout import CODES, HEADER_BYTES, Header, pointers, read_header
 
+LARGEST_PIECE = (1 << 31) - 1
+"""Tokens of a row group, at most: the offsets of an Arrow list have 32 bits."""
+
 BLOCK = 1 << 18
 """Sequences whose borders are looked at together: 5 MB."""
 
@@ -51,7 +54,7 @@ class IndexedDataset:
         """All documents in order, a piece closed when it holds `target` tokens; `ids`: how many the tokenizer has.
 
         Raises:
-            TokenDataError: a document holds an id that the tokenizer has not.
+            TokenDataError: a document holds an id that the tokenizer has not, or more tokens than a row group may.
         """
         held: list[NDArray[np.int64]] = []
         first = at = 0
@@ -69,6 +72,11 @@ class IndexedDataset:
 
     def _piece(self, first: int, at: int, sizes: list[NDArray[np.int64]], ids: int) -> Piece:
         lengths = np.concatenate(sizes)
+        if lengths.sum() > LARGEST_PIECE:
+            raise TokenDataError(
+                f"{self.prefix}: document {first + int(np.argmax(lengths)):,} has {lengths.max():,} tokens, and a row "
+                f"group holds {LARGEST_PIECE:,}: cut it before the import"
+            )
         tokens = self.tokens[at : at + int(lengths.sum())]
         strange = (tokens < 0) | (tokens >= ids)
         if strange.any():

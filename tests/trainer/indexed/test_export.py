@@ -107,6 +107,10 @@ def test_nothing_is_overwritten_and_a_strange_stream_is_told(tmp_path: Path) -> 
     (tmp_path / "data.idx").touch()
     with pytest.raises(TokenDataError, match=r"data\.idx is there already; delete it, or name another --out"):
         export_tokens(corpus, tmp_path / "data")
+    (tmp_path / "note.json").touch()
+    with pytest.raises(TokenDataError, match=r"note\.json is there already"):
+        export_tokens(corpus, tmp_path / "note")
+    (tmp_path / "note.json").unlink()
     with pytest.raises(TokenDataError, match=r"no stream 'mian'.*main"):
         export_tokens(corpus, tmp_path / "new", stream="mian")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", "data.idx"]

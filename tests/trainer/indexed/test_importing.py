@@ -145,6 +145,15 @@ def test_what_can_not_be_imported_is_refused(tokenizer: Path, tmp_path: Path) ->
         assert not (tmp_path / "new").exists()
 
 
+def test_two_datasets_of_one_name_are_refused(tokenizer: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        put(tmp_path / name / "data", [[BOS, EOS]], [0, 1])
+    with pytest.raises(TokenDataError, match="two datasets have one name"):
+        import_tokens([tmp_path / "a" / "data", tmp_path / "b" / "data"], tmp_path / "new", tokenizer)
+    assert not (tmp_path / "new").exists()
+
+
 def test_the_command_tells_token_data_from_a_model(tokenizer: Path, tmp_path: Path) -> None:
     put(tmp_path / "data", [[BOS, 12, EOS], [], [13]], [0, 1, 2, 3])
     (tmp_path / "urls").write_text("https://x.example/\n")

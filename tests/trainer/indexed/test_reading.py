@@ -117,6 +117,16 @@ def test_an_id_that_the_tokenizer_has_not_is_named_with_its_document(code: int, 
         documents(tmp_path / "data", 4, ids=10)
 
 
+def test_a_document_that_no_row_group_holds_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    halves = np.full(2, 1 << 30, "<i4")
+    parts = (Header(1, 2, 2).to_bytes(), halves, np.array([0, 1 << 30], "<i8"), np.array([0, 2], "<i8"))
+    (tmp_path / "data.idx").write_bytes(b"".join(bytes(part) for part in parts))
+    with (tmp_path / "data.bin").open("wb") as file:
+        file.truncate(1 << 31)  # Takes no room on the disk.
+    with pytest.raises(TokenDataError, match="document 0 has 2,147,483,648 tokens, and a row group holds"):
+        documents(tmp_path / "data", 4)
+
+
 def test_the_index_alone_is_mapped_and_no_token_is_read(tmp_path: Path) -> None:
     if not (FOLDER / "tiny_int32.idx").exists():
         pytest.skip("the test data samples/megatron is not there: set LAUTER_TEST_DATA")
