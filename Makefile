@@ -72,7 +72,9 @@ check: $(VENV)/installed-dev  ## lint, types and the fast tests, under a minute
 soak: $(VENV)/installed-dev  ## the long fuzz, kill and scale runs
 	@$(PYTEST) -m soak
 
+# Some read a corpus of all test pages: two minutes more. The half hour of training needs one of its own, and says so.
 bench: $(VENV)/installed-bench  ## every benchmark, ours beside the peer
+	@$(BIN)/lauter build benchmarks/all_pages.yaml --out out/all-pages
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 clean:  ## remove what make made, never what you built elsewhere

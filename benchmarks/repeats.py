@@ -4,7 +4,7 @@ The suffix array is libdivsufsort's, through pydivsufsort, with the LCP array by
 rule (arXiv 2107.06499) as Python has. Both must find the same ids. These are what the corpus's shards hold, without BOS
 and EOS, the first `TOKENS` of them. Seconds are CPU seconds of the process, the best of `PASSES`.
 
-    python benchmarks/repeats.py RUN_FOLDER          with pydivsufsort installed for the comparison
+    python benchmarks/repeats.py [RUN FOLDER]        default: out/all-pages; pydivsufsort is compared where installed
 """
 
 from __future__ import annotations
@@ -81,10 +81,10 @@ def cpu_seconds(work: Callable[[], object]) -> float:
 
 
 def main() -> int:
-    folder = Path(sys.argv[1]) / "tokens" if len(sys.argv) == 2 else Path()
-    if not folder.is_dir() or len(sys.argv) != 2:
-        print("give the run folder of a finished corpus")
-        return 2
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "out/all-pages") / "tokens"
+    if not folder.is_dir():
+        print(f"{folder} is not there, nothing measured; build benchmarks/all_pages.yaml, or name another run folder")
+        return 0
     ids, offsets = read_ids(folder)
     by_hashes(ids[:100], np.array([0, 100]))  # Compiles, or loads the compiled kernels.
     gone = by_hashes(ids, offsets)

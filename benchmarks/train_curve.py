@@ -8,7 +8,7 @@ masters. What differs is rounding and speed.
     lauter build benchmarks/all_pages.yaml --out out/all-pages
     lauter tokenizer train out/all-pages --out out/tokenizer-8k --vocabulary 8192
     lauter build benchmarks/train_pages.yaml --out out/train-pages
-    python benchmarks/train_curve.py out/train-pages --minutes 30 [--plot docs/train-curve.png]
+    python benchmarks/train_curve.py [out/train-pages] [--minutes 30] [--plot docs/train-curve.png]
 """
 
 from __future__ import annotations
@@ -226,11 +226,14 @@ def plot(runs: dict[str, dict[str, list[float]]], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("data", type=Path, help="a run folder of lauter build")
+    parser.add_argument("data", type=Path, nargs="?", default=Path("out/train-pages"), help="a run folder")
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--out", type=Path, default=Path("out/train-curve"))
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
+    if not options.data.is_dir():
+        print(f"{options.data} is not there, nothing measured; the head of this file says how to build it")
+        return
     options.out.mkdir(parents=True, exist_ok=True)
     context = mp.get_context("spawn")
     paths = {name: options.out / f"{name}.json" for name in CASES}
