@@ -17,6 +17,7 @@ from lauter.pipeline import exchange
 from lauter.pipeline.components import EDGES, ENDS, LABELS
 from lauter.pipeline.steps import connect
 from lauter.pipeline.steps.layouts import (
+    CANDIDATES,
     CLUSTERS,
     COMPONENT_EDGES,
     EVIDENCE,
@@ -51,6 +52,7 @@ _FOLDERS: dict[str, tuple[str, pa.Schema, tuple[str, ...]]] = {
     "component-edges": ("route", COMPONENT_EDGES, ("component", *_ENDS)),
     "neighbours": ("turn", NEIGHBOURS, ("item", "neighbour")),
     "clusters": ("sizes", CLUSTERS, ("component",)),
+    "candidates": ("decide", CANDIDATES, ("component", "item")),
     "again-pairs": ("propose", PAIRS, _ENDS),
     "again-half": ("again-left", HALF, _ENDS),
     "again-wanted": ("again-judge", WANTED, _ENDS),
@@ -62,8 +64,8 @@ _FOLDERS: dict[str, tuple[str, pa.Schema, tuple[str, ...]]] = {
 }
 """Folder of `state/` -> the step that writes it, the layout of its files, and the columns that are items."""
 
-_GATHERED = ("members", "component-edges")
-"""Folders that another step writes where no component is built (`joining.neighbours`)."""
+_OTHER_STEPS = {"members": "gather", "component-edges": "gather", "candidates": "adopted"}
+"""Folders that another step writes too: where no component is built (`joining.neighbours`), and of older corpora."""
 
 _BY_STEP = {"edges": (EDGES, _ENDS), "ends": (ENDS, ("item",))}
 """Folders with a folder for each step that writes there."""
@@ -170,8 +172,8 @@ def item_files(storage: Storage) -> dict[str, tuple[ItemFile | RawItemFile, ...]
     for folder, (step, layout, columns) in _FOLDERS.items():
         for path, name in _files(storage, f"state/{folder}", ".arrow"):
             record = f"state/{step}/{name}.json"
-            if folder in _GATHERED and storage.size(record) is None:
-                record = f"state/gather/{name}.json"
+            if folder in _OTHER_STEPS and storage.size(record) is None:
+                record = f"state/{_OTHER_STEPS[folder]}/{name}.json"
             found.setdefault(record, []).append(ItemFile(path, layout, columns))
     for folder, (layout, columns) in _BY_STEP.items():
         for path, name in _files(storage, f"state/{folder}", ".arrow"):

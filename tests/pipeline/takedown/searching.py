@@ -45,7 +45,7 @@ EXCHANGED = {
     "candidates": layouts.CANDIDATES,
     "losers": layouts.LOSERS,
     "same": layouts.ROWS,
-    "kept": layouts.ROWS,
+    "kept": layouts.KEPT,
     "passages": layouts.PASSAGES,
     "repeats": layouts.REPEATS,
     "left": layouts.KEPT,
