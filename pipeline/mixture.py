@@ -119,7 +119,7 @@ def stream_tokens(section: MixtureSection, streams: Mapping[str, StreamSize], to
     Raises:
         ValueError: a component names no stream that there is, or the stage is longer than all may give together.
     """
-    claimed = _claimed(section, streams)
+    claimed = claimed_streams(section, streams)
     wanted: dict[str, float] = {}
     most: dict[str, float] = {}
     for component, names in zip(section.components, claimed, strict=True):
@@ -170,7 +170,12 @@ def _factor(component: ComponentSection, stream: StreamSize) -> float:
     return table[max(steps)] if steps else 1.0
 
 
-def _claimed(section: MixtureSection, streams: Mapping[str, StreamSize]) -> list[list[str]]:
+def claimed_streams(section: MixtureSection, streams: Mapping[str, StreamSize]) -> list[list[str]]:
+    """The streams with tokens that each component has, in order of name: the first one that names a stream has it.
+
+    Raises:
+        ValueError: a component names no such stream, or only those of components before it.
+    """
     free = sorted(name for name, size in streams.items() if size.tokens)
     claimed: list[list[str]] = []
     for component in section.components:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,15 @@ from rich.console import Console
 from rich.table import Table
 
 from lauter.pipeline.manifest import Catalogue, Manifest
-from lauter.pipeline.mixture import ComponentSection, MixtureSection, StreamSize, load_mixture, shares, stream_tokens
+from lauter.pipeline.mixture import (
+    ComponentSection,
+    MixtureSection,
+    StreamSize,
+    claimed_streams,
+    load_mixture,
+    shares,
+    stream_tokens,
+)
 from lauter.pipeline.quantity import shown
 from lauter.pipeline.resolve import load
 from lauter.pipeline.storage import Storage
@@ -85,14 +93,15 @@ def describe_mixture(section: MixtureSection, index: Mapping[str, Any] | None) -
         rows = _from_published(section)
     else:
         sizes = {
-            name: StreamSize(stream["tokens"], stream["of"].get("copies", [1])[0])
+            name: StreamSize(stream["tokens"], stream.get("of", {}).get("copies", [1])[0])
             for name, stream in index["streams"].items()
         }
         try:
             taken = stream_tokens(section, sizes, section.tokens)
         except ValueError as error:
             raise UnfitMixture(f"mixture {section.mixture}: {error}") from error
-        rows = [_from_streams(component, sizes, taken) for component in section.components]
+        claimed = zip(section.components, claimed_streams(section, sizes), strict=True)
+        rows = [_from_streams(component, names, sizes, taken) for component, names in claimed]
     whole = {item.name: item.published_share for item in section.components if item.published_share is not None}
     return {
         "name": section.mixture,
@@ -116,9 +125,8 @@ def _from_published(section: MixtureSection) -> list[dict[str, Any]]:
 
 
 def _from_streams(
-    component: ComponentSection, sizes: Mapping[str, StreamSize], taken: Mapping[str, float]
+    component: ComponentSection, names: Sequence[str], sizes: Mapping[str, StreamSize], taken: Mapping[str, float]
 ) -> dict[str, Any]:
-    names = [name for name in taken if any(fnmatch.fnmatchcase(name, pattern) for pattern in component.streams)]
     held, used = sum(sizes[name].tokens for name in names), sum(taken[name] for name in names)
     return _row(component, held, used) | {"streams_found": len(names)}
 

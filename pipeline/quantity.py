@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import inf
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -19,7 +20,7 @@ def quantity(value: object) -> int:
     >>> [quantity(text) for text in ("15T", "4815e9", "1.5B", 7)]
     [15000000000000, 4815000000000, 1500000000, 7]
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 1 and value == int(value):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 1 <= value < inf and value == int(value):
         return int(value)
     match = _PATTERN.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from lauter.pipeline.cli import app
+from lauter.pipeline.mixture import MixtureSection
 from lauter.pipeline.mixture_plan import describe_mixture, is_mixture, load_plan, print_mixture
 from lauter.pipeline.yaml_lines import ManifestError
 from lauter.stages.catalogue import CATALOGUE
@@ -50,6 +51,18 @@ def test_a_corpus_says_what_there_is() -> None:
     assert rows["dclm-edu"]["tokens_taken"] == pytest.approx(30e9, rel=1e-6)
     assert rows["dclm-edu"]["streams_found"] == 1
     assert rows["dclm-edu"]["epochs"] == pytest.approx(0.03, rel=1e-6)
+
+
+def test_a_stream_counts_for_the_first_component_that_names_it() -> None:
+    components = [{"name": "german", "streams": ["web.german"]}, {"name": "rest", "streams": ["web.*"]}]
+    section = MixtureSection.model_validate({"mixture": "m", "components": components})
+    # An imported corpus does not say what its streams are parted by.
+    index = {"streams": {"web.german": {"tokens": 100}, "web.french": {"tokens": 50}}}
+    rows = describe_mixture(section, index)["components"]
+    assert [(row["tokens_held"], row["tokens_taken"], row["streams_found"]) for row in rows] == [
+        (100, 100, 1),
+        (50, 50, 1),
+    ]
 
 
 def test_a_mixture_of_no_corpus_cannot_be_planned(tmp_path: Path) -> None:

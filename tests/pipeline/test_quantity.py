@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,9 @@ def test_as_people_write_them(text: object, value: int) -> None:
     assert quantity(text) == value
 
 
-@pytest.mark.parametrize("value", ["", "T", "-3", "0", 0, 1.5, True, None, "15 apples", "1e400", "0.0001k", [1]])
+@pytest.mark.parametrize(
+    "value", ["", "T", "-3", "0", 0, 1.5, True, None, "15 apples", "1e400", "0.0001k", [1], math.inf, math.nan]
+)
 def test_anything_else_is_told(value: object) -> None:
     with pytest.raises(ValueError, match=r"is no number of things|less than one"):
         quantity(value)
