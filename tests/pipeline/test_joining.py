@@ -198,6 +198,17 @@ def test_another_preference_signs_nothing_again(tmp_path: Path) -> None:
     assert _ends(tmp_path / "run/out")["source-b", "n2"][0] == "kept"
 
 
+def test_the_longest_of_copies_is_known_where_no_stage_has_counted(tmp_path: Path) -> None:
+    files = {"a.txt": "n1\tone two three\nn3\tother text", "b.txt": "n2\tone two three four five"}
+    manifest = write_manifest(tmp_path, files, [{"similar": {"prefer": "longest"}}])
+    assert small_run.build(manifest, tmp_path / "out", catalogue=CATALOGUE).report.failures == []
+    assert {name: end[0] for name, end in _ends(tmp_path / "out").items()} == {
+        ("source-a", "n1"): "duplicate",
+        ("source-a", "n3"): "kept",
+        ("source-b", "n2"): "kept",
+    }
+
+
 @pytest.mark.parametrize(
     ("config", "said"),
     [

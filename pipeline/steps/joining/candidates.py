@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lauter.pipeline import exchange, parquet
+from lauter.pipeline.cuts import code_points
 from lauter.pipeline.fixed_width import lists
 from lauter.pipeline.steps.joining.ranges import range_of_component
 from lauter.pipeline.steps.layouts import CANDIDATES, ITEMS
@@ -29,6 +30,8 @@ def candidates(task: Task, storage: Storage, scores: pa.Table, component: NDArra
     once = scores.take(pa.array(first))
     columns = {name: once.column(name) for name in once.column_names}
     columns["fetched_at"] = documents.column("fetched_at").cast(pa.int64())
+    if "chars" not in columns and any(name == "chars" for name, _ in args["copies"]["prefers"]):
+        columns["chars"] = lengths(storage, args["documents"]["path"], rows)
     columns["priority"] = pa.chunked_array([pa.array(np.full(len(rows), args["priority"], np.int64))])
     item, identities = signatures_of(storage, args["copies"]["items"]["path"], rows)
     order = ranks(columns, args["copies"]["prefers"], len(rows))
@@ -36,6 +39,18 @@ def candidates(task: Task, storage: Storage, scores: pa.Table, component: NDArra
     return publish_candidates(
         task, storage, documents.take(all_of), component, item.take(all_of), identities.take(all_of), order[of]
     )
+
+
+def lengths(storage: Storage, path: str, rows: NDArray[np.uint32]) -> pa.ChunkedArray:
+    """Code points of the texts of some rows of a part, in their order; for a corpus none of whose stages counts them.
+
+    The texts are read a row group at a time.
+    """
+    counted = (
+        pa.array(code_points(batch.column("text").filter(pa.array(np.isin(batch.column("row").to_numpy(), rows)))))
+        for batch in parquet.batches(storage, path, ["row", "text"])
+    )
+    return pa.chunked_array(list(counted), pa.int64())
 
 
 def publish_candidates(
