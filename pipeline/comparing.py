@@ -73,7 +73,8 @@ class BarrierStage(Protocol):
     to compare with, which the engine does: the stage never reads it. A classmethod `method(config)` gives `components`,
     the rule above, or `smaller-neighbour`, for more items than a union-find has room for (above 8e9: 40 GB): no
     component is built, and a document is dropped if any copy of it comes before it in the order of preference, even one
-    that is dropped itself. So a chain may carry there, and what only met the hubs of a large bucket may stay.
+    that is dropped itself. So a chain may carry there, and what only met the hubs of a large bucket, or shares an
+    identity with more than 64 items, may stay.
     """
 
     name: ClassVar[str]

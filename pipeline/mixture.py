@@ -77,6 +77,10 @@ class MixtureSection(_Section):
     """How long the stage is; a training config may say otherwise."""
     components: Annotated[tuple[ComponentSection, ...], Field(strict=False, min_length=1)]
 
+    def names(self, stream: str) -> bool:
+        """Whether a component names a stream."""
+        return any(fnmatch.fnmatchcase(stream, pattern) for item in self.components for pattern in item.streams)
+
     @model_validator(mode="after")
     def _weights_of_one_kind(self) -> MixtureSection:
         given = [component.weight is not None for component in self.components]

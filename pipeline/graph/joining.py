@@ -212,7 +212,8 @@ def _ranged(plan: Plan, step: str, function: str, after: Sequence[str], more: An
 
 
 def _keys(plan: Plan, results: Results) -> dict[str, Any]:
-    return {"listing": plan.listing("signatures-keys", _signatures(plan, results, "keys"))}
+    listing = plan.listing("signatures-keys", _signatures(plan, results, "keys"))
+    return {"listing": listing, "crossed": graph_free(plan)}
 
 
 def _signatures(plan: Plan, results: Results, kind: str) -> list[Output]:

@@ -86,7 +86,7 @@ EVIDENCE = pa.schema(
         pa.field("evidence", pa.list_(pa.uint32())),
     ]
 )
-"""What a stage compares of one side of an open pair, by pieces of ranges of the left item."""
+"""What a stage compares of one side of an open pair, by a hash of the pair."""
 
 MEMBERS = pa.schema(
     [

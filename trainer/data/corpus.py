@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lauter.trainer.config.sections import DataSection
+from lauter.trainer.config.sections import DataSection, StageSection
 from lauter.trainer.data.errors import DataError as DataError
 from lauter.trainer.data.errors import UnfitError
 from lauter.trainer.data.mixture import mixture
@@ -62,7 +62,7 @@ def open_corpora(section: DataSection, *, verify: Verify = "quick", share: Share
         streams.update(found)
         broken += wrong
     held = section.hold_out_shards
-    trained = {name for stage in section.stages for name in stage.streams or streams} or set(streams)
+    trained = {name for stage in section.stages for name in _read(stage, streams)} or set(streams)
     unfit += [
         f"stream {name!r} has {len(stream.shards)} shards, and data.hold_out_shards {held} leaves nothing to train on; "
         "hold out fewer, or build with a smaller sharding.tokens_per_shard"
@@ -108,6 +108,13 @@ def _streams(
         own = None if windows is None else windows.get(stored)
         found[name] = Stream(name, stored, folder.layout_id, shards[stored], tokens[stored], numbers, copies, own)
     return found, problems
+
+
+def _read(stage: StageSection, streams: Collection[str]) -> list[str]:
+    """The streams that a stage names, or all where it names none."""
+    if stage.mixture is not None:
+        return [name for name in streams if stage.mixture.names(name)]
+    return list(stage.streams or streams)
 
 
 def _same_names(folders: Sequence[RunFolder]) -> list[str]:

@@ -26,6 +26,9 @@ from lauter.pipeline.worker import listing
 LARGE = 10_000
 """Items of a bucket above which it is reported: a key of boilerplate, more often than so many near copies."""
 
+CROSSED = 64
+"""Items of an identity up to which each is joined with each, 2,016 pairs, where there are no components."""
+
 CHUNK_ROWS = 1 << 20
 """Rows of keys that the stage is given at a time; one bucket is never cut."""
 
@@ -36,7 +39,8 @@ def run(task: Task, storage: Storage) -> Result:
     paths = [output.path for output in listing(storage, args["listing"])]
     records = shared_keys(unique_pairs(exchange.read_records(storage, paths, args["partition"], KEYS)))
     identity = (records[:, 0] & IDENTITY_BIT) != 0
-    edges = write_edges(storage, f"meet/{args['partition']:05d}", _stars(records[identity]), args["partitions"])
+    links = crossed(records[identity]) if args["crossed"] else stars(records[identity])
+    edges = write_edges(storage, f"meet/{args['partition']:05d}", links, args["partitions"])
     near = records[~identity]
     path = f"state/pairs/{args['partition']:05d}.arrow"
     with storage.staging(path) as staged:
@@ -61,7 +65,7 @@ def shared_keys(records: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return records[shared]
 
 
-def _stars(records: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64]]:
+def stars(records: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64]]:
     """(smallest item, other item) of every key: a key of a million documents costs a million edges, not 5e11."""
     if not len(records):
         return
@@ -71,6 +75,23 @@ def _stars(records: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64]]:
     for start in range(0, len(records), CHUNK_ROWS):
         some = slice(start, start + CHUNK_ROWS)
         yield np.column_stack([smallest[some][outer[some]], records[some, 1][outer[some]]])
+
+
+def crossed(records: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64]]:
+    """All pairs of items of every key that up to `CROSSED` have; of others the star.
+
+    Where no component is built, what no edge joins is not told of each other: of three pages of one URL the second and
+    the third would both stay if the star's middle came last.
+    """
+    starts = starts_of(records[:, 0])
+    few = np.repeat(np.diff(starts) <= CROSSED, np.diff(starts))
+    key, item = records[few].T
+    for apart in range(1, CROSSED):
+        same = key[apart:] == key[:-apart]
+        if not same.any():
+            break
+        yield np.column_stack([item[:-apart][same], item[apart:][same]])
+    yield from stars(records[~few])
 
 
 def pairs_of(stage: BarrierStage, records: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64]]:

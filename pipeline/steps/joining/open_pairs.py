@@ -1,7 +1,8 @@
 """Steps `evidence` and `compare`: the texts of those pairs which their sketches leave open.
 
-evidence (a task per part) reads the documents that open pairs need and no others; compare (a task per range of the
-smaller item) brings the two sides of each pair together.
+evidence (a task per part) reads the documents that open pairs need and no others; compare (a task per range) brings the
+two sides of each pair together. Ranges are of a hash of both items: the smaller item alone would put all pairs of a
+large bucket's hub into one piece, and a million of them are 8 GB.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from lauter.pipeline import exchange
 from lauter.pipeline.components import write_edges
 from lauter.pipeline.steps.isolate import StageError
+from lauter.pipeline.steps.joining.ranges import GOLDEN
 from lauter.pipeline.steps.joining.stage import stage_of, stored_columns, with_source
 from lauter.pipeline.steps.layouts import EVIDENCE, WANTED
 from lauter.pipeline.storage import Storage
@@ -30,7 +32,7 @@ CHUNK_ROWS = 1 << 12
 
 
 def evidence(task: Task, storage: Storage) -> Result:
-    """What `compare` needs of one part's documents, by the smaller item of each open pair."""
+    """What `compare` needs of one part's documents, by open pair."""
     args = task.args
     paths = [output.path for output in listing(storage, args["wanted"])]
     wanted = exchange.read_parts(storage, paths, args["ordinal"], WANTED)[0].sort_by("row").combine_chunks()
@@ -38,13 +40,18 @@ def evidence(task: Task, storage: Storage) -> Result:
     with storage.staging(path) as staged:
         sink = exchange.PartitionedSink(staged, EVIDENCE)
         for table in _evidence(task, storage, wanted) if wanted.num_rows else ():
-            left = table.column("left").to_numpy()
-            sink.write(table, exchange.partition_of(left, args["partitions"] * FINE))
+            sink.write(table, exchange.partition_of(spread_pairs(table), args["partitions"] * FINE))
         sink.close()
         output = exchange.describe(staged, path, sink.rows)
     if output.rows != wanted.num_rows:
         raise RuntimeError(f"{task.name}: {wanted.num_rows} documents wanted, {output.rows} read; please report")
     return Result((output,), {"documents": len(np.unique(wanted.column("row").to_numpy()))})
+
+
+def spread_pairs(table: pa.Table) -> NDArray[np.uint64]:
+    """A number for each pair of `left` and `right`, shape (n,), spread evenly whatever item many pairs share."""
+    mixed: NDArray[np.uint64] = table.column("left").to_numpy() ^ (table.column("right").to_numpy() * GOLDEN)
+    return mixed * GOLDEN
 
 
 def _evidence(task: Task, storage: Storage, wanted: pa.Table) -> Iterator[pa.Table]:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from lauter.pipeline import exchange
 from lauter.pipeline.record_sort import sort_records
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""2^64 / golden ratio: multiplication by it spreads numbers that are not even (Fibonacci hashing)."""
 
 
 def range_of_component(component: NDArray[np.uint64], partitions: int) -> NDArray[np.int64]:
@@ -17,7 +18,7 @@ def range_of_component(component: NDArray[np.uint64], partitions: int) -> NDArra
     A component's name is its smallest item, and the smallest of several hashes is no even hash: it is spread by a
     multiplication (Fibonacci hashing, 2^64 / golden ratio).
     """
-    return exchange.partition_of(component * _GOLDEN, partitions)
+    return exchange.partition_of(component * GOLDEN, partitions)
 
 
 def unique_pairs(pairs: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lauter.pipeline import exchange, parquet
 from lauter.pipeline.comparing import BarrierStage
 from lauter.pipeline.fixed_width import lists, packed
-from lauter.pipeline.steps.joining.ranges import unique_pairs
+from lauter.pipeline.steps.joining.ranges import GOLDEN, unique_pairs
 from lauter.pipeline.steps.joining.stage import signed, stage_of, stored_columns, with_source
 from lauter.pipeline.steps.layouts import ITEMS, KEYS
 from lauter.pipeline.storage import Storage
@@ -23,9 +23,6 @@ from lauter.pipeline.task import Result, Task
 
 IDENTITY_BIT = np.uint64(1)
 """Lowest bit of a key: set where documents that share it are copies, clear where they may be similar."""
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-"""2^64 / golden ratio: tells the columns of identities apart, as equal numbers in two of them say nothing."""
 
 
 def run(task: Task, storage: Storage) -> Result:
@@ -87,6 +84,6 @@ def _identity_keys(
     number: NDArray[np.uint64], item: NDArray[np.uint64], column: int, chosen: NDArray[np.bool_]
 ) -> NDArray[np.uint64]:
     # Spread again: who says what an identity is need not know that it is a key by ranges.
-    mixed = (number[chosen] + np.uint64(column)) * _GOLDEN
+    mixed = (number[chosen] + np.uint64(column)) * GOLDEN
     mixed ^= mixed >> np.uint64(32)
-    return np.column_stack([(mixed * _GOLDEN) | IDENTITY_BIT, item[chosen]])
+    return np.column_stack([(mixed * GOLDEN) | IDENTITY_BIT, item[chosen]])

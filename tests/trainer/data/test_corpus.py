@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
+from lauter.pipeline.mixture import MixtureSection
 from lauter.trainer.config.sections import CorpusSection, DataSection, StageSection
 from lauter.trainer.data.corpus import Corpus, DataError, open_corpora
 from lauter.trainer.data.samples import Samples
@@ -107,6 +108,9 @@ def test_holding_out_everything(folder: Path) -> None:
     assert len(found) == 2 and all("hold_out_shards 3 leaves nothing to train on" in problem for problem in found)
     stages = (StageSection(name="one", streams={"web": 1}),)
     assert len(problems(folder, hold_out_shards=3, stages=stages)) == 1
+    section_of_one = MixtureSection.model_validate({"mixture": "m", "components": [{"name": "a", "streams": ["w*"]}]})
+    (found_one,) = problems(folder, hold_out_shards=3, stages=(StageSection(name="one", mixture=section_of_one),))
+    assert "stream 'web'" in found_one
     assert open_corpora(section(folder, hold_out_shards=2)).held_out["main"].tokens > 0
 
 
