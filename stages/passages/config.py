@@ -34,7 +34,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 """`c4`: all but one of any three-sentence span that stands more than once (T5, arXiv 1910.10683, section 2.2); words
 are folded, and documents below 50 words left out, as datatrove does for it. `ccnet`: lines, which CCNet calls
-paragraphs, in lower case, with digits as 0 and without punctuation (arXiv 1911.00359, section 3.1); it compared them
+paragraphs, in lower case, with digits as 0 and without punctuation (arXiv 1911.00359, Deduplication); it compared them
 within shards of the crawl, here all are compared, and it removed accents, which are kept here."""
 
 
@@ -60,7 +60,7 @@ class PassagesConfig(StageConfig):
         "punctuation",
     )
     """What makes no difference: upper and lower case, which digit, punctuation and symbols. White space never does.
-    Digits count in a passage of which more than half of the words are numbers."""
+    Digits count in a line, paragraph or sentence of which more than half of the words are numbers."""
 
     @model_validator(mode="before")
     @classmethod
