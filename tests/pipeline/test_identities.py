@@ -39,3 +39,15 @@ def test_few_items_of_a_key_are_all_joined_and_many_with_the_smallest() -> None:
     assert sorted(joined) == sorted((some[0], other) for some in items.values() for other in some[1:])
     none = np.empty((0, 2), np.uint64)
     assert sum(len(chunk) for chunk in (*crossed(none), *stars(none))) == 0
+
+
+def test_the_clusters_that_are_named_depend_on_no_range(tmp_path: Path) -> None:
+    told = []
+    for ranges in (1, 4):
+        folder = tmp_path / f"{ranges}"
+        folder.mkdir()
+        files = {f"{s}.txt": "\n".join(f"n{i}\tw{s}{i} v{s}{i}" for i in range(30)) for s in "ab"}
+        manifest = small_run.write_manifest(folder, files, ["words", {"similar": {"prefer": "longest"}}], ranges=ranges)
+        told.append(small_run.build(manifest, folder / "out", catalogue=CATALOGUE).corpus["clusters"])
+    assert len(told[0]["largest"]) == 10 < told[0]["clusters"]
+    assert told[0] == told[1]

@@ -134,9 +134,11 @@ def _largest(table: pa.Table, part: NDArray[np.uint64], own: NDArray[np.bool_]) 
     """[documents, part, row, doc_id] of the largest components: how many candidates, and the most preferred of them."""
     component = table.column("component").to_numpy()[own]
     _, first, size = np.unique(component, return_index=True, return_counts=True)
-    # Equal sizes in the order of the documents named, so that the list does not depend on what components are called.
-    chosen = np.lexsort((first, -size))[:LARGEST]
-    places = np.flatnonzero(own)[first[chosen]]
+    places = np.flatnonzero(own)[first]
+    # Equal sizes by doc_id, as lists of several ranges are put together: which ten it is depends on no range.
+    low, high = _by_doc_id(table)
+    chosen = np.lexsort((low[places], high[places], -size))[:LARGEST]
+    places = places[chosen]
     rows = table.column("row").to_numpy()
     ids = table.column("doc_id").take(pa.array(places)).to_pylist()
     return [
@@ -190,15 +192,20 @@ def _range(task: Task, storage: Storage) -> _Range:
 
 def preference_order(table: pa.Table, older: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Places of `CANDIDATES` rows in order: those of older corpora, then by preference, then by doc_id."""
-    doc_id = exchange.one_chunk(table.column("doc_id"))
-    halves = np.frombuffer(doc_id.buffers()[1] or b"", ">u8").reshape(-1, 2)[
-        doc_id.offset : doc_id.offset + len(doc_id)
-    ]
+    low, high = _by_doc_id(table)
     ranks = exchange.one_chunk(table.column("order")).flatten().to_numpy()
-    columns = ranks.reshape(len(doc_id), -1) if len(doc_id) else np.empty((0, 0), np.int64)
-    keys = [halves[:, 1], halves[:, 0], *columns.T[::-1], ~older]
+    columns = ranks.reshape(len(low), -1) if len(low) else np.empty((0, 0), np.int64)
+    keys = [low, high, *columns.T[::-1], ~older]
     order: NDArray[np.int64] = np.lexsort(keys)
     return order
+
+
+def _by_doc_id(table: pa.Table) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """The two halves of each doc_id as keys of `np.lexsort`, the low half first."""
+    doc_id = exchange.one_chunk(table.column("doc_id"))
+    halves = np.frombuffer(doc_id.buffers()[1] or b"", ">u8").reshape(-1, 2)
+    own = halves[doc_id.offset : doc_id.offset + len(doc_id)]
+    return own[:, 1], own[:, 0]
 
 
 def _numbered(identities: NDArray[np.uint64], group: NDArray[np.uint64]) -> tuple[NDArray[np.int64], int]:
