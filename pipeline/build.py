@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.table import Table
 from lauter.pipeline.corpus import CORPUS
 from lauter.pipeline.executors.executor import Executor
 from lauter.pipeline.executors.inline import InlineExecutor
+from lauter.pipeline.graph.links import Links
 from lauter.pipeline.graph.plan import Plan
 from lauter.pipeline.lock import build_lock
 from lauter.pipeline.manifest import Manifest
@@ -119,14 +121,18 @@ def describe_plan(manifest: Manifest, out: str | None) -> dict[str, Any]:
     plan = Plan(manifest, ReadOnlyStorage(out))
     results: dict[str, Result] = {}
     steps: dict[str, dict[str, int]] = {}
-    for node in plan.first_half():
-        step = steps.setdefault(node.name.split("/", 1)[0], {"tasks": 0, "done": 0})
-        step["tasks"] += 1
-        if all(name in results for name in node.after):
-            before = finished(plan.storage, node.build(results))
-            if before is not None:
-                results[node.name] = before
-                step["done"] += 1
+    nodes = plan.first_half()
+    for node in nodes:
+        steps.setdefault(node.name.split("/", 1)[0], {"tasks": 0, "done": 0})["tasks"] += 1
+    links = Links(nodes, results)
+    ready = deque(links.ready)
+    while ready:
+        node = ready.popleft()
+        before = finished(plan.storage, node.build(results))
+        if before is not None:
+            results[node.name] = before
+            steps[node.name.split("/", 1)[0]]["done"] += 1
+            ready.extend(links.done(node.name))
     data["steps"] = steps
     data["finished"] = plan.storage.size(CORPUS) is not None
     return data

@@ -113,10 +113,16 @@ def read(
 
 def messages(storage: Storage, path: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """Every message of a file, in the order of its index."""
+    for _, batch in parted_messages(storage, path, schema):
+        yield batch
+
+
+def parted_messages(storage: Storage, path: str, schema: pa.Schema) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """(partition, rows) of every message of a file, in the order of its index."""
     with storage.open(path) as source:
-        for _, offset, length in read_index(storage, path, source).tolist():
+        for partition, offset, length in read_index(storage, path, source).tolist():
             source.seek(offset)
-            yield pa.ipc.read_record_batch(source.read_buffer(length), schema)
+            yield partition, pa.ipc.read_record_batch(source.read_buffer(length), schema)
 
 
 def write_index(file: BinaryIO, index: Sequence[int]) -> None:

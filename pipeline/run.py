@@ -13,6 +13,7 @@ from functools import partial
 
 from lauter.pipeline.corpus import finish_unless_finished
 from lauter.pipeline.executors.executor import Executor
+from lauter.pipeline.graph.links import Links
 from lauter.pipeline.graph.node import Node
 from lauter.pipeline.graph.plan import Plan
 from lauter.pipeline.made_again import MadeAgain
@@ -137,12 +138,8 @@ def run_nodes(
     """
     observer.planned(nodes)
     known.update({node.name: node for node in nodes})
-    waiting = {node.name: len([name for name in node.after if name not in results]) for node in nodes}
-    followers: dict[str, list[Node]] = {}
-    for node in nodes:
-        for name in node.after:
-            followers.setdefault(name, []).append(node)
-    ready = deque(node for node in nodes if not waiting[node.name])
+    links = Links(nodes, results)
+    ready = deque(links.ready)
     again = MadeAgain(storage, results)
     flying = 0
 
@@ -152,10 +149,7 @@ def run_nodes(
         observer.ended(name, result, cached=cached)
         ready.extend(known[other] for other in again.made(name, result))
         if first:
-            for node in followers.get(name, ()):
-                waiting[node.name] -= 1
-                if not waiting[node.name]:
-                    ready.append(node)
+            ready.extend(links.done(name))
 
     while ready or flying:
         while ready and (not flying or flying < lazy.get().window):
@@ -191,5 +185,5 @@ def run_nodes(
                         Failure(outcome.task.name, (outcome.error or "unknown error")[:ERROR_CHARACTERS])
                     )
                     observer.ended(outcome.task.name, None, cached=False)
-    unmade = [node.name for node in nodes if node.name not in results and waiting[node.name]]
+    unmade = [node.name for node in nodes if node.name not in results and links.waits(node.name)]
     report.skipped += [*unmade, *again.waiting()]

@@ -1,12 +1,12 @@
-"""Exchange files for documents that are shuffled: any range of any stream is found in them, however many there are.
+"""Exchange files of rows in the order of a hash: any range of it is found in them, however many ranges there are.
 
-A file is an exchange file (`exchange.py`) whose runs are sorted by stream and shuffle hash, and cut into messages of
-`MESSAGE_BYTES` wherever that falls. So 4,000 small streams cost no more messages than one large one, and a shard need
-not begin where a message does: what is read is mapped, and the rows of the shard are a slice of it. In the index a
-message's partition says what it covers: its first and its last row as a stream (15 bits) and the high 16 bits of the
-shuffle hash each.
+A file is an exchange file (`exchange.py`) whose runs are sorted by stream and hash, and cut into messages wherever that
+falls. So 4,000 small streams cost no more messages than one large one, and a shard need not begin where a message does:
+what is read is mapped, and the rows of the shard are a slice of it. In the index a message's partition says what it
+covers: its first and its last row as a stream (15 bits) and the high 16 bits of the hash each.
 
-Rows have the columns `stream` (uint16, the file's own number of it) and `order` (uint64, the shuffle hash).
+Rows have the column `order` (uint64, the hash), and `stream` (uint16, the file's own number of it) where the schema has
+it; without, all are of stream 0.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from lauter.pipeline import exchange
 from lauter.pipeline.storage import Storage, StorageError
 
 MESSAGE_BYTES = 64 << 10
-"""A thousandth of a run: writing a message costs 40 us, so this is 1 % of the encoding; where files are not mapped, a
-shard of a corpus of 1,000 reads one message for its own slice of a run."""
+"""Where nothing else is said: a thousandth of a run. Writing a message costs 40 us, so this is 1 % of the encoding; where
+files are not mapped, a shard of a corpus of 1,000 reads one message for its own slice of a run."""
 
 STREAMS = 1 << 15
 """Streams of a file, by the 15 bits that are left for them."""
@@ -35,8 +35,10 @@ _FENCE_BITS = 16
 class SortedSink:
     """Writes rows of one schema in sorted runs; holds a run and its rows once more in order."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, message_bytes: int = MESSAGE_BYTES) -> None:
+        """`message_bytes`: size of a message before its heading, which is some 500 bytes."""
         self.rows = 0
+        self._message_bytes = message_bytes
         self._file = path.open("wb")
         self._schema = schema
         self._index = array("q")
@@ -49,7 +51,7 @@ class SortedSink:
             self.rows += table.num_rows
             self._tables.append(table)
             self._pending_bytes += table.nbytes
-            if int(table.column("stream").to_numpy().max()) >= STREAMS:
+            if int(_streams(table).max()) >= STREAMS:
                 raise StorageError(f"one input has documents of more than {STREAMS:,} streams: declare fewer of them")
             if self._pending_bytes >= exchange.RUN_BYTES:
                 self._flush()
@@ -58,11 +60,11 @@ class SortedSink:
         if not self._tables:
             return
         table = pa.concat_tables(self._tables)
-        order = np.lexsort((table.column("order").to_numpy(), table.column("stream").to_numpy()))
+        order = np.lexsort((table.column("order").to_numpy(), _streams(table)))
         run = exchange.one_batch(table.take(pa.array(order)))
         self._tables, size, self._pending_bytes = [], self._pending_bytes, 0
         place = _places(run)
-        rows = max(1, MESSAGE_BYTES * run.num_rows // size)
+        rows = max(1, self._message_bytes * run.num_rows // size)
         for start in range(0, run.num_rows, rows):
             end = min(start + rows, run.num_rows)
             message = run.slice(start, end - start).serialize()
@@ -78,10 +80,18 @@ class SortedSink:
         self._file.close()
 
 
+def _streams(rows: pa.Table | pa.RecordBatch) -> NDArray[np.uint16]:
+    """The stream of each row, shape (n,)."""
+    if "stream" not in rows.schema.names:
+        return np.zeros(rows.num_rows, np.uint16)
+    streams: NDArray[np.uint16] = rows.column("stream").to_numpy()
+    return streams
+
+
 def _places(run: pa.RecordBatch) -> NDArray[np.int64]:
     """The stream and the high bits of the hash of each row, shape (n,): 31 bits."""
     order = run.column("order").to_numpy() >> np.uint64(64 - _FENCE_BITS)
-    places: NDArray[np.int64] = run.column("stream").to_numpy().astype(np.int64) << _FENCE_BITS | order.astype(np.int64)
+    places: NDArray[np.int64] = _streams(run).astype(np.int64) << _FENCE_BITS | order.astype(np.int64)
     return places
 
 
@@ -102,7 +112,7 @@ def read_range(
         for _, offset, length in near.tolist():
             source.seek(offset)
             batch = pa.ipc.read_record_batch(source.read_buffer(length), schema)
-            start, end = np.searchsorted(batch.column("stream").to_numpy(), [stream, stream + 1]).tolist()
+            start, end = np.searchsorted(_streams(batch), [stream, stream + 1]).tolist()
             half = (batch.column("order").to_numpy()[start:end] >> np.uint64(32)).astype(np.int64)
             low, high = np.searchsorted(half, [least, most]).tolist()
             if high > low:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from lauter.pipeline.graph.node import Node, Results
+from lauter.pipeline.graph.node import Joint, Node, Results, behind
 from lauter.pipeline.older import OlderPart
 from lauter.pipeline.task import Task
 
@@ -25,7 +25,8 @@ def adopted_nodes(
     plan: Plan, clustered: Sequence[str], clusters: Callable[[Results], str], prefers: Sequence[Sequence[str]]
 ) -> list[Node]:
     """One task a part, which makes candidates of them, behind `clustered`, which leave the listing `clusters`."""
-    return [_adopted(plan, part, clustered, clusters, prefers) for part in plan.older]
+    joint = behind(clustered)
+    return [_adopted(plan, part, joint, clusters, prefers) for part in plan.older]
 
 
 def _adopt(plan: Plan, part: OlderPart) -> Node:
@@ -37,7 +38,7 @@ def _adopt(plan: Plan, part: OlderPart) -> Node:
 def _adopted(
     plan: Plan,
     part: OlderPart,
-    clustered: Sequence[str],
+    clustered: tuple[Joint],
     clusters: Callable[[Results], str],
     prefers: Sequence[Sequence[str]],
 ) -> Node:

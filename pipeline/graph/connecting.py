@@ -7,11 +7,11 @@ nodes ─> number-left ─> number-right ─> unite ─> roots ─> labels      
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from lauter.pipeline.graph.node import Node, Results
+from lauter.pipeline.graph.node import Joint, Node, Results, behind
 from lauter.pipeline.storage import Output
 from lauter.pipeline.task import Task
 
@@ -31,7 +31,7 @@ class Ranged(Protocol):
         """A task of the build."""
         ...
 
-    def listing(self, name: str, outputs: Sequence[Output]) -> str:
+    def listing(self, name: str, outputs: Callable[[], Sequence[Output]]) -> str:
         """Publish a list of outputs."""
         ...
 
@@ -59,16 +59,16 @@ def connecting_nodes(plan: Ranged, before: Sequence[str]) -> list[Node]:
     """The steps by range, behind the tasks `before`, which wrote edges."""
     ranges = [(name, number) for number, name in enumerate(plan.range_names())]
     found: list[Node] = []
-    after = tuple(before)
+    after = behind(before)
     for step in _STEPS:
         tasks = [("all", 0)] if step.name == "unite" else ranges
         nodes = [_node(plan, step, before, after, f"{step.name}/{name}", number) for name, number in tasks]
-        after = tuple(node.name for node in nodes)
+        after = behind(node.name for node in nodes)
         found += nodes
     return found
 
 
-def _node(plan: Ranged, step: _Step, before: Sequence[str], after: tuple[str, ...], name: str, partition: int) -> Node:
+def _node(plan: Ranged, step: _Step, before: Sequence[str], after: tuple[Joint], name: str, partition: int) -> Node:
     def build(results: Results) -> Task:
         args = {
             folder: _listing(plan, results, _tasks(plan, made_by), f"state/{folder}")
@@ -99,5 +99,4 @@ def labels_of(plan: Ranged, results: Results) -> list[Output]:
 
 
 def _listing(plan: Ranged, results: Results, names: Sequence[str], folder: str) -> str:
-    outputs = [results[name].output(folder) for name in names]
-    return plan.listing(folder.replace("/", "-"), outputs)
+    return plan.listing(folder.replace("/", "-"), lambda: [results[name].output(folder) for name in names])

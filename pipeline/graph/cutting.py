@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lauter.pipeline.graph.node import Node, Results
+from lauter.pipeline.graph.node import Joint, Node, Results, behind
 from lauter.pipeline.graph.parts import Part
 from lauter.pipeline.specs import spec_class
 from lauter.pipeline.steps.passages import MOST
@@ -24,11 +24,12 @@ def cutting_nodes(plan: Plan) -> list[Node]:
     """One `passages` and one `cut` task a part, one `repeats` task a range of keys; none where no stage cuts."""
     if plan.cutter is None:
         return []
-    ranges = range(plan.partitions)
+    repeats = _repeats(plan, plan.cutter)
+    known = behind(node.name for node in repeats)
     return [
         *(_passages(plan, part, plan.cutter) for part in plan.parts),
-        *(_repeats(plan, number, plan.cutter) for number in ranges),
-        *(_cut(plan, part, plan.cutter) for part in plan.parts),
+        *repeats,
+        *(_cut(plan, part, plan.cutter, known) for part in plan.parts),
     ]
 
 
@@ -100,16 +101,18 @@ def _cells(plan: Plan) -> int:
     return max(plan.partitions, plan.manifest.sharding.cells)
 
 
-def _repeats(plan: Plan, number: int, stage: dict[str, Any]) -> Node:
+def _repeats(plan: Plan, stage: dict[str, Any]) -> list[Node]:
     cls = spec_class(stage)
-    more = {
-        "cells": [place * _cells(plan) // plan.partitions for place in (number, number + 1)],
-        "keeps": cls.keeps(cls.Config.model_validate(dict(stage["config"]))),
-    }
-    return plan.reducing("repeats", "passages:repeats", "passages", "state/passages", number, plan.names(), more)
+    keeps = cls.keeps(cls.Config.model_validate(dict(stage["config"])))
+
+    def more(number: int) -> dict[str, Any]:
+        cells = [place * _cells(plan) // plan.partitions for place in (number, number + 1)]
+        return {"cells": cells, "keeps": keeps}
+
+    return plan.reducing("repeats", "passages:repeats", "passages", "state/passages", more)
 
 
-def _cut(plan: Plan, part: Part, stage: dict[str, Any]) -> Node:
+def _cut(plan: Plan, part: Part, stage: dict[str, Any], known: tuple[Joint]) -> Node:
     def build(results: Results) -> Task:
         return plan.task(
             f"cut/{part.name}",
@@ -120,11 +123,11 @@ def _cut(plan: Plan, part: Part, stage: dict[str, Any]) -> Node:
                 "documents": results[f"documents/{part.name}"].output("documents").to_json(),
                 "kept": results[f"keep/{part.name}"].output("state/kept").to_json(),
                 "repeats": plan.listing(
-                    "state-repeats", plan.outputs(results, "repeats", plan.range_names(), "state/repeats")
+                    "state-repeats", lambda: plan.outputs(results, "repeats", plan.range_names(), "state/repeats")
                 ),
                 "stage": stage,
                 "seed": plan.manifest.seed,
             },
         )
 
-    return Node(f"cut/{part.name}", tuple(f"repeats/{name}" for name in plan.range_names()), build)
+    return Node(f"cut/{part.name}", known, build)

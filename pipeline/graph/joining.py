@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from lauter.pipeline.graph.adopting import adopted_nodes, adopting_nodes
 from lauter.pipeline.graph.connecting import connecting_nodes, label_names, labels_of
-from lauter.pipeline.graph.node import Node, Results
+from lauter.pipeline.graph.node import Node, Results, behind
 from lauter.pipeline.graph.parts import Part
 from lauter.pipeline.older import OlderPart
 from lauter.pipeline.specs import spec_class
@@ -122,7 +122,7 @@ def copies_of(plan: Plan, results: Results, part: Part) -> dict[str, Any] | None
 
 
 def _clusters(plan: Plan, results: Results) -> str:
-    return plan.listing("state-clusters", _outputs(plan, results, "sizes", "state/clusters"))
+    return plan.listing("state-clusters", lambda: _outputs(plan, results, "sizes", "state/clusters"))
 
 
 def _prefers(plan: Plan) -> list[list[str]]:
@@ -135,14 +135,14 @@ def losers_listing(plan: Plan, results: Results) -> str | None:
     """What `keep` and `ledger` are told: where the copies stand; None where nothing joins them."""
     if plan.joining is None:
         return None
-    return plan.listing("state-losers", _outputs(plan, results, "choose", "state/losers"))
+    return plan.listing("state-losers", lambda: _outputs(plan, results, "choose", "state/losers"))
 
 
 def copies_listing(plan: Plan, results: Results) -> str | None:
     """What `keep` is told besides: for how many documents others stand."""
     if plan.joining is None:
         return None
-    return plan.listing("state-copies", _outputs(plan, results, "choose", "state/copies"))
+    return plan.listing("state-copies", lambda: _outputs(plan, results, "choose", "state/copies"))
 
 
 def cluster_counts(plan: Plan, results: Results) -> dict[str, Any] | None:
@@ -185,6 +185,10 @@ def _outputs(plan: Plan, results: Results, step: str, folder: str) -> list[Any]:
     return plan.outputs(results, step, plan.range_names(), folder)
 
 
+def _edges(plan: Plan, results: Results, *steps: str) -> list[Output]:
+    return [output for step in steps for output in _outputs(plan, results, step, "state/edges")]
+
+
 def _common(plan: Plan, name: str = "") -> dict[str, Any]:
     return {"stage": plan.joining, "seed": plan.manifest.seed, "partitions": plan.partitions, "name": name}
 
@@ -206,13 +210,14 @@ def _ranged(plan: Plan, step: str, function: str, after: Sequence[str], more: An
             args = {**_common(plan), "partition": number, **more(plan, results)}
             return plan.task(f"{step}/{name}", f"joining.{function}", args)
 
-        return Node(f"{step}/{name}", tuple(after), build)
+        return Node(f"{step}/{name}", joint, build)
 
+    joint = behind(after)
     return [building(name, number) for number, name in enumerate(plan.range_names())]
 
 
 def _keys(plan: Plan, results: Results) -> dict[str, Any]:
-    listing = plan.listing("signatures-keys", _signatures(plan, results, "keys"))
+    listing = plan.listing("signatures-keys", lambda: _signatures(plan, results, "keys"))
     return {"listing": listing, "crossed": graph_free(plan)}
 
 
@@ -224,11 +229,11 @@ def _signatures(plan: Plan, results: Results, kind: str) -> list[Output]:
 
 def items_listing(plan: Plan, results: Results) -> str:
     """Where the signed items of all parts stand."""
-    return plan.listing("signatures-items", _signatures(plan, results, "items"))
+    return plan.listing("signatures-items", lambda: _signatures(plan, results, "items"))
 
 
 def _labels(plan: Plan, results: Results) -> str:
-    return plan.listing("state-labels", labels_of(plan, results))
+    return plan.listing("state-labels", lambda: labels_of(plan, results))
 
 
 def _round(plan: Plan, which: _Round) -> list[Node]:
@@ -236,7 +241,7 @@ def _round(plan: Plan, which: _Round) -> list[Node]:
     parts: list[Part | OlderPart] = [*plan.parts, *plan.older]
 
     def listed(results: Results, step: str, folder: str) -> str:
-        return plan.listing(f"state-{name}{folder}", _outputs(plan, results, step, f"state/{name}{folder}"))
+        return plan.listing(f"state-{name}{folder}", lambda: _outputs(plan, results, step, f"state/{name}{folder}"))
 
     def left(plan: Plan, results: Results) -> dict[str, Any]:
         pairs = listed(results, which.pairs, "pairs")
@@ -247,8 +252,10 @@ def _round(plan: Plan, which: _Round) -> list[Node]:
         return {"name": name, "half": half, "items": items_listing(plan, results)}
 
     def compare(plan: Plan, results: Results) -> dict[str, Any]:
-        outputs = [results[text].output(f"state/{name}evidence") for text in texts]
-        return {"name": name, "evidence": plan.listing(f"state-{name}evidence", outputs)}
+        listing = plan.listing(
+            f"state-{name}evidence", lambda: [results[text].output(f"state/{name}evidence") for text in texts]
+        )
+        return {"name": name, "evidence": listing}
 
     def evidence(part: Part | OlderPart) -> Node:
         def build(results: Results) -> Task:
@@ -264,9 +271,10 @@ def _round(plan: Plan, which: _Round) -> list[Node]:
             )
 
         own = () if isinstance(part, OlderPart) else (f"documents/{part.name}",)
-        return Node(f"{name}evidence/{part.name}", (*own, *_named(plan, f"{name}judge")), build)
+        return Node(f"{name}evidence/{part.name}", (*own, *judged), build)
 
     before = [*signing_names(plan), *_named(plan, which.pairs)]
+    judged = behind(_named(plan, f"{name}judge"))
     texts = [f"{name}evidence/{part.name}" for part in parts]
     return [
         *_ranged(plan, f"{name}left", "sketches:left", before, left),
@@ -286,8 +294,7 @@ def _route(plan: Plan, which: _Round) -> list[Node]:
     steps = [f"{which.name}{step}" for step in ("judge", "compare")]
 
     def route(plan: Plan, results: Results) -> dict[str, Any]:
-        outputs = [output for step in steps for output in _outputs(plan, results, step, "state/edges")]
-        edges = plan.listing(f"{which.name}verified-edges", outputs)
+        edges = plan.listing(f"{which.name}verified-edges", lambda: _edges(plan, results, *steps))
         return {"name": which.name, "edges": edges, "labels": _labels(plan, results)}
 
     after = [*_named(plan, *steps), *label_names(plan)]
@@ -301,37 +308,39 @@ def _members(plan: Plan, results: Results) -> dict[str, Any]:
 
 def _sizes(plan: Plan, results: Results) -> dict[str, Any]:
     step = "gather" if graph_free(plan) else "members"
-    members = plan.listing("state-members", _outputs(plan, results, step, "state/members"))
+    members = plan.listing("state-members", lambda: _outputs(plan, results, step, "state/members"))
     return {"members": members, "visits": graph_free(plan)}
 
 
 def _turn(plan: Plan, results: Results) -> dict[str, Any]:
-    edges = [output for step in ("judge", "compare") for output in _outputs(plan, results, step, "state/edges")]
-    links = plan.listing("identity-edges", _outputs(plan, results, "meet", "state/edges"))
-    return {"links": links, "edges": plan.listing("verified-edges", edges)}
+    links = plan.listing("identity-edges", lambda: _edges(plan, results, "meet"))
+    return {"links": links, "edges": plan.listing("verified-edges", lambda: _edges(plan, results, "judge", "compare"))}
 
 
 def _gather(plan: Plan, results: Results) -> dict[str, Any]:
-    neighbours = plan.listing("state-neighbours", _outputs(plan, results, "turn", "state/neighbours"))
+    neighbours = plan.listing("state-neighbours", lambda: _outputs(plan, results, "turn", "state/neighbours"))
     return {"neighbours": neighbours, "items": items_listing(plan, results)}
 
 
 def _foremost(plan: Plan, results: Results) -> dict[str, Any]:
-    edges = _outputs(plan, results, "gather", "state/component-edges")
-    return {**_candidates(plan, results, ()), "edges": [plan.listing("state-component-edges", edges)]}
+    edges = plan.listing("state-component-edges", lambda: _outputs(plan, results, "gather", "state/component-edges"))
+    return {**_candidates(plan, results, ()), "edges": [edges]}
 
 
 def _candidates(plan: Plan, results: Results, rounds: Sequence[_Round]) -> dict[str, Any]:
     assert plan.joining is not None
-    outputs = [results[f"decide/{name}"].output("state/candidates") for name in plan.names()]
-    outputs += [results[f"adopted/{part.name}"].output("state/candidates") for part in plan.older]
-    edges = []
-    for which in rounds:
-        routed = _outputs(plan, results, f"{which.name}route", f"state/{which.name}component-edges")
-        edges.append(plan.listing(f"state-{which.name}component-edges", routed))
+
+    def candidates() -> list[Output]:
+        found = [results[f"decide/{name}"].output("state/candidates") for name in plan.names()]
+        return found + [results[f"adopted/{part.name}"].output("state/candidates") for part in plan.older]
+
+    def routed(which: _Round) -> str:
+        folder = f"state/{which.name}component-edges"
+        return plan.listing(folder.replace("/", "-"), lambda: _outputs(plan, results, f"{which.name}route", folder))
+
     return {
-        "candidates": plan.listing("state-candidates", outputs),
-        "edges": edges,
+        "candidates": plan.listing("state-candidates", candidates),
+        "edges": [routed(which) for which in rounds],
         "identities": list(spec_class(plan.joining).identities),
         "parts": len(plan.parts),
     }

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lauter.pipeline.graph.connecting import label_names, labels_of
 from lauter.pipeline.graph.joining import graph_free
-from lauter.pipeline.graph.node import Node, Results
+from lauter.pipeline.graph.node import Joint, Node, Results, behind
 from lauter.pipeline.graph.parts import Part
 from lauter.pipeline.specs import reads_of, spec_class, writes_of
+from lauter.pipeline.storage import Output
 from lauter.pipeline.task import Task
 
 if TYPE_CHECKING:
@@ -60,13 +61,13 @@ def mirror_nodes(plan: Plan, partitions: Sequence[str]) -> list[Node]:
     assert plan.joining is not None
     stages = signing_stages(plan.working, plan.joining)
     names, ranges = [part.name for part in plan.parts], list(enumerate(partitions))
-    signed = (*(f"mirrors/{name}" for name in names), *(f"sign/{name}" for name in names))
-    met = tuple(f"mirror-meet/{name}" for name in partitions)
-    left = tuple(f"mirror-left/{name}" for name in partitions)
-    judged = tuple(f"mirror-judge/{name}" for name in partitions)
+    signed = behind(f"{step}/{name}" for step in ("mirrors", "sign") for name in names)
+    met = behind(f"mirror-meet/{name}" for name in partitions)
     alone = graph_free(plan)
-    labels = [] if alone else label_names(plan)
-    members = [] if alone else [f"members/{name}" for name in partitions]
+    left = behind((f"mirror-left/{name}" for name in partitions), [] if alone else label_names(plan))
+    # Without components there is nothing to carry a copy to.
+    carrying = ("mirror-judge",) if alone else ("mirror-judge", "members")
+    judged = behind(f"{step}/{name}" for step in carrying for name in partitions)
     return [
         *(_mirrors(plan, part, stages, plan.joining, len(partitions)) for part in plan.parts),
         *(
@@ -74,14 +75,8 @@ def mirror_nodes(plan: Plan, partitions: Sequence[str]) -> list[Node]:
             for number, name in ranges
         ),
         *(_ranged(plan, f"mirror-left/{name}", number, "mirror_pairs:left", met, _touching) for number, name in ranges),
-        *(
-            _ranged(plan, f"mirror-judge/{name}", number, "mirrored:judge", (*left, *labels), _judging)
-            for number, name in ranges
-        ),
-        *(
-            _ranged(plan, f"mirrored/{name}", number, "mirrored:carry", (*judged, *members), _carrying)
-            for number, name in ranges
-        ),
+        *(_ranged(plan, f"mirror-judge/{name}", number, "mirrored:judge", left, _judging) for number, name in ranges),
+        *(_ranged(plan, f"mirrored/{name}", number, "mirrored:carry", judged, _carrying) for number, name in ranges),
     ]
 
 
@@ -122,8 +117,7 @@ def _mirrors(
 
 
 def _listing(plan: Plan, results: Results, step: str, names: Sequence[str], folder: str) -> str:
-    outputs = [results[f"{step}/{name}"].output(folder) for name in names]
-    return plan.listing(folder.replace("/", "-"), outputs)
+    return plan.listing(folder.replace("/", "-"), lambda: plan.outputs(results, step, names, folder))
 
 
 def _ranged(
@@ -131,7 +125,7 @@ def _ranged(
     name: str,
     partition: int,
     function: str,
-    after: tuple[str, ...],
+    after: tuple[Joint],
     more: Callable[[Plan, Results], dict[str, Any]],
 ) -> Node:
     def build(results: Results) -> Task:
@@ -159,13 +153,16 @@ def _judging(plan: Plan, results: Results) -> dict[str, Any]:
         "touches": _listing(plan, results, "mirror-left", plan.range_names(), "state/touches"),
         "items": _listing(plan, results, "sign", plan.names(), "signatures/items"),
         # Without components there is nothing to carry a copy to.
-        "labels": plan.listing("state-labels", [] if graph_free(plan) else labels_of(plan, results)),
+        "labels": plan.listing("state-labels", lambda: [] if graph_free(plan) else labels_of(plan, results)),
     }
 
 
 def _carrying(plan: Plan, results: Results) -> dict[str, Any]:
     found = _listing(plan, results, "mirror-judge", plan.range_names(), "state/found")
-    members = [] if graph_free(plan) else plan.outputs(results, "members", plan.range_names(), "state/members")
+
+    def members() -> Sequence[Output]:
+        return [] if graph_free(plan) else plan.outputs(results, "members", plan.range_names(), "state/members")
+
     return {"found": found, "members": plan.listing("members-with-sketches", members)}
 
 
@@ -173,8 +170,11 @@ def found_mirrors(plan: Plan, results: Results) -> dict[str, Any] | None:
     """What `decide` is told: where the copies stand, and the policy of each stage; None where nobody asks."""
     if not plan.mirroring:
         return None
-    steps = ("mirror-judge", "mirrored")
-    found = [output for step in steps for output in plan.outputs(results, step, plan.range_names(), "state/mirrored")]
+
+    def found() -> list[Output]:
+        names, steps = plan.range_names(), ("mirror-judge", "mirrored")
+        return [output for step in steps for output in plan.outputs(results, step, names, "state/mirrored")]
+
     return {
         "found": plan.listing("state-mirrored", found),
         "policies": [[item.stage, item.policy] for item in plan.mirroring],

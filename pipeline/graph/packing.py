@@ -1,11 +1,14 @@
-"""The graph of packing: the layout of all streams, and one task a shard, which are known only when that is made."""
+"""The graph of packing: the layout of all streams, and one task a shard, which are known only when that is made.
+
+encode ─> shares (a run of parts) ─> layout ─> pack (a shard)
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lauter.pipeline.graph.node import Node, Results
+from lauter.pipeline.graph.node import Node, Results, behind
 from lauter.pipeline.steps.layout import STREAMS
 from lauter.pipeline.task import Task
 
@@ -19,15 +22,32 @@ GATHERED = 512
 """Shards whose places are put together in one file; with fewer of them the files of the shards are read themselves."""
 
 
-def layout_node(plan: Plan) -> Node:
+RUN_PARTS, MOST_RUNS = 512, 64
+"""Parts of a run whose shares one task adds up, and most runs: then they are longer. What `layout` reads grows with the
+runs: up to 16 bytes for each cell of each stream of every one, 20 GB where 64 runs have 300 streams of 65,536 cells."""
+
+
+def share_runs(parts: int) -> list[tuple[int, int]]:
+    """The parts [first, end) of each run.
+
+    >>> share_runs(1000)
+    [(0, 512), (512, 1000)]
+    """
+    size = max(RUN_PARTS, -(-parts // MOST_RUNS))
+    return [(first, min(first + size, parts)) for first in range(0, parts, size)]
+
+
+def layout_nodes(plan: Plan) -> list[Node]:
     """What stands behind the encoding of all parts."""
-    names = plan.names()
+    runs = share_runs(len(plan.parts))
+    shares = [_shares(plan, number, *run) for number, run in enumerate(runs)]
+    names = [f"{number:05d}" for number in range(len(runs))]
 
     def build(results: Results) -> Task:
         sharding = plan.manifest.sharding
         args = {
-            "listing": plan.listing("state-shares", plan.outputs(results, "encode", names, "state/shares")),
-            "part_source": [part.priority for part in plan.parts],
+            "sums": plan.listing("state-sums", lambda: plan.outputs(results, "shares", names, "state/sums")),
+            "held": plan.listing("state-held", lambda: plan.outputs(results, "shares", names, "state/held")),
             "seed": plan.manifest.seed,
             "stream": sharding.stream,
             "cells": sharding.cells,
@@ -35,15 +55,35 @@ def layout_node(plan: Plan) -> Node:
         }
         return plan.task(LAID_OUT, "layout:run", args)
 
-    return Node(LAID_OUT, tuple(f"encode/{name}" for name in names), build)
+    return [*shares, Node(LAID_OUT, behind(node.name for node in shares), build)]
+
+
+def _shares(plan: Plan, number: int, first: int, end: int) -> Node:
+    parts = plan.parts[first:end]
+    names = [part.name for part in parts]
+
+    def build(results: Results) -> Task:
+        args = {
+            "number": number,
+            "first": first,
+            "listing": plan.listing(
+                f"state-shares-{number:05d}", lambda: plan.outputs(results, "encode", names, "state/shares")
+            ),
+            "part_source": [part.priority for part in parts],
+            "cells": plan.manifest.sharding.cells,
+        }
+        return plan.task(f"shares/{number:05d}", "shares:run", args)
+
+    return Node(f"shares/{number:05d}", tuple(f"encode/{name}" for name in names), build)
 
 
 def packing_nodes(plan: Plan, results: Results) -> list[Node]:
     """One task a shard, now that the shard borders are known."""
     layout = read_layout(plan)
     sharding = plan.manifest.sharding
+    names = plan.names()
     args = {
-        "listing": plan.listing("state-encoded", plan.outputs(results, "encode", plan.names(), "state/encoded")),
+        "listing": plan.listing("state-encoded", lambda: plan.outputs(results, "encode", names, "state/encoded")),
         "holders": results[LAID_OUT].output("state/holders").to_json(),
         "cells": sharding.cells,
         "tokens_per_row_group": sharding.tokens_per_row_group,
@@ -99,11 +139,15 @@ def places_of(plan: Plan, results: Results) -> Places:
     shards = [name for _, names in shard_tasks(read_layout(plan)) for name in names]
     if len(shards) <= GATHERED:
         return Places((), shards, "state/positions", "state-positions")
-    nodes = []
-    for number, start in enumerate(range(0, len(shards), GATHERED)):
-        some = [results[name].output("state/positions") for name in shards[start : start + GATHERED]]
-        listing = plan.listing(f"state-positions-{number:05d}", some)
-        nodes.append(plan.ready(f"places/{number:05d}", "places:run", {"number": number, "listing": listing}))
+
+    def gathering(number: int) -> Node:
+        some = shards[number * GATHERED : (number + 1) * GATHERED]
+        listing = plan.listing(
+            f"state-positions-{number:05d}", lambda: [results[name].output("state/positions") for name in some]
+        )
+        return plan.ready(f"places/{number:05d}", "places:run", {"number": number, "listing": listing})
+
+    nodes = [gathering(number) for number in range(-(-len(shards) // GATHERED))]
     return Places(nodes, [node.name for node in nodes], "state/places", "state-places")
 
 

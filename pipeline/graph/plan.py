@@ -14,7 +14,7 @@ shards are known only when everything is encoded and laid out: `packing` and `le
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lauter.pipeline.digests import DigestCache
@@ -30,8 +30,8 @@ from lauter.pipeline.graph.joining import (
 )
 from lauter.pipeline.graph.listings import Listings
 from lauter.pipeline.graph.mirroring import found_mirrors, mirror_nodes, mirroring
-from lauter.pipeline.graph.node import Node, Results
-from lauter.pipeline.graph.packing import LAID_OUT, Places, layout_node, packing_nodes, places_of
+from lauter.pipeline.graph.node import Joint, Node, Results, behind
+from lauter.pipeline.graph.packing import LAID_OUT, Places, layout_nodes, packing_nodes, places_of
 from lauter.pipeline.graph.parts import Part, parts
 from lauter.pipeline.graph.preparing import Preparing, prepare_nodes, working_spec
 from lauter.pipeline.graph.surveying import survey_nodes, surveyed_nodes, surveyed_outputs, surveying
@@ -48,9 +48,6 @@ do not depend on the machine, and coarse, so that a file more seldom changes it.
 the keys of 64 GB of compressed pages are 3 GB. 4,096 ranges: 15e12 tokens leave 1.6 GB of keys a range."""
 
 MOST_RANGES = 4096
-
-IDENTITY_CELLS = 16
-"""Ranges in which identities are written: never others, as nothing may make extraction run again but its input."""
 
 
 def ranges_of(size: int) -> int:
@@ -79,6 +76,7 @@ class Plan:
         self.mirroring = mirroring(self.stages) if self.barrier else ()
         self.surveying = surveying(self.stages)
         self.encoder = stage_spec(manifest.encoder, self._digests)
+        """The sources whose domains the report lists."""
         self.prepared = [
             spec["name"]
             for spec, stage in zip(self.stages, manifest.stages, strict=True)
@@ -93,8 +91,8 @@ class Plan:
         """A task of this build; `function` is a step, `module:function`."""
         return Task(name, f"lauter.pipeline.steps.{function}", self.storage.root, args, self.storage.token)
 
-    def listing(self, name: str, outputs: Sequence[Output]) -> str:
-        """Publish a list of outputs for tasks that read one slice of each."""
+    def listing(self, name: str, outputs: Callable[[], Sequence[Output]]) -> str:
+        """Publish a list of outputs for tasks that read one slice of each; they are asked for once a plan."""
         return self._listings.publish(name, outputs)
 
     def all_stages(self) -> list[dict[str, Any]]:
@@ -107,23 +105,23 @@ class Plan:
 
     def first_half(self) -> list[Node]:
         """Everything up to the encoded documents."""
-        names = self.names()
         nodes = [node for stage in self.manifest.stages if stage.name in self.prepared for node in self._prepare(stage)]
         nodes.append(self._tokenizer())
         nodes += [self._documents(part) for part in self.parts]
-        nodes += [self._same(number, names) for number in range(len(self._same_names()))]
+        nodes += self.reducing("same", "same_record:run", "documents", "state/identity", self._identities)
         if self.barrier:
             nodes += joining_nodes(self)
         if self.mirroring:
             nodes += mirror_nodes(self, self.range_names())
         nodes += survey_nodes(self)
-        nodes += [self._decide(part) for part in self.parts]
+        decided = self._decided()
+        nodes += [self._decide(part, decided) for part in self.parts]
         if self.barrier:
             nodes += choosing_nodes(self)
         nodes += [self._keep(part) for part in self.parts]
         nodes += cutting_nodes(self)
         nodes += [self._encode(part) for part in self.parts]
-        nodes.append(layout_node(self))
+        nodes += layout_nodes(self)
         return nodes
 
     def _prepare(self, stage: StageSpec) -> list[Node]:
@@ -152,7 +150,6 @@ class Plan:
                     "stages": self.working,
                     "prepared": _prepared(results, prepared),
                     "seed": self.manifest.seed,
-                    "partitions": IDENTITY_CELLS,
                 },
             )
 
@@ -167,34 +164,36 @@ class Plan:
         return [f"{partition:05d}" for partition in range(self.partitions)]
 
     def reducing(
-        self, step: str, function: str, before: str, folder: str, partition: int, names: list[str], more: dict[str, Any]
-    ) -> Node:
-        """A task that reads one partition of what every part wrote."""
-        name = f"{step}/{partition:05d}"
+        self, step: str, function: str, before: str, folder: str, more: Callable[[int], dict[str, Any]]
+    ) -> list[Node]:
+        """A task for each range, which reads it of what every part wrote; `more(range)` is what it is told besides."""
+        names = self.names()
 
-        def build(results: Results) -> Task:
-            listing = self.listing(folder.replace("/", "-"), self.outputs(results, before, names, folder))
-            return self.task(name, function, {"listing": listing, "partition": partition, **more})
+        def building(number: int, name: str) -> Node:
+            def build(results: Results) -> Task:
+                listing = self.listing(folder.replace("/", "-"), lambda: self.outputs(results, before, names, folder))
+                args = {"listing": listing, "partition": number, **more(number)}
+                return self.task(f"{step}/{name}", function, args)
 
-        return Node(name, tuple(f"{before}/{part}" for part in names), build)
+            return Node(f"{step}/{name}", after, build)
 
-    def _same(self, partition: int, names: list[str]) -> Node:
-        ranges = len(self._same_names())
-        more = {"cells": [place * IDENTITY_CELLS // ranges for place in (partition, partition + 1)]}
-        return self.reducing("same", "same_record:run", "documents", "state/identity", partition, names, more)
+        after = behind(f"{before}/{part}" for part in names)
+        return [building(number, name) for number, name in enumerate(self.range_names())]
 
-    def _same_names(self) -> list[str]:
-        return self.range_names()[:IDENTITY_CELLS]
+    def _identities(self, _: int) -> dict[str, Any]:
+        return {"partitions": self.partitions}
 
     def _same_listing(self, results: Results) -> str:
-        return self.listing("state-same", self.outputs(results, "same", self._same_names(), "state/same"))
+        return self.listing("state-same", lambda: self.outputs(results, "same", self.range_names(), "state/same"))
 
-    def _decide(self, part: Part) -> Node:
-        after = [f"documents/{part.name}", *(f"same/{name}" for name in self._same_names())]
-        if self.barrier:
-            after += clustered_names(self)
-        if self.mirroring:
-            after += [f"{step}/{name}" for step in ("mirror-judge", "mirrored") for name in self.range_names()]
+    def _decided(self) -> tuple[Joint]:
+        """The tasks by range that every part's decisions wait for."""
+        steps = ["same", *(("mirror-judge", "mirrored") if self.mirroring else ())]
+        clustered = clustered_names(self) if self.barrier else []
+        return behind(clustered, (f"{step}/{name}" for step in steps for name in self.range_names()))
+
+    def _decide(self, part: Part, decided: tuple[Joint]) -> Node:
+        after: list[str | Joint] = [f"documents/{part.name}", *decided]
         soft = [spec for spec in self.stages if hasattr(spec_class(spec), "decide") and not part.planted]
         if soft:
             after += surveyed_nodes(self)
@@ -270,7 +269,8 @@ class Plan:
     def ledgers(self, results: Results) -> list[Node]:
         """One task a part, now that every document has its place."""
         places = places_of(self, results)
-        return [*places.nodes, *(self._ledger(part, places) for part in self.parts)]
+        after = behind(node.name for node in places.nodes)
+        return [*places.nodes, *(self._ledger(part, places, after) for part in self.parts)]
 
     def names(self) -> list[str]:
         """The names of the parts."""
@@ -280,7 +280,7 @@ class Plan:
         """A node that waits for nothing."""
         return Node(name, (), lambda _: self.task(name, function, args))
 
-    def _ledger(self, part: Part, places: Places) -> Node:
+    def _ledger(self, part: Part, places: Places, after: tuple[Joint]) -> Node:
         def build(results: Results) -> Task:
             args = {
                 "part": part.name,
@@ -294,12 +294,12 @@ class Plan:
                 "losers": losers_listing(self, results),
                 "emptied": emptied_rows(self, results, part),
                 "positions": self.listing(
-                    places.listing, [results[name].output(places.folder) for name in places.names]
+                    places.listing, lambda: [results[name].output(places.folder) for name in places.names]
                 ),
             }
             return self.task(f"ledger/{part.name}", "ledger:run", args)
 
-        return Node(f"ledger/{part.name}", tuple(node.name for node in places.nodes), build)
+        return Node(f"ledger/{part.name}", after, build)
 
 
 def _prepared(results: Results, stages: Sequence[str]) -> dict[str, list[dict[str, Any]]]:

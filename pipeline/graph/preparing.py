@@ -12,7 +12,7 @@ from typing import Any
 
 from lauter.pipeline.digests import DigestCache
 from lauter.pipeline.graph.listings import Listings
-from lauter.pipeline.graph.node import Node, Results
+from lauter.pipeline.graph.node import Node, Results, behind
 from lauter.pipeline.manifest import StageSpec
 from lauter.pipeline.specs import apply_spec, stage_spec
 from lauter.pipeline.steps.prepare_ranges import ANSWERS, QUESTIONS, ROWS, SETTLED
@@ -111,7 +111,7 @@ def _ranges(what: Preparing, field: str, runs: list[list[FileStat]], ranges: int
 
     def made(results: Results, tasks: Sequence[str], folder: str) -> str:
         label = f"{folder.rpartition('/')[2]}-{name}"
-        return what.listings.publish(label, [results[task].output(folder) for task in tasks])
+        return what.listings.publish(label, lambda: [results[task].output(folder) for task in tasks])
 
     def mapping(number: int) -> Callable[[Results], Task]:
         files = [{"uri": file.uri, **what.digests.sha256(file)} for file in runs[number]]
@@ -150,9 +150,10 @@ def _ranges(what: Preparing, field: str, runs: list[list[FileStat]], ranges: int
         args = {**common, "settled": made(results, settled, SETTLED), "counts": dict(counts)}
         return what.task(f"prepare/{name}", "prepare_ranges:finish", args)
 
+    mapped, answered = behind(maps), behind(answers)
     return [
         *(Node(maps[number], (), mapping(number)) for number in range(len(runs))),
-        *(Node(answers[number], tuple(maps), answering(number)) for number in range(ranges)),
-        *(Node(settled[number], tuple(answers), settling(number)) for number in range(ranges)),
+        *(Node(answers[number], mapped, answering(number)) for number in range(ranges)),
+        *(Node(settled[number], answered, settling(number)) for number in range(ranges)),
         Node(f"prepare/{name}", tuple(settled), finishing),
     ]

@@ -64,8 +64,7 @@ def _joined(plan: Plan, stage: str, counted: Sequence[Part]) -> Node:
     parts = [f"survey/{stage}/{part.name}" for part in counted]
 
     def build(results: Results) -> Task:
-        outputs = [results[name].output("state/survey") for name in parts]
-        listed = plan.listing(f"state-survey-{stage}", outputs)
+        listed = plan.listing(f"state-survey-{stage}", lambda: [results[name].output("state/survey") for name in parts])
         return plan.task(f"surveyed/{stage}", "survey:join", {"listing": listed, "stage": stage})
 
     return Node(f"surveyed/{stage}", tuple(parts), build)

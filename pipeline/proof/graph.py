@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from lauter.pipeline.graph.node import Node, Results
+from lauter.pipeline.graph.node import Joint, Node, Results, behind
 from lauter.pipeline.proof.tree import LedgerTree, Range, Shape, shape_of
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.task import Task
@@ -36,7 +36,7 @@ class LedgerParts(Protocol):
         """The parts of its ledger, in order."""
         ...
 
-    def listing(self, name: str, outputs: Sequence[Output]) -> str:
+    def listing(self, name: str, outputs: Callable[[], Sequence[Output]]) -> str:
         """Publish a list of outputs for tasks that read one slice of each."""
         ...
 
@@ -52,7 +52,9 @@ def proving(of: LedgerParts, results: Results) -> list[Node]:
     ledger = published_ledger(of, results)
     shape = shape_of(sum(output.rows for output in ledger))
     nodes = [_leaves(of, part, output, shape) for part, output in zip(of.parts, ledger, strict=True)]
-    return [*nodes, *(_merkle(of, group, shape) for group in range(shape.groups))]
+    names = [node.name for node in nodes]
+    after = behind(names)
+    return [*nodes, *(_merkle(of, group, shape, names, after) for group in range(shape.groups))]
 
 
 def ledger_tree(of: LedgerParts, results: Results) -> LedgerTree:
@@ -67,12 +69,11 @@ def _leaves(of: LedgerParts, part: Named, ledger: Output, shape: Shape) -> Node:
     return Node(f"leaves/{part.name}", (), lambda _: _task(of, f"leaves/{part.name}", "leaves", args))
 
 
-def _merkle(of: LedgerParts, group: int, shape: Shape) -> Node:
+def _merkle(of: LedgerParts, group: int, shape: Shape, leaves: Sequence[str], after: tuple[Joint]) -> Node:
     name = f"merkle/{group:05d}"
-    after = tuple(f"leaves/{part.name}" for part in of.parts)
 
     def build(results: Results) -> Task:
-        listing = of.listing("state-leaves", [results[waited].output("state/leaves") for waited in after])
+        listing = of.listing("state-leaves", lambda: [results[waited].output("state/leaves") for waited in leaves])
         return _task(of, name, "merkle", {"listing": listing, "group": group, "shape": list(shape)})
 
     return Node(name, after, build)

@@ -22,6 +22,7 @@ from lauter.pipeline import exchange, parquet, schema
 from lauter.pipeline.contract import MapStage, ReadBatch, Reader
 from lauter.pipeline.identity import payload_hashes
 from lauter.pipeline.planted import planted_buckets
+from lauter.pipeline.sorted_runs import SortedSink
 from lauter.pipeline.specs import spec_class
 from lauter.pipeline.steps import isolate
 from lauter.pipeline.steps.flow import Flow, Tally, scattered
@@ -29,9 +30,13 @@ from lauter.pipeline.steps.layouts import CARRIED, IDENTITY, RECORDS
 from lauter.pipeline.steps.quarantine import quarantine_folder
 from lauter.pipeline.steps.reuse import earlier_run, made_with
 from lauter.pipeline.steps.source import FileBroken, check_unchanged, reader_of
-from lauter.pipeline.storage import Output, Storage, open_input
+from lauter.pipeline.storage import Storage, open_input
 from lauter.pipeline.task import REUSABLE, Result, Task
 from lauter.pipeline.worker import prepared_stages
+
+IDENTITY_MESSAGE_BYTES = 16 << 10
+"""Of 500,000 ids, which are 10 MB. Of 4,096 ranges each reads the index, 24 bytes a message, and a message or two: this
+is where both together are least."""
 
 PAYLOAD_HASH = pa.field("payload_hash", pa.uint64())
 """xxh3-64 of a record's payload, null where its reader gives text: by it a stage may find equal payloads."""
@@ -64,20 +69,23 @@ class _Pass:
         schemas_ = {"records": RECORDS, "documents": self.document_schema, "scores": self.score_schema}
         if any(getattr(stage, "signals", False) for stage in self.stages):
             paths["signals"], schemas_["signals"] = f"signals/{self.part}.parquet", schema.SIGNAL
+        identity_path = f"state/identity/{self.part}.arrow"
         outputs = []
         with ExitStack() as files:
             staged = {name: files.enter_context(self.storage.staging(path)) for name, path in paths.items()}
             sinks = {name: parquet.ParquetSink(staged[name], schemas_[name]) for name in paths}
-            ids: list[pa.Array] = []
+            identity = files.enter_context(self.storage.staging(identity_path))
+            ids = SortedSink(identity, IDENTITY, IDENTITY_MESSAGE_BYTES)
             with open_input(self.task.args["file"]["uri"]) as stream:
                 for batch in self.reader.read(cast(BinaryIO, stream), self.task.args["file"]["name"]):
                     for name, rows in self._batch(batch).items():
                         sinks[name].write(rows)
-                    ids.append(batch.records.column("doc_id"))
+                    ids.write(identities(batch.records.column("doc_id"), ids.rows))
+            ids.close()
             for sink in sinks.values():
                 sink.close()
             outputs += [parquet.describe(staged[name], path) for name, path in paths.items()]
-        outputs.append(self._identity(ids))
+            outputs.append(exchange.describe(identity, identity_path, ids.rows))
         self._check_failures()
         info = {**self.tally.to_json(), **self._count(), REUSABLE: made_with(self.task)}
         if self.planted:
@@ -119,19 +127,6 @@ class _Pass:
         if flow.signals:
             found["signals"] = exchange.one_batch(pa.Table.from_batches(flow.signals))
         return found
-
-    def _identity(self, ids: list[pa.Array]) -> Output:
-        doc_id = pa.concat_arrays(ids) if ids else pa.array([], schema.DOC_ID)
-        words = np.frombuffer(doc_id.buffers()[1] or b"", ">u8").reshape(-1, 2)[
-            doc_id.offset : doc_id.offset + len(doc_id)
-        ]
-        high, low = words[:, 0].astype(np.uint64), words[:, 1].astype(np.uint64)
-        table = pa.Table.from_arrays(
-            [pa.array(high), pa.array(low), pa.array(np.arange(len(doc_id), dtype=np.uint32))], schema=IDENTITY
-        )
-        partitions = self.task.args["partitions"]
-        path = f"state/identity/{self.part}.arrow"
-        return exchange.write(self.storage, path, table, exchange.partition_of(high, partitions))
 
     def _count(self) -> dict[str, Any]:
         """The independent count and the file's digest, from a second reading of the bytes."""
@@ -187,6 +182,15 @@ def schemas(stages: Sequence[type[MapStage]]) -> tuple[pa.Schema, pa.Schema]:
     return (
         pa.schema([identity[0], row, *identity[1:], digest, PAYLOAD_HASH, *documents.values()]),
         pa.schema([identity[0], row, *scores.values()]),
+    )
+
+
+def identities(doc_id: pa.FixedSizeBinaryArray, first: int) -> pa.Table:
+    """Rows of `IDENTITY` of records numbered from `first` on."""
+    words = np.frombuffer(doc_id.buffers()[1] or b"", ">u8").reshape(-1, 2)[doc_id.offset : doc_id.offset + len(doc_id)]
+    halves = [pa.array(words[:, half].astype(np.uint64)) for half in (0, 1)]
+    return pa.Table.from_arrays(
+        [*halves, pa.array(np.arange(first, first + len(doc_id), dtype=np.uint32))], schema=IDENTITY
     )
 
 

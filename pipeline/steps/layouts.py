@@ -29,8 +29,9 @@ RECORDS = pa.schema(
 )
 """One row per record: where it ended, or nulls where it became a document."""
 
-IDENTITY = pa.schema([pa.field("high", pa.uint64()), pa.field("low", pa.uint64()), pa.field("row", pa.uint32())])
-"""The two halves of a doc_id, by the range of its high half."""
+IDENTITY = pa.schema([pa.field("order", pa.uint64()), pa.field("low", pa.uint64()), pa.field("row", pa.uint32())])
+"""The two halves of a doc_id in sorted runs (`sorted_runs.py`): `order` is the high one, so that any range of ids is
+found, and nothing makes extraction run again where there are more ranges."""
 
 ROWS = pa.schema([pa.field("row", pa.uint32())])
 """Record rows of a part: those whose doc_id stood before (by part)."""

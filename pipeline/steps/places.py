@@ -18,11 +18,7 @@ def run(task: Task, storage: Storage) -> Result:
     with storage.staging(path) as staged:
         sink = exchange.PartitionedSink(staged, POSITIONS)
         for output in listing(storage, task.args["listing"]):
-            with storage.open(output.path) as source:
-                index = exchange.read_index(storage, output.path, source)
-                for part, offset, length in index.tolist():
-                    source.seek(offset)
-                    batch = pa.ipc.read_record_batch(source.read_buffer(length), POSITIONS)
-                    sink.write(pa.Table.from_batches([batch]), np.full(batch.num_rows, part, np.int64))
+            for part, batch in exchange.parted_messages(storage, output.path, POSITIONS):
+                sink.write(pa.Table.from_batches([batch]), np.full(batch.num_rows, part, np.int64))
         sink.close()
         return Result((exchange.describe(staged, path, sink.rows),), {"documents": sink.rows})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from lauter.pipeline import exchange
 from lauter.pipeline.components import LABELS, write_edges
 from lauter.pipeline.graph.connecting import connecting_nodes, labels_of
+from lauter.pipeline.graph.links import Links
 from lauter.pipeline.graph.listings import Listings
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.task import Result, Task
@@ -32,7 +34,7 @@ class Ranges:
         """A task over the folder."""
         return Task(name, f"lauter.pipeline.steps.{function}", self.storage.root, args)
 
-    def listing(self, name: str, outputs: Sequence[Output]) -> str:
+    def listing(self, name: str, outputs: Callable[[], Sequence[Output]]) -> str:
         """Publish a list."""
         return self._listings.publish(name, outputs)
 
@@ -49,9 +51,14 @@ def labels(storage: Storage, files: Iterable[NDArray[np.uint64]], partitions: in
     """Item -> cluster as the steps find them, and what they say of it. Every item comes in its range, and once."""
     plan = Ranges(storage, partitions)
     results = found_edges(storage, files, partitions)
-    for node in connecting_nodes(plan, list(results)):
-        assert all(name in results for name in node.after)
+    nodes = connecting_nodes(plan, list(results))
+    links = Links(nodes, results)
+    ready = deque(links.ready)
+    while ready:
+        node = ready.popleft()
         results[node.name] = execute(node.build(results))
+        ready.extend(links.done(node.name))
+    assert not any(links.waits(node.name) for node in nodes)
     paths = [output.path for output in labels_of(plan, results)]
     found: dict[int, int] = {}
     for partition in range(partitions):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lauter.pipeline import exchange, sorted_runs
+from lauter.pipeline import exchange
 from lauter.pipeline.sorted_runs import SortedSink, read_range
 from lauter.pipeline.storage import Storage, StorageError
 
@@ -38,8 +38,7 @@ def table(rows: list[tuple[int, int]], first: int = 0) -> pa.Table:
 def test_ranges_are_whole(batches: list[list[tuple[int, int]]], of: int, run: int) -> None:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setattr(exchange, "RUN_BYTES", run)
-        patch.setattr(sorted_runs, "MESSAGE_BYTES", 100)
-        sink = SortedSink(Path(folder) / "x", SCHEMA)
+        sink = SortedSink(Path(folder) / "x", SCHEMA, message_bytes=100)
         wanted: dict[tuple[int, int], list[int]] = {}
         for number, rows in enumerate(batches):
             sink.write(table(rows, 100 * number))
