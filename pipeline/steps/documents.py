@@ -102,9 +102,9 @@ class _Pass:
         batch, alive = flow.batch, flow.alive
         self.tally.documents += batch.num_rows
         digest = text_digests(batch.column("text")) if batch.num_rows else pa.array([], pa.binary(32))
-        chars = batch.column("chars") if "chars" in batch.schema.names else pa.nulls(batch.num_rows, pa.int32())
-        if self.planted:
-            chars = pc.utf8_length(batch.column("text")).cast(pa.int32())
+        # Texts that came as such may pass no stage that counts them, and the ledger tells the length of every text.
+        counted = "chars" in batch.schema.names
+        chars = batch.column("chars") if counted else pc.utf8_length(batch.column("text")).cast(pa.int32())
         records = pa.RecordBatch.from_arrays(
             [
                 *[read.records.column(name) for name in ("doc_id", "file", "offset", "length", "url", "fetched_at")],
