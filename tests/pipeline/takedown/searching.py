@@ -52,6 +52,8 @@ EXCHANGED = {
     "emptied": layouts.ROWS,
     "encoded": layouts.ENCODED,
     "shares": None,
+    "sums": None,
+    "held": layouts.HOLDERS,
     "holders": layouts.HOLDERS,
     "positions": layouts.POSITIONS,
     "places": layouts.POSITIONS,
