@@ -79,7 +79,7 @@ def build_corpus(manifest: Manifest, options: BuildOptions, console: Console) ->
         resume(storage)
         plan = Plan(manifest, storage)
         steps: dict[str, list[str]] = {}
-        last = [f"{step}/{part.name}" for step in ("ledger", "leaves") for part in plan.parts]
+        last = [f"{step}/{part.name}" for step in ("ledger", "leaves", "tally") for part in plan.parts]
         for name in [*(node.name for node in plan.first_half()), *last]:
             steps.setdefault(name.split("/", 1)[0], []).append(name)
         storage.write_json(PLAN, steps)

@@ -18,10 +18,10 @@ from lauter.pipeline.planted import corpus_probes
 from lauter.pipeline.proof.chain import CORPUS as CORPUS
 from lauter.pipeline.proof.chain import ROOTS, publish, tree_fields, write_ranges
 from lauter.pipeline.proof.graph import PROVING, ledger_tree, published_ledger
+from lauter.pipeline.report.graph import COUNTING, counted
 from lauter.pipeline.report.probes import probes_section
 from lauter.pipeline.report.repeats import repeats_section
 from lauter.pipeline.report.sections import plain, sections
-from lauter.pipeline.report.summary import summarise
 from lauter.pipeline.report.write import write_report
 from lauter.pipeline.specs import input_fields, reader_spec, spec_class
 from lauter.pipeline.storage import Output, Storage, StorageError
@@ -47,9 +47,10 @@ def finish_unless_finished(plan: Plan, results: Mapping[str, Result]) -> None:
 def corpus_key(plan: Plan, results: Mapping[str, Result]) -> str:
     """SHA-256 over all that corpus.json is made from: the resolved manifest and the digests of all outputs.
 
-    The digests are those from before any takedown, and the tree of the ledger, which changes with one, has no part.
+    The digests are those from before any takedown. The tree and the counts of the ledger change with one, and have no
+    part.
     """
-    made = [result for name, result in results.items() if name.split("/", 1)[0] not in PROVING]
+    made = [result for name, result in results.items() if name.split("/", 1)[0] not in (*PROVING, *COUNTING)]
     outputs = sorted((output.path, output.sha256) for result in made for output in result.outputs)
     return hashlib.sha256(json.dumps([lock_file(plan, results), outputs], sort_keys=True).encode()).hexdigest()
 
@@ -107,7 +108,8 @@ def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
     tree = ledger_tree(plan, results)
     extra.append(write_ranges(storage, tree))
     extra += takedown_files(storage)
-    summary = summarise(storage, [output.path for output in ledger])
+    numbers = counted(plan, results)
+    summary = numbers.summary
     prepared = {name: results[f"prepare/{name}"].info["counts"] for name in plan.prepared}
     cuts = cut_counts(plan, results)
     repeats = repeat_counts(plan, results)
@@ -163,7 +165,7 @@ def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
         "takedown": takedown_fields(read_tombstones(storage)),
         "key": key,
     }
-    report = write_report(storage, corpus)
+    report = write_report(storage, corpus, numbers)
     corpus["files"]["report"] = [output.to_json() for output in report]
     remove_stale(plan, results, {output.path for output in [*extra, *report]})
     publish(storage, corpus, "build")

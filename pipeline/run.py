@@ -19,6 +19,7 @@ from lauter.pipeline.graph.plan import Plan
 from lauter.pipeline.made_again import MadeAgain
 from lauter.pipeline.proof.chain import remember
 from lauter.pipeline.proof.graph import proving
+from lauter.pipeline.report.graph import counting
 from lauter.pipeline.steps.isolate import too_many_failed
 from lauter.pipeline.storage import Storage, StorageError
 from lauter.pipeline.takedown.build import mask_results
@@ -92,7 +93,7 @@ def build(plan: Plan, executor: LazyExecutor, observer: Observer) -> RunReport:
     plan.storage.claim()
     remember(plan.storage)
     try:
-        for graph in (lambda _: plan.first_half(), plan.packing, plan.ledgers, partial(proving, plan)):
+        for graph in (lambda _: plan.first_half(), plan.packing, plan.ledgers, partial(published, plan)):
             try:
                 nodes = graph(results)
             except StorageError as error:
@@ -103,12 +104,17 @@ def build(plan: Plan, executor: LazyExecutor, observer: Observer) -> RunReport:
             if report.failures:
                 return report
             if graph == plan.ledgers:
-                # The last act upon rows: what comes now are hashes of the ledger as it is published.
+                # The last act upon rows: what comes now are hashes and counts of the ledger as it is published.
                 mask_results(plan, results)
         finish_unless_finished(plan, results)
     finally:
         executor.close()
     return report
+
+
+def published(plan: Plan, results: Mapping[str, Result]) -> list[Node]:
+    """The last graph: the tree of the ledger, and the numbers of the report."""
+    return [*proving(plan, results), *counting(plan, results)]
 
 
 def failing_stages(plan: Plan, results: Mapping[str, Result]) -> list[Failure]:

@@ -15,7 +15,7 @@ from lauter.pipeline.audit.findings import AuditReport, counted
 from lauter.pipeline.audit.index import CorpusIndex, InputEntry
 from lauter.pipeline.audit.tables import row_groups
 from lauter.pipeline.manifest import Catalogue, load_target
-from lauter.pipeline.report.summary import summarise
+from lauter.pipeline.report.totals import summarise
 from lauter.pipeline.storage import Storage, StorageError, open_input
 
 BLOCK_BYTES = 8 << 20

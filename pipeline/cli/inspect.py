@@ -42,14 +42,21 @@ def status(folder: FolderArgument, *, as_json: JsonOption = False) -> None:
 def report(folder: FolderArgument, *, as_json: JsonOption = False) -> None:
     """Write OUT/report again from the ledger's numbers and print the funnel."""
     from lauter.pipeline.finished import read_corpus
+    from lauter.pipeline.finished_parts import FinishedParts
+    from lauter.pipeline.lock import build_lock
     from lauter.pipeline.report.funnel import print_funnel
+    from lauter.pipeline.report.graph import counted, counting
     from lauter.pipeline.report.page import report_data
     from lauter.pipeline.report.write import write_report
 
     try:
         storage = Storage(folder)
         corpus, _ = read_corpus(storage)
-        write_report(storage, corpus)
+        with build_lock(storage):
+            parts = FinishedParts(storage, corpus)
+            # What the build or the takedown left is there; where `state/` was deleted, the ledger is counted anew.
+            parts.run(counting(parts, parts.results))
+            write_report(storage, corpus, counted(parts, parts.results))
     except StorageError as error:
         fail(str(error), USAGE)
     except (KeyError, TypeError, AttributeError) as error:

@@ -37,6 +37,7 @@ from lauter.pipeline.graph.preparing import Preparing, prepare_nodes, working_sp
 from lauter.pipeline.graph.surveying import survey_nodes, surveyed_nodes, surveyed_outputs, surveying
 from lauter.pipeline.manifest import Manifest, StageSpec
 from lauter.pipeline.older import as_compared, older_parts
+from lauter.pipeline.report.domains import crawled_sources
 from lauter.pipeline.specs import apply_spec, spec_class, stage_spec
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.streams import rule_of
@@ -76,6 +77,7 @@ class Plan:
         self.mirroring = mirroring(self.stages) if self.barrier else ()
         self.surveying = surveying(self.stages)
         self.encoder = stage_spec(manifest.encoder, self._digests)
+        self.crawled = crawled_sources({source.name: source.about for source in manifest.sources})
         """The sources whose domains the report lists."""
         self.prepared = [
             spec["name"]

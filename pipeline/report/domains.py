@@ -1,37 +1,28 @@
-"""How much of a corpus comes from each registered domain: one pass over the ledger, in bounded memory.
+"""How much of a corpus comes from each registered domain: the largest ones, listed from what each range has of them.
 
-Sums are kept in memory up to `HELD` domains; past that they are appended to `PARTITIONS` files by a hash of the name,
-and each file is summed alone at the end. Memory: `HELD` domains twice, the domains of one partition, 8 bytes for every
-domain of the corpus (to find the size that the largest tenth reaches), and the tenth itself.
+The sums of a range of names lie by size, so that the list is written from the largest on, a few sizes at a time. In
+memory are some more than `LISTED` domains, or those of one size where that has more, and a count for every size.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import xxhash
 from numpy.typing import NDArray
 from pyarrow import csv
 
-from lauter.pipeline import parquet
-from lauter.pipeline.report.hosts import Domains, each
+from lauter.pipeline import exchange
+from lauter.pipeline.steps.layouts import DOMAINS
 from lauter.pipeline.storage import Output, Storage, digest_file
 
-HELD = 1_000_000
-"""Domains summed in memory: about 100 MB as Arrow."""
+LISTED = 1_000_000
+"""Domains that are put in order at a time: about 100 MB as Arrow."""
 
-PARTITIONS = 64
-"""A corpus of 360 million domains, all there are, has 6 million in a partition: 0.6 GB."""
-
-SUMS = ("records", "tokens", "characters")
 CSV = "report/domains.csv"
 
 SHARE, SHARE_SME, MOST_SME = 10, 20, 1000
@@ -40,102 +31,37 @@ SHARE, SHARE_SME, MOST_SME = 10, 20, 1000
 SHOWN = 100
 """Domains that the summary itself shows; the whole list is in `report/domains.csv`."""
 
+STEPS = 8
+"""Sizes between one power of two and the next."""
 
-class DomainSums:
-    """Sums by domain. Use as a context manager: it may write temporary files."""
-
-    def __init__(self, held: int = HELD) -> None:
-        self._held = held
-        self._tables: list[pa.Table] = []
-        self._rows = 0
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._spilled: dict[int, pa.RecordBatchFileWriter] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for writer in self._spilled.values():
-            writer.close()
-        if self._folder is not None:
-            self._folder.cleanup()
-
-    def add(self, domain: pa.StringArray, sums: Mapping[str, pa.Array]) -> None:
-        """Add rows: their domains (no nulls), shape (n,), and `tokens` and `characters` (int64) of each."""
-        ones = pa.array(np.ones(len(domain), np.int64))
-        table = _summed(pa.table({"domain": domain, "records": ones, **sums}))
-        self._tables.append(table)
-        self._rows += table.num_rows
-        if self._rows > self._held:
-            merged = _summed(pa.concat_tables(self._tables))
-            self._tables, self._rows = [merged], merged.num_rows
-            # Above half, the next merge would come too soon.
-            if self._rows > self._held // 2:
-                self._spill(merged)
-
-    def _spill(self, table: pa.Table) -> None:
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="lauter-domains-")
-        which = _partition(table.column("domain"))
-        for partition in range(PARTITIONS):
-            some = table.filter(pa.array(which == partition))
-            if some.num_rows:
-                path = str(Path(self._folder.name) / str(partition))
-                if partition not in self._spilled:
-                    self._spilled[partition] = pa.ipc.new_file(path, table.schema)
-                self._spilled[partition].write_table(some)
-        self._tables, self._rows = [], 0
-
-    def tables(self) -> Iterable[pa.Table]:
-        """Every domain once, with its sums, in tables of any order; ends the adding."""
-        if self._folder is None:
-            return [_summed(pa.concat_tables(self._tables))] if self._tables else []
-        if self._tables:
-            self._spill(_summed(pa.concat_tables(self._tables)))
-        for writer in self._spilled.values():
-            writer.close()
-        return self._partitions(self._folder.name)
-
-    def _partitions(self, folder: str) -> Iterator[pa.Table]:
-        for partition in sorted(self._spilled):
-            with pa.memory_map(str(Path(folder) / str(partition))) as source:
-                yield _summed(pa.ipc.open_file(source).read_all())
-
-
-def _summed(table: pa.Table) -> pa.Table:
-    grouped = table.group_by("domain", use_threads=False).aggregate([(name, "sum") for name in SUMS])
-    return pa.table({"domain": grouped.column("domain"), **{n: grouped.column(f"{n}_sum") for n in SUMS}})
-
-
-def _partition(domains: pa.ChunkedArray) -> NDArray[np.int64]:
-    return np.fromiter(
-        (xxhash.xxh3_64_intdigest(domain) % PARTITIONS for domain in domains.to_pylist()), np.int64, len(domains)
-    )
+SIZES = 65 * STEPS
+"""Sizes that are told apart, from none to 2^63."""
 
 
 @dataclass(frozen=True, slots=True)
-class Largest:
-    """The domains that must be listed, largest first, and how many there are in all."""
+class SizedDomains:
+    """The sums of a corpus's domains as they lie, every domain once."""
 
-    table: pa.Table
-    """`domain`, `records`, `tokens`, `characters`."""
-    domains: int
+    paths: Sequence[str]
+    """Exchange files of the layout `DOMAINS`, by `size_order`."""
+    sizes: Mapping[int, int]
+    """Domains of each size, by its place in that order."""
     records: int
     """Records that have a domain."""
-    size: str
+    by: str
     """What size is measured in: `characters`, or `tokens` where no stage counts characters."""
 
-    def info(self) -> dict[str, Any]:
-        """As plain data, with the first domains only."""
-        return {
-            "domains": self.domains,
-            "records": self.records,
-            "listed": self.table.num_rows,
-            "size": self.size,
-            "first": self.table.slice(0, SHOWN).to_pylist(),
-        }
+
+def size_order(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The place of each size (0 or more) among `SIZES`, largest first: its power of two, and the eighth in that.
+
+    >>> size_order(np.array([2**63 - 1, 17, 16, 1, 0])).tolist()
+    [7, 479, 479, 511, 519]
+    """
+    mantissa, exponent = np.frexp(sizes.astype(np.float64))
+    place = exponent.astype(np.int64) * STEPS + ((mantissa - 0.5) * 2 * STEPS).astype(np.int64)
+    ordered: NDArray[np.int64] = SIZES - 1 - np.where(sizes > 0, place, 0)
+    return ordered
 
 
 def listed(domains: int, *, sme: bool) -> int:
@@ -147,51 +73,56 @@ def listed(domains: int, *, sme: bool) -> int:
     return min(-(-domains // SHARE_SME), MOST_SME) if sme else -(-domains // SHARE)
 
 
-def largest(sums: DomainSums, *, sme: bool) -> Largest:
-    """The largest domains by size of content; equal ones by name."""
-    names = ("characters", "tokens")
-    sizes: dict[str, list[NDArray[np.int64]]] = {name: [] for name in names}
-    records = 0
-    for table in sums.tables():
-        records += pc.sum(table.column("records")).as_py() or 0
-        for name in names:
-            sizes[name].append(table.column(name).to_numpy())
-    by = "characters" if any(found.any() for found in sizes["characters"]) else "tokens"
-    size = np.concatenate(sizes[by]) if records else np.empty(0, np.int64)
-    wanted = listed(len(size), sme=sme)
-    # Ties at the border are settled by name below.
-    least = int(np.partition(size, len(size) - wanted)[len(size) - wanted]) if wanted else 0
-    chosen = [table.filter(pc.greater_equal(table.column(by), least)) for table in sums.tables()]
-    empty = pa.table({"domain": pa.array([], pa.string()), **{name: pa.array([], pa.int64()) for name in SUMS}})
-    table = pa.concat_tables([empty, *chosen]).sort_by([(by, "descending"), ("domain", "ascending")])
-    return Largest(table.slice(0, wanted).combine_chunks(), len(size), records, by)
+def crawled_sources(about: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Sources whose domains are listed: those declared as crawled, and those of which nobody says what they are.
+
+    `about` has what is declared of each source; in order of name.
+    """
+    return sorted(name for name, declared in about.items() if declared.get("category", "crawled") == "crawled")
 
 
-def sum_domains(storage: Storage, ledger: Iterable[str], sources: Collection[str], sums: DomainSums) -> None:
-    """Add the kept records of some sources, from the parts of the ledger."""
-    domains = Domains()
-    wanted = pa.array(sorted(sources), pa.string())
-    for path in ledger:
-        for batch in parquet.batches(storage, path, ["source", "verdict", "url", "tokens", "chars"]):
-            table = pa.Table.from_batches([batch])
-            table = table.filter(
-                pc.and_(
-                    pc.equal(table.column("verdict").cast(pa.string()), "kept"),
-                    pc.is_in(table.column("source").cast(pa.string()), wanted),
-                )
-            )
-            domain = each(table.column("url"), domains.of_url)
-            known = domain.is_valid()
-            numbers = {"tokens": table.column("tokens"), "characters": table.column("chars")}
-            sums.add(
-                domain.filter(known),
-                {name: pc.fill_null(column.cast(pa.int64()), 0).filter(known) for name, column in numbers.items()},
-            )
+def write_domains(
+    storage: Storage, found: SizedDomains, *, sme: bool, at_once: int = LISTED
+) -> tuple[Output, dict[str, Any]]:
+    """Write `report/domains.csv`: a header, then one domain a line, largest first, equal ones by name.
 
-
-def write_domains(storage: Storage, found: Largest) -> Output:
-    """Write `report/domains.csv`: a header, then one domain a line, largest first."""
+    Also what there is to say of the list, as plain data, with the first domains only.
+    """
+    domains = sum(found.sizes.values())
+    rows, shown = 0, DOMAINS.empty_table()
     with storage.staging(CSV) as staged:
-        csv.write_csv(found.table, staged, csv.WriteOptions(quoting_style="needed"))
-        digest, size = digest_file(staged), staged.stat().st_size
-    return Output(CSV, size, digest, found.table.num_rows)
+        with csv.CSVWriter(staged, DOMAINS, write_options=csv.WriteOptions(quoting_style="needed")) as writer:
+            for table in _largest(storage, found, listed(domains, sme=sme), at_once):
+                writer.write_table(table)
+                rows += table.num_rows
+                shown = pa.concat_tables([shown, table.slice(0, SHOWN - shown.num_rows)])
+        output = Output(CSV, staged.stat().st_size, digest_file(staged), rows)
+    info = {
+        "domains": domains,
+        "records": found.records,
+        "listed": rows,
+        "size": found.by,
+        "first": shown.to_pylist(),
+    }
+    return output, info
+
+
+def _largest(storage: Storage, found: SizedDomains, wanted: int, at_once: int) -> Iterator[pa.Table]:
+    for start, end in _bands(Counter(found.sizes), wanted, at_once):
+        table, _ = exchange.read_parts(storage, found.paths, start, DOMAINS, end)
+        table = table.sort_by([(found.by, "descending"), ("domain", "ascending")]).slice(0, wanted)
+        wanted -= table.num_rows
+        yield table.combine_chunks()
+
+
+def _bands(sizes: Counter[int], wanted: int, at_once: int) -> Iterator[tuple[int, int]]:
+    """Ranges [start, end) of places that together hold as many domains as are wanted, each some `at_once` of them."""
+    start = held = taken = 0
+    for place in range(SIZES):
+        held += sizes[place]
+        taken += sizes[place]
+        if held and (held >= at_once or taken >= wanted):
+            yield start, place + 1
+            start, held = place + 1, 0
+        if taken >= wanted:
+            return

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lauter.pipeline.report.display import counted
+from lauter.pipeline.report.domains import crawled_sources
 from lauter.pipeline.report.eu_fields import (
     LARGE_PERCENT,
     OFFICIAL,
@@ -21,7 +22,7 @@ from lauter.pipeline.report.eu_fields import (
     percent,
 )
 from lauter.pipeline.report.register import data_sources, period
-from lauter.pipeline.report.summary import UNPLACED
+from lauter.pipeline.report.tallies import UNPLACED
 
 ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "2.2.1": (("Data licensed from rightsholders", "licensed"),),
@@ -40,7 +41,7 @@ ANSWERS: Mapping[str, tuple[tuple[str, str], ...]] = {
 def eu_summary(corpus: Mapping[str, Any], domains: Mapping[str, Any]) -> dict[str, Any]:
     """The summary as plain data: `sections` of entries, `missing` keys and `conflicts`.
 
-    `domains` is `domains.Largest.info` of the crawled sources.
+    `domains` is what `domains.write_domains` says of the crawled sources.
     """
     provider: Mapping[str, Any] = corpus["provider"]
     every = data_sources(corpus)
@@ -67,13 +68,6 @@ def eu_summary(corpus: Mapping[str, Any], domains: Mapping[str, Any]) -> dict[st
         "missing": [entry.name for section in sections for entry in section.entries if entry.origin == "missing"],
         "conflicts": conflicts,
     }
-
-
-def crawled_sources(corpus: Mapping[str, Any]) -> list[str]:
-    """Sources whose domains are listed: those declared as crawled, and those of which nobody says what they are."""
-    return [
-        name for name, source in corpus["sources"].items() if source["about"].get("category", "crawled") == "crawled"
-    ]
 
 
 def _header(corpus: Mapping[str, Any], provider: Mapping[str, Any]) -> Section:
@@ -234,7 +228,7 @@ def _crawled(
     section: Section, corpus: Mapping[str, Any], sources: list[dict[str, Any]], domains: Mapping[str, Any]
 ) -> None:
     """Section 2.3 after its question: crawlers, times, content, what was honoured, and the largest domains."""
-    names = crawled_sources(corpus)
+    names = crawled_sources({name: source["about"] for name, source in corpus["sources"].items()})
     for source in [source for source in sources if source["name"] in names]:
         name, about = source["name"], f"sources.{source['name']}.about"
         if source["category"] is None:

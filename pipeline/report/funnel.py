@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lauter.pipeline.report.display import counted
-from lauter.pipeline.report.summary import UNPLACED
+from lauter.pipeline.report.tallies import UNPLACED
 
 
 def funnel_rows(summary: Mapping[str, Any], order: Sequence[str]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from lauter.pipeline.report.drawing import cluster_sizes, funnel_flow, verdict_s
 from lauter.pipeline.report.funnel import funnel_rows
 from lauter.pipeline.report.inputs import summarise_inputs, summarise_outputs, summarise_streams
 from lauter.pipeline.report.sections import ROWS
-from lauter.pipeline.report.summary import UNPLACED
+from lauter.pipeline.report.tallies import UNPLACED
 from lauter.pipeline.schema import VERDICTS
 
 KINDS = {

@@ -47,7 +47,7 @@ def period(times: Mapping[str, str | None]) -> str | None:
 
 
 def data_register(corpus: Mapping[str, Any], pii: Mapping[str, int]) -> dict[str, Any]:
-    """The register as plain data. `pii` is what `pii_counts` returned; a source that is not in it was not looked at.
+    """The register as plain data. `pii`: source -> placeholders in its kept documents, of those that were looked at.
 
     `opted_out` counts the records that a stage which answers for reservations of rights (section 3.1 of the public
     summary) ended: by reason and, where a rule is the evidence, by its signal. `mirrors` are copies of opted-out pages
@@ -80,25 +80,15 @@ def data_register(corpus: Mapping[str, Any], pii: Mapping[str, int]) -> dict[str
     return {"corpus": corpus["name"], "lineage": corpus["lineage"], "sources": rows}
 
 
-def pii_counts(storage: Storage, corpus: Mapping[str, Any]) -> dict[str, int]:
-    """Placeholders for personal data in the kept documents of each source whose scores count them, part by part."""
-    scores = {output["path"].removeprefix("scores/").removesuffix(".parquet") for output in corpus["files"]["scores"]}
-    found: dict[str, int] = {}
-    for item in corpus["inputs"]:
-        part = item["part"]
-        path = f"scores/{part}.parquet"
-        if part not in scores or not _has(storage, path, PII):
-            continue
-        verdict = parquet.read(storage, f"ledger/{part}.parquet", ["verdict"]).column("verdict")
-        kept = np.asarray(pc.equal(pc.cast(verdict, "string"), "kept"))
-        counted = found.setdefault(item["source"], 0)
-        for batch in parquet.batches(storage, path, ["row", PII]):
-            spans = pc.fill_null(batch.column(PII), 0).to_numpy()
-            counted += int(spans[kept[batch.column("row").to_numpy()]].sum())
-        found[item["source"]] = counted
-    return found
-
-
-def _has(storage: Storage, path: str, column: str) -> bool:
-    with storage.open(path) as source:
-        return column in pq.read_schema(source).names
+def pii_spans(storage: Storage, scores: str, ledger: str) -> int | None:
+    """Placeholders for personal data in the kept documents of one part; None where its scores do not count them."""
+    with storage.open(scores) as source:
+        if PII not in pq.read_schema(source).names:
+            return None
+    verdict = parquet.read(storage, ledger, ["verdict"]).column("verdict")
+    kept = np.asarray(pc.equal(pc.cast(verdict, "string"), "kept"))
+    counted = 0
+    for batch in parquet.batches(storage, scores, ["row", PII]):
+        spans = pc.fill_null(batch.column(PII), 0).to_numpy()
+        counted += int(spans[kept[batch.column("row").to_numpy()]].sum())
+    return counted

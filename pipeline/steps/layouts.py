@@ -295,6 +295,23 @@ LEAVES = pa.schema(
 )
 """Leaves of the ledger's Merkle tree, by groups of key ranges."""
 
+TALLIES = pa.schema(
+    [
+        *(pa.field(name, pa.string()) for name in ("of", "source", "verdict", "stage", "reason", "name", "more")),
+        *(pa.field(name, pa.int64()) for name in ("records", "tokens", "chars")),
+        *(pa.field(name, pa.timestamp("ms", tz="UTC")) for name in ("first", "last")),
+    ]
+)
+"""Sums over the ledger by equal values, by ranges of their names' hashes; see `report.tallies`."""
+
+DOMAINS = pa.schema(
+    [
+        pa.field("domain", pa.string()),
+        *(pa.field(name, pa.int64()) for name in ("records", "tokens", "characters")),
+    ]
+)
+"""What the kept records of crawled sources come from, by size of content; see `report.domains`."""
+
 
 def rows_of_part(storage: Storage, listed: str, ordinal: int, layout: pa.Schema) -> pa.Table:
     """What the files of a listing hold for one part."""

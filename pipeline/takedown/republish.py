@@ -4,38 +4,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lauter.pipeline.corpus import combined_digest
-from lauter.pipeline.graph.listings import Listings
-from lauter.pipeline.graph.node import Node
+from lauter.pipeline.finished_parts import FinishedParts
 from lauter.pipeline.proof.chain import publish, tree_fields, write_ranges
 from lauter.pipeline.proof.graph import ledger_tree, proving
-from lauter.pipeline.proof.tree import LedgerTree
-from lauter.pipeline.report.summary import summarise
+from lauter.pipeline.report.graph import counted, counting
 from lauter.pipeline.report.write import write_report
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.takedown.demands import Demand
 from lauter.pipeline.takedown.published import FOLDER, takedown_fields, takedown_files
-from lauter.pipeline.task import Result, finished
-from lauter.pipeline.worker import execute
 
 INDEX = "tokens/index.json"
-
-
-@dataclass(frozen=True, slots=True)
-class _Named:
-    name: str
-
-
-class _Ledger:
-    """`proof.graph.LedgerParts`."""
-
-    def __init__(self, storage: Storage, parts: Sequence[str]) -> None:
-        self.storage = storage
-        self.parts = [_Named(part) for part in parts]
-        self.listing = Listings(storage).publish
 
 
 def republish(
@@ -50,11 +31,12 @@ def republish(
     files: dict[str, list[dict[str, Any]]] = corpus["files"]
     for kind, items in files.items():
         files[kind] = [masked[item["path"]].to_json() if item["path"] in masked else item for item in items]
-    ledger = [Output.from_json(item) for item in files["ledger"]]
-    tree = _tree(storage, [entry["part"] for entry in corpus["inputs"]], ledger)
+    parts = FinishedParts(storage, corpus)
+    parts.run([*proving(parts, parts.results), *counting(parts, parts.results)])
+    tree, numbers = ledger_tree(parts, parts.results), counted(parts, parts.results)
     corpus |= {
-        "summary": summarise(storage, [output.path for output in ledger]),
-        "ledger_sha256": combined_digest(ledger),
+        "summary": numbers.summary,
+        "ledger_sha256": combined_digest([Output.from_json(item) for item in files["ledger"]]),
         "takedown": takedown_fields(demands),
         **tree_fields(tree),
     }
@@ -69,22 +51,8 @@ def republish(
     others = {item["path"]: item for item in files["other"]}
     files["other"] = list((others | {output.path: output.to_json() for output in changed}).values())
     del files["report"]
-    files["report"] = [output.to_json() for output in write_report(storage, corpus)]
+    files["report"] = [output.to_json() for output in write_report(storage, corpus, numbers)]
     return publish(storage, corpus, "takedown")["root"], dict(receipt)
-
-
-def _tree(storage: Storage, parts: Sequence[str], ledger: Sequence[Output]) -> LedgerTree:
-    """The tree of the ledger, by the very tasks that a build would run, so that the next build finds them done."""
-    of = _Ledger(storage, parts)
-    results = {f"ledger/{part}": Result((output,)) for part, output in zip(parts, ledger, strict=True)}
-    for node in proving(of, results):
-        results[node.name] = _done(storage, node, results)
-    return ledger_tree(of, results)
-
-
-def _done(storage: Storage, node: Node, results: Mapping[str, Result]) -> Result:
-    task = node.build(results)
-    return finished(storage, task) or execute(task)
 
 
 def _write_index(storage: Storage, masked: Mapping[str, Output]) -> Output:

@@ -14,7 +14,7 @@ from lauter.pipeline.corpus import combined_digest
 from lauter.pipeline.parquet import describe
 from lauter.pipeline.proof.chain import CORPUS, RANGES, corpus_digest, corpus_root, tree_fields, write_ranges
 from lauter.pipeline.proof.partition import merkle_root
-from lauter.pipeline.report.summary import summarise
+from lauter.pipeline.report.totals import summarise
 from lauter.pipeline.storage import Output, Storage, digest_file
 
 Change = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]

@@ -15,6 +15,7 @@ from lauter.pipeline.report.write import write_report
 from lauter.pipeline.resolve import load
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.yaml_lines import ManifestError
+from tests.pipeline.report.counting import count
 from tests.pipeline.small_run import build, digests, write_manifest
 from tests.pipeline.small_stages import CATALOGUE
 
@@ -104,7 +105,8 @@ def test_a_changed_declaration_runs_no_task_and_rewrites_the_report(tmp_path: Pa
     assert json.loads((out / "report/data-register.json").read_text())["sources"][0]["licence"] == "CC0-1.0"
 
     reports = {file: file.read_bytes() for file in [*(out / "report").iterdir(), out / "croissant.json"]}
-    write_report(Storage(str(out)), json.loads((out / "corpus.json").read_text()))
+    corpus = json.loads((out / "corpus.json").read_text())
+    write_report(Storage(str(out)), corpus, count(out, corpus))
     assert all(file.read_bytes() == data for file, data in reports.items()), "`lauter report` writes the same bytes"
 
     build(_declare(path, None, None), out)

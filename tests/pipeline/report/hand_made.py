@@ -15,7 +15,7 @@ from lauter.pipeline import parquet, schema
 from lauter.pipeline.contract import ReportSection, ReportTable
 from lauter.pipeline.report.page import render, report_data
 from lauter.pipeline.report.sections import plain
-from lauter.pipeline.report.summary import summarise
+from lauter.pipeline.report.totals import summarise
 from lauter.pipeline.storage import Storage
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from lauter.pipeline.declared import AboutSection, ProviderSection, plain
-from lauter.pipeline.report.domains import DomainSums, largest, sum_domains
+from lauter.pipeline.report.domains import write_domains
 from lauter.pipeline.report.eu_fields import OFFICIAL, TITLES, band
-from lauter.pipeline.report.eu_summary import crawled_sources, eu_summary
+from lauter.pipeline.report.eu_summary import eu_summary
 from lauter.pipeline.report.markdown import summary_page
 from lauter.pipeline.storage import Storage
+from tests.pipeline.report.counting import count
 from tests.pipeline.report.hand_made import ROWS, Row, corpus
 
 PROVIDER = {
@@ -76,10 +77,8 @@ def _summary(
         plain(ProviderSection.model_validate(provider)),
         {name: plain(AboutSection.model_validate(block)) for name, block in about.items()},
     )
-    with DomainSums() as sums:
-        ledger = [output["path"] for output in made["files"]["ledger"]]
-        sum_domains(Storage(str(folder)), ledger, crawled_sources(made), sums)
-        return eu_summary(made, largest(sums, sme=bool(provider.get("sme"))).info())
+    _, domains = write_domains(Storage(str(folder)), count(folder, made).domains, sme=bool(provider.get("sme")))
+    return eu_summary(made, domains)
 
 
 def _values(summary: dict[str, Any], number: str, origin: str) -> dict[str, Any]:

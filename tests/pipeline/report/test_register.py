@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from lauter.pipeline import parquet
 from lauter.pipeline.report.markdown import register_page
-from lauter.pipeline.report.register import data_register, pii_counts
+from lauter.pipeline.report.register import data_register, pii_spans
 from lauter.pipeline.report.write import write_report
 from lauter.pipeline.storage import Storage
+from tests.pipeline.report.counting import count
 from tests.pipeline.report.hand_made import ROWS, corpus
 
 ABOUT = {"web": {"title": "A | crawl", "licence": "CC-BY-4.0", "collected": {"from": "2024-01-01"}}}
@@ -60,23 +61,19 @@ def test_the_register_reads_as_markdown(tmp_path: Path) -> None:
 
 
 def test_personal_data_is_counted_in_kept_documents_alone(tmp_path: Path) -> None:
-    made = corpus(tmp_path)
+    corpus(tmp_path)
     storage = Storage(str(tmp_path))
     rows = [row for row in ROWS if row.source == "web"]
-    for item, output in zip(made["inputs"], made["files"]["ledger"], strict=True):
-        (tmp_path / output["path"]).rename(tmp_path / "moved")
-        (tmp_path / "ledger" / item["source"]).mkdir()
-        (tmp_path / "moved").rename(tmp_path / f"ledger/{item['part']}.parquet")
     kept = [row.verdict == "kept" for row in rows]
     schema = pa.schema([("row", pa.uint32()), ("pii_count", pa.int32())])
     # As the engine writes scores: documents only, so rows are left out; and a count may be null.
     batch = pa.record_batch([pa.array([0, 1, 2, 3, 11], pa.uint32()), pa.array([2, None, 7, 100, 1000])], schema)
     assert kept[:4] == [True, True, True, False] and not kept[11]
-    parquet.write(storage, "scores/web/web.warc.gz.parquet", schema, [batch])
+    parquet.write(storage, "scores/web.parquet", schema, [batch])
+    assert pii_spans(storage, "scores/web.parquet", "ledger/web.parquet") == 9
     other = pa.schema([("row", pa.uint32())])
-    parquet.write(storage, "scores/books/books.warc.gz.parquet", other, [pa.record_batch([[0]], other)])
-    made["files"]["scores"] = [{"path": f"scores/{item['part']}.parquet"} for item in made["inputs"]]
-    assert pii_counts(storage, made) == {"web": 9}
+    parquet.write(storage, "scores/books.parquet", other, [pa.record_batch([[0]], other)])
+    assert pii_spans(storage, "scores/books.parquet", "ledger/books.parquet") is None
 
 
 def test_a_corpus_read_from_disk_gives_the_same_reports(tmp_path: Path) -> None:
@@ -89,4 +86,5 @@ def test_a_corpus_read_from_disk_gives_the_same_reports(tmp_path: Path) -> None:
 
 
 def _written(folder: Path, made: dict[str, Any]) -> dict[str, bytes]:
-    return {output.path: (folder / output.path).read_bytes() for output in write_report(Storage(str(folder)), made)}
+    found = write_report(Storage(str(folder)), made, count(folder, made))
+    return {output.path: (folder / output.path).read_bytes() for output in found}

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from lauter.pipeline.report.evidence import TOP
 from lauter.pipeline.report.funnel import funnel_rows
-from lauter.pipeline.report.summary import UNPLACED, summarise
+from lauter.pipeline.report.tallies import UNPLACED
+from lauter.pipeline.report.totals import summarise
 from lauter.pipeline.storage import Storage
 from tests.pipeline.report.hand_made import ROWS, Row, write_ledger
 

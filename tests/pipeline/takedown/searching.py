@@ -58,6 +58,9 @@ EXCHANGED = {
     "positions": layouts.POSITIONS,
     "places": layouts.POSITIONS,
     "leaves": layouts.LEAVES,
+    "tally": layouts.TALLIES,
+    "totals": layouts.TALLIES,
+    "domains": layouts.DOMAINS,
 }
 """Folder of `state/` -> layout of its exchange files; None for plain Arrow files."""
 

@@ -16,7 +16,7 @@ from lauter.pipeline.audit import audit
 from lauter.pipeline.corpus import combined_digest
 from lauter.pipeline.proof.chain import corpus_digest, corpus_root, tree_fields, write_ranges
 from lauter.pipeline.proof.partition import merkle_root
-from lauter.pipeline.report.summary import summarise
+from lauter.pipeline.report.totals import summarise
 from lauter.pipeline.steps.layouts import ITEMS, KEYS
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.takedown.act import take_down
