@@ -29,7 +29,7 @@ def quantity(value: object) -> int:
     whole, _, decimals = digits.replace("_", "").partition(".")
     power = int(exponent or 0) - len(decimals)
     scaled = int(whole + decimals) * SUFFIXES[suffix]
-    found = scaled * 10**power if power >= 0 else scaled // 10**-power
+    found: int = scaled * 10**power if power >= 0 else scaled // 10**-power
     if found < 1:
         raise ValueError(f"{value!r} is less than one")
     return found
