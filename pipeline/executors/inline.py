@@ -6,6 +6,7 @@ import traceback
 from collections import deque
 
 from lauter.pipeline.executors.executor import Outcome
+from lauter.pipeline.stopped import told
 from lauter.pipeline.task import Task
 from lauter.pipeline.worker import execute
 
@@ -28,8 +29,7 @@ class InlineExecutor:
         try:
             return [Outcome(task, execute(task))]
         except Exception as error:
-            detail = "".join(traceback.format_exception(error))
-            return [Outcome(task, None, f"{type(error).__name__}: {error}\n{detail}")]
+            return [Outcome(task, None, told(error, "".join(traceback.format_exception(error))))]
 
     def close(self) -> None:
         """Nothing to give back."""

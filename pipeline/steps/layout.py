@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from lauter.pipeline import exchange
 from lauter.pipeline.steps.layouts import HOLDERS
 from lauter.pipeline.steps.shares import read_sums
-from lauter.pipeline.storage import Output, Storage, StorageError
+from lauter.pipeline.stopped import BuildStopped
+from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.worker import listing
 
@@ -33,7 +34,7 @@ cells in which each shard is packed."""
 
 
 def run(task: Task, storage: Storage) -> Result:
-    """Lay out the shards; raises `StorageError` where a stream outgrows the cells that there are."""
+    """Lay out the shards; raises `BuildStopped` where a stream outgrows the cells that there are."""
     args = task.args
     cells: int = args["cells"]
     totals: dict[str, NDArray[np.int64]] = {}
@@ -73,7 +74,7 @@ def _holders(storage: Storage, runs: Sequence[tuple[str, Sequence[str]]], number
 def _check_size(name: str, totals: Sequence[int], tokens_per_shard: int) -> None:
     # One cell alone may be larger than a shard should be: a document is not cut.
     if max(totals) > tokens_per_shard and sum(totals) > len(totals) * tokens_per_shard:
-        raise StorageError(
+        raise BuildStopped(
             f"{sum(totals):,} tokens of stream {name} do not fit {len(totals)} shards of {tokens_per_shard:,}: raise "
             "`sharding.cells` in the manifest (a power of two above the number of shards) and build again"
         )

@@ -7,10 +7,11 @@ from typing import Any
 
 from lauter.pipeline.contract import Reader
 from lauter.pipeline.manifest import load_target
+from lauter.pipeline.stopped import BuildStopped
 from lauter.pipeline.storage import stat
 
 
-class FileBroken(Exception):
+class FileBroken(BuildStopped):
     """A file can't be accounted for: it changed, or the reader's rows and the independent count differ."""
 
 

@@ -225,6 +225,7 @@ def test_too_many_copies_stop_the_build_before_anything_is_encoded(
     outcome = _build(tmp_path / "run", files, **config)
     (failure,) = outcome.report.failures
     assert failure.name == "limits/all" and said in failure.error
+    assert failure.error.startswith("stage similar: ") and "\n" not in failure.error
     assert ".example/" in failure.error
     assert not (tmp_path / "run/out/state/encode").exists()
 

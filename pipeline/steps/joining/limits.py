@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from lauter.pipeline import parquet
 from lauter.pipeline.comparing import Limits
 from lauter.pipeline.specs import spec_class
+from lauter.pipeline.stopped import BuildStopped
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.task import Result, Task
 
@@ -17,12 +18,8 @@ NAMED = 3
 """Clusters that the message of a build that stops names."""
 
 
-class OutsideLimits(Exception):
-    """More or fewer copies than a build may find; the message says how many, and which clusters are largest."""
-
-
 def run(task: Task, storage: Storage) -> Result:
-    """Count, name the largest clusters, and raise `OutsideLimits` where a limit is broken."""
+    """Count, name the largest clusters, and raise `BuildStopped` where a limit is broken."""
     args = task.args
     cls = spec_class(args["stage"])
     limits: Limits = cls.limits(cls.Config.model_validate(dict(args["stage"]["config"])))
@@ -46,7 +43,7 @@ def run(task: Task, storage: Storage) -> Result:
             f"and {limits.largest_cluster:.2%} is the limit"
         )
     if wrong:
-        raise OutsideLimits(
+        raise BuildStopped(
             f"stage {args['stage']['name']}: {'; '.join(wrong)}. The largest clusters: {named or 'none'}. "
             "Look at these pages, mend the set-up or the limits in the manifest, and build again"
         )
