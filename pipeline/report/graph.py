@@ -16,7 +16,7 @@ from lauter.pipeline.report.summary import summary_of
 from lauter.pipeline.report.totals import ranges_for
 from lauter.pipeline.steps.layouts import TALLIES
 from lauter.pipeline.storage import Output, Storage
-from lauter.pipeline.task import Task
+from lauter.pipeline.task import Result, Task
 
 COUNTING = ("tally", "totals")
 """Its steps."""
@@ -80,7 +80,7 @@ def counting(of: CountedParts, results: Results) -> list[Node]:
 
 def counted(of: CountedParts, results: Results) -> Counted:
     """The numbers, from the results of the `totals` tasks: some thousands of rows each, and the sizes of domains."""
-    done = []
+    done: list[Result] = []
     while (name := f"totals/{len(done):05d}") in results:
         done.append(results[name])
     tables = [
