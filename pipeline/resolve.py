@@ -96,7 +96,7 @@ class Resolver:
         if self.problems or encoder is None:
             return None
         has_text = all(load_target(source.target, "").provides_text for source in sources)
-        self.check_order(specs, {"text"} if has_text else set())
+        self.check_order(specs, {"text"} if has_text else {"payload_hash"})
         barriers = [spec for spec in specs if is_barrier(spec.load())]
         cutters = [spec for spec in specs if is_cutter(spec.load())]
         self.check_streams(section, specs, joined=bool(barriers))
@@ -343,8 +343,11 @@ class Resolver:
             self.problem(("sharding", "stream"), "no stream may be called 'tokenizer': its folder is the tokenizer's")
 
     def check_order(self, specs: list[StageSpec], given: set[str]) -> None:
-        """What a stage reads must have been written before it; what joins all documents, then what cuts, comes last."""
-        written = (set(schema.RECORD.names) - {"text"}) | given
+        """What a stage reads must have been written before it; what joins all documents, then what cuts, comes last.
+
+        `given` is `text` where every reader gives it, and else the `payload_hash` that a barrier may read.
+        """
+        written = (set(schema.RECORD.names) - {"text"}) | (given & {"text"})
         barrier_seen = cutter_seen = False
         for index, spec in enumerate(specs):
             where: Location = ("stages", index)
@@ -362,18 +365,19 @@ class Resolver:
             reads = cls.reads_for(config) if hasattr(cls, "reads_for") else cls.reads
             if "pii_spans" in written and "text" in writes:
                 self.problem(where, f"{spec.name!r} rewrites text whose spans an earlier stage has written; move it up")
-            given_too = {"payload_hash", "source"} if is_barrier(cls) else set()
+            given_too = {"source"} | given if is_barrier(cls) else set()
             for column in (name for name in reads if name not in given_too):
                 # A stage that makes text of payloads, as the extractor does, takes what text there is already.
                 if column not in written and not (column == "text" and "text" in writes and "payload" in reads):
-                    hint = nearest(column, sorted(written))
-                    self.problem(where, f"reads column {column!r}, which no earlier stage writes{hint}")
+                    lacking = f"which no earlier stage writes{nearest(column, sorted(written))}"
+                    if is_barrier(cls) and column == "payload_hash":
+                        lacking = "and no source has payloads: their readers give text"
+                    self.problem(where, f"reads column {column!r}, {lacking}")
             if is_barrier(cls):
                 self.check_preferences(cls.prefers(config), specs[:index], where)
             written |= writes
         if "text" not in written:
             self.problem(("stages",), "no stage writes the column 'text'; add `extract`")
-
 
     def check_preferences(self, prefers: Sequence[Preference], before: Sequence[StageSpec], where: Location) -> None:
         """What copies are put in order by must be a whole number that is known of documents."""

@@ -364,3 +364,21 @@ def test_what_a_manifest_leaves_out_stays_left_out(tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text(text.replace("[rows.jsonl]", "[rows.jsonl], options: {columns: {date: when}}"))
     with pytest.raises(ManifestError, match=r"m\.yaml:2: sources\.0\.options: .*rows\.jsonl: no column 'when'"):
         load(str(tmp_path / "m.yaml"), REAL)
+
+
+def test_payloads_are_compared_only_where_a_source_has_them(tmp_path: Path) -> None:
+    from lauter.stages.catalogue import CATALOGUE as REAL
+
+    (tmp_path / "rows.jsonl").write_text('{"text": "x"}\n')
+    (tmp_path / "x.warc").write_bytes(b"")
+    texts, pages = "{name: t, kind: jsonl, paths: [rows.jsonl]}", "{name: r, kind: warc, paths: [x.warc]}"
+    stages = "stages:\n  - extract\n  - dedup: {exact: [text, payload]}\n"
+    (tmp_path / "m.yaml").write_text(f"name: x\nsources: [{texts}]\n{stages}")
+    with pytest.raises(ManifestError) as caught:
+        load(str(tmp_path / "m.yaml"), REAL)
+    (problem,) = caught.value.problems
+    assert problem.removeprefix(f"{tmp_path}/") == (
+        "m.yaml:5: stages.1: reads column 'payload_hash', and no source has payloads: their readers give text"
+    )
+    (tmp_path / "m.yaml").write_text(f"name: x\nsources: [{texts}, {pages}]\n{stages}")
+    assert load(str(tmp_path / "m.yaml"), REAL).barrier is not None
