@@ -16,6 +16,7 @@ from lauter.pipeline.cost.lines import given_line, size_of, spent_line, together
 from lauter.pipeline.cost.measure import INPUT, SNAPSHOT
 from lauter.pipeline.cost.rates import Rates, Spent, StepRates, Work
 from lauter.pipeline.cost.sizes import Size, pooled
+from lauter.pipeline.graph.packing import share_runs
 from lauter.pipeline.proof.tree import shape_of
 
 RAY_START_S = 6.0
@@ -26,10 +27,15 @@ HELD = 4.0
 """Bytes in memory a byte of a slice that a task reads whole: the rows, their order, and the sorted copy."""
 TELLING_BYTES = 16 << 20
 """A slice this large in the sample tells by itself how much memory a byte takes."""
+SUMMING = ("shares", "layout")
+"""Steps whose tasks add up one file after the other, each file in one of them."""
+SUMS_BYTES = 512 << 20
+"""What such a task holds at most besides the worker: 8 bytes for each cell of each stream, 157 MB for 300 streams of
+65,536 cells, and a run of an exchange file twice."""
 DRIVER_TASK_BYTES = 12 << 10
 """What the planning process keeps of a task: node, result, list entries."""
 LINK_S, LINK_BYTES = 1e-7, 8
-"""What it spends on and keeps of every task that another one waits for: a name looked up, and an entry in a list."""
+"""What it spends on and keeps of every link of the graph (`graph.links`): a name looked up, and an entry in a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,8 @@ class StepForecast:
     """What the sample's larger run read in this step."""
     opened: float = 0.0
     """Files that its tasks open beyond those of the sample's."""
-    waits: float = 0.0
-    """Of these the ones that each task waits for by name in the plan."""
+    links: float = 0.0
+    """What its tasks wait for in the plan: each for a joint, and that for all whose files they open."""
 
 
 @dataclass
@@ -120,17 +126,20 @@ def driver(rates: Rates, steps: Steps) -> Spent:
     """What the planning process itself takes, once it has started. It computes, and waits for nothing but tasks."""
     tasks = sum(step.tasks for step in steps.found)
     own = spent_line(rates.driver_small, rates.driver_large).at(tasks, steps.left.get("ledger", 0.0))
-    cpu_s = own.cpu_s + LINK_S * sum(step.waits for step in steps.found)
+    cpu_s = own.cpu_s + LINK_S * sum(step.links for step in steps.found)
     return Spent(cpu_s=cpu_s, wall_s=cpu_s)
 
 
 def driver_bytes(rates: Rates, steps: Steps) -> float:
     """What it holds at most."""
-    kept = sum(DRIVER_TASK_BYTES * step.tasks + LINK_BYTES * step.waits for step in steps.found)
+    kept = sum(DRIVER_TASK_BYTES * step.tasks + LINK_BYTES * step.links for step in steps.found)
     return rates.worker_bytes + kept
 
 
 def _tasks(item: StepRates, counts: Mapping[str, int], shard_tokens: int, sizes: Sequence[Size]) -> int:
+    if item.step == "shares":
+        # By runs of files, of which tasks are counted with a few.
+        return len(share_runs(sum(size.files for size in sizes)))
     if not item.late:
         # What is prepared by ranges has steps of its own, which no sample is large enough for: they are its tasks.
         return sum(count for step, count in counts.items() if step == item.step or step.startswith(f"{item.step}-"))
@@ -170,7 +179,7 @@ def _source_step(items: Sequence[StepRates], size: Size, rates: Rates, flow: _Fl
         peak_bytes=max(rates.worker_bytes, large.peak_bytes, small.peak_bytes),
         measured_bytes=size_of(large),
         opened=opened,
-        waits=0.0 if items[0].late else opened,
+        links=0.0 if items[0].late else _links(large, size.files, flow),
     )
 
 
@@ -189,18 +198,19 @@ def _joined(step: str, parts: Sequence[StepForecast], items: Sequence[StepRates]
         peak_bytes=max((part.peak_bytes for part in parts), default=0.0),
         measured_bytes=sum(size_of(item.large) for item in items),
         opened=sum(part.opened for part in parts),
-        waits=sum(part.waits for part in parts),
+        links=sum(part.links for part in parts),
     )
 
 
 def _whole_step(item: StepRates, tasks: int, rates: Rates, flow: _Flow, cores: int) -> StepForecast:
     """A step over everything: by ranges of keys, by shards, or in one task."""
     taken = _taken(item.large, None, flow)
-    opened, opening = _opening(item.large, tasks, rates, flow)
+    summing = item.step in SUMMING
+    opened, opening = _opening(item.large, 1 if summing else tasks, rates, flow)
     spent = spent_line(item.small, item.large).at(tasks, taken) + opening
     sliced = sum(flow.total(folder) for folder in item.large.slices) if item.large.takes else 0.0
     written = _give(item.small, item.large, None, tasks, taken, flow)
-    per_task = (taken + sliced) / max(1, tasks)
+    held = _held(item.large, rates) * (taken + sliced) / max(1, tasks)
     return StepForecast(
         name=item.step,
         tasks=tasks,
@@ -208,10 +218,10 @@ def _whole_step(item: StepRates, tasks: int, rates: Rates, flow: _Flow, cores: i
         wall_s=max(spent.wall_s / min(cores, max(1, tasks)), tasks / RAY_TASKS_PER_S if cores > 1 else 0.0),
         reads_bytes=taken + sliced,
         writes_bytes=written,
-        peak_bytes=max(item.large.peak_bytes, rates.worker_bytes + _held(item.large, rates) * per_task),
+        peak_bytes=max(item.large.peak_bytes, rates.worker_bytes + (min(held, SUMS_BYTES) if summing else held)),
         measured_bytes=size_of(item.large),
         opened=opened,
-        waits=0.0 if item.late else opened,
+        links=0.0 if item.late else _links(item.large, tasks, flow),
     )
 
 
@@ -248,6 +258,11 @@ def _opening(large: Work, tasks: int, rates: Rates, flow: _Flow) -> tuple[float,
     more = sum(max(0, flow.files[folder] - entries) for folder, entries in large.opens.items())
     seconds = tasks * more * rates.open_s
     return float(tasks * more), Spent(cpu_s=seconds, wall_s=seconds)
+
+
+def _links(large: Work, tasks: int, flow: _Flow) -> float:
+    """Links of a step's tasks in the plan."""
+    return float(tasks + sum(flow.files[folder] for folder in large.opens))
 
 
 def _held(large: Work, rates: Rates) -> float:

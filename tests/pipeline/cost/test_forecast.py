@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from lauter.pipeline.cost.forecast import SUMS_BYTES, steps_of
 from lauter.pipeline.cost.measure import folder_of, measured_build
 from lauter.pipeline.cost.rates import Rates, Work
 from lauter.pipeline.cost.report import NoForecast, Wanted, forecast
+from lauter.pipeline.cost.sizes import sizes, task_counts
+from lauter.pipeline.graph.packing import share_runs
 from lauter.pipeline.manifest import Manifest
 from lauter.pipeline.storage import Storage
 
@@ -189,3 +192,18 @@ def test_a_slice_large_enough_tells_its_own_memory(small_manifest: Manifest, sma
     row = next(r for r in data_of(small_manifest, with_same(held), 10**12, 8)["steps"] if r["step"] == "same")
     wanted = small_rates.worker_bytes + 2 * row["read_bytes"] / row["tasks"]
     assert row["peak_memory_bytes"] == pytest.approx(wanted, rel=0.01)
+
+
+def test_steps_that_add_up_are_bounded_and_links_grow_with_files_alone(
+    small_manifest: Manifest, small_rates: Rates
+) -> None:
+    row = {item["step"]: item for item in data_of(small_manifest, small_rates, 15 * 10**12, 1000)["steps"]}
+    files = row["encode"]["tasks"]
+    assert row["shares"]["tasks"] == len(share_runs(files)) > 1 and row["shares"]["files_opened"] < files
+    for step in ("shares", "layout"):
+        assert row[step]["peak_memory_bytes"] <= small_rates.worker_bytes + SUMS_BYTES
+    grown = [size.times(1e9) for size in sizes(small_manifest, small_rates)]
+    counts = task_counts(small_manifest, grown)
+    steps = steps_of(small_rates, grown, counts, 0.0, 1 << 26, 1000)
+    links = {step.name: step.links for step in steps.found}
+    assert links["meet"] == counts["meet"] + sum(size.files for size in grown)
