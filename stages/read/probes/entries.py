@@ -8,7 +8,7 @@ JSONL. No two probes of a file have one id or one text: their repetitions would 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import yaml
@@ -67,10 +67,11 @@ def probes_of(content: bytes) -> list[Probe]:
     probes: list[Probe] = []
     ids: dict[str, int] = {}
     texts: dict[str, int] = {}
-    for line, probe in found:
-        for held, what, value in ((ids, "id", probe.id), (texts, "text", probe.text)):
+    for line, probe, mend in found:
+        for held, what, value, more in ((ids, "id", probe.id, ""), (texts, "text", probe.text, mend)):
             if value in held:
-                raise ValueError(f"line {line}: this {what} stands in line {held[value]} already: {value[:60]!r}")
+                where = f"line {line}: this {what} stands in line {held[value]} already"
+                raise ValueError(f"{where}: {value[:60]!r}{more}")
             held[value] = line
         probes.append(probe)
     if not probes:
@@ -78,7 +79,7 @@ def probes_of(content: bytes) -> list[Probe]:
     return probes
 
 
-def _from_lines(text: str, shift: int) -> Iterator[tuple[int, Probe]]:
+def _from_lines(text: str, shift: int) -> Iterator[tuple[int, Probe, str]]:
     start = shift
     for number, line in enumerate(text.split("\n"), start=1):
         end = start + len(line.encode())
@@ -87,11 +88,11 @@ def _from_lines(text: str, shift: int) -> Iterator[tuple[int, Probe]]:
                 value: Any = json.loads(line)
             except (ValueError, RecursionError) as error:
                 raise ValueError(f"line {number}: no JSON: {error}") from error
-            yield number, _probe(_checked(ProbeEntry, value, number), start, end)
+            yield number, _probe(_checked(ProbeEntry, value, number), start, end), ""
         start = end + 1
 
 
-def _from_yaml(text: str, shift: int) -> Iterator[tuple[int, Probe]]:
+def _from_yaml(text: str, shift: int) -> Iterator[tuple[int, Probe, str]]:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         data: Any = yaml.safe_load(text)
@@ -112,20 +113,41 @@ def _from_yaml(text: str, shift: int) -> Iterator[tuple[int, Probe]]:
         keys.add(key.value)
         if not isinstance(node, yaml.SequenceNode):
             raise ValueError(f"line {line}: `{key.value}` is a list")  # noqa: TRY004 - the file is wrong
-        for value, item in zip(data[key.value], node.value, strict=True):
-            line = item.start_mark.line + 1
-            start, end = (shift + len(text[: mark.index].encode()) for mark in (item.start_mark, item.end_mark))
+        starts = byte_offsets(text, (item.start_mark.index for item in node.value))
+        ends = byte_offsets(text, (item.end_mark.index for item in node.value))
+        for value, item, first, last in zip(data[key.value], node.value, starts, ends, strict=True):
+            line, start, end = item.start_mark.line + 1, shift + first, shift + last
             if key.value == "probes":
-                yield line, _probe(_checked(ProbeEntry, value, line), start, end)
+                yield line, _probe(_checked(ProbeEntry, value, line), start, end), ""
                 continue
             entry = _checked(CanaryEntry, value, line)
+            mend = (
+                f"; `length` {entry.length} and {len(entry.alphabet)} characters in `alphabet` make too few texts to "
+                "draw from: raise one or both"
+            )
             for number in range(1, entry.count + 1):
                 name = f"{entry.bucket}:{number}"
                 try:
                     made = _plantable(canary(entry, number))
                 except ValueError as error:
                     raise ValueError(f"line {line}: {error}") from error
-                yield line, Probe(name, made, entry.repetitions, "canary", entry.bucket, start, end)
+                yield line, Probe(name, made, entry.repetitions, "canary", entry.bucket, start, end), mend
+
+
+def byte_offsets(text: str, indexes: Iterable[int]) -> Iterator[int]:
+    """How many bytes of UTF-8 stand before each place of a text, counted on from place to place where they rise.
+
+    >>> list(byte_offsets("für uns", [1, 2, 7, 2]))
+    [1, 3, 8, 3]
+    """
+    at = count = 0
+    for index in indexes:
+        # An alias of YAML stands where its anchor does.
+        if index < at:
+            at = count = 0
+        count += len(text[at:index].encode())
+        at = index
+        yield count
 
 
 def _plantable(text: str) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lauter.stages.read.probes.canaries import CanaryEntry, canary
-from lauter.stages.read.probes.entries import probes_of
+from lauter.stages.read.probes.entries import byte_offsets, probes_of
 
 YAML = """\
 # planted for the ablation
@@ -61,7 +63,10 @@ def test_lines_have_the_same_probes() -> None:
         (b"probes:\n  - {id: a, text: x, times: 1}\n", "line 2: times: "),
         (b"probes:\n  - x\n", "line 2: "),
         (b"probes: [\n", "no valid YAML"),
-        (b"canaries:\n  - {bucket: c, count: 40, length: 1}\n", "line 2: this text stands in line 2 already"),
+        (
+            b"canaries:\n  - {bucket: c, count: 40, length: 1}\n",
+            "'; `length` 1 and 36 characters in `alphabet` make too few texts to draw from: raise one or both",
+        ),
         (b"canaries:\n  - {bucket: c, count: 2, form: none}\n", "line 2: form: has one {}"),
         (
             b"canaries:\n  - {bucket: c, count: 2, alphabet: aa}\n",
@@ -78,3 +83,15 @@ def test_what_cannot_be_used_is_said(content: bytes, said: str) -> None:
     with pytest.raises(ValueError) as error:
         probes_of(content)
     assert said in str(error.value)
+
+
+@given(st.text(max_size=40), st.lists(st.integers(0, 40), max_size=8))
+def test_bytes_before_a_place(text: str, places: list[int]) -> None:
+    for wanted in (places, sorted(places)):
+        assert list(byte_offsets(text, wanted)) == [len(text[:place].encode()) for place in wanted]
+
+
+def test_each_item_of_a_long_file_has_its_own_bytes() -> None:
+    items = [f"{{id: n{number}, text: grüße-{number}}}" for number in range(200)]
+    content = ("\ufeff# ü\nprobes:\n" + "".join(f"  - {item}\n" for item in items)).encode()
+    assert [content[probe.start : probe.end].decode() for probe in probes_of(content)] == items
