@@ -53,7 +53,7 @@ class Similar:
     name: ClassVar[str] = "similar"
     version: ClassVar[int] = 1
     Config: ClassVar[type[StageConfig]] = SimilarConfig
-    reads: ClassVar[tuple[str, ...]] = ("text", "url", "source", "payload_hash")
+    reads: ClassVar[tuple[str, ...]] = ("text", "url", "source")
     sketches: ClassVar[pa.Schema] = pa.schema(
         [pa.field("words", pa.uint32()), pa.field("some", pa.list_(pa.uint32(), 3))]
     )
