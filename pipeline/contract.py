@@ -395,3 +395,7 @@ class PlantingReader(Protocol):
     def plants(self, stream: BinaryIO) -> Sequence[Bucket]:
         """The buckets of a file, sorted; none of an empty one. Raises ValueError for a file that cannot be used."""
         ...
+
+    def probes(self, stream: BinaryIO) -> Iterator[tuple[str, str]]:
+        """(identifier, text) of each probe of a file, controls too. Raises ValueError as `plants` does."""
+        ...

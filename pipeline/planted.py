@@ -6,12 +6,14 @@ plants is told before a build by `lauter plan` and after it by `corpus.json`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
 from lauter.pipeline.contract import PlantingReader
 from lauter.pipeline.graph.parts import Part
-from lauter.pipeline.manifest import Manifest
+from lauter.pipeline.manifest import Manifest, Source
 from lauter.pipeline.specs import is_planted
 from lauter.pipeline.storage import open_input
 from lauter.pipeline.task import Result
@@ -27,6 +29,30 @@ def planted_buckets(reader: object, uri: str) -> list[dict[str, Any]]:
     with open_input(uri) as stream:
         buckets = reader.plants(cast(BinaryIO, stream))
     return [{**bucket._asdict(), "records": bucket.probes * bucket.repetitions} for bucket in buckets]
+
+
+def planted_twice(sources: Sequence[Source]) -> Iterator[tuple[int, str]]:
+    """(number of its source, what is wrong) of each file that plants a text which another file plants too.
+
+    The text would stand in the shards more often than either file says, and a control might stand there at all. The
+    first text of a file is told. Memory: some 150 bytes a probe. A file that cannot be used plants nothing.
+    """
+    first: dict[bytes, str] = {}
+    for number, source in enumerate(sources):
+        for file in source.files if is_planted(source) else ():
+            own: dict[bytes, str] = {}
+            reader: PlantingReader = source.make()
+            with suppress(ValueError), open_input(file.uri) as stream:
+                for name, text in reader.probes(cast(BinaryIO, stream)):
+                    own.setdefault(hashlib.blake2b(text.encode(), digest_size=16).digest(), name)
+            twice = next((digest for digest in own if digest in first), None)
+            if twice is not None:
+                yield (
+                    number,
+                    f"{file.uri}: the text of probe {own[twice]!r} is planted from {first[twice]} too, and repetitions "
+                    "would add up: keep it in one file, with all its repetitions",
+                )
+            first.update(dict.fromkeys(own, file.uri))
 
 
 def planned_probes(manifest: Manifest) -> list[dict[str, Any]]:

@@ -16,7 +16,6 @@ import pyarrow as pa
 from pydantic import BaseModel, ValidationError
 
 from lauter.pipeline import schema
-from lauter.pipeline.comparing import Preference
 from lauter.pipeline.conformance import is_barrier, is_cutter, shortcomings
 from lauter.pipeline.contract import InputFile
 from lauter.pipeline.declared import plain
@@ -34,6 +33,8 @@ from lauter.pipeline.older import INDEX as CORPUS_INDEX
 from lauter.pipeline.older import corpus_fields
 from lauter.pipeline.older import faults as corpus_faults
 from lauter.pipeline.paths import PathError, expand_paths, first_inside, name_pattern
+from lauter.pipeline.planted import planted_twice
+from lauter.pipeline.preferences import preference_faults
 from lauter.pipeline.specs import input_fields
 from lauter.pipeline.storage import FileStat, StorageError, open_input
 from lauter.pipeline.streams import TOKENIZER, rule_of, stream_faults
@@ -95,6 +96,8 @@ class Resolver:
         demands = self.demands(section.takedown)
         if self.problems or encoder is None:
             return None
+        for index, message in planted_twice(sources):
+            self.problem(("sources", index, "paths"), message)
         has_text = all(load_target(source.target, "").provides_text for source in sources)
         self.check_order(specs, {"text"} if has_text else {"payload_hash"})
         barriers = [spec for spec in specs if is_barrier(spec.load())]
@@ -374,25 +377,13 @@ class Resolver:
                         lacking = "and no source has payloads: their readers give text"
                     self.problem(where, f"reads column {column!r}, {lacking}")
             if is_barrier(cls):
-                self.check_preferences(cls.prefers(config), specs[:index], where)
+                earlier = [other.load() for other in specs[:index]]
+                scores = {column.name: column.type for other in earlier for column in getattr(other, "scores", ())}
+                for fault in preference_faults(cls.prefers(config), scores):
+                    self.problem(where, fault)
             written |= writes
         if "text" not in written:
             self.problem(("stages",), "no stage writes the column 'text'; add `extract`")
-
-    def check_preferences(self, prefers: Sequence[Preference], before: Sequence[StageSpec], where: Location) -> None:
-        """What copies are put in order by must be a whole number that is known of documents."""
-        scores = {field.name: field.type for spec in before for field in getattr(spec.load(), "scores", ())}
-        known = {"priority", "fetched_at", "chars", *(name for name, kind in scores.items() if _is_number(kind))}
-        for name in [preference.column for preference in prefers if preference.column not in known]:
-            if name in scores:
-                self.problem(where, f"prefers by column {name!r}, which is {scores[name]} and no whole number")
-            else:
-                hint = nearest(name, sorted(known))
-                self.problem(where, f"prefers by column {name!r}, which no earlier stage writes as a score{hint}")
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_boolean(kind))
 
 
 def told(error: BaseException) -> str:

@@ -171,9 +171,25 @@ def test_a_wrong_file_is_told_before_any_work(tmp_path: Path) -> None:
         load(str(path), PLANTING)
 
 
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["same source", "another source"])
+def test_one_text_in_two_files_is_told_before_any_work(tmp_path: Path, *, elsewhere: bool) -> None:
+    path = planted(tmp_path, "probes:\n  - {id: a, text: x, repetitions: 2}\n")
+    (tmp_path / "probes-more.yaml").write_text("probes:\n  - {id: c, text: y}\n  - {id: b, text: x, repetitions: 0}\n")
+    if elsewhere:
+        (tmp_path / "probes-more.yaml").rename(tmp_path / "others.yaml")
+        manifest = yaml.safe_load(path.read_text())
+        manifest["sources"].append({"name": "others", "kind": "probes", "paths": ["others.yaml"]})
+        path.write_text(yaml.safe_dump(manifest, sort_keys=False))
+    with pytest.raises(ManifestError) as caught:
+        load(str(path), PLANTING)
+    (problem,) = caught.value.problems
+    assert "the text of probe 'b' is planted from" in problem or "the text of probe 'a' is planted from" in problem
+    assert f"sources.{2 if elsewhere else 1}.paths: " in problem and "keep it in one file" in problem
+
+
 def test_one_id_in_two_files_is_warned_of(tmp_path: Path) -> None:
     path = planted(tmp_path, "probes:\n  - {id: a, text: x, repetitions: 2}\n")
-    (tmp_path / "probes-more.yaml").write_text("probes:\n  - {id: a, text: x, repetitions: 3}\n")
+    (tmp_path / "probes-more.yaml").write_text("probes:\n  - {id: a, text: y, repetitions: 3}\n")
     outcome = build(path, tmp_path / "out", catalogue=PLANTING)
     warnings = [item for section in outcome.corpus["sections"] for item in section["warnings"]]
     assert any("probes.yaml of source own-probes: 0 of 2 planted records are kept" in item for item in warnings)

@@ -48,6 +48,11 @@ class ProbesReader:
         counts = Counter((probe.bucket, probe.kind, probe.repetitions) for probe in probes)
         return [Bucket(name, kind, count, times) for (name, kind, times), count in sorted(counts.items())]
 
+    def probes(self, stream: BinaryIO) -> Iterator[tuple[str, str]]:
+        """Identifier and text of each probe of a file."""
+        content = stream.read()
+        yield from ((probe.id, probe.text) for probe in (probes_of(content) if content else ()))
+
     def read(self, stream: BinaryIO, file: str) -> Iterator[ReadBatch]:
         """The repetitions of each probe, one after another; a file that cannot be used is one corrupt range."""
         content = stream.read()
