@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from lauter.pipeline.comparing import Limits
 from lauter.pipeline.graph.adopting import adopted_nodes, adopting_nodes
 from lauter.pipeline.graph.connecting import connecting_nodes, label_names, labels_of
 from lauter.pipeline.graph.node import Node, Results, behind
@@ -309,7 +310,22 @@ def _members(plan: Plan, results: Results) -> dict[str, Any]:
 def _sizes(plan: Plan, results: Results) -> dict[str, Any]:
     step = "gather" if graph_free(plan) else "members"
     members = plan.listing("state-members", lambda: _outputs(plan, results, step, "state/members"))
-    return {"members": members, "visits": graph_free(plan)}
+    limits = _limits_of(plan)
+    return {
+        "members": members,
+        "visits": graph_free(plan),
+        "signed": sum(output.rows for output in _signatures(plan, results, "items")),
+        "largest_cluster": limits.largest_cluster,
+        "largest_documents": limits.largest_cluster_documents,
+        "documents": plan.listing("documents", lambda: plan.outputs(results, "documents", plan.names(), "documents")),
+    }
+
+
+def _limits_of(plan: Plan) -> Limits:
+    assert plan.barrier is not None
+    cls = spec_class(plan.barrier)
+    limits: Limits = cls.limits(cls.Config.model_validate(dict(plan.barrier["config"])))
+    return limits
 
 
 def _turn(plan: Plan, results: Results) -> dict[str, Any]:

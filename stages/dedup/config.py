@@ -86,8 +86,10 @@ class DedupConfig(StageConfig):
     """Least and most share of the documents, of those that nothing else objects to, that may be copies. Outside of it
     the build stops: more often a fault of the set-up than of the pages."""
     largest_cluster: Share = 1.0
-    """The share of those documents that one connected group of copies may hold; above it the build stops."""
-
+    """The share of all documents that are compared which one connected group of copies may hold; above it the build
+    stops, before it needs memory for the group. It counts documents that later go for other reasons, too."""
+    largest_cluster_documents: int = Field(default=10_000_000, ge=1)
+    """Documents that one such group may hold, whatever share that is: a task holds it whole, about 300 bytes each."""
     method: Literal["components", "smaller-neighbour"] = "components"
     """How one of several copies is chosen. `components`: among all that are connected, a document stays unless it is a
     copy of one that stays; 5 bytes in one process for each different text that has a copy. `smaller-neighbour`, above
@@ -118,8 +120,8 @@ class DedupConfig(StageConfig):
         return tuple(_preference(choice) for choice in self.prefer)
 
     def limits(self) -> Limits:
-        """`removed` and `largest_cluster`."""
-        return Limits(self.removed, self.largest_cluster)
+        """`removed`, `largest_cluster` and `largest_cluster_documents`."""
+        return Limits(self.removed, self.largest_cluster, self.largest_cluster_documents)
 
 
 def _preference(choice: BestScore | str) -> Preference:

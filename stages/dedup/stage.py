@@ -51,7 +51,9 @@ class Dedup:
     )
     """Number of different shingles (0: too short for MinHash), and the low byte of each minimum."""
     identities: ClassVar[tuple[str, ...]] = ("url", "payload")
-    decision_fields: ClassVar[frozenset[str]] = frozenset({"prefer", "removed", "largest_cluster", "method"})
+    decision_fields: ClassVar[frozenset[str]] = frozenset(
+        {"prefer", "removed", "largest_cluster", "largest_cluster_documents", "method"}
+    )
 
     def __init__(self, config: DedupConfig, context: StageContext | None = None) -> None:
         self.config = config

@@ -28,6 +28,7 @@ class SimilarConfig(StageConfig):
     prefer: Literal["source", "longest"] = "source"
     removed: tuple[float, float] = Field(default=(0.0, 1.0), strict=False)
     largest_cluster: float = 1.0
+    largest_cluster_documents: int = 10_000_000
     method: Literal["components", "smaller-neighbour"] = "components"
     against: tuple[CorpusPath, ...] = Field(default=(), strict=False)
 
@@ -58,7 +59,9 @@ class Similar:
         [pa.field("words", pa.uint32()), pa.field("some", pa.list_(pa.uint32(), 3))]
     )
     identities: ClassVar[tuple[str, ...]] = ("url", "payload")
-    decision_fields: ClassVar[frozenset[str]] = frozenset({"prefer", "removed", "largest_cluster", "method"})
+    decision_fields: ClassVar[frozenset[str]] = frozenset(
+        {"prefer", "removed", "largest_cluster", "largest_cluster_documents", "method"}
+    )
 
     def __init__(self, config: SimilarConfig, context: StageContext) -> None:
         self._hubs = config.hubs
@@ -123,7 +126,7 @@ class Similar:
     @classmethod
     def limits(cls, config: SimilarConfig) -> Limits:
         """As the parameters say."""
-        return Limits(config.removed, config.largest_cluster)
+        return Limits(config.removed, config.largest_cluster, config.largest_cluster_documents)
 
 
 CATALOGUE = Catalogue(

@@ -8,15 +8,19 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lauter.pipeline import exchange
 from lauter.pipeline.audit import audit
 from lauter.pipeline.build import BuildOutcome
 from lauter.pipeline.identity import native_id
 from lauter.pipeline.resolve import load
+from lauter.pipeline.steps.joining.giants import documents_of_components
 from lauter.pipeline.steps.layouts import ITEMS, KEPT, KEYS
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.yaml_lines import ManifestError
@@ -214,9 +218,8 @@ def test_the_longest_of_copies_is_known_where_no_stage_has_counted(tmp_path: Pat
     [
         ({"removed": (0.0, 0.4)}, "50.00% of 4 documents are copies, and 0.00% to 40.00% may be"),
         ({"removed": (0.6, 1.0)}, "50.00% of 4 documents are copies, and 60.00% to 100.00% may be"),
-        ({"largest_cluster": 0.5}, "the largest cluster holds 75.00% of 4 documents, and 50.00% is the limit"),
     ],
-    ids=["too many", "too few", "too large"],
+    ids=["too many", "too few"],
 )
 def test_too_many_copies_stop_the_build_before_anything_is_encoded(
     tmp_path: Path, config: dict[str, Any], said: str
@@ -228,6 +231,40 @@ def test_too_many_copies_stop_the_build_before_anything_is_encoded(
     assert failure.error.startswith("stage similar: ") and "\n" not in failure.error
     assert ".example/" in failure.error
     assert not (tmp_path / "run/out/state/encode").exists()
+
+
+@pytest.mark.parametrize("method", ["components", "smaller-neighbour"])
+@pytest.mark.parametrize(
+    ("config", "allowed"),
+    [
+        ({"largest_cluster": 0.5}, "largest_cluster: 50.00% of them"),
+        ({"largest_cluster_documents": 2}, "largest_cluster_documents: 2"),
+    ],
+    ids=["share", "documents"],
+)
+def test_a_giant_component_stops_the_build_before_its_documents_are_held(
+    tmp_path: Path, method: str, config: dict[str, Any], allowed: str
+) -> None:
+    files = {"a.txt": "n1\tone two three\nn2\tone two three\nn3\tone two three\nn4\tquite another text"}
+    outcome = _build(tmp_path / "run", files, ranges=3, method=method, **config)
+    (failure,) = outcome.report.failures
+    assert failure.name.startswith("sizes/") and failure.error.startswith("stage similar: one connected group")
+    assert "holds 3 of the 4 documents that are compared (75.00%)" in failure.error
+    assert f"the manifest allows {allowed}. One of them is https://n1.example/" in failure.error
+    assert not (tmp_path / "run/out/state" / failure.name).with_suffix(".json").exists()
+    assert not (tmp_path / "run/out/state/decide").exists()
+    wider = {name: value + 1 for name, value in config.items() if name != "largest_cluster"}
+    assert _build(tmp_path / "run", files, ranges=3, method=method, **wider).report.failures == []
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=20), max_size=9), st.integers(1, 30))
+def test_documents_of_components_are_counted_however_they_come(batches: list[list[int]], merged: int) -> None:
+    columns = [np.array(batch, np.uint64) for batch in batches]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lauter.pipeline.steps.joining.giants.MERGED", merged)
+        component, documents = documents_of_components(columns)
+    assert dict(zip(component.tolist(), documents.tolist(), strict=True)) == Counter(itertools.chain(*batches))
+    assert component.tolist() == sorted(component.tolist())
 
 
 def test_preferences_are_checked_before_any_work(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lauter.pipeline import exchange
 from lauter.pipeline.components import EDGES, LABELS
+from lauter.pipeline.steps.joining.giants import stop_at_giants
 from lauter.pipeline.steps.joining.ranges import find, range_of_component
 from lauter.pipeline.steps.layouts import CLUSTERS, COMPONENT_EDGES, ITEMS, MEMBERS
 from lauter.pipeline.storage import Output, Storage
@@ -128,9 +129,13 @@ def sizes(task: Task, storage: Storage) -> Result:
     """Which cluster each document of one range of components lies in, and how many documents that has, by part.
 
     A document that only visits a group (`neighbours`) is told so by a size of 0: its own group has another name.
-    A cluster is called by the place of its first document in the run (`exchange.node`): a component's own name is the
-    hash of a text, which is nothing to publish.
+    A cluster is called by the place of its first document in the run (`exchange.node`), which says where to look; a
+    component's own name is the hash of a text.
+
+    Holds the documents of its range, about 80 bytes each, unless a component is too large (`giants`): that is found out
+    before, and stops the build.
     """
+    stop_at_giants(task, storage)
     args = task.args
     names = ("component", "part", "row", "item")
     held: list[list[NDArray[np.uint64]]] = [[] for _ in names]

@@ -24,7 +24,7 @@ def test_defaults_are_fineweb_by_source_and_date() -> None:
     assert config.minhash is not None
     assert (config.minhash.bands, config.minhash.rows, config.minhash.threshold) == (14, 8, 0.8)
     assert Dedup.prefers(config) == (Preference("priority", "ascending"), Preference("fetched_at", "ascending"))
-    assert Dedup.limits(config) == Limits((0.0, 1.0), 1.0)
+    assert Dedup.limits(config) == Limits((0.0, 1.0), 1.0, 10_000_000)
 
 
 def test_everything_as_a_manifest_gives_it() -> None:
@@ -39,6 +39,7 @@ def test_everything_as_a_manifest_gives_it() -> None:
             "prefer": [{"score": "language_score", "best": "highest"}, "newest", "longest", "source"],
             "removed": [0.05, 0.7],
             "largest_cluster": 0.01,
+            "largest_cluster_documents": 500,
         }
     )
     assert [tuple(preference) for preference in Dedup.prefers(config)] == [
@@ -47,7 +48,7 @@ def test_everything_as_a_manifest_gives_it() -> None:
         ("chars", "descending"),
         ("priority", "ascending"),
     ]
-    assert Dedup.limits(config) == Limits((0.05, 0.7), 0.01)
+    assert Dedup.limits(config) == Limits((0.05, 0.7), 0.01, 500)
     assert Dedup.method(config) == "smaller-neighbour"
     assert read({"prefer": [{"score": "toxicity", "best": "lowest"}]}).preferences() == (
         Preference("toxicity", "ascending"),
