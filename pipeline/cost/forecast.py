@@ -18,6 +18,8 @@ from lauter.pipeline.cost.rates import Rates, Spent, StepRates, Work
 from lauter.pipeline.cost.sizes import Size, pooled
 from lauter.pipeline.graph.packing import share_runs
 from lauter.pipeline.proof.tree import shape_of
+from lauter.pipeline.report.graph import COUNTING
+from lauter.pipeline.report.totals import ranges_for
 
 RAY_START_S = 6.0
 """Wall seconds that a local Ray takes to start (measured on two cores; the same figure decides `SMALL_BYTES`)."""
@@ -118,7 +120,9 @@ def steps_of(
         else:
             found.append(_whole_step(items[0], _tasks(items[0], counts, shard_tokens, sizes), rates, flow, cores))
     left = {folder: flow.total(folder) for folder in flow.bytes_ if folder not in (INPUT, SNAPSHOT)}
-    unmeasured = [step for step in counts if step not in by_step and step.partition("-")[0] not in by_step]
+    unmeasured = [
+        step for step in (*counts, *COUNTING) if step not in by_step and step.partition("-")[0] not in by_step
+    ]
     return Steps(found, left, sorted(unmeasured))
 
 
@@ -146,6 +150,8 @@ def _tasks(item: StepRates, counts: Mapping[str, int], shard_tokens: int, sizes:
     if item.shape == "shard":
         return max(item.large.tasks, math.ceil(sum(size.tokens for size in sizes) / shard_tokens))
     records = sum(size.records for size in sizes)
+    if item.step == "totals":
+        return max(item.large.tasks, ranges_for(int(records)))
     # The tree of the ledger is cut by rows; a small sample has the least number of groups.
     return max(item.large.tasks, shape_of(int(records)).groups) if item.step == "merkle" else item.large.tasks
 
