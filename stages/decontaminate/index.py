@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from lauter.stages.decontaminate.benchmarks import Item
 from lauter.stages.decontaminate.match import (
     FLAGS,
+    HITS,
     NGRAM,
     PREFIX,
     STRIDES,
@@ -170,7 +171,7 @@ class Index:
         shift = 64 - (self.bits.size * 64 - 1).bit_length()
         bounds, ranks = find_grams(texts.data, texts.offsets, self.scans, self.keys, self.bits, shift)
         sizes, lengths = (self.benchmark.column(name).to_numpy() for name in ("words", "length"))
-        best = best_items(bounds, ranks, self.starts, self.items, self.places, sizes, lengths)
+        best = best_items(bounds, ranks, self.starts, self.items, self.places, sizes, lengths, HITS)
         return Found(best, bounds, ranks)
 
     def source_of_key(self, rank: int) -> Source:

@@ -34,6 +34,10 @@ PREFIX = 2
 STRIDES = 3
 """A word is one word, two letters, or three letters."""
 
+HITS = 1 << 20
+"""Grams of items that are put in order at once, 8 MB: a form of words that stands in a million items has 33 million for
+a document that holds forty words of it."""
+
 _SIX = np.uint64(6)
 _LOW_6 = np.uint64(63)
 _ONE = np.uint64(1)
@@ -228,6 +232,51 @@ def find_grams(
 
 
 @kernel
+def first_at_least(values: NDArray[np.uint32], start: Integer, end: Integer, border: Integer) -> int:
+    """The first place of the rising `values[start:end]` that has `border` or more, or `end`."""
+    low, high = start, end
+    while low < high:
+        middle = (low + high) >> 1
+        if values[middle] < border:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def ten_thousandths(part: Integer, whole: Integer) -> int:
+    """`part / whole` in ten-thousandths, half to even."""
+    found, rest = RATIO_SCALE * part // whole, RATIO_SCALE * part % whole
+    return found + 1 if 2 * rest > whole or (2 * rest == whole and found % 2 == 1) else found
+
+
+@kernel
+def best_of_hits(
+    hits: NDArray[np.uint64], sizes: NDArray[np.uint32], lengths: NDArray[np.uint32], best: NDArray[np.int64]
+) -> None:
+    """Put the best of some items into `best` (as in `best_items`), if it is better than what is there.
+
+    `hits` are sorted: item << 32 | place, of all grams of these items that stand in a text.
+    """
+    index = 0
+    while index < hits.size:
+        item = np.int64(hits[index] >> _UPPER)
+        length = min(np.int64(lengths[item]), np.int64(sizes[item]))
+        first = np.int64(hits[index] & _LOWER)
+        covered: Integer = 0
+        end: Integer = 0
+        while index < hits.size and np.int64(hits[index] >> _UPPER) == item:
+            place = np.int64(hits[index] & _LOWER)
+            covered += place + length - (end if end > place else place)
+            end = place + length
+            index += 1
+        ratio = ten_thousandths(covered, np.int64(sizes[item]))
+        if ratio > best[0]:
+            best[0], best[1], best[2] = ratio, item, first
+
+
+@kernel
 def best_items(
     bounds: NDArray[np.int64],
     ranks: NDArray[np.uint32],
@@ -236,38 +285,46 @@ def best_items(
     places: NDArray[np.uint32],
     sizes: NDArray[np.uint32],
     lengths: NDArray[np.uint32],
+    most: int,
 ) -> NDArray[np.int64]:
     """The item that each text holds most of: ratio, item, and the place of its first gram that hit; shape (texts, 3).
 
     The ratio is the share of the item's words that are part of a gram that stands in the text, in ten-thousandths,
-    cut; -1 without a gram. Of equal ratios the first item counts. The grams of key k are at `starts[k]:starts[k + 1]`
-    of `items` and `places`; `sizes` and `lengths` are the words of each item and of its grams.
+    half to even; -1 without a gram. Of equal ratios the first item counts. The grams of key k are at
+    `starts[k]:starts[k + 1]` of `items` and `places`, by item; `sizes` and `lengths` are the words of each item and of
+    its grams. No more than `most` grams of items are held at once (8 bytes each), or those of one item: items are gone
+    through in order, by ranges that have as many.
     """
     best = np.full((bounds.size - 1, 3), -1, np.int64)
+    hits = np.empty(1024, np.uint64)
     for text in range(bounds.size - 1):
-        room: Integer = 0
-        for index in range(bounds[text], bounds[text + 1]):
-            room += starts[ranks[index] + 1] - starts[ranks[index]]
-        hits = np.empty(room, np.uint64)
-        size = 0
-        for index in range(bounds[text], bounds[text + 1]):
-            for at in range(starts[ranks[index]], starts[ranks[index] + 1]):
-                hits[size] = np.uint64(items[at]) << _UPPER | np.uint64(places[at])
-                size += 1
-        hits.sort()
-        index = 0
-        while index < size:
-            item = np.int64(hits[index] >> _UPPER)
-            length = min(np.int64(lengths[item]), np.int64(sizes[item]))
-            first = np.int64(hits[index] & _LOWER)
-            covered: Integer = 0
-            end: Integer = 0
-            while index < size and np.int64(hits[index] >> _UPPER) == item:
-                place = np.int64(hits[index] & _LOWER)
-                covered += place + length - (end if end > place else place)
-                end = place + length
-                index += 1
-            ratio = RATIO_SCALE * covered // np.int64(sizes[item])
-            if ratio > best[text, 0]:
-                best[text, 0], best[text, 1], best[text, 2] = ratio, item, first
+        own = ranks[bounds[text] : bounds[text + 1]]
+        at = np.empty(own.size, np.int64)
+        until = np.empty(own.size, np.int64)
+        for index in range(own.size):
+            at[index] = starts[own[index]]
+        low, width = 0, sizes.size
+        while own.size and low < sizes.size:
+            while True:
+                high = min(low + width, sizes.size)
+                room: Integer = 0
+                for index in range(own.size):
+                    until[index] = first_at_least(items, at[index], starts[own[index] + 1], high)
+                    room += until[index] - at[index]
+                if room <= most or width == 1:
+                    break
+                width = (width + 1) // 2
+            if room > hits.size:
+                hits = np.empty(max(room, min(2 * hits.size, most)), np.uint64)
+            size = 0
+            for index in range(own.size):
+                for hit in range(at[index], until[index]):
+                    hits[size] = np.uint64(items[hit]) << _UPPER | np.uint64(places[hit])
+                    size += 1
+                at[index] = until[index]
+            some = hits[:size]
+            some.sort()
+            best_of_hits(some, sizes, lengths, best[text])
+            low = high
+            width *= 2
     return best

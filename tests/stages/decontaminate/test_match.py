@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from lauter.stages.decontaminate.benchmarks import Item
 from lauter.stages.decontaminate.index import Found, Index, build
-from lauter.stages.decontaminate.match import item_sizes
+from lauter.stages.decontaminate.match import best_items, item_sizes, ten_thousandths
 from lauter.stages.kernels.words import text_buffers
 from tests.stages.decontaminate.twin import Best, best_item, folded_words, grams_in_order, letters_per_word
 
@@ -73,3 +74,25 @@ def test_an_item_that_stands_in_a_hundred_benchmarks_is_the_first() -> None:
     item = "what is the sum of the first ten odd numbers"
     _, found = found_in([item] * 100, [f"So {item.upper()}?"], 8, 8)
     assert found.best.tolist() == [[10_000, 0, 0]] and len(found.ranks) == 3
+
+
+@given(st.integers(1, 100_000).flatmap(lambda whole: st.tuples(st.integers(0, whole), st.just(whole))))
+def test_ratios_are_rounded_as_the_schema_says(shares: tuple[int, int]) -> None:
+    assert ten_thousandths(*shares) == round(Fraction(10_000 * shares[0], shares[1]))
+
+
+def test_a_form_that_stands_in_all_items_is_gone_through_in_parts() -> None:
+    form = "read the question and choose the one right answer of the four below"
+    items = [
+        f"{form} q{number} " + " ".join(f"w{number}x{word}" for word in range(number % 9)) for number in range(300)
+    ]
+    texts = [f"{form} {items[number]} said {items[number - 1]}" for number in (1, 70, 99)] + ["", form, "nothing"]
+    index, found = found_in(items, texts, 8, 8)
+    assert [Best(*row) for row in found.best.tolist()] == [
+        best_item(items, text, 8, 8) or Best(-1, -1, -1) for text in texts
+    ]
+    assert sum(index.starts[rank + 1] - index.starts[rank] for rank in found.ranks.tolist()) > 6 * len(items)
+    sizes, lengths = (index.benchmark.column(name).to_numpy() for name in ("words", "length"))
+    for most in (1, 2, 7, 100, 1000):
+        parted = best_items(found.bounds, found.ranks, index.starts, index.items, index.places, sizes, lengths, most)
+        assert parted.tolist() == found.best.tolist(), most

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 from lauter.stages.kernels import characters as ch
@@ -55,8 +56,10 @@ def best_item(items: Sequence[str], text: str, ngram: int, least: int) -> Best |
             if any(tuple(words[at : at + len(gram)]) == gram for at in range(len(words) - len(gram) + 1)):
                 covered |= set(range(place, place + len(gram)))
                 first = place if first < 0 else first
-        if covered and (found is None or 10_000 * len(covered) // size > found.ratio):
-            found = Best(10_000 * len(covered) // size, number, first)
+        # Python rounds fractions half to even.
+        ratio = round(Fraction(10_000 * len(covered), max(size, 1)))
+        if covered and (found is None or ratio > found.ratio):
+            found = Best(ratio, number, first)
     return found
 
 
