@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
 from lauter import __version__
@@ -35,6 +37,12 @@ if TYPE_CHECKING:
 
 OWNED = ("documents", "scores", "decisions", "cuts", "signals", "signatures", "ledger", "tokens", "proof", "state")
 """Folders in which a file that the current plan did not make is a leftover."""
+
+
+COUNTED = "state/windows"
+"""What a trainer has counted of the finished corpus: Parquet files that name its lineage. Equal lineage means equal
+tokens, so those that fit outlive a corpus that is finished anew, as by another version or with other declarations: at
+10^12 tokens they are 10 minutes of work."""
 
 
 def finish_unless_finished(plan: Plan, results: Mapping[str, Result]) -> None:
@@ -295,12 +303,24 @@ def lineage(plan: Plan, results: Mapping[str, Result]) -> str:
     return hashlib.sha256(json.dumps(lock, sort_keys=True).encode()).hexdigest()
 
 
+def _lineage_of(storage: Storage, path: str) -> str | None:
+    """Of which corpus a file in `COUNTED` says that it is; None where it says nothing or can't be read."""
+    try:
+        with storage.open(path) as source:
+            said = (pq.read_schema(source).metadata or {}).get(b"lauter.lineage")
+    except (StorageError, OSError, pa.ArrowException):
+        return None
+    return None if said is None else said.decode(errors="replace")
+
+
 def remove_stale(plan: Plan, results: Mapping[str, Result], extra: set[str]) -> None:
     """Remove what an earlier plan left in the folders that a build owns."""
     storage = plan.storage
     wanted = extra | {output.path for result in results.values() for output in result.outputs}
     wanted |= {f"state/{name}.json" for name in results} | set(plan.listings())
     wanted |= {"state/digests.json", "state/plan.json", "state/run", "state/lock", ROOTS}
+    own = lineage(plan, results)
+    wanted |= {path for path in storage.list(COUNTED) if _lineage_of(storage, path) == own}
     for path in storage.list("state/prepare"):
         if path not in wanted:
             for item in storage.read_json(path)["outputs"]:

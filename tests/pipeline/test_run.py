@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -300,6 +302,23 @@ def test_what_a_kill_left_before_the_corpus_was_finished_is_removed(tmp_path: Pa
     (tmp_path / "out/documents/source-a/left.parquet").write_bytes(b"left")
     build(manifest, tmp_path / "out")
     assert audit(Storage(str(tmp_path / "out")), CATALOGUE).violations == []
+
+
+def test_what_a_trainer_has_counted_stays_while_it_fits(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, {"a.txt": "x\tsome text here"})
+    folder = tmp_path / "out/state/windows"
+    lineage = build(manifest, tmp_path / "out").corpus["lineage"]
+    Storage(str(tmp_path / "out")).write("state/windows/64.parquet", b"no Parquet")
+    for length, of in ((32, lineage), (48, "0" * 64), (56, None)):
+        schema = pa.schema([pa.field("windows", pa.int64())]).with_metadata({"lauter.lineage": of} if of else None)
+        pq.write_table(schema.empty_table(), folder / f"{length}.parquet")
+    # As another version, or a path of an input, would: the corpus is finished anew and its tokens are the same.
+    (tmp_path / "out/corpus.json").unlink()
+    assert build(manifest, tmp_path / "out").report.executed == 0
+    assert [path.name for path in folder.iterdir()] == ["32.parquet"]
+    (tmp_path / "a.txt").write_text("x\tanother text here")
+    build(manifest, tmp_path / "out")
+    assert not list(folder.glob("*"))
 
 
 def test_another_name_is_another_corpus(tmp_path: Path) -> None:
