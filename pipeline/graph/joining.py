@@ -149,10 +149,11 @@ def copies_listing(plan: Plan, results: Results) -> str | None:
 def cluster_counts(plan: Plan, results: Results) -> dict[str, Any] | None:
     """What the report says of clusters; None where nothing joins documents.
 
-    `clusters` and `clustered` (documents in one), `log2_sizes` (clusters by size, class k up to 2^k documents),
-    `survivors` (documents that nothing else objects to), `removed` copies of them, `largest` clusters by survivors,
-    each with the document that stands for it, and buckets of more than 10,000 items (`meet.LARGE`): how many, and the
-    most items of one. `compared` pairs, and how many of them by text.
+    `clusters` with a document of this corpus and `clustered` (documents in one, those of older corpora too),
+    `log2_sizes` (these clusters by size, class k up to 2^k documents), `survivors` (documents that nothing else objects
+    to), `removed` copies of them, `largest` clusters by survivors, each with the document that stands for it, and
+    buckets of more than 10,000 items (`meet.LARGE`): how many, and the most items of one. `compared` pairs, and how
+    many of them by text.
     """
     if plan.joining is None:
         return None
@@ -314,6 +315,7 @@ def _sizes(plan: Plan, results: Results) -> dict[str, Any]:
     return {
         "members": members,
         "visits": graph_free(plan),
+        "parts": len(plan.parts),
         "signed": sum(output.rows for output in _signatures(plan, results, "items")),
         "largest_cluster": limits.largest_cluster,
         "largest_documents": limits.largest_cluster_documents,

@@ -307,6 +307,17 @@ def test_what_an_older_corpus_kept_is_kept_before_all_else(tmp_path: Path) -> No
     assert digests(tmp_path / "new/out") == before
 
 
+@pytest.mark.parametrize("method", ["components", "smaller-neighbour"])
+def test_clusters_of_older_documents_alone_are_not_counted(tmp_path: Path, method: str) -> None:
+    for name in ("old", "older"):
+        _build(tmp_path / name, {"a.txt": f"{name}1\tan old pair\n{name}2\tquite another text here"})
+    new = {"a.txt": "m1\tone two three\nm2\tone two three\nm3\tquite another text here"}
+    outcome = _build(tmp_path / "new", new, ranges=3, method=method, against=["../old/out", "../older/out"])
+    assert outcome.report.failures == []
+    clusters = outcome.corpus["clusters"]
+    assert [clusters[name] for name in ("clusters", "clustered", "log2_sizes")] == [2, 5, [0, 1, 1]]
+
+
 def test_signatures_of_other_settings_are_refused(tmp_path: Path) -> None:
     _build(tmp_path / "old", OLD, hubs=True)
     with pytest.raises(ManifestError, match=r"out was signed otherwise: `hubs` is True there and False here"):

@@ -7,6 +7,7 @@ edges to the range of the component; sizes (a task per range of components) coun
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -129,8 +130,10 @@ def sizes(task: Task, storage: Storage) -> Result:
     """Which cluster each document of one range of components lies in, and how many documents that has, by part.
 
     A document that only visits a group (`neighbours`) is told so by a size of 0: its own group has another name.
-    A cluster is called by the place of its first document in the run (`exchange.node`), which says where to look; a
-    component's own name is the hash of a text.
+    A cluster is called by the place of its first document in the run (`exchange.node`). A component's own name is an
+    item, the hash of one document's text, and `decisions/` would say it in the rows of all others, where it would
+    outlive a takedown of that document. `signatures/items` has it too, but in the document's own row, which goes with
+    it; below `state/` a takedown looks for it (`takedown.items`).
 
     Holds the documents of its range, about 80 bytes each, unless a component is too large (`giants`): that is found out
     before, and stops the build.
@@ -159,9 +162,18 @@ def sizes(task: Task, storage: Storage) -> Result:
         schema=CLUSTERS,
     )
     output = _by_part(storage, f"state/clusters/{args['partition']:05d}.arrow", table, part)
-    histogram = np.bincount(np.ceil(np.log2(size)).astype(np.int64), minlength=0)
-    info = {"clusters": len(size), "clustered": int((~visits).sum()), "log2_sizes": [int(count) for count in histogram]}
-    return Result((output,), info)
+    return Result((output,), _counts(size, inverse, part < np.uint64(args["parts"]), visits))
+
+
+def _counts(
+    size: NDArray[np.int64], cluster: NDArray[np.int64], own: NDArray[np.bool_], visits: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """What the report is told of clusters, `size` each, but of those of older corpora's documents alone."""
+    here = np.zeros(len(size), np.bool_)
+    here[cluster[own & ~visits]] = True
+    histogram = np.bincount(np.ceil(np.log2(size[here])).astype(np.int64), minlength=0)
+    clustered = int((~visits & here[cluster]).sum())
+    return {"clusters": int(here.sum()), "clustered": clustered, "log2_sizes": [int(count) for count in histogram]}
 
 
 def _by_part(storage: Storage, path: str, table: pa.Table, part: NDArray[np.uint64]) -> Output:

@@ -1,6 +1,7 @@
 """Step `sign`: what the barrier stage leaves of one part's documents: items with their sketches, and keys.
 
-Text is read here. Both files are published (`signatures/`), so that a later corpus can be compared with this one.
+Text is read here. Both files are published (`signatures/`), so that a later corpus can be compared with this one. An
+item is a hash of a text: it is published in the row of its own document, and removed with it.
 """
 
 from __future__ import annotations
