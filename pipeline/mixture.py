@@ -50,7 +50,8 @@ class ComponentSection(_Section):
     repeat: Amount = 1.0
     """How often each token counts."""
     epochs: Amount | None = None
-    """How often the stage may read it at most; default: as often as its weight wants."""
+    """How often the stage may read a document of weight 1 at most, and one that `rehydrate` counts f times f times as
+    often; default: as often as its weight wants."""
     cap: Quantity | None = None
     """Tokens that the stage may take of it at most."""
     rehydrate: Literal["fineweb2"] | dict[int, Amount] | None = None

@@ -50,6 +50,15 @@ def test_rehydration_weighs_streams_by_their_copies() -> None:
     assert stream_tokens(mixture, streams, 70) == pytest.approx({"often": 50, "once": 10, "template": 10})
 
 
+def test_epochs_bound_a_document_of_weight_one_and_a_rehydrated_one_by_its_factor() -> None:
+    streams = {"once": StreamSize(100), "often": StreamSize(100, copies=5), "rest": StreamSize(10_000)}
+    mixture = section(
+        {"name": "web", "streams": ["once", "often"], "rehydrate": "fineweb2", "epochs": 2, "weight": 1},
+        {"name": "rest", "streams": ["rest"], "weight": 1},
+    )
+    assert stream_tokens(mixture, streams, 5000) == pytest.approx({"once": 2 * 100, "often": 2 * 5 * 100, "rest": 3800})
+
+
 def test_a_stream_belongs_to_the_first_component_that_names_it() -> None:
     mixture = section({"name": "one", "streams": ["w*"], "weight": 1}, {"name": "two", "streams": ["*"], "weight": 9})
     assert stream_tokens(mixture, STREAMS, 90) == pytest.approx({"code": 81, "web": 8, "wiki": 1})
