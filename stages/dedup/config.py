@@ -67,8 +67,9 @@ class DedupConfig(StageConfig):
 
     exact: tuple[Literal["text", "url", "payload"], ...] = Field(default=("text",), strict=False)
     """What two documents may share to be copies, whatever else differs: `text` but for white space, `url` in its normal
-    form (scheme and host in lower case, http = https, no default port, no fragment, no user name; every other
-    difference counts, and so do query parameters), `payload` to the byte."""
+    form, `payload` to the byte, where sources have any. Normal form: http = https, host in lower case, as IDNA labels
+    and without a dot behind it, an empty path as /; no default port, user name, fragment or white space around. Every
+    other difference counts: letter case of the path, a slash at its end, query parameters."""
     minhash: MinHashConfig | None = MinHashConfig()
     """Join near duplicates; null for exact ones only."""
     per_language: bool = False

@@ -15,9 +15,10 @@ from lauter.pipeline.origin import locate
 def same_page(url: str) -> str:
     """The part of a URL that names a page: what `origin.locate` makes of it, without http:// or https://.
 
-    Host in lower case and as IDNA labels, no user-info, no default port, no fragment, an empty path as /. http and
-    https are one; nothing else is folded, neither query parameters nor a slash at the end. What has no http(s) origin
-    stays as it is but for the fragment.
+    Host in lower case, as IDNA labels and without a dot behind it, no user-info, no default port, no fragment, an empty
+    path as /; white space around is dropped, tabs and line ends anywhere. http and https are one; nothing else is
+    folded, neither query parameters nor a slash at the end. What has no http(s) origin stays as it is but for the
+    fragment.
 
     >>> same_page("HTTP://Me@Example.org:80?utm_source=a#top"), same_page("urn:isbn:1#2")
     ('example.org/?utm_source=a', 'urn:isbn:1')

@@ -32,6 +32,11 @@ def test_spellings_of_one_page(url: str) -> None:
     assert same_page(url) == same_page(PAGE)
 
 
+def test_names_of_one_host_and_an_empty_path_are_one_page() -> None:
+    names = ("http://BÜCHER.example", "https://xn--bcher-kva.example./", "https://b%C3%BCcher.example#top")
+    assert {same_page(url) for url in names} == {"xn--bcher-kva.example/"}
+
+
 @pytest.mark.parametrize(
     "url",
     [
