@@ -41,7 +41,7 @@ def planted_twice(sources: Sequence[Source]) -> Iterator[tuple[int, str]]:
     for number, source in enumerate(sources):
         for file in source.files if is_planted(source) else ():
             own: dict[bytes, str] = {}
-            reader: PlantingReader = source.make()
+            reader = cast(PlantingReader, source.make())
             with suppress(ValueError), open_input(file.uri) as stream:
                 for name, text in reader.probes(cast(BinaryIO, stream)):
                     own.setdefault(hashlib.blake2b(text.encode(), digest_size=16).digest(), name)

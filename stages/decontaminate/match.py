@@ -232,7 +232,7 @@ def find_grams(
 
 
 @kernel
-def first_at_least(values: NDArray[np.uint32], start: Integer, end: Integer, border: Integer) -> int:
+def first_at_least(values: NDArray[np.uint32], start: Integer, end: Integer, border: Integer) -> Integer:
     """The first place of the rising `values[start:end]` that has `border` or more, or `end`."""
     low, high = start, end
     while low < high:
@@ -245,7 +245,7 @@ def first_at_least(values: NDArray[np.uint32], start: Integer, end: Integer, bor
 
 
 @kernel
-def ten_thousandths(part: Integer, whole: Integer) -> int:
+def ten_thousandths(part: Integer, whole: Integer) -> Integer:
     """`part / whole` in ten-thousandths, half to even."""
     found, rest = RATIO_SCALE * part // whole, RATIO_SCALE * part % whole
     return found + 1 if 2 * rest > whole or (2 * rest == whole and found % 2 == 1) else found
