@@ -36,7 +36,7 @@ _NONE, _LEAST = np.uint64(0), np.uint64(1)
 
 
 class Dedup:
-    """Says which documents are copies. Which of them stays is decided later, by `prefers`."""
+    """Says which documents are copies. Which of them stays is decided later, by `prefer`."""
 
     name: ClassVar[str] = "dedup"
     version: ClassVar[int] = 3
