@@ -165,5 +165,7 @@ def print_mixture(console: Console, data: Mapping[str, Any]) -> None:
     for line in data["kept_whole"]:
         console.print(f"  {line}", highlight=False, soft_wrap=True)
     if data["tokens"]:
-        said = f"the stage reads {shown(data['tokens'])} tokens; what follows is for making the corpus that it reads from"
+        said = (
+            f"the stage reads {shown(data['tokens'])} tokens; what follows is for making the corpus that it reads from"
+        )
         console.print(f"  {said}", highlight=False, soft_wrap=True)
