@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from lauter import __version__
 from lauter.pipeline import parquet, schema
 from lauter.pipeline.identity import native_id
 from lauter.pipeline.storage import Storage, StorageError, digest_file
+from lauter.pipeline.streams import PLAIN
 from lauter.trainer.data.provenance import LOCK, root_of
 from lauter.trainer.data.run_folder import CORPUS
 from lauter.trainer.data.tokenizer import FOLDER, TokenizerFiles, read_tokenizer
@@ -37,8 +37,8 @@ TOKENIZER_FILES = ("sidecar.json", "tokenizer.json")
 TOKENS_PER_SHARD, TOKENS_PER_ROW_GROUP = 1 << 26, 1 << 22
 """As a build has them by default."""
 
-STREAM = re.compile("[a-z0-9][a-z0-9_.-]{0,62}")
-"""What a stream may be called, but for `tokenizer`, whose folder lies beside the streams'."""
+TAKEN = ("index.json", "tokenizer")
+"""What lies in `tokens/` beside the folders of the streams."""
 
 NO_LEDGER = "0" * 64
 """`ledger_root` of a corpus that has no ledger."""
@@ -109,8 +109,11 @@ def import_tokens(
         TokenDataError: a dataset or the tokenizer is none, ids lie outside it, no document is left, or `out` is taken.
         OSError, StorageError: a file can't be read or written.
     """
-    if STREAM.fullmatch(stream) is None or stream == "tokenizer":
-        raise TokenDataError(f"{stream!r} is no name of a stream: lower-case letters, digits, `_`, `-` and `.`")
+    if stream in TAKEN or not all(PLAIN.fullmatch(part) for part in stream.split(".")):
+        raise TokenDataError(
+            f"{stream!r} is no name of a stream: letters, digits, `_` and `-`, a letter or digit first, or several "
+            f"such parts with dots between; and none of {', '.join(TAKEN)}"
+        )
     if len({prefix.name for prefix in prefixes}) < len(prefixes):
         raise TokenDataError("two datasets have one name, so their documents would have one doc_id; rename one")
     datasets = [open_dataset(prefix) for prefix in prefixes]

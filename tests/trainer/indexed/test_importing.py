@@ -111,6 +111,12 @@ def test_equal_files_make_equal_corpora(tokenizer: Path, tmp_path: Path) -> None
     assert files["a"] == files["b"] and "corpus/corpus.json" in files["a"]
 
 
+def test_a_stream_is_called_as_a_build_calls_them(tokenizer: Path, tmp_path: Path) -> None:
+    put(tmp_path / "data", [[BOS, 12, EOS]] * 9, [0, 3, 3, 9])
+    import_tokens([tmp_path / "data"], tmp_path / "out", tokenizer, stream="Web.deu_Latn.copies-5")
+    assert list(trainable(tmp_path / "out").streams) == ["Web.deu_Latn.copies-5"]
+
+
 def test_a_path_means_one_dataset_or_all_that_begin_with_it(tmp_path: Path) -> None:
     for name in ("a", "b-00001", "b-00000", "ba-1"):
         put(tmp_path / name, [[1]], [0, 1])
@@ -137,6 +143,8 @@ def test_what_can_not_be_imported_is_refused(tokenizer: Path, tmp_path: Path) ->
         ("data", "new", tmp_path, "main", "has no sidecar.json and no tokenizer.json: name the tokens/tokenizer"),
         ("data", "new", tokenizer, "../x", "'../x' is no name of a stream"),
         ("data", "new", tokenizer, "tokenizer", "'tokenizer' is no name of a stream"),
+        ("data", "new", tokenizer, "index.json", "'index.json' is no name of a stream"),
+        ("data", "new", tokenizer, "web..deu_Latn", "'web..deu_Latn' is no name of a stream"),
         ("empty", "new", tokenizer, "main", "no document holds a token"),
         ("none", "new", tokenizer, "main", "none.idx is missing"),
     ):
