@@ -134,16 +134,32 @@ def _records(task: Task, storage: Storage) -> pa.Table:
     for part, (signed, named) in enumerate(
         zip(listing(storage, args["items"]), listing(storage, args["records"]), strict=True)
     ):
-        for batch in exchange.read(storage, signed.path, args["partition"], ITEMS):
-            records = parquet.read(storage, named.path)
-            rows = batch.column("row").to_numpy()
-            own = records.take(pa.array(np.searchsorted(records.column("row").to_numpy(), rows)))
-            node = exchange.node(part, rows.astype(np.uint64))
-            columns = [batch.column("item"), pa.array(node), own.column("stage").cast(pa.string())]
-            columns += [own.column("doc_id"), own.column("url"), batch.column("sketch")]
-            found.append(pa.Table.from_arrays(columns, schema=layout))
+        items = pa.Table.from_batches(list(exchange.read(storage, signed.path, args["partition"], ITEMS)), ITEMS)
+        if not items.num_rows:
+            continue
+        items = items.sort_by("row")
+        rows = items.column("row").to_numpy()
+        own = _named(storage, named.path, rows)
+        node = exchange.node(part, rows.astype(np.uint64))
+        columns = [items.column("item"), pa.array(node), own.column("stage")]
+        columns += [own.column("doc_id"), own.column("url"), items.column("sketch")]
+        found.append(pa.Table.from_arrays(columns, schema=layout))
     table = pa.concat_tables(found).sort_by([(name, "ascending") for name in ("item", "stage", "record")])
     item, stage = table.column("item").to_numpy(), table.column("stage").to_pylist()
     first = np.ones(len(item), np.bool_)
     first[1:] = (item[1:] != item[:-1]) | np.array([a != b for a, b in zip(stage[1:], stage, strict=False)], np.bool_)
     return table.filter(pa.array(first)).combine_chunks()
+
+
+def _named(storage: Storage, path: str, rows: NDArray[np.uint32]) -> pa.Table:
+    """`stage`, `doc_id` and `url` of some rows of a file of `MIRRORS`, in order; holds them and a row group."""
+    layout = pa.schema([TOUCHES.field(name) for name in ("stage", "doc_id", "url")])
+    found = [layout.empty_table()]
+    for batch in parquet.batches(storage, path):
+        own = batch.filter(pa.array(np.isin(batch.column("row").to_numpy(), rows)))
+        columns = [own.column("stage").cast(pa.string()), own.column("doc_id"), own.column("url")]
+        found.append(pa.Table.from_arrays(columns, schema=layout))
+    table = pa.concat_tables(found)
+    if table.num_rows != len(rows):
+        raise RuntimeError(f"{path}: signed records that are not in it; please report this")
+    return table
