@@ -162,14 +162,19 @@ def plan(
     except (SampleFailed, StorageError, OSError) as error:
         fail(str(error), FAILED)
     if as_json:
-        # The steps of a forecast are a list with figures; how many of each are done stands beside it then.
-        show({**data, "done": data.get("steps", {}), **forecast} if forecast else data)
+        show(_with_forecast(data, forecast) if forecast else data)
         return
     print_plan(console, data)
     if mixture:
         print_mixture(console, data["mixture"])
     if forecast:
         print_forecast(console, forecast)
+
+
+def _with_forecast(data: dict[str, Any], forecast: dict[str, Any]) -> dict[str, Any]:
+    """Both as one: its steps are a list with figures, so how many of each are done stands beside it."""
+    sources = [{**said, **found} for said, found in zip(data["sources"], forecast["sources"], strict=True)]
+    return {**data, "done": data.get("steps", {}), **forecast, "sources": sources}
 
 
 def _tokens(scale: str | None) -> int | None:
