@@ -5,9 +5,11 @@ An item is a hash of the record's text. Files below `state/` name items and not 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -171,9 +173,8 @@ def item_files(storage: Storage) -> dict[str, tuple[ItemFile | RawItemFile, ...]
     found: dict[str, list[ItemFile | RawItemFile]] = {}
     for folder, (step, layout, columns) in _FOLDERS.items():
         for path, name in _files(storage, f"state/{folder}", ".arrow"):
-            record = f"state/{step}/{name}.json"
-            if folder in _OTHER_STEPS and storage.size(record) is None:
-                record = f"state/{_OTHER_STEPS[folder]}/{name}.json"
+            steps = [step, *([_OTHER_STEPS[folder]] if folder in _OTHER_STEPS else [])]
+            record = _made_by(storage, path, [f"state/{one}/{name}.json" for one in steps])
             found.setdefault(record, []).append(ItemFile(path, layout, columns))
     for folder, (layout, columns) in _BY_STEP.items():
         for path, name in _files(storage, f"state/{folder}", ".arrow"):
@@ -181,6 +182,28 @@ def item_files(storage: Storage) -> dict[str, tuple[ItemFile | RawItemFile, ...]
     for path, name in _files(storage, "state/nodes", ".bin"):
         found.setdefault(f"state/nodes/{name}.json", []).append(RawItemFile(path))
     return {record: tuple(files) for record, files in found.items()}
+
+
+def _made_by(storage: Storage, path: str, records: Sequence[str]) -> str:
+    """Which of some done records is that of a file.
+
+    Where there are several, as after another `method` in a build that is not finished, it is the one that names the
+    file with the digest that it has; the file is read for that.
+    """
+    there = [record for record in records if storage.size(record) is not None]
+    if len(there) < 2:
+        return there[0] if there else records[-1]
+    with storage.open(path) as source:
+        digest = hashlib.file_digest(cast(BinaryIO, source), "sha256").hexdigest()
+    naming = [record for record in there if digest in _digests(storage, record, path)]
+    return naming[0] if naming else there[0]
+
+
+def _digests(storage: Storage, record: str, path: str) -> set[str]:
+    """The digests under which a done record knows a file: as it was made, and as a takedown has left it."""
+    known = storage.read_json(record)
+    outputs = [*known["outputs"], *known.get("masked", {}).get("outputs", ())]
+    return {output["sha256"] for output in outputs if output["path"] == path}
 
 
 def _files(storage: Storage, folder: str, suffix: str) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from lauter.pipeline.audit import audit
 from lauter.pipeline.storage import Storage
 from lauter.pipeline.takedown.act import take_down
 from lauter.pipeline.takedown.demands import demand
+from lauter.pipeline.takedown.items import item_files
 from tests.pipeline import small_run
 from tests.pipeline.similar_stage import CATALOGUE, number, words_of
 from tests.pipeline.takedown.searching import places
@@ -43,3 +44,23 @@ def test_the_item_that_named_a_component_is_nowhere(tmp_path: Path, method: str)
     assert small_run.build(manifest, out, catalogue=CATALOGUE).report.executed > 0
     assert [places(out, trace, str) for trace in traces] == [set(), set()]
     assert audit(Storage(str(out)), CATALOGUE).violations == []
+
+
+def test_a_file_is_of_the_step_that_made_it_last(tmp_path: Path) -> None:
+    """As in a build with another `method` that was stopped: records of both methods lie there."""
+    files = {"a.txt": "\n".join(f"{name}\t{text}" for name, text in TEXTS.items())}
+    out, stale = tmp_path / "out", {}
+    for method in ("components", "smaller-neighbour", "components"):
+        manifest = small_run.write_manifest(tmp_path, files, ["words", {"similar": {"method": method}}], ranges=2)
+        assert small_run.build(manifest, out, catalogue=CATALOGUE).report.failures == []
+        for path, content in stale.items():
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
+        makers = {"members": "members", "component-edges": "route"}
+        made = {file.path: record for record, some in item_files(Storage(str(out))).items() for file in some}
+        for folder, step in makers.items():
+            for name in ("00000", "00001"):
+                maker = step if method == "components" else "gather"
+                assert made[f"state/{folder}/{name}.arrow"] == f"state/{maker}/{name}.json"
+        steps = ("members", "route") if method == "components" else ("gather",)
+        stale = {path: path.read_bytes() for step in steps for path in (out / "state" / step).glob("*.json")}
