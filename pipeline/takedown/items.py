@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -194,7 +195,7 @@ def _made_by(storage: Storage, path: str, records: Sequence[str]) -> str:
     if len(there) < 2:
         return there[0] if there else records[-1]
     with storage.open(path) as source:
-        digest = hashlib.file_digest(cast(BinaryIO, source), "sha256").hexdigest()
+        digest = hashlib.file_digest(cast(BufferedReader, source), "sha256").hexdigest()
     naming = [record for record in there if digest in _digests(storage, record, path)]
     return naming[0] if naming else there[0]
 
