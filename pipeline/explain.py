@@ -18,6 +18,7 @@ from lauter.pipeline.audit.probes import planted_names
 from lauter.pipeline.finished import read_corpus
 from lauter.pipeline.manifest import Catalogue
 from lauter.pipeline.origin import locate
+from lauter.pipeline.originals import add_originals
 from lauter.pipeline.proof.leaves import doc_id_of, ledger_batches
 from lauter.pipeline.spellings import near_urls
 from lauter.pipeline.storage import Storage, StorageError
@@ -28,7 +29,6 @@ from lauter.pipeline.takedown.find import Matcher
 from lauter.pipeline.takedown.published import receipt_path
 
 NOT_SCORES = ("doc_id", "row")
-SAME_RECORD = "same-record"
 SHOWN = 5
 """Agents of a long list that `lines` names: a rule for everyone has all of the policy's."""
 
@@ -38,18 +38,18 @@ def explain(storage: Storage, wanted: str, catalogue: Catalogue) -> list[dict[st
 
     Besides the ledger's columns a row has, where there is such a thing: `scores`; `decision`, the soft decision (stage,
     reason and rule, null where nothing was objected) with its cluster and `mirror_of`; `original`, the record that a
-    duplicate is a copy of; `cuts`, how much of its text was cut, and how often the most frequent passage of it stands;
-    `evidence`, the rows about its origin in what the stages prepared; `signals`, what the page itself says of its use;
-    `takedown`, the demand that removed it; `story`, all of it in plain sentences. A URL is found as it was crawled,
-    else by its origin in normal form. Raises `NoCorpus` where there is no finished corpus,
-    `StorageError` where a file of it cannot be read.
+    duplicate is a copy of, or `unread` (`add_originals`); `cuts`, how much of its text was cut, and how often the most
+    frequent passage of it stands; `evidence`, the rows about its origin in what the stages prepared; `signals`, what
+    the page itself says of its use; `takedown`, the demand that removed it; `story`, all of it in plain sentences. A
+    URL is found as it was crawled, else by its origin in normal form. Raises `NoCorpus` where there is no finished
+    corpus, `StorageError` where a file of it cannot be read.
     """
     data, corpus = read_corpus(storage)
     try:
         order = data["order"]
         matches = list(_ledger_rows(storage, corpus, wanted)) or list(_rows_of_place(storage, corpus, wanted))
         found = [{**row, **_of_document(storage, part, number)} for part, number, row in matches]
-        _add_originals(storage, corpus, found)
+        add_originals(storage, corpus, order, catalogue, found)
         _add_evidence(storage, corpus, found)
         _add_takedowns(storage, found)
     except (pa.ArrowException, OSError, KeyError) as error:
@@ -182,27 +182,6 @@ def _of_document(storage: Storage, part: str, number: int) -> dict[str, Any]:
 def _at(storage: Storage, path: str, number: int) -> Iterator[dict[str, Any]]:
     for batch in parquet.batches(storage, path):
         yield from batch.filter(pc.equal(batch.column("row"), pa.scalar(number, pa.uint32()))).to_pylist()
-
-
-def _add_originals(storage: Storage, corpus: CorpusIndex, found: Sequence[dict[str, Any]]) -> None:
-    """Find what the duplicates are copies of: of a repeated record the first one, else the canonical document."""
-    wanted = {row["duplicate_of"] for row in found} - {None}
-    if not wanted:
-        return
-    names = ["doc_id", "url", "source", "file", "offset", "verdict", "reason"]
-    originals: dict[bytes, dict[str, Any]] = {}
-    ids = pa.array(sorted(wanted), schema.DOC_ID)
-    for entry in corpus.inputs:
-        for batch in parquet.batches(storage, f"ledger/{entry.part}.parquet", names):
-            for row in batch.filter(pc.is_in(batch.column("doc_id"), value_set=ids)).to_pylist():
-                if row["reason"] != SAME_RECORD:
-                    originals.setdefault(row["doc_id"], row)
-        if len(originals) == len(wanted):
-            break
-    for row in found:
-        if row["duplicate_of"] in originals:
-            original = originals[row["duplicate_of"]]
-            row["original"] = {name: original[name] for name in names[1:]}
 
 
 def _add_evidence(storage: Storage, corpus: CorpusIndex, found: Sequence[dict[str, Any]]) -> None:

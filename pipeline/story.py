@@ -76,11 +76,19 @@ WHY = {
 def _copy(row: Mapping[str, Any], soft: Mapping[str, Any]) -> str:
     """Why a document is a copy, and of what."""
     original = row.get("original")
-    # What no part of this corpus has was kept by an older one that it was compared with.
     of = (original and original["url"]) or f"record {row['duplicate_of']}"
-    where = f" of source {original['source']}" if original else " of an older corpus"
     size = f"; one of {soft['cluster_size']} in its cluster" if soft.get("cluster_size") else ""
-    return f"finds a copy: {row['reason']} of {of}{where}, {WHY.get(row['reason'], 'as its stage says')}{size}"
+    return f"finds a copy: {row['reason']} of {of}{_whose(row)}, {WHY.get(row['reason'], 'as its stage says')}{size}"
+
+
+def _whose(row: Mapping[str, Any]) -> str:
+    """Where the original stands: in a source of this corpus, or in an older one."""
+    original = row.get("original")
+    if original is None:
+        unread = ", ".join(row.get("unread") or ())
+        return f" of an older corpus{f' ({unread} cannot be read)' if unread else ''}"
+    older = f", which stands in the older corpus {original['corpus']}" if "corpus" in original else ""
+    return f" of source {original['source']}{older}"
 
 
 def _removed(row: Mapping[str, Any], order: Sequence[str], catalogue: Catalogue) -> Iterator[tuple[str, str]]:
@@ -154,5 +162,7 @@ def _end(row: Mapping[str, Any]) -> str:
         return "removed by a takedown; it had no place in the corpus before"
     if row["verdict"] == "duplicate":
         original = row.get("original")
-        return f"left out as a copy of {original['url'] if original else row['duplicate_of']}"
+        of = (original and original["url"]) or row["duplicate_of"]
+        older = not original or "corpus" in original
+        return f"left out as a copy of {of}{' of an older corpus' if older else ''}"
     return f"{row['verdict']}: {row['reason']}"
