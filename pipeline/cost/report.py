@@ -105,7 +105,7 @@ def forecast(manifest: Manifest, rates: Rates, rates_path: str, wanted: Wanted, 
         "longest_serial": {"step": serial, "wall_hours": serial_s / 3600},
         "sources": [_source(size) for size in scaled],
         "steps": _steps(steps, planning, rates.start + loading, starting_s),
-        "stages": dict(rates.stage_seconds),
+        "stage_seconds": dict(rates.stage_seconds),
         "rates": {
             "file": rates_path,
             "date": rates.date,
