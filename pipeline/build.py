@@ -163,8 +163,9 @@ def print_plan(console: Console, data: dict[str, Any]) -> None:
     for probes in data["probes"]:
         print_probes(console, probes)
     if "steps" in data:
+        width = max(map(len, data["steps"]), default=0)
         for name, counts in data["steps"].items():
-            console.print(f"  {name:<10} {counts['done']:>6} of {counts['tasks']:>6} tasks done", highlight=False)
+            console.print(f"  {name:<{width}} {counts['done']:>6} of {counts['tasks']:>6} tasks done", highlight=False)
 
 
 def print_probes(console: Console, probes: dict[str, Any]) -> None:

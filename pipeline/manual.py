@@ -70,11 +70,14 @@ def type_name(annotation: object) -> str:
 
 def print_manual(console: Console, entries: list[dict[str, Any]], *, whole: bool) -> None:
     """The first line of each entry, or the whole of it."""
+    name, kind = (max((len(entry[key]) for entry in entries), default=0) + 2 for key in ("name", "kind"))
     for entry in entries:
         if not whole:
             first = entry["does"].split("\n")[0]
             console.print(
-                f"[bold]{entry['name']:<11}[/]{entry['kind']:<11}{escape(first)}", soft_wrap=True, highlight=False
+                f"[bold]{entry['name']:<{name}}[/]{entry['kind']:<{kind}}{escape(first)}",
+                soft_wrap=True,
+                highlight=False,
             )
             continue
         console.print(f"[bold]{entry['name']}[/] ({entry['kind']})\n\n{escape(entry['does'])}\n", highlight=False)

@@ -35,7 +35,8 @@ def add_originals(
     """Add `original` to the ledger rows `found` that are copies.
 
     Of a repeated record it is the first one, else the document that was kept. One of an older corpus has besides
-    `corpus`, the run folder of that. Where it is not found, the row gets `unread`: older run folders that can't be read.
+    `corpus`, the run folder of that. Where it is not found, the row gets `unread`: older run folders that can't be
+    read.
 
     Args:
         storage: the run folder.

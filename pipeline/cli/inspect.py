@@ -29,8 +29,9 @@ def status(folder: FolderArgument, *, as_json: JsonOption = False) -> None:
     console.print(f"{'finished' if data['finished'] else 'not finished'}{at_work}", style="bold")
     if data["fault"]:
         console.print(f"[bold red]fault:[/] {escape(data['fault'])}", soft_wrap=True, highlight=False)
+    width = max(map(len, data["steps"]), default=0)
     for step, counts in data["steps"].items():
-        console.print(f"  {step:<10} {counts['done']:>6} of {counts['planned']}", highlight=False)
+        console.print(f"  {step:<{width}} {counts['done']:>6} of {counts['planned']}", highlight=False)
     console.print(f"{data['records']:,} records read, {data['documents']:,} documents", highlight=False)
     for running in data["running"]:
         age = f", last heard of {running['age_s']:,} s ago" if running["age_s"] > SILENT_S else ""

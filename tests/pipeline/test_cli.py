@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from lauter.pipeline.build import print_plan
 from lauter.pipeline.cli import app
 
 TEXT = (
@@ -100,6 +103,14 @@ def test_status_report_and_plan(corpus: Path) -> None:
     assert "normalise" in run("plan", str(corpus / "m.yaml")).output
 
 
+def test_steps_of_a_plan_stand_in_columns() -> None:
+    steps = {name: {"tasks": 12, "done": 1} for name in ("keep", "number-left", "decontaminate-index")}
+    out = io.StringIO()
+    print_plan(Console(file=out), {"name": "x", "sources": [], "stages": [], "probes": [], "steps": steps})
+    shown = [line for line in out.getvalue().splitlines() if line.endswith(" tasks done")]
+    assert len(shown) == 3 and len({line.index(" of ") for line in shown}) == 1
+
+
 def test_a_bad_manifest_is_exit_2_and_nothing_is_written(tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text("name: x\nsorces: []\n")
     result = run("build", str(tmp_path / "m.yaml"), "--out", str(tmp_path / "out"))
@@ -124,6 +135,9 @@ def test_stages_lists_everything_a_manifest_may_name() -> None:
     for entry in entries:
         assert entry["does"], entry["name"]
         assert all(parameter["does"] for parameter in entry["parameters"]), entry["name"]
+    names, kinds = ({entry[key] for entry in entries} for key in ("name", "kind"))
+    listed = [line.split() for line in run("stages").output.splitlines()[: len(entries)]]
+    assert all(name in names and kind in kinds for name, kind, *_ in listed), "columns are apart"
     shown = run("stages", "optout").output
     assert "on_missing" in shown and "robots-disallow" in shown
     assert run("stages", "optuot").exit_code == 2
