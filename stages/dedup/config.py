@@ -90,7 +90,7 @@ class DedupConfig(StageConfig):
     """The share of all documents that are compared which one connected group of copies may hold; above it the build
     stops, before it needs memory for the group. It counts documents that later go for other reasons, too."""
     largest_cluster_documents: int = Field(default=10_000_000, ge=1)
-    """Documents that one such group may hold, whatever share that is: a task holds it whole, about 300 bytes each."""
+    """Documents that one such group may hold, whatever share that is: a task holds it whole, about 350 bytes each."""
     method: Literal["components", "smaller-neighbour"] = "components"
     """How one of several copies is chosen. `components`: among all that are connected, a document stays unless it is a
     copy of one that stays; 5 bytes in one process for each different text that has a copy. `smaller-neighbour`, above

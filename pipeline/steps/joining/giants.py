@@ -51,7 +51,7 @@ def stop_at_giants(task: Task, storage: Storage) -> None:
         f"are compared ({size / signed:.2%}), and the manifest allows {' and '.join(allowed)}. One of them is "
         f"{_first(task, storage, members, component[giant])}. Look at it: most often it is a page without a text of "
         "its own, such as an error or a notice. Drop such pages by a stage before this one, or raise the limit (a task "
-        "takes about 300 bytes of memory for each document of a group), and build again"
+        "takes about 350 bytes of memory for each document of a group), and build again"
     )
 
 
