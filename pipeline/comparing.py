@@ -66,8 +66,8 @@ class Limits:
     that one component may hold. It is known before the documents of a component are held together."""
     largest_cluster_documents: int = 10_000_000
     """Documents that one component may hold, whatever share that is. The tasks that choose hold a component whole,
-    350 bytes a document while they sort it (measured at 4 million): 3.5 GB. Of 30 billion documents in 4,096 ranges a range has 7 million,
-    so what is above is more than a task was cut for."""
+    350 bytes a document while they sort it (measured at 4 million): 3.5 GB. Of 30 billion documents in 4,096 ranges a
+    range has 7 million, so what is above is more than a task was cut for."""
 
 
 class BarrierStage(Protocol):

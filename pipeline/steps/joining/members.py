@@ -135,8 +135,8 @@ def sizes(task: Task, storage: Storage) -> Result:
     outlive a takedown of that document. `signatures/items` has it too, but in the document's own row, which goes with
     it; below `state/` a takedown looks for it (`takedown.items`).
 
-    Holds the documents of its range, about 240 bytes each, unless a component is too large (`giants`): that is found out
-    before, and stops the build.
+    Holds the documents of its range, about 240 bytes each, unless a component is too large (`giants`): that is found
+    out before, and stops the build.
     """
     stop_at_giants(task, storage)
     args = task.args
