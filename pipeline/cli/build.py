@@ -65,9 +65,10 @@ def build(
             "mend the cause and run the same command again: what is done is kept",
             FAILED,
         )
-    from lauter.pipeline.report.funnel import print_funnel, print_warnings
+    from lauter.pipeline.report.funnel import print_funnel, print_nothing_kept, print_warnings
 
     print_warnings(Console(stderr=True, emoji=False), outcome.corpus)
+    print_nothing_kept(Console(stderr=True, emoji=False), outcome.corpus)
     if as_json:
         show(outcome.corpus)
         return

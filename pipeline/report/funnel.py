@@ -41,7 +41,7 @@ def print_funnel(console: Console, corpus: Mapping[str, Any]) -> None:
     for header, justify in (("stage", "left"), ("in", "right"), ("ended", "right"), ("left", "right"), ("why", "left")):
         table.add_column(header, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for row in funnel_rows(summary, corpus["order"]):
-        why = ", ".join(f"{name} {count:,}" for name, count in sorted(row["reasons"].items(), key=lambda i: -i[1]))
+        why = _told(row["reasons"])
         left = row["records"] - row["ended"]
         table.add_row(escape(row["stage"]), f"{row['records']:,}", f"{row['ended']:,}", f"{left:,}", escape(why))
     verdicts = summary["verdicts"]
@@ -56,6 +56,11 @@ def print_funnel(console: Console, corpus: Mapping[str, Any]) -> None:
         )
 
 
+def _told(reasons: Mapping[str, int]) -> str:
+    """Reasons and their records, the most frequent first."""
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(reasons.items(), key=lambda item: -item[1]))
+
+
 def print_warnings(console: Console, corpus: Mapping[str, Any]) -> None:
     """Print what stages warn of in a corpus.json."""
     for section in corpus["sections"]:
@@ -63,3 +68,16 @@ def print_warnings(console: Console, corpus: Mapping[str, Any]) -> None:
             console.print(
                 f"[yellow]warning:[/] {escape(section['stage'])}: {escape(warning)}", soft_wrap=True, highlight=False
             )
+
+
+def print_nothing_kept(console: Console, corpus: Mapping[str, Any]) -> None:
+    """Say so where a corpus.json has no kept record, with the first stage that ended any."""
+    summary = corpus["summary"]
+    if summary["verdicts"].get("kept", 0):
+        return
+    why = f"of {counted(summary['records'], 'record')}" if summary["records"] else "no record was read"
+    for row in funnel_rows(summary, corpus["order"]):
+        if row["ended"]:
+            why += f", {row['stage']} ended {row['ended']:,} first ({_told(row['reasons'])})"
+            break
+    console.print(f"[yellow]nothing was kept:[/] {escape(why)}", soft_wrap=True, highlight=False)

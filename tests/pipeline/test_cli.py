@@ -122,6 +122,16 @@ def test_a_bad_manifest_is_exit_2_and_nothing_is_written(tmp_path: Path) -> None
     assert run("nonsense").exit_code == 2
 
 
+def test_a_build_of_nothing_says_so(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").touch()
+    (tmp_path / "m.yaml").write_text(
+        "name: rows\nsources: [{name: rows, kind: jsonl, paths: [rows.jsonl]}]\nstages: [dedup]\n"
+    )
+    result = run("build", str(tmp_path / "m.yaml"), "--out", str(tmp_path / "out"), "--executor", "inline", "--json")
+    assert result.exit_code == 0 and json.loads(result.stdout)["summary"]["tokens"] == 0
+    assert result.stderr.endswith("nothing was kept: no record was read\n")
+
+
 def test_version_and_help() -> None:
     assert run("--version").output.startswith("lauter ")
     shown = run("--help").output

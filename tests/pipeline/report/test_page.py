@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from lauter.pipeline.report.funnel import print_funnel
+from lauter.pipeline.report.funnel import print_funnel, print_nothing_kept
 from lauter.pipeline.report.inputs import TOP_FILES
 from lauter.pipeline.report.page import FILES, render, report_data
 from lauter.pipeline.report.sections import ROWS
@@ -246,6 +246,27 @@ def test_the_terminal_shows_the_same_numbers(made: dict[str, Any], edit: Callabl
     assert f"{name}: 13 records" in text
     assert "robots-disallow 3, robots-unparsable 1" in text
     assert "1,544 tokens" in text
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([], "nothing was kept: no record was read\n"),
+        (
+            [
+                Row("web", "a.example", "dropped", "quality", "too-short"),
+                *[Row("web", "a.example", "dropped", "optout", "robots-disallow")] * 2,
+                Row("web", "b.example", "dropped", "optout", "robots-unparsable"),
+            ],
+            "nothing was kept: of 4 records, optout ended 3 first (robots-disallow 2, robots-unparsable 1)\n",
+        ),
+        ([Row("web", "a.example", "kept", tokens=5)], ""),
+    ],
+)
+def test_a_corpus_of_nothing_is_said_so(tmp_path: Path, rows: list[Row], said: str) -> None:
+    out = io.StringIO()
+    print_nothing_kept(Console(file=out, width=160), corpus(tmp_path, rows))
+    assert out.getvalue() == said
 
 
 def test_a_page_says_where_removed_records_went(tmp_path: Path) -> None:
