@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from lauter.pipeline.cli.console import FAILED, USAGE, fail
+from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show
 
 if TYPE_CHECKING:
     from lauter.trainer.huggingface.imported import Imported
@@ -31,7 +32,7 @@ def hf(
     out: OutOption,
 ) -> None:
     """Read a Hugging Face folder of an Apertus model."""
-    _run(path, out, _import_hf)
+    _run(path, out, _import_hf, as_json=False)
 
 
 @app.command()
@@ -59,13 +60,20 @@ def megatron(
     language: Annotated[
         str | None, typer.Option(metavar="LABEL", help="Of token data: of all its documents, as deu_Latn.")
     ] = None,
+    *,
+    as_json: JsonOption = False,
 ) -> None:
-    """Read token data into a corpus, or a checkpoint of the swiss-ai Megatron-LM fork; PATH tells which."""
+    """Read token data into a corpus, or a checkpoint of the swiss-ai Megatron-LM fork; PATH tells which.
+
+    Of token data, documents without a token are left out and counted: a shard has none. `lauter export megatron` writes
+    the corpus again with ids of 16 bits up to a vocabulary of 65,536, and as int32 above it, whatever the files had
+    that were read.
+    """
     from lauter.trainer.indexed.importing import datasets_at
 
     prefixes = datasets_at(Path(path))
     if prefixes:
-        _import_tokens(prefixes, out, tokenizer, stream or "main", language)
+        _import_tokens(prefixes, out, tokenizer, stream or "main", language, as_json=as_json)
         return
     if stream is not None or language is not None:
         fail(f"{path}: no PREFIX.idx is there, and --stream and --language are for token data", USAGE)
@@ -75,10 +83,12 @@ def megatron(
 
         return import_megatron(source, target, tokenizer=None if tokenizer is None else Path(tokenizer))
 
-    _run(path, out, read)
+    _run(path, out, read, as_json=as_json)
 
 
-def _import_tokens(prefixes: list[Path], out: str, tokenizer: str | None, stream: str, language: str | None) -> None:
+def _import_tokens(
+    prefixes: list[Path], out: str, tokenizer: str | None, stream: str, language: str | None, *, as_json: bool
+) -> None:
     from lauter.pipeline.storage import StorageError
     from lauter.trainer.indexed.errors import TokenDataError
     from lauter.trainer.indexed.importing import import_tokens
@@ -95,9 +105,11 @@ def _import_tokens(prefixes: list[Path], out: str, tokenizer: str | None, stream
         fail(str(error), USAGE)
     except (OSError, StorageError) as error:
         fail(str(error), FAILED)
+    if as_json:
+        show({"out": out, **asdict(found)})
+        return
     console = Console(emoji=False)
     told = (
-        (found.empty, "documents without a token, which are left out"),
         (found.without_bos, "documents that do not begin with the tokenizer's BOS"),
         (found.without_eos, "documents that do not end with its EOS"),
     )
@@ -105,9 +117,10 @@ def _import_tokens(prefixes: list[Path], out: str, tokenizer: str | None, stream
         if count:
             console.print(f"note: {what}: {count:,}", soft_wrap=True, highlight=False)
     shards = f"{found.shards:,} shard{'s' if found.shards > 1 else ''}"
+    empty = f", {found.empty:,} without a token left out" if found.empty else ""
     console.print(
-        f"{escape(out)}: {found.documents:,} documents, {found.tokens:,} tokens, {shards}: a corpus without a ledger; "
-        f"`lauter train CONFIG --data {escape(out)}` trains on it",
+        f"{escape(out)}: {found.documents:,} documents{empty}, {found.tokens:,} tokens, {shards}: a corpus without a "
+        f"ledger; `lauter train CONFIG --data {escape(out)}` trains on it",
         soft_wrap=True,
         highlight=False,
     )
@@ -119,7 +132,7 @@ def _import_hf(source: Path, target: Path) -> Imported:
     return import_hf(source, target)
 
 
-def _run(path: str, out: str, read: Callable[[Path, Path], Imported]) -> None:
+def _run(path: str, out: str, read: Callable[[Path, Path], Imported], *, as_json: bool) -> None:
     from lauter.trainer.checkpoint.error import CheckpointError
     from lauter.trainer.huggingface.imported import ModelImportError
 
@@ -131,6 +144,10 @@ def _run(path: str, out: str, read: Callable[[Path, Path], Imported]) -> None:
         fail(str(error), USAGE)
     except OSError as error:
         fail(f"{error.filename or path}: {error.strerror or error}", FAILED)
+    if as_json:
+        shape = imported.shape
+        show({"out": out, "parameters": shape.parameters, "layers": shape.layers, "notes": list(imported.notes)})
+        return
     console = Console(emoji=False)
     for note in imported.notes:
         console.print(f"note: {escape(note)}", soft_wrap=True, highlight=False)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from itertools import chain
 from pathlib import Path
 
@@ -169,8 +170,13 @@ def test_the_command_tells_token_data_from_a_model(tokenizer: Path, tmp_path: Pa
     done = run(app, ["import", "megatron", str(tmp_path / "data"), "--out", out, "--tokenizer", str(tokenizer)])
     said = " ".join(done.output.split())
     assert done.exit_code == 0, done.output
-    assert "2 documents, 4 tokens, 1 shard: a corpus without a ledger" in said
-    assert "note: documents without a token, which are left out: 1 note: documents that do not begin with" in said
+    assert "2 documents, 1 without a token left out, 4 tokens, 1 shard: a corpus without a ledger" in said
+    assert "note: documents that do not begin with the tokenizer's BOS: 1" in said
+    other = ["--out", str(tmp_path / "other"), "--tokenizer", str(tokenizer), "--json"]
+    told = json.loads(run(app, ["import", "megatron", str(tmp_path / "data"), *other]).stdout)
+    assert (told["documents"], told["empty"], told["tokens"], told["without_bos"]) == (2, 1, 4, 1)
+    described = " ".join(run(app, ["import", "megatron", "--help"]).output.split())
+    assert "documents without a token are left out" in described and "int32 above" in described
     for arguments, code, told in (
         (["import", "megatron", str(tmp_path / "data"), "--out", out], USAGE, "name --tokenizer FOLDER"),
         (["import", "megatron", str(tmp_path / "x"), "--out", out, "--stream", "y"], USAGE, "no PREFIX.idx is there"),
