@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -40,6 +41,9 @@ def test_megatron(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["import", "megatron", str(tmp_path / "megatron"), "--out", str(tmp_path / "run")])
     assert result.exit_code == 0, result.output
     assert "note: there is no tokenizer.json" in result.output
+    arguments = ["import", "megatron", str(tmp_path / "megatron"), "--out", str(tmp_path / "again"), "--json"]
+    told = json.loads(CliRunner().invoke(app, arguments).stdout)
+    assert (told["parameters"], told["layers"], len(told["notes"])) == (67_860, 2, 1)
 
 
 def test_what_is_wrong_is_said_with_its_code(run: Path, tmp_path: Path) -> None:
