@@ -68,7 +68,7 @@ class ShardingSection(_Section):
     """How kept documents become token shards."""
 
     stream: Annotated[str, Field(pattern=NAME)] = "main"
-    """Name of the one stream that there is without `streams`; with it, the first part of all names without `sources`."""
+    """Name of the one stream there is without `streams`; with it, the first part of all names without `sources`."""
     tokens_per_shard: Annotated[int, Field(ge=1)] = 1 << 26
     """Target tokens of a shard (default 67 M: about 0.1 GB of Parquet, and 0.8 GB of memory while it is packed)."""
     tokens_per_row_group: Annotated[int, Field(ge=1)] = 1 << 22

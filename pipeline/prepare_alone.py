@@ -14,8 +14,8 @@ from lauter.pipeline.graph.listings import Listings
 from lauter.pipeline.graph.preparing import RANGE_BYTES, Preparing, prepare_nodes
 from lauter.pipeline.lock import build_lock
 from lauter.pipeline.manifest import StageSpec, load_target
-from lauter.pipeline.specs import input_fields
 from lauter.pipeline.run import LazyExecutor, Observer, RunReport, run_nodes
+from lauter.pipeline.specs import input_fields
 from lauter.pipeline.storage import FileStat, Storage, StorageError, stat
 from lauter.pipeline.task import Result, Task
 

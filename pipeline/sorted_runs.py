@@ -23,8 +23,8 @@ from lauter.pipeline import exchange
 from lauter.pipeline.storage import Storage, StorageError
 
 MESSAGE_BYTES = 64 << 10
-"""Where nothing else is said: a thousandth of a run. Writing a message costs 40 us, so this is 1 % of the encoding; where
-files are not mapped, a shard of a corpus of 1,000 reads one message for its own slice of a run."""
+"""Where nothing else is said: a thousandth of a run. Writing a message costs 40 us, so this is 1 % of the encoding;
+where files are not mapped, a shard of a corpus of 1,000 reads one message for its own slice of a run."""
 
 STREAMS = 1 << 15
 """Streams of a file, by the 15 bits that are left for them."""
