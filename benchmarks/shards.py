@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -132,10 +133,11 @@ def main() -> None:
         read = spent(lambda: read_lauter(folder, "lauter"))
         report("lauter, whole rows", len(ids), (folder / "lauter").stat().st_size, write, read)
         write = spent(lambda: ids.tofile(folder / "flat"))
-        for name, work in (
+        flat: list[tuple[str, Callable[[], Ids]]] = [
             (".bin or .ds, copied", lambda: np.fromfile(folder / "flat", np.uint32)),
             (".bin or .ds, windows", lambda: windows(folder / "flat")),
-        ):
+        ]
+        for name, work in flat:
             assert np.array_equal(work(), ids)
             report(name, len(ids), 4 * len(ids), write, spent(work))
         for encoding in ENCODINGS:
@@ -146,7 +148,7 @@ def main() -> None:
                 write = time.process_time() - start
                 assert np.array_equal(read_column(path), ids)
                 name = f"{encoding.lower()}, {codec} {level or ''}"
-                report(name, len(ids), path.stat().st_size, write, spent(lambda path=path: read_column(path)))
+                report(name, len(ids), path.stat().st_size, write, spent(partial(read_column, path)))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,8 @@ def graphs(draw: st.DrawFn) -> list[Node]:
         names = [node.name for node in nodes]
         after: list[str | Joint] = draw(st.lists(st.sampled_from(names), max_size=4)) if names else []
         if draw(st.booleans()):
-            joints += behind(after, draw(st.lists(st.sampled_from(joints), max_size=2)) if joints else [])
+            shared: list[Joint] = draw(st.lists(st.sampled_from(joints), max_size=2)) if joints else []
+            joints += behind(after, shared)
             after = [joints[-1]]
         elif joints and draw(st.booleans()):
             after.append(draw(st.sampled_from(joints)))

@@ -50,7 +50,7 @@ def test_ranges_are_whole(batches: list[list[tuple[int, int]]], of: int, run: in
         storage = Storage(folder)
         for stream in range(5):
             for first, end in ((0, of), (of // 3, of // 3 + 1), (of - 1, of)):
-                found = []
+                found: list[int] = []
                 for batch in read_range(storage, "x", stream, (first, end), of, SCHEMA):
                     assert batch.num_rows and np.all(np.diff(batch.column("order").to_numpy().astype(object)) >= 0)
                     found += [ids[0] for ids in batch.column("ids").to_pylist()]

@@ -20,7 +20,7 @@ def test_what_is_no_fault_of_the_code_is_one_sentence(kind: type[BuildStopped]) 
 
 def test_anything_else_has_its_kind_and_its_traceback() -> None:
     try:
-        _ = {}["row"]
+        _ = dict[str, int]()["row"]
     except KeyError as error:
         said = told(error, "".join(traceback.format_exception(error)))
     assert said.startswith("KeyError: 'row'\nTraceback (most recent call last):\n")

@@ -74,10 +74,12 @@ def test_domains_of_several_crawled_sources_are_one() -> None:
 
 def test_hosts_are_cut_to_those_that_a_report_shows() -> None:
     names = [f"h{number:03}.example" for number in range(TOP + 20)]
-    hosts = [
+    hosts: list[dict[str, object]] = [
         {"of": "host", "verdict": "kept", "name": name, "records": number // 2} for number, name in enumerate(names)
     ]
-    others = [{"of": "ruled-host", "stage": stage, "name": name} for stage in ("one", "two") for name in names[::-1]]
+    others: list[dict[str, object]] = [
+        {"of": "ruled-host", "stage": stage, "name": name} for stage in ("one", "two") for name in names[::-1]
+    ]
     found = counts_of(_table(*hosts, *others, {"of": "pii", "source": "web"})).to_pylist()
     kept = [row["name"] for row in found if row["verdict"] == "kept"]
     wanted = sorted(hosts, key=lambda row: (-int(str(row["records"])), str(row["name"])))

@@ -49,7 +49,7 @@ def test_the_item_that_named_a_component_is_nowhere(tmp_path: Path, method: str)
 def test_a_file_is_of_the_step_that_made_it_last(tmp_path: Path) -> None:
     """As in a build with another `method` that was stopped: records of both methods lie there."""
     files = {"a.txt": "\n".join(f"{name}\t{text}" for name, text in TEXTS.items())}
-    out, stale = tmp_path / "out", {}
+    out, stale = tmp_path / "out", dict[Path, bytes]()
     for method in ("components", "smaller-neighbour", "components"):
         manifest = small_run.write_manifest(tmp_path, files, ["words", {"similar": {"method": method}}], ranges=2)
         assert small_run.build(manifest, out, catalogue=CATALOGUE).report.failures == []
