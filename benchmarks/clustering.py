@@ -2,9 +2,9 @@
 
 Documents are pieces of real texts, 3 in 10 of them near copies of another (`near_copies.py`). Both tools sign them with
 14 keys of 8 hashes over runs of five words, in `FILES` parts, datatrove with a plain word splitter. Measured is what
-comes then: the engine's tasks from `meet` to `choose`; `MinhashDedupBuckets`, one bucket after the other, and
-`MinhashDedupCluster`. Each has a process, which imports both and has done the same for a few documents: "before" is its
-memory then, "at most" the high-water mark. Seconds are CPU seconds.
+comes then: the engine's tasks from `meet` to `choose`, in one range; `MinhashDedupBuckets`, a bucket after the other,
+and `MinhashDedupCluster`. Each has a process, which imports both and has done the same for a few documents: "before" is
+its memory then, "at most" the high-water mark. Seconds are CPU seconds.
 
 It is not the same work. To datatrove a key in common is a copy, and one document of a connected group stays. Lauter
 checks every pair, by text where sketches leave it open, and drops a document only for one that stays. So the table
@@ -91,9 +91,10 @@ def sign(folder: Path, texts: list[str]) -> None:
         lines = [json.dumps({"id": str(number), "text": text}) + "\n" for number, text in own]
         (folder / "in" / f"{part}.jsonl").write_text("".join(lines))
         buckets.sign(folder, part, texts[part::FILES])
-    source = {"name": "texts", "kind": "jsonl", "paths": ["in/*.jsonl"]}
-    manifest = {"name": "clustering", "seed": 0, "sources": [source], "stages": ["dedup"]}
-    (folder / "manifest.yaml").write_text(yaml.safe_dump({**manifest, "tokenizer": {"tokenizer": "tekken"}}))
+    manifest = {"name": "clustering", "seed": 0, "stages": ["dedup"], "tokenizer": {"tokenizer": "tekken"}}
+    # A range of a large build has a million documents. In 16 ranges these would be 326 tasks, of some 8 ms each.
+    more = {"sharding": {"ranges": 1}, "sources": [{"name": "texts", "kind": "jsonl", "paths": ["in/*.jsonl"]}]}
+    (folder / "manifest.yaml").write_text(yaml.safe_dump(manifest | more))
     results: dict[str, Result] = {}
     run_tasks(plan_of(folder), results, SIGNING)
     (folder / "results").write_bytes(pickle.dumps(results))
@@ -134,8 +135,7 @@ def datatrove(folder: Path) -> Measured:
     forget_peak()
     before, start = peak_bytes(), time.process_time()
     buckets.cluster(folder, ids=False)
-    seconds = {"all": time.process_time() - start}
-    found = Measured(seconds, (before, peak_bytes()), size_of(folder / "signatures"))
+    found = Measured({"all": time.process_time() - start}, (before, peak_bytes()), size_of(folder / "signatures"))
     buckets.cluster(folder, ids=True)
     for (part, row), (of_part, of_row) in buckets.dropped(folder).items():
         found.dropped[row * FILES + part] = of_row * FILES + of_part
@@ -181,8 +181,8 @@ def main() -> int:
         return 1
     logger.remove()
     texts, groups = planted(PAGES, wanted)
-    copies, load = wanted - len(set(groups)), os.getloadavg()[0]
-    print(f"{wanted:,} documents, {sum(map(len, texts)) / 1e6:.0f}e6 characters, {copies:,} copies; load {load:.1f}")
+    copies, size = wanted - len(set(groups)), sum(map(len, texts)) / 1e6
+    print(f"{wanted:,} documents, {size:.0f}e6 characters, {copies:,} copies; load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         found: list[Measured] = []
