@@ -44,7 +44,8 @@ def graphs(draw: st.DrawFn) -> list[Node]:
             joints += behind(after, shared)
             after = [joints[-1]]
         elif joints and draw(st.booleans()):
-            after.append(draw(st.sampled_from(joints)))
+            one: Joint = draw(st.sampled_from(joints))
+            after.append(one)
         nodes.append(Node(f"n/{number}", tuple(after), never))
     return nodes
 

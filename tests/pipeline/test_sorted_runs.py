@@ -54,8 +54,8 @@ def test_ranges_are_whole(batches: list[list[tuple[int, int]]], of: int, run: in
                 for batch in read_range(storage, "x", stream, (first, end), of, SCHEMA):
                     assert batch.num_rows and np.all(np.diff(batch.column("order").to_numpy().astype(object)) >= 0)
                     found += [ids[0] for ids in batch.column("ids").to_pylist()]
-                rows = [row for cell in range(first, end) for row in wanted.get((stream, cell), [])]
-                assert sorted(found) == sorted(rows)
+                held = [row for cell in range(first, end) for row in wanted.get((stream, cell), [])]
+                assert sorted(found) == sorted(held)
 
 
 def test_many_small_streams_cost_no_more_messages(tmp_path: Path) -> None:
