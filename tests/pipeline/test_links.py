@@ -43,7 +43,7 @@ def graphs(draw: st.DrawFn) -> list[Node]:
             shared: list[Joint] = draw(st.lists(st.sampled_from(joints), max_size=2)) if joints else []
             joints += behind(after, shared)
             after = [joints[-1]]
-        elif joints and draw(st.booleans()):
+        elif draw(st.booleans()) and joints:
             one: Joint = draw(st.sampled_from(joints))
             after.append(one)
         nodes.append(Node(f"n/{number}", tuple(after), never))
