@@ -1,9 +1,8 @@
-"""The contract between the engine and a stage: four kinds of part, and what a stage may do besides.
+"""The contract between the engine and a stage: five kinds of part, and what a stage may do besides.
 
 * A **reader** turns one file into records.
-* A **map stage** is row-local: it annotates a batch and says which rows to drop and why. It never deletes;
-  the engine filters and writes the ledger, so no stage can forget a drop.
-* A **barrier stage** compares all documents and says which are copies (`comparing`).
+* A **map stage** is row-local: it annotates a batch and says which rows to drop and why; the engine drops them.
+* A **barrier stage** compares all documents (`comparing`), a **cutting stage** cuts what comes again (`cutting`).
 * An **encoder** turns the text of a kept document into token ids.
 
 Hard decisions (`apply`) drop at once; soft decisions (`decide`) are made later, from score columns alone, so that a

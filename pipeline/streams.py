@@ -226,7 +226,7 @@ def stream_faults(
         yield from _source_faults(section.sources, sources)
     if section.languages is not None:
         if not labelled:
-            yield ("languages",), "no stage writes the column 'language'; add `language`"
+            yield ("languages",), "no stage writes the column 'language'; add one that does"
         if REST in section.languages:
             yield ("languages", REST), f"{REST!r} is what no group takes; call this group something else"
         seen: Counter[str] = Counter()
@@ -236,7 +236,7 @@ def stream_faults(
                     yield ("languages", group, index), f"the label {label!r} stands above"
                 seen[label] += 1
     if section.copies and not joined:
-        yield ("copies",), "no stage finds copies, so every document stands for one; add `dedup`"
+        yield ("copies",), "no stage finds copies, so every document stands for one; add one that does"
 
 
 def _source_faults(groups: Mapping[str, Sequence[str]], sources: Sequence[str]) -> Iterator[tuple[Location, str]]:
