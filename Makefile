@@ -62,7 +62,7 @@ train-demo: $(VENV)/installed-train  ## a small model from the demo's pages, in 
 test: $(VENV)/installed-dev  ## the whole suite but the soak runs
 	@$(PYTEST) -m "not soak"
 
-check: $(VENV)/installed-dev  ## lint, types and the fast tests, under a minute
+check: $(VENV)/installed-dev  ## lint, types and the fast tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
