@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -22,6 +23,12 @@ def host(url: str) -> str | None:
         return None
 
 
+@cache
+def _public_suffixes() -> TLDExtract:
+    """Reading the list takes 88 ms: once a process, not once a part of the corpus."""
+    return TLDExtract(suffix_list_urls=(), cache_dir=None)
+
+
 class Domains:
     """From URLs to registered domains (eTLD+1): what one owner registered, `example.co.uk` for `www.example.co.uk`.
 
@@ -30,7 +37,7 @@ class Domains:
     """
 
     def __init__(self) -> None:
-        self._extract = TLDExtract(suffix_list_urls=(), cache_dir=None)
+        self._extract = _public_suffixes()
 
     def of_url(self, url: str) -> str | None:
         """The registered domain of an http(s) URL in A-labels; None for other URLs.
