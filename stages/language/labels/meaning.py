@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib import resources
 from typing import NamedTuple
+
+from lauter.stages.language.labels.registry import rows
 
 LABEL = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}")
 """The form of a label: ISO 639-3, underscore, ISO 15924."""
@@ -33,9 +34,7 @@ class Meaning(NamedTuple):
 @cache
 def wikipedia_labels() -> Mapping[str, Meaning]:
     """The labels of lid.176, from the table beside this file."""
-    lines = resources.files(__package__).joinpath("labels.tsv").read_text("utf-8").splitlines()
-    rows = (line.split("\t") for line in lines if not line.startswith("#"))
-    return {code: Meaning(language, tuple(scripts.split(","))) for code, language, scripts, _ in rows}
+    return {code: Meaning(language, tuple(scripts.split(","))) for code, language, scripts, _ in rows("wikipedia.tsv")}
 
 
 def meanings(labels: Sequence[str]) -> dict[str, Meaning]:
