@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from lauter.stages.optout import data_file
+
+_TOKEN = r"[A-Za-z0-9._-]+(?:/v?[0-9][A-Za-z0-9._-]*)?"
+"""With its version. RFC 9309 section 2.2.1 has `[A-Za-z_-]+`; crawlers declare digits and dots (`archive.org_bot`)."""
+_NAME = re.compile(rf"\*|{_TOKEN}(?:\s+{_TOKEN})*|\S+ .*compatible;\s*{_TOKEN}[;)].*", re.ASCII)
+"""`*`; a product token, with or without a version, or several words (`Kangaroo Bot`); or as a browser calls itself."""
 
 
 class Agent(BaseModel):
@@ -25,6 +31,18 @@ class Agent(BaseModel):
     """When it was announced, `2023-08`; None where that is not on record."""
     source: str = ""
     """Where this is said: the operator's page, or a public list."""
+
+    @field_validator("name")
+    @classmethod
+    def _is_one_name(cls, name: str) -> str:
+        # No robots.txt could name `gptbot,`: who writes `GPTBot, CCBot` would silently ask for nobody.
+        if _NAME.fullmatch(name.strip()) is None:
+            several = ", one entry for each agent" if re.search("[,;|]", name) else ""
+            raise ValueError(
+                f"{name!r} is no product token (RFC 9309 section 2.2.1): write letters, digits, '.', '_' and '-', "
+                f"with or without a version (CCBot/2.0), or '*' alone{several}"
+            )
+        return name
 
 
 def _named(value: object) -> object:

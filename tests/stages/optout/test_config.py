@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 from pydantic import ValidationError
 
-from lauter.stages.optout.agents import load_file, load_preset
+from lauter.stages.optout.agents import Agent, load_file, load_preset
 from lauter.stages.optout.config import OptOutConfig, effective_agents, effective_hosts, effective_policy
 from lauter.stages.optout.hosts import HostChoice, HostEntry, Listed, load_hosts
 from lauter.stages.optout.policy import SIGNALS, load_policy, load_policy_file, presets
+from lauter.stages.optout.robots.rules import agent_token
 
 
 def test_every_preset_chooses_for_every_signal() -> None:
@@ -69,6 +71,32 @@ def test_files_of_ones_own(tmp_path: Path) -> None:
         load_hosts(str(tmp_path / "hosts.yaml"))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("*", "GPTBot", "a_b", "AI2Bot", "360Spider", "archive.org_bot", "CCBot/2.0", "CCBot/v2", "Kangaroo Bot"),
+        "Mozilla/5.0 (compatible; GPTBot/1.1)",
+        "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko); compatible; GPTBot/1.2; +https://openai.com/gptbot)",
+    ],
+)
+def test_a_name_that_a_robots_txt_may_have(name: str) -> None:
+    assert Agent(name=name).name == name
+    assert agent_token(name) == "*" or re.fullmatch(r"[a-z0-9._-]+", agent_token(name))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("GPTBot,", "GPTBot, CCBot", "GPTBot,CCBot", "GPTBot , CCBot", "GPTBot; CCBot", "GPTBot|CCBot"),
+        *("GPTBot/CCBot", "GPTBot/1.0, CCBot", "GPT*", "**", "Bücherbot", "GPTBot:", "/GPTBot", " ", "GPTBot\n- X"),
+        "Mozilla/5.0 (compatible; GPTBot, CCBot)",
+    ],
+)
+def test_a_name_that_no_robots_txt_could_have_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="no product token"):
+        Agent(name=name)
+
+
 def test_a_host_is_found_by_its_most_exact_entry() -> None:
     deny = [HostEntry(host="Shut.Example", reason="court"), HostEntry(host="*.bücher.example", reason="letter")]
     allow = [HostEntry(host="*.example", reason="contract"), HostEntry(host="www.example", reason="own")]
@@ -94,6 +122,10 @@ def test_a_host_is_found_by_its_most_exact_entry() -> None:
         ),
         ("name: x\nagents:\n- A\nagent: [B]\n", r"own\.yaml:4: agent: unknown key, valid are name, version"),
         ("name: x\nagents: [A]\nname: y\n", r"own\.yaml:3: name stands in line 1 already"),
+        (
+            "name: x\nagents:\n- GPTBot\n- 'GPTBot, CCBot'\n",
+            r"own\.yaml:4: agents\.1\.name: 'GPTBot, CCBot' is no product token \(RFC .* one entry for each agent$",
+        ),
         ("name: x\nagents: GPTBot\n", r"own\.yaml:2: agents: expected a list"),
         ("name: x\nagents: [A\n", r"own\.yaml:3: no valid YAML"),
         ("", r"own\.yaml:1: name: is missing"),
