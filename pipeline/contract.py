@@ -8,9 +8,9 @@
 Hard decisions (`apply`) drop at once; soft decisions (`decide`) are made later, from score columns alone, so that a
 changed threshold re-reads a few bytes a document and never text.
 
-What a stage may do besides is a protocol of its own, and the engine asks for it by its methods: decide from scores,
-prepare files (in one go or by ranges of keys), want to know of copies of what it drops, have its keeps derived again by
-the audit, and speak in the report.
+What a stage may do besides is a protocol of its own, and the engine asks for it by its methods: decide from scores
+(alone, or with what was counted of the whole corpus: `surveying`), prepare files (in one go or by ranges of keys), want
+to know of copies of what it drops, have its keeps derived again by the audit, and speak in the report.
 """
 
 from __future__ import annotations
@@ -128,27 +128,6 @@ class SoftStage(Protocol):
 
     def decide(self, scores: pa.RecordBatch) -> Verdict:
         """Reasons (and rules) from score columns alone; `columns` stays empty."""
-        ...
-
-
-@runtime_checkable
-class SurveyingStage(Protocol):
-    """A soft stage whose decisions depend on in how many documents of the whole corpus something occurs.
-
-    Documents are those that passed the hard decisions, copies among them.
-    """
-
-    @classmethod
-    def surveys(cls, config: Any) -> bool:  # noqa: ANN401 - the stage's own Config
-        """Whether it asks with these parameters."""
-        ...
-
-    def occurrences(self, scores: pa.RecordBatch) -> NDArray[np.uint64]:
-        """Numbers of what occurs in each document, each once a document, one document after another."""
-        ...
-
-    def surveyed(self, number: NDArray[np.uint64], documents: NDArray[np.uint64]) -> None:
-        """Learn the documents of each number that occurs, sorted by number; called before `decide`."""
         ...
 
 

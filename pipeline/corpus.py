@@ -228,7 +228,7 @@ def _locked(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "version": spec["version"],
         "config": config,
-        "inputs": spec["inputs"],
+        "inputs": [*spec["inputs"], *spec["decision_inputs"]],
         "libraries": spec["libraries"],
         "data": spec["data"],
         "source": spec["source"],

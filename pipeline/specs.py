@@ -20,12 +20,14 @@ from lauter.pipeline.manifest import Source, StageSpec, load_target
 def stage_spec(spec: StageSpec, digests: DigestCache) -> dict[str, Any]:
     """Name, version, parameters, digests of input files, and versions of the libraries that decide."""
     cls = spec.load()
+    deciding = _decision_files(spec)
     return {
         "name": spec.name,
         "target": spec.target,
         "version": cls.version,
         "config": dict(spec.config),
-        "inputs": [digests.sha256(file) for file in spec.inputs],
+        "inputs": [digests.sha256(file) for file in spec.inputs if file.uri not in deciding],
+        "decision_inputs": [digests.sha256(file) for file in spec.inputs if file.uri in deciding],
         "libraries": installed(cls),
         "data": data_digest(cls),
         # A user's own stage has no version to raise: its module is its version.
@@ -36,13 +38,25 @@ def stage_spec(spec: StageSpec, digests: DigestCache) -> dict[str, Any]:
 
 def apply_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     """A stage as `apply` sees it: what only `decide` reads is left at its default, so it changes no key."""
-    return {**spec, "config": without_decisions(spec_class(spec), spec["config"])}
+    return {**spec, "config": without_decisions(spec_class(spec), spec["config"]), "decision_inputs": []}
 
 
 def without_decisions(cls: type[Any], config: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters without those that only decisions read."""
     fields: frozenset[str] = getattr(cls, "decision_fields", frozenset())
     return {name: value for name, value in config.items() if name not in fields}
+
+
+def _decision_files(spec: StageSpec) -> frozenset[str]:
+    """URIs of the input files that only decisions read: a changed file of thresholds reads no text again."""
+    cls = spec.load()
+    files: dict[bool, set[str]] = {True: set(), False: set()}
+    for name, _ in input_fields(cls.Config):
+        given = spec.config.get(name) or ()
+        paths = [given] if isinstance(given, str) else given.values() if isinstance(given, Mapping) else [given]
+        decides = name in getattr(cls, "decision_fields", ())
+        files[decides].update(path for some in paths for path in ([some] if isinstance(some, str) else some))
+    return frozenset(files[True] - files[False])
 
 
 def input_fields(model: type[StageConfig]) -> list[tuple[str, InputFile]]:

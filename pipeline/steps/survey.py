@@ -1,7 +1,8 @@
-"""Steps `survey` and `surveyed`: in how many documents of the corpus something occurs that a soft stage asks about.
+"""Steps `survey`, `survey-sums` and `surveyed`: in how many documents of the corpus something occurs that a stage asks.
 
-The stage gives numbers for what occurs in each document, from its scores alone; a part counts them, and one task sums
-the parts. Memory: the distinct numbers, 16 bytes each, and those of the parts that are waiting to be summed.
+The stage gives numbers for what occurs in each document, from its scores alone; a part counts them, and they are summed,
+a run of parts first where there are many. Memory: the distinct numbers, 16 bytes each, and those of the parts that are
+waiting to be summed.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lauter.pipeline import exchange, parquet
-from lauter.pipeline.contract import StageContext, SurveyingStage
+from lauter.pipeline.contract import StageContext
 from lauter.pipeline.steps.layouts import SURVEY, read_survey
 from lauter.pipeline.storage import Output, Storage
+from lauter.pipeline.surveying import SurveyingStage
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.worker import listing, made
 
@@ -36,10 +38,10 @@ def survey(task: Task, storage: Storage) -> Result:
 
 
 def join(task: Task, storage: Storage) -> Result:
-    """Sum the parts of one stage."""
+    """Sum the counts of the listing: of a run of parts, or of all."""
     args = task.args
     counts = summed(read_survey(storage, output.path) for output in listing(storage, args["listing"]))
-    return Result((_write(storage, f"state/surveyed/{args['stage']}.arrow", counts),))
+    return Result((_write(storage, args["path"], counts),))
 
 
 def summed(parts: Iterable[Counts], least: int = PENDING) -> Counts:

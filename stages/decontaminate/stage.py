@@ -156,7 +156,7 @@ class Decontaminate:
 
     @classmethod
     def surveys(cls, config: DecontaminateConfig) -> bool:
-        """Whether a decision depends on how many documents hold an n-gram (`contract.SurveyingStage`)."""
+        """Whether a decision depends on how many documents hold an n-gram (`surveying.SurveyingStage`)."""
         return config.rule == "gpt3" and config.max_documents is not None
 
     def occurrences(self, scores: pa.RecordBatch) -> NDArray[np.uint64]:

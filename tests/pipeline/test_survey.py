@@ -9,13 +9,16 @@ from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lauter.pipeline.contract import Reason, StageConfig, StageContext, SurveyingStage, Verdict
+from lauter.pipeline.contract import FilePath, Reason, StageConfig, StageContext, Verdict
+from lauter.pipeline.graph import surveying
 from lauter.pipeline.steps import survey
+from lauter.pipeline.surveying import SurveyingStage
 from tests.pipeline.small_run import build, digests, ledger, write_manifest
 from tests.pipeline.small_stages import CATALOGUE
 
@@ -24,6 +27,8 @@ class CommonConfig(StageConfig):
     """How many documents may have as many characters."""
 
     most: int = 2
+    read_from: FilePath | None = None
+    """A file with that number, in place of `most`."""
 
 
 class Common:
@@ -36,10 +41,10 @@ class Common:
     documents: ClassVar[pa.Schema] = pa.schema([])
     scores: ClassVar[pa.Schema] = pa.schema([])
     reasons: ClassVar[tuple[Reason, ...]] = (Reason("common"),)
-    decision_fields: ClassVar[frozenset[str]] = frozenset({"most"})
+    decision_fields: ClassVar[frozenset[str]] = frozenset({"most", "read_from"})
 
     def __init__(self, config: CommonConfig, context: StageContext) -> None:
-        self._most = config.most
+        self._most = config.most if config.read_from is None else int(Path(config.read_from).read_text())
         self._common: NDArray[np.uint64] = np.empty(0, np.uint64)
 
     def open(self) -> None:
@@ -104,6 +109,31 @@ def test_another_limit_counts_nothing_anew(tmp_path: Path) -> None:
         assert times and all(file.stat().st_mtime_ns == time for file, time in times.items())
         assert len(kept(tmp_path / "out")) == left
     assert digests(tmp_path / "out") == before
+
+
+def test_another_file_of_limits_counts_nothing_anew(tmp_path: Path) -> None:
+    (tmp_path / "limit").write_text("4")
+    stages: list[object] = ["words", {"common": {"read_from": "limit"}}]
+    path = write_manifest(tmp_path, {"a.txt": "\n".join(LINES)}, stages, cells=64)
+    build(path, tmp_path / "out", catalogue=SURVEYED)
+    assert len(kept(tmp_path / "out")) == 10 + 5 * 4
+    state = tmp_path / "out/state"
+    times = {file: file.stat().st_mtime_ns for step in ("documents", "surve*") for file in state.glob(f"{step}/**/*")}
+    (tmp_path / "limit").write_text("5")
+    build(path, tmp_path / "out", catalogue=SURVEYED)
+    assert times and {file: file.stat().st_mtime_ns for file in times} == times
+    assert len(kept(tmp_path / "out")) == 40
+
+
+def test_runs_of_parts_are_summed_first_where_there_are_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {f"a{i}.txt": "\n".join(LINES[i::5]) for i in range(5)}
+    path = write_manifest(tmp_path, files, ["words", "common"], cells=64)
+    build(path, tmp_path / "one", catalogue=SURVEYED)
+    assert not list((tmp_path / "one/state").rglob("survey-sums"))
+    monkeypatch.setattr(surveying, "RUN_PARTS", 2)
+    build(path, tmp_path / "runs", catalogue=SURVEYED)
+    assert len(list((tmp_path / "runs/state/survey-sums").rglob("*.arrow"))) == 3
+    assert digests(tmp_path / "runs") == digests(tmp_path / "one")
 
 
 @given(st.lists(st.lists(st.integers(0, 5), max_size=20), max_size=8), st.integers(1, 30))
