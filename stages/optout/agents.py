@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from lauter.stages.optout import data_file
 
-_TOKEN = r"[A-Za-z0-9._-]+(?:/v?[0-9][A-Za-z0-9._-]*)?"
+_TOKEN = r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/v?[0-9][A-Za-z0-9._-]*)?"
 """With its version. RFC 9309 section 2.2.1 has `[A-Za-z_-]+`; crawlers declare digits and dots (`archive.org_bot`)."""
 _NAME = re.compile(rf"\*|{_TOKEN}(?:\s+{_TOKEN})*|\S+ .*compatible;\s*{_TOKEN}[;)].*", re.ASCII)
 """`*`; a product token, with or without a version, or several words (`Kangaroo Bot`); or as a browser calls itself."""

@@ -200,7 +200,10 @@ def _line(line: bytes) -> Iterator[Mapping[str, object] | Broken]:
 
 
 def _parquet(path: str, counts: Counter[str]) -> Iterator[Mapping[str, object] | Broken]:
-    file = pq.ParquetFile(path)
+    try:
+        file = pq.ParquetFile(path)
+    except pa.ArrowException as error:
+        raise ValueError(f"{path}: cannot be read as Parquet: {error}") from error
     columns = [name for name in _ORIGIN + _OTHER + _ABOUT if name in file.schema_arrow.names]
     if not set(_ORIGIN) & set(columns):
         raise ValueError(f"{path}: none of the columns origin, robots_url, url, domain")

@@ -88,7 +88,7 @@ def test_a_name_that_a_robots_txt_may_have(name: str) -> None:
     "name",
     [
         *("GPTBot,", "GPTBot, CCBot", "GPTBot,CCBot", "GPTBot , CCBot", "GPTBot; CCBot", "GPTBot|CCBot"),
-        *("GPTBot/CCBot", "GPTBot/1.0, CCBot", "GPT*", "**", "Bücherbot", "GPTBot:", "/GPTBot", " ", "GPTBot\n- X"),
+        *("GPTBot/CCBot", "GPTBot/1.0, CCBot", "GPT*", "**", "Bücherbot", "GPTBot:", "/GPTBot", " ", "-", "GPTBot - X"),
         "Mozilla/5.0 (compatible; GPTBot, CCBot)",
     ],
 )
