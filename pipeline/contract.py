@@ -136,7 +136,10 @@ class PreparedStage(Protocol):
     """A map stage that needs something built once from its input files before any worker starts."""
 
     def prepare(self, out: str) -> Mapping[str, int]:
-        """Build into the local folder `out` (deterministic bytes); return counts for the report."""
+        """Build into the local folder `out` (deterministic bytes); return counts for the report.
+
+        Raises ValueError or OSError for files that can't be used: its message, which names the file, is shown alone.
+        """
         ...
 
 
@@ -340,7 +343,7 @@ class Reader(Protocol):
     """Whether its records hold `text` already, so that no stage need extract it.
 
     A class may also have `planted: bool`, whether its records are planted: they pass no stage and no decision, are
-    compared with nothing, and are kept; then it has `plants` too (`PlantingReader`)."""
+    compared with nothing, and are kept; then it has `plants` too (`planting.PlantingReader`)."""
 
     def check(self, stream: BinaryIO) -> None:
         """Raise `ValueError` if the configured columns are not in the file; called while the manifest is validated."""
@@ -351,29 +354,4 @@ class Reader(Protocol):
 
     def count(self, stream: BinaryIO) -> FileCount:
         """Count the same file by other code than `read`."""
-        ...
-
-
-class Bucket(NamedTuple):
-    """Probes of one file that are planted equally often."""
-
-    name: str
-    kind: str
-    probes: int
-    repetitions: int
-    """Records of each probe; 0 for a control, which is listed and not planted."""
-
-
-@runtime_checkable
-class PlantingReader(Protocol):
-    """A reader whose records are planted in a corpus, to measure what a model remembers of them."""
-
-    planted: ClassVar[bool]
-
-    def plants(self, stream: BinaryIO) -> Sequence[Bucket]:
-        """The buckets of a file, sorted; none of an empty one. Raises ValueError for a file that cannot be used."""
-        ...
-
-    def probes(self, stream: BinaryIO) -> Iterator[tuple[str, str]]:
-        """(identifier, text) of each probe of a file, controls too. Raises ValueError as `plants` does."""
         ...

@@ -1,6 +1,6 @@
 """What a corpus's probes are: texts that are planted a known number of times, told by their reader and never guessed.
 
-A planted source passes no stage and no decision and is compared with nothing (`contract.PlantingReader`). What it
+A planted source passes no stage and no decision and is compared with nothing (`planting.PlantingReader`). What it
 plants is told before a build by `lauter plan` and after it by `corpus.json`.
 """
 
@@ -11,16 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
-from lauter.pipeline.contract import PlantingReader
 from lauter.pipeline.graph.parts import Part
 from lauter.pipeline.manifest import Manifest, Source
+from lauter.pipeline.planting import PlantingReader
 from lauter.pipeline.specs import is_planted
 from lauter.pipeline.storage import open_input
 from lauter.pipeline.task import Result
 
 
 def planted_buckets(reader: object, uri: str) -> list[dict[str, Any]]:
-    """The buckets of a file, `contract.Bucket` as plain data with the `records` of each; empty for an empty file.
+    """The buckets of a file, `planting.Bucket` as plain data with the `records` of each; empty for an empty file.
 
     Raises ValueError for a file that cannot be used, and TypeError for a reader that does not say what it plants.
     """

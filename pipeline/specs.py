@@ -88,7 +88,7 @@ def reader_spec(source: Source) -> dict[str, Any]:
 
 
 def is_planted(source: Source) -> bool:
-    """Whether the records of a source are planted (`contract.PlantingReader`)."""
+    """Whether the records of a source are planted (`planting.PlantingReader`)."""
     return bool(getattr(load_target(source.target, ""), "planted", False))
 
 

@@ -10,7 +10,8 @@ from typing import Any, BinaryIO, ClassVar
 import yaml
 
 from lauter.pipeline import identity
-from lauter.pipeline.contract import Bucket, FileCount, ReadBatch, Reason, StageConfig
+from lauter.pipeline.contract import FileCount, ReadBatch, Reason, StageConfig
+from lauter.pipeline.planting import Bucket
 from lauter.stages.read.probes.entries import probes_of
 from lauter.stages.read.rows import Row, Rows, corrupt_row
 
@@ -42,7 +43,7 @@ class ProbesReader:
         probes_of(stream.read())
 
     def plants(self, stream: BinaryIO) -> Sequence[Bucket]:
-        """The buckets of a file (`contract.PlantingReader`)."""
+        """The buckets of a file (`planting.PlantingReader`)."""
         content = stream.read()
         probes = probes_of(content) if content else ()
         counts = Counter((probe.bucket, probe.kind, probe.repetitions) for probe in probes)

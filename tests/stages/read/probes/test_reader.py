@@ -7,7 +7,8 @@ import io
 import pytest
 
 from lauter.pipeline import identity
-from lauter.pipeline.contract import Bucket, FileCount, PlantingReader, Reader
+from lauter.pipeline.contract import FileCount, Reader
+from lauter.pipeline.planting import Bucket, PlantingReader
 from lauter.stages.read.probes.reader import ProbesConfig, ProbesReader
 from tests.stages.read.probes.test_entries import YAML
 
