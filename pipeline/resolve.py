@@ -37,7 +37,7 @@ from lauter.pipeline.planted import planted_twice
 from lauter.pipeline.preferences import preference_faults
 from lauter.pipeline.specs import input_fields
 from lauter.pipeline.storage import FileStat, StorageError, open_input
-from lauter.pipeline.streams import TOKENIZER, rule_of, stream_faults
+from lauter.pipeline.streams import stream_faults, taken_names
 from lauter.pipeline.takedown.demands import Demand, DemandError, parse_tombstones
 from lauter.pipeline.yaml_lines import Document, Location, ManifestError
 from lauter.pipeline.yaml_lines import load as load_yaml
@@ -341,9 +341,8 @@ class Resolver:
         if section.streams is not None:
             for place, message in stream_faults(section.streams, sources, labelled=labelled, joined=joined):
                 self.problem(("streams", *place), message)
-        firsts = {rule_of(section.streams, source, section.sharding.stream).first for source in sources}
-        if TOKENIZER in firsts:
-            self.problem(("sharding", "stream"), "no stream may be called 'tokenizer': its folder is the tokenizer's")
+        for place, message in taken_names(section.streams, sources, section.sharding.stream):
+            self.problem(place, message)
 
     def check_order(self, specs: list[StageSpec], given: set[str]) -> None:
         """What a stage reads must have been written before it; what joins all documents, then what cuts, comes last.

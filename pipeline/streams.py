@@ -36,8 +36,8 @@ REST = "rest"
 FINEWEB2 = (2, 3, 5, 100, 1000)
 """Bounds of FineWeb-2's rehydration table (arXiv 2506.20920 and its README: weights for 1, 2, 3-4, 5-99, 100-999 and
 from 1,000 copies on)."""
-TOKENIZER = "tokenizer"
-"""A folder in `tokens/` that is no stream."""
+TAKEN = {"tokenizer": "the tokenizer's folder", "index.json": "the list of all streams"}
+"""What lies in `tokens/` beside the folders of streams."""
 
 LABEL = r"^([a-z]{3}|\*)_([A-Z][a-z]{3}|\*)$|^\*$"
 """ISO 639-3 and ISO 15924, `deu_Latn`; either may be `*`, and both together too."""
@@ -132,6 +132,18 @@ class StreamRule:
             if name != EACH or PLAIN.fullmatch(label):
                 return label if name == EACH else name
         return REST
+
+    def may_make(self, name: str) -> bool:
+        """Whether a stream of this name may come of it, whatever labels documents have; ranges aside.
+
+        >>> StreamRule("index", (("json", ("deu_Latn",)),), (), ()).may_make("index.json")
+        True
+        """
+        first, dot, language = name.partition(".")
+        if self.lengths or self.copies or first != self.first or bool(dot) != (self.languages is not None):
+            return False
+        groups = [group for group, _ in self.languages or () if group != EACH]
+        return not dot or language in groups or self.language_group(language) == language
 
     def assign(
         self, language: pa.Array | pa.ChunkedArray, length: NDArray[np.integer[Any]], copies: NDArray[np.integer[Any]]
@@ -237,6 +249,21 @@ def stream_faults(
                 seen[label] += 1
     if section.copies and not joined:
         yield ("copies",), "no stage finds copies, so every document stands for one; add one that does"
+
+
+def taken_names(section: StreamsSection | None, sources: Sequence[str], stream: str) -> Iterator[tuple[Location, str]]:
+    """(place in the manifest, what is wrong) of each stream that would be called as something else in `tokens/`."""
+    seen: set[str] = set()
+    for index, source in enumerate(sources):
+        rule = rule_of(section, source, stream)
+        name = next((name for name in TAKEN if rule.may_make(name)), None)
+        if name is None or rule.first in seen:
+            continue
+        seen.add(rule.first)
+        place: Location = ("sharding", "stream")
+        if section is not None and section.sources is not None:
+            place = ("streams", "sources", rule.first) if rule.first in section.sources else ("sources", index, "name")
+        yield place, f"no stream may be called {name!r}, which is {TAKEN[name]}; call {rule.first!r} something else"
 
 
 def _source_faults(groups: Mapping[str, Sequence[str]], sources: Sequence[str]) -> Iterator[tuple[Location, str]]:

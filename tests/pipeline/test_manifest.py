@@ -65,6 +65,7 @@ def test_a_good_manifest(tmp_path: Path) -> None:
         ("min_words: 3", "min_words: many", "m.yaml:11: stages.2.length.min_words: input should be a valid integer"),
         ("blocked.list", "nothing.list", "m.yaml:9: stages.0.lookup.blocked: file 'nothing.list' is not there"),
         ("stream: main", "streem: main", "m.yaml:14: sharding.streem: unknown key; did you mean 'stream'?"),
+        ("stream: main", "stream: tokenizer", "m.yaml:14: sharding.stream: no stream may be called 'tokenizer', which"),
         ("name: small", "name: Small Corpus", "m.yaml:1: name: string should match pattern"),
         ("  - words\n", "", "m.yaml:10: stages.1: reads column 'words', which no earlier stage writes"),
         (

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lauter.pipeline.streams import StreamRule, StreamsSection, describe, rule_of, stream_faults
+from lauter.pipeline.streams import StreamRule, StreamsSection, describe, rule_of, stream_faults, taken_names
 
 LABELS = ["deu_Latn", "gsw_Latn", "fra_Latn", "rus_Cyrl", "../up", None]
 WHOLE = {
@@ -112,3 +112,47 @@ def test_what_does_not_fit_the_manifest() -> None:
     ]
     assert found["sources", "web", 1] == "unknown source 'z'; valid are: a, b, c"
     assert list(stream_faults(section(**WHOLE), ["a", "b"], labelled=True, joined=True)) == []
+
+
+GERMAN = {"json": ["deu_Latn"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "sources", "stream", "places"),
+    [
+        (None, ["a"], "tokenizer", [("sharding", "stream")]),
+        ({}, ["a", "b"], "tokenizer", [("sharding", "stream")]),
+        ({"sources": {"tokenizer": ["a"]}}, ["a", "b"], "main", [("streams", "sources", "tokenizer")]),
+        ({"sources": "each"}, ["a", "tokenizer"], "tokenizer", [("sources", 1, "name")]),
+        ({"languages": GERMAN}, ["a"], "index", [("sharding", "stream")]),
+        ({"languages": GERMAN, "sources": {"index": ["a", "b"]}}, ["a", "b"], "x", [("streams", "sources", "index")]),
+        # A stage of one's own may write the label `json`.
+        ({"languages": "each"}, ["a"], "index", [("sharding", "stream")]),
+        ({"languages": {"each": ["*_Latn"]}}, ["a"], "index", []),
+        ({"languages": {"german": ["deu_Latn"]}}, ["a"], "index", []),
+        ({"languages": GERMAN, "lengths": [9]}, ["a"], "index", []),
+        ({"languages": GERMAN, "copies": [9]}, ["a"], "index", []),
+        ({"languages": GERMAN}, ["a"], "tokenizer", []),
+        (None, ["a", "tokenizer", "index"], "index", []),
+    ],
+)
+def test_what_else_lies_in_tokens_is_no_stream(
+    given: dict[str, object] | None, sources: list[str], stream: str, places: list[tuple[str | int, ...]]
+) -> None:
+    declared = None if given is None else section(**given)
+    assert [place for place, _ in taken_names(declared, sources, stream)] == places
+
+
+@given(
+    first=st.sampled_from(["index", "tokenizer", "main"]),
+    languages=st.none()
+    | st.dictionaries(st.sampled_from(["json", "each", "de"]), st.just(("deu_Latn", "*")), min_size=1),
+    bounds=st.sampled_from([(), (5,)]),
+    label=st.sampled_from(["json", "deu_Latn", "rest", None]),
+)
+def test_a_stream_that_was_not_foreseen_is_never_made(
+    first: str, languages: dict[str, tuple[str, ...]] | None, bounds: tuple[int, ...], label: str | None
+) -> None:
+    rule = StreamRule(first, None if languages is None else tuple(languages.items()), bounds, ())
+    name = names(rule, label, 7, 1)
+    assert name not in ("index.json", "tokenizer") or rule.may_make(name)
