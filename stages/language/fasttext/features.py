@@ -1,0 +1,346 @@
+"""From a text to the mean of the rows of its features, as fastText takes it: words, character n-grams, word n-grams.
+
+The features of a text are those of Dictionary::getLine (fastText 0.9.2). Words end at a space, line feed, carriage
+return, tab, vertical tab, form feed or zero byte. A text is one line: a line feed in it is a separator like the others.
+Its end counts as the word `</s>`, and a `</s>` in the text ends it. A word of the dictionary is a row; every word,
+written `<word>`, has its n-grams of `minn` to `maxn` UTF-8 characters, each hashed to one of `bucket` rows; words that
+begin with `__label__` are no features.
+
+The rows of one word are summed first, in the order of fastText, and then the words in the order of the text. Sums of
+words are remembered from one text to the next: most words of a text are frequent ones, and a word has some twenty rows
+of up to a kilobyte each, all over a matrix that no cache holds. A remembered sum is the sum that would be made again,
+so the memory changes no result, and neither do the size of batches or the texts before.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lauter.pipeline.kernel import kernel
+from lauter.stages.kernels.characters import Integer
+from lauter.stages.language.fasttext.read import Model, Rows, Words, hash_bytes
+
+END = np.frombuffer(b"</s>", np.uint8)
+"""The word at the end of each text."""
+_PREFIX = np.frombuffer(b"__label__", np.uint8)
+
+_KEY = 32
+"""Bytes of the longest word that is remembered. Longer ones are few, or whole sentences in scripts without spaces."""
+_MEMORY = 1 << 23
+"""Bytes of the sums that are remembered: a part of the cache that several cores share."""
+_ROWS = 256
+"""Rows that are found before they are added."""
+
+_HASH_MASK = np.uint64(0xFFFFFFFF)
+_HASH_START = np.uint64(2166136261)
+_HASH_FACTOR = np.uint64(16777619)
+_SIGN = np.uint64(0xFFFFFF00)
+_NGRAM_FACTOR = np.uint64(116049371)  # Dictionary::addWordNgrams
+_NO_FEATURE = -1
+
+
+class Features(NamedTuple):
+    """What a model's features are."""
+
+    words: Words
+    pruned: NDArray[np.int32]
+    is_pruned: bool
+    rows: Rows
+    bucket: np.uint64
+    minn: int
+    maxn: int
+    word_ngrams: int
+
+
+class Memory(NamedTuple):
+    """Sums of words. Entry i holds one of the words whose hash ends in i; the last entry is for what is not kept."""
+
+    keys: NDArray[np.uint8]
+    """Shape (entries, 32): the bytes of the word."""
+    lengths: NDArray[np.int32]
+    """Shape (entries,): bytes of the word, 0 where there is none."""
+    counts: NDArray[np.int32]
+    """Shape (entries + 1,): rows of the word, -1 for a word that is no feature."""
+    sums: NDArray[np.float32]
+    """Shape (entries + 1, columns)."""
+
+
+def features_of(model: Model) -> Features:
+    """The features of `model`."""
+    return Features(
+        model.words, model.pruned, model.is_pruned, model.rows, np.uint64(model.bucket), model.minn, model.maxn,
+        model.word_ngrams,
+    )  # fmt: skip
+
+
+def memory_for(model: Model) -> Memory:
+    """An empty memory for the words of `model`: 8 MB of sums."""
+    columns = max(model.rows.dense.shape[1], model.rows.codes.shape[1] * model.rows.centroids.shape[2])
+    entries = 1 << max((_MEMORY // (4 * columns)).bit_length() - 1, 4)
+    return Memory(
+        np.zeros((entries, _KEY), np.uint8),
+        np.zeros(entries, np.int32),
+        np.zeros(entries + 1, np.int32),
+        np.zeros((entries + 1, columns), np.float32),
+    )
+
+
+@kernel
+def mean_rows(
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    features: Features,
+    memory: Memory,
+    hidden: NDArray[np.float32],
+    counts: NDArray[np.int64],
+) -> None:
+    """The mean of the rows of the features of n texts.
+
+    Args:
+        data: UTF-8 bytes of all texts. Any bytes are taken: a byte 10xxxxxx belongs to the character before it.
+        offsets: Shape (n + 1,): text i is `data[offsets[i]:offsets[i + 1]]`.
+        features: Of the model.
+        memory: Sums of words of earlier texts; changed.
+        hidden: Shape (n, dim), filled.
+        counts: Shape (n,), filled: features of each text. Where there is none, `hidden` is 0.
+    """
+    longest = 0
+    for text in range(offsets.size - 1):
+        longest = max(longest, offsets[text + 1] - offsets[text])
+    scratch = np.empty(longest + 2, np.uint8)
+    wanted = np.empty(_ROWS, np.int64)
+    hashes = np.empty(longest // 2 + 2 if features.word_ngrams > 1 else 0, np.uint64)
+    total = np.empty(memory.sums.shape[1], np.float32)
+    end_row = find(features.words, END, 0, END.size, hash_bytes(END, 0, END.size))
+    if end_row >= features.words.words:
+        end_row = -1
+    mask = memory.lengths.size - 1
+    for text in range(offsets.size - 1):
+        total[:] = 0
+        count, words = 0, 0
+        at, end = offsets[text], offsets[text + 1]
+        while True:
+            while at < end and is_separator(data[at]):
+                at += 1
+            if at == end:
+                break
+            start, state = at, _HASH_START
+            while at < end and not is_separator(data[at]):
+                byte = np.uint64(data[at])
+                if byte >= np.uint64(128):
+                    byte |= _SIGN
+                state = ((state ^ byte) * _HASH_FACTOR) & _HASH_MASK
+                at += 1
+            length = at - start
+            if equal(data, start, length, END, 0, END.size):
+                break
+            entry = np.int64(state) & mask
+            if length > _KEY:
+                entry = mask + 1
+            if length > _KEY or not equal(memory.keys[entry], 0, memory.lengths[entry], data, start, length):
+                memory.counts[entry] = sum_word(
+                    data, start, at, state, features, scratch, wanted, memory.sums[entry]
+                )  # fmt: skip
+                if length <= _KEY:
+                    memory.lengths[entry] = length
+                    for byte_at in range(length):
+                        memory.keys[entry, byte_at] = data[start + byte_at]
+            if memory.counts[entry] != _NO_FEATURE:
+                count += memory.counts[entry]
+                for column in range(total.size):
+                    total[column] += memory.sums[entry, column]
+                if features.word_ngrams > 1:
+                    hashes[words] = signed(state)
+                    words += 1
+        if end_row >= 0:
+            wanted[0] = end_row
+            add_rows(features.rows, wanted, 1, total)
+            count += 1
+        if features.word_ngrams > 1:
+            hashes[words] = signed(hash_bytes(END, 0, END.size))
+            count += add_word_ngrams(features, hashes[: words + 1], wanted, total)
+        counts[text] = count
+        share = np.float32(1.0 / count) if count else np.float32(0)
+        for column in range(hidden.shape[1]):
+            hidden[text, column] = total[column] * share
+
+
+@kernel
+def sum_word(
+    data: NDArray[np.uint8],
+    start: Integer,
+    end: Integer,
+    state: np.uint64,
+    features: Features,
+    scratch: NDArray[np.uint8],
+    wanted: NDArray[np.int64],
+    total: NDArray[np.float32],
+) -> int:
+    """Set `total` to the sum of the rows of the word `data[start:end]`, whose hash is `state`.
+
+    Args:
+        data: All texts.
+        start: The first byte of the word.
+        end: The byte after it.
+        state: `hash_bytes` of the word.
+        features: Of the model.
+        scratch: At least two bytes more than the word has; overwritten.
+        wanted: Shape (256,), overwritten.
+        total: Shape (columns,), filled.
+
+    Returns:
+        How many rows there are; -1 for a label, which is no feature.
+    """
+    total[:] = 0
+    row = find(features.words, data, start, end, state)
+    if row >= features.words.words:
+        return _NO_FEATURE
+    if row < 0 and equal(data, start, min(end - start, _PREFIX.size), _PREFIX, 0, _PREFIX.size):
+        return _NO_FEATURE
+    count, waiting = 0, 0
+    if row >= 0:
+        wanted[0] = row
+        waiting = 1
+    size = end - start + 2
+    scratch[0] = 60  # <
+    for at in range(start, end):
+        scratch[at - start + 1] = data[at]
+    scratch[size - 1] = 62  # >
+    for first in range(size):
+        if scratch[first] & 0xC0 == 0x80:
+            continue
+        folded = _HASH_START
+        at, chars = first, 0
+        while at < size and chars < features.maxn:
+            while True:
+                byte = np.uint64(scratch[at])
+                if byte >= np.uint64(128):
+                    byte |= _SIGN
+                folded = ((folded ^ byte) * _HASH_FACTOR) & _HASH_MASK
+                at += 1
+                if at == size or scratch[at] & 0xC0 != 0x80:
+                    break
+            chars += 1
+            if chars < features.minn or (chars == 1 and (first == 0 or at == size)):
+                continue
+            row = row_of(features, folded % features.bucket)
+            if row >= 0:
+                wanted[waiting] = row
+                waiting += 1
+                if waiting == wanted.size:
+                    add_rows(features.rows, wanted, waiting, total)
+                    count += waiting
+                    waiting = 0
+    add_rows(features.rows, wanted, waiting, total)
+    return count + waiting
+
+
+@kernel
+def add_word_ngrams(
+    features: Features, hashes: NDArray[np.uint64], wanted: NDArray[np.int64], total: NDArray[np.float32]
+) -> int:
+    """Add the rows of all runs of 2 to `word_ngrams` words to `total`; how many they are.
+
+    Args:
+        features: Of the model.
+        hashes: Shape (words,): the hash of each word of the text, extended by its sign.
+        wanted: Shape (256,), overwritten.
+        total: Shape (columns,), changed.
+    """
+    count, waiting = 0, 0
+    for first in range(hashes.size):
+        folded = hashes[first]
+        for last in range(first + 1, min(hashes.size, first + features.word_ngrams)):
+            folded = folded * _NGRAM_FACTOR + hashes[last]
+            row = row_of(features, folded % features.bucket)
+            if row >= 0:
+                wanted[waiting] = row
+                waiting += 1
+                if waiting == wanted.size:
+                    add_rows(features.rows, wanted, waiting, total)
+                    count += waiting
+                    waiting = 0
+    add_rows(features.rows, wanted, waiting, total)
+    return count + waiting
+
+
+@kernel
+def add_rows(rows: Rows, wanted: NDArray[np.int64], count: int, total: NDArray[np.float32]) -> None:
+    """Add the rows `wanted[:count]` to `total`, each sum in their order."""
+    if rows.codes.shape[0]:
+        part = rows.centroids.shape[2]
+        for index in range(rows.codes.shape[1]):
+            # One part after the other: its centroids (2 KB for parts of two) stay in the first-level cache.
+            for place in range(part):
+                column = index * part + place
+                value = total[column]
+                for at in range(count):
+                    row = wanted[at]
+                    value += rows.norms[row] * rows.centroids[index, rows.codes[row, index], place]
+                total[column] = value
+        return
+    at = 0
+    while at + 4 <= count:
+        # Four rows are under way from memory at once, and the sum is loaded and stored once for them.
+        first, second, third, fourth = wanted[at], wanted[at + 1], wanted[at + 2], wanted[at + 3]
+        for column in range(total.size):
+            total[column] = (
+                total[column] + rows.dense[first, column] + rows.dense[second, column] + rows.dense[third, column]
+            ) + rows.dense[fourth, column]
+        at += 4
+    while at < count:
+        row = wanted[at]
+        for column in range(total.size):
+            total[column] += rows.dense[row, column]
+        at += 1
+
+
+@kernel
+def row_of(features: Features, bucket: np.uint64) -> int:
+    """The row of a bucket, -1 where it was pruned away."""
+    if not features.is_pruned:
+        return features.words.words + np.int64(bucket)
+    if features.pruned.size == 0 or features.pruned[bucket] < 0:
+        return -1
+    return features.words.words + np.int64(features.pruned[bucket])
+
+
+@kernel
+def find(words: Words, data: NDArray[np.uint8], start: Integer, end: Integer, state: np.uint64) -> int:
+    """The entry of the word `data[start:end]` with hash `state`, -1 where the dictionary does not have it."""
+    mask = words.slots.size - 1
+    slot = np.int64(state) & mask
+    while words.slots[slot] >= 0:
+        entry = np.int64(words.slots[slot])
+        if equal(words.data, words.starts[entry], words.lengths[entry], data, start, end - start):
+            return entry
+        slot = (slot + 1) & mask
+    return -1
+
+
+@kernel
+def equal(
+    one: NDArray[np.uint8], start: Integer, size: Integer, other: NDArray[np.uint8], begin: Integer, length: Integer
+) -> bool:
+    """Whether `one[start:start + size]` and `other[begin:begin + length]` are the same bytes."""
+    if size != length:
+        return False
+    for at in range(size):
+        if one[start + at] != other[begin + at]:
+            return False
+    return True
+
+
+@kernel
+def is_separator(byte: np.uint8) -> bool:
+    """Whether a byte ends a word (Dictionary::readWord)."""
+    return byte <= 32 and (byte == 32 or byte == 0 or 9 <= byte <= 13)
+
+
+@kernel
+def signed(state: np.uint64) -> np.uint64:
+    """A 32-bit hash extended by its sign: fastText keeps it in an int32 between."""
+    return state | np.uint64(0xFFFFFFFF00000000) if state >= np.uint64(0x80000000) else state

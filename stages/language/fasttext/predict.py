@@ -1,0 +1,140 @@
+"""The labels of texts and their probabilities by a fastText model, for whole batches and without the library.
+
+Answers are those of fastText's `predict` on the text as one line: the same labels in the same order, probabilities to
+1e-4 (fastText adds 1e-5 to each). They do not depend on the size of a batch, on what was asked before, or on the
+machine.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lauter.stages.language.fasttext.features import features_of, mean_rows, memory_for
+from lauter.stages.language.fasttext.output import (
+    branches,
+    build_tree,
+    leaves,
+    multiply,
+    packed,
+    sigmoid_table,
+    sigmoids,
+    softmax,
+)
+from lauter.stages.language.fasttext.ranking import rank, rank_leaves
+from lauter.stages.language.fasttext.read import Model
+
+_TEXTS = 64
+"""Texts at a time: their scores for 2,000 labels stay in the second-level cache."""
+_ANY = np.empty((0, 0), np.bool_)
+
+
+class Answers(NamedTuple):
+    """The k most probable labels of n texts, most probable first."""
+
+    labels: NDArray[np.int32]
+    """Shape (n, k): index into the model's labels, -1 where there is none."""
+    probabilities: NDArray[np.float32]
+    """Shape (n, k): 0 where there is none."""
+
+
+class Predictor:
+    """A model that is ready to answer. It remembers sums of words (8 MB), so one thread at a time may ask it."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._features = features_of(model)
+        self._memory = memory_for(model)
+        self._weights = packed(model.output)
+        self._table = sigmoid_table()
+        self._tree = build_tree(model.label_counts) if model.loss == "hs" else None
+
+    def probabilities(
+        self, data: NDArray[np.uint8], offsets: NDArray[np.int64], allowed: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.float32]:
+        """The probability of each label for each text.
+
+        Args:
+            data: UTF-8 bytes of all texts.
+            offsets: Shape (n + 1,): text i is `data[offsets[i]:offsets[i + 1]]`.
+            allowed: Shape (n, labels): labels that a text may have. The others get 0, and these the probability under
+                the condition that it is one of them (softmax and hs; those of ova and ns stand each for itself).
+
+        Returns:
+            Shape (n, labels). A text without a feature that the model knows, or without an allowed label, has all 0.
+
+        Raises:
+            ValueError: `allowed` has another shape, or the model's numbers are no numbers.
+        """
+        result = np.zeros((len(offsets) - 1, len(self.model.labels)), np.float32)
+        self._check(allowed, result.shape)
+        for first in range(0, len(result), _TEXTS):
+            part = result[first : first + _TEXTS]
+            mask = None if allowed is None else allowed[first : first + _TEXTS]
+            answered = self._scores(data, offsets[first : first + len(part) + 1], part)
+            self._to_probabilities(part, mask)
+            part[~answered] = 0
+        return result
+
+    def top(
+        self, data: NDArray[np.uint8], offsets: NDArray[np.int64], k: int, allowed: NDArray[np.bool_] | None = None
+    ) -> Answers:
+        """The k most probable labels of each text, in the order of fastText's `predict`.
+
+        Parameters and errors as for `probabilities`. Without `allowed`, loss hs leaves out what is less probable than
+        1e-5, and its probabilities are fastText's, 1e-5 more for each branch.
+        """
+        if k < 1:
+            raise ValueError(f"k must be 1 or more, not {k}")
+        count, labels = len(offsets) - 1, len(self.model.labels)
+        self._check(allowed, (count, labels))
+        answers = Answers(np.empty((count, k), np.int32), np.empty((count, k), np.float32))
+        buffer = np.empty((min(count, _TEXTS), labels), np.float32)
+        for first in range(0, count, _TEXTS):
+            places, found = answers.labels[first : first + _TEXTS], answers.probabilities[first : first + _TEXTS]
+            scores = buffer[: len(places)]
+            answered = self._scores(data, offsets[first : first + len(places) + 1], scores)
+            if self._tree is not None and allowed is None:
+                branches(scores)
+                rank_leaves(scores, self._tree, answered, places, found)
+                continue
+            mask = None if allowed is None else allowed[first : first + _TEXTS]
+            self._to_probabilities(scores, mask)
+            rank(scores, _ANY if mask is None else mask, answered, places, found)
+        return answers
+
+    def _scores(
+        self, data: NDArray[np.uint8], offsets: NDArray[np.int64], out: NDArray[np.float32]
+    ) -> NDArray[np.bool_]:
+        """Fill `out`, shape (n, labels), with the score of each label (of each inner node for hs); who has features."""
+        hidden = np.empty((len(out), self.model.dim), np.float32)
+        counts = np.empty(len(out), np.int64)
+        mean_rows(data, offsets, self._features, self._memory, hidden, counts)
+        if not np.isfinite(hidden).all():
+            raise ValueError(f"{self.model.path}: its input matrix has entries that are no numbers; fetch it again")
+        multiply(hidden, self._weights, out)
+        return counts > 0
+
+    def _to_probabilities(self, scores: NDArray[np.float32], allowed: NDArray[np.bool_] | None) -> None:
+        """Turn scores into probabilities, in place."""
+        if self._tree is not None:
+            branches(scores)
+            leaves(scores.copy(), self._tree, scores)
+            if allowed is not None:
+                scores[~allowed] = 0
+                total = scores.sum(axis=1, keepdims=True, dtype=np.float64)
+                np.divide(scores, total, out=scores, where=total > 0, casting="same_kind")
+        elif self.model.loss == "softmax":
+            if allowed is not None:
+                scores[~allowed] = -np.inf
+            softmax(scores)
+        else:
+            sigmoids(scores, self._table)
+            if allowed is not None:
+                scores[~allowed] = 0
+
+    def _check(self, allowed: NDArray[np.bool_] | None, shape: tuple[int, ...]) -> None:
+        if allowed is not None and (allowed.shape != shape or allowed.dtype != np.bool_):
+            raise ValueError(f"allowed must be {shape} of bool, not {allowed.shape} of {allowed.dtype}")
