@@ -118,7 +118,10 @@ def plan(
         int | None, typer.Option(min=1, help="MB of pages and texts to calibrate with. Default: 8.")
     ] = None,
     rates: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Measured rates. Default: the last that were measured here.")
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Measured rates. Default: those of such stages and input, else Lauter's own."
+        ),
     ] = None,
     *,
     calibrate: Annotated[

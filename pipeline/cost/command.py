@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from lauter.pipeline.cost import meter
 from lauter.pipeline.cost.calibrate import SAMPLE_BYTES, calibrate
-from lauter.pipeline.cost.rates import find, lineage, load, reference_path, save
+from lauter.pipeline.cost.rates import Found, find, lineage, load, save
 from lauter.pipeline.cost.report import PRICE_EUR, Wanted, forecast
 from lauter.pipeline.manifest import Manifest
 
@@ -49,14 +50,26 @@ def costs(manifest: Manifest, sample: Manifest, asked: Asked, console: Console) 
         path = Path(asked.rates)
         rates = load(path)
     else:
-        rates, path = find(manifest)
-        if path == reference_path():
-            console.print(
-                "[yellow]nothing was measured here: these rates come with Lauter, from another machine; "
-                "--calibrate measures this one[/]",
-                highlight=False,
-                soft_wrap=True,
-            )
+        found = find(manifest)
+        rates, path = found.rates, found.path
+        if said := _whence(found):
+            console.print(f"[yellow]{escape(said)}[/]", highlight=False, soft_wrap=True)
     price_eur = PRICE_EUR if asked.price_eur is None else asked.price_eur
     cores = len(os.sched_getaffinity(0))
     return forecast(manifest, rates, str(path), Wanted(asked.scale_tokens, asked.cores, price_eur), cores)
+
+
+def _whence(found: Found) -> str:
+    """What to know of rates that were not measured for these stages; empty for those that were."""
+    if found.why == "measured":
+        return ""
+    if found.why == "alike":
+        return (
+            f"these rates were measured here on {found.rates.manifest}, with other parameters of the same stages; "
+            "--calibrate measures these"
+        )
+    nothing = "nothing was measured here"
+    if found.passed_over:
+        nothing = f"what was measured here has other stages or kinds of input: {', '.join(found.passed_over)}"
+    takes = "; --rates FILE takes it all the same, and" if found.passed_over else ";"
+    return f"{nothing}. These rates come with Lauter, from another machine{takes} --calibrate measures this one"

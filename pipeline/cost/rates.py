@@ -5,18 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lauter.pipeline.manifest import Manifest
+from lauter.pipeline.specs import is_planted
 
 FORMAT = 1
 REFERENCE = "reference.json"
-"""Rates that come with Lauter, for who has not measured: of manifests/quickstart.yaml."""
+"""Rates that come with Lauter, for who has not measured: of benchmarks/rates.yaml."""
+LEAST_BYTES = 1 << 20
+"""Bytes that must have been sampled of each kind of input, for rates to be those of another manifest: of less, a step
+reads so little that its price is that of its tasks. The quickstart has 4 KB of JSONL and 2 KB of Parquet."""
 
 
 class RatesError(Exception):
@@ -204,23 +209,60 @@ def load(path: Path) -> Rates:
     return rates
 
 
-def find(manifest: Manifest) -> tuple[Rates, Path]:
-    """The rates measured for these stages; else the newest measured here; else those that come with Lauter.
+class Found(NamedTuple):
+    """Rates, and why these."""
 
-    A file of an earlier format or of another kind is passed over.
+    rates: Rates
+    path: Path
+    why: Literal["measured", "alike", "reference"]
+    """Measured for these stages; for such stages with other parameters; or from another machine."""
+    passed_over: tuple[str, ...]
+    """Manifest and file of those that were measured here and do not speak for this manifest."""
+
+
+def find(manifest: Manifest) -> Found:
+    """The rates measured for these stages; else those measured here that are the most alike; else Lauter's own.
+
+    Rates are bound to what they were measured on (`speaks_for`); of those that speak for a manifest, the ones go first
+    that have the most stages as they are here, then the newest. A file of an earlier format or of another kind is no
+    rates.
     """
     own = rates_folder() / f"{lineage(manifest)[:24]}.json"
-    found = []
+    stages = described_stages(manifest)
+    alike: list[tuple[int, str, str, Rates, Path]] = []
+    others: list[str] = []
     for path in sorted(rates_folder().glob("*.json")):
         try:
-            found.append((path == own, (rates := load(path)).date, path.name, rates, path))
+            rates = load(path)
         except RatesError:
             continue
-    if found:
-        best = max(found, key=lambda item: item[:3])
-        return best[3], best[4]
+        if path == own:
+            return Found(rates, path, "measured", ())
+        if speaks_for(rates, manifest):
+            alike.append((sum(stage in stages for stage in rates.stages), rates.date, path.name, rates, path))
+        else:
+            others.append(f"{rates.manifest} ({path})")
+    if alike:
+        *_, rates, path = max(alike, key=lambda item: item[:3])
+        return Found(rates, path, "alike", ())
     path = reference_path()
-    return load(path), path
+    return Found(load(path), path, "reference", tuple(others))
+
+
+def speaks_for(rates: Rates, manifest: Manifest) -> bool:
+    """Whether rates measured on one manifest may be those of another.
+
+    Both have the same stages, parameters aside, and enough bytes were sampled of every kind of input; probes, which
+    pass no stage, need none.
+    """
+    named = [
+        {(stage["name"], stage["version"]) for stage in stages} for stages in (rates.stages, described_stages(manifest))
+    ]
+    taken = Counter[str]()
+    for source in rates.sources:
+        taken[source.kind] += source.taken_bytes
+    kinds = {source.kind for source in manifest.sources if not is_planted(source)}
+    return named[0] == named[1] and all(taken[kind] >= LEAST_BYTES for kind in kinds)
 
 
 def reference_path() -> Path:

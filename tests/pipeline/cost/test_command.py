@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from lauter.pipeline.cli import app
 from lauter.pipeline.cost.command import Asked, asks, costs
-from lauter.pipeline.cost.rates import Rates, lineage, save
+from lauter.pipeline.cost.rates import LEAST_BYTES, Rates, lineage, save
 from lauter.pipeline.manifest import Manifest
 
 KEYS = {"core_hours", "bytes", "tb", "peak_memory", "wall_hours", "cost", "steps", "tokens", "documents", "notes"}
@@ -51,7 +52,7 @@ def test_the_forecast_stands_beside_the_plan(manifest: str) -> None:
     assert {source["basis"] for source in data["sources"]} == {"files", "expect"}
     assert data["rates"]["file"].endswith("reference.json") and data["done"] == {}
     page = run("plan", manifest, "--scale", "15T", "--cores", "100").output
-    assert "these rates come with Lauter" in page and "100 cores on Ray" in page and "quality" in page
+    assert "nothing was measured here. These rates come with Lauter" in page and "100 cores on Ray" in page and "quality" in page
 
 
 def test_a_run_folder_shows_what_is_done_and_a_question_the_forecast_too(manifest: str, tmp_path: Path) -> None:
@@ -102,6 +103,16 @@ def test_kept_rates_are_found_and_named_ones_read(
     console = Console(file=io.StringIO())
     path = save(small_rates, lineage(small_manifest))
     assert costs(small_manifest, small_manifest, Asked(), console)["rates"]["file"] == str(path)
+    assert console.file.getvalue() == ""  # type: ignore[attr-defined]
+    words, length = small_manifest.stages
+    stricter = replace(small_manifest, stages=(words, replace(length, config={"min_words": 9})))
+    assert costs(stricter, stricter, Asked(), console)["rates"]["file"].endswith("reference.json")
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert f"has other stages or kinds of input: small ({path})." in said and "--rates FILE takes it" in said
+    telling = [source.model_copy(update={"taken_bytes": LEAST_BYTES}) for source in small_rates.sources]
+    save(small_rates.model_copy(update={"sources": telling}), lineage(small_manifest))
+    assert costs(stricter, stricter, Asked(), console)["rates"]["file"] == str(path)
+    assert "were measured here on small, with other parameters" in console.file.getvalue()  # type: ignore[attr-defined]
     named = tmp_path / "rates.json"
     named.write_text(small_rates.model_dump_json())
     assert costs(small_manifest, small_manifest, Asked(rates=str(named)), console)["rates"]["file"] == str(named)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lauter.pipeline.cost.rates import (
+    LEAST_BYTES,
     Rates,
     RatesError,
     Spent,
@@ -15,6 +16,7 @@ from lauter.pipeline.cost.rates import (
     load,
     reference_path,
     save,
+    speaks_for,
 )
 from lauter.pipeline.manifest import Manifest
 from lauter.pipeline.storage import FileStat
@@ -36,22 +38,67 @@ def test_rates_come_back_as_they_were_kept(cache: Path, small_manifest: Manifest
     path = save(small_rates, lineage(small_manifest))
     assert path.parent == cache / "lauter-rates"
     assert load(path) == small_rates
-    assert find(small_manifest) == (small_rates, path)
+    assert find(small_manifest) == (small_rates, path, "measured", ())
+
+
+def large(rates: Rates, **update: object) -> Rates:
+    """The same rates, as if of a sample that is large enough to speak for another manifest."""
+    sources = [source.model_copy(update={"taken_bytes": LEAST_BYTES}) for source in rates.sources]
+    return rates.model_copy(update={"sources": sources, **update})
 
 
 def test_own_rates_come_before_newer_ones_and_those_before_the_reference(
     cache: Path, small_manifest: Manifest, small_rates: Rates
 ) -> None:
-    assert find(small_manifest)[1] == reference_path()
-    newer = small_rates.model_copy(update={"date": "2999-01-01T00:00:00Z"})
-    older = small_rates.model_copy(update={"date": "2001-01-01T00:00:00Z"})
+    found = find(small_manifest)
+    assert (found.path, found.why, found.passed_over) == (reference_path(), "reference", ())
+    newer = large(small_rates, date="2999-01-01T00:00:00Z")
+    older = large(small_rates, date="2001-01-01T00:00:00Z")
     save(older, "b" * 64)
     save(newer, "a" * 64)
-    assert find(small_manifest)[0] == newer
+    found = find(small_manifest)
+    assert (found.rates, found.why) == (newer, "alike")
     save(older, lineage(small_manifest))
-    assert find(small_manifest)[0] == older
+    found = find(small_manifest)
+    assert (found.rates, found.why) == (older, "measured")
     (cache / "lauter-rates" / "half.json").write_text("{")
-    assert find(small_manifest)[0] == older, "what is no rates is passed over"
+    assert find(small_manifest).rates == older, "what is no rates is passed over"
+
+
+def test_rates_of_a_tiny_sample_are_those_of_its_own_manifest_only(
+    cache: Path, small_manifest: Manifest, small_rates: Rates
+) -> None:
+    path = save(small_rates, lineage(small_manifest))
+    words, length = small_manifest.stages
+    stricter = replace(small_manifest, stages=(words, replace(length, config={"min_words": 9})))
+    assert find(small_manifest).why == "measured" and not speaks_for(small_rates, stricter)
+    found = find(stricter)
+    assert (found.path, found.why) == (reference_path(), "reference")
+    assert found.passed_over == (f"{small_rates.manifest} ({path})",)
+    save(large(small_rates), lineage(small_manifest))
+    assert find(stricter).path == path and find(stricter).why == "alike"
+
+
+def test_the_most_alike_go_before_the_newest(cache: Path, small_manifest: Manifest, small_rates: Rates) -> None:
+    words, length = small_manifest.stages
+    stricter = replace(small_manifest, stages=(words, replace(length, config={"min_words": 9})), seed=1)
+    named = replace(stricter, encoder=replace(stricter.encoder, config={"other": 1}))
+    alike = large(small_rates, stages=described_stages(stricter), date="2001-01-01T00:00:00Z")
+    save(alike, "a" * 64)
+    save(large(small_rates, date="2999-01-01T00:00:00Z"), "b" * 64)
+    assert find(named).rates == alike
+
+
+def test_other_stages_and_other_kinds_of_input_are_not_spoken_for(small_manifest: Manifest, small_rates: Rates) -> None:
+    rates = large(small_rates)
+    assert speaks_for(rates, small_manifest)
+    assert not speaks_for(rates, replace(small_manifest, stages=small_manifest.stages[:1]))
+    first, *others = small_manifest.sources
+    assert not speaks_for(rates, replace(small_manifest, sources=(replace(first, kind="warc"), *others)))
+    probes = replace(first, kind="probes", target="lauter.stages.read.probes.reader:ProbesReader")
+    assert speaks_for(rates, replace(small_manifest, sources=(probes, *others))), "probes pass no stage"
+    changed = [{**stage, "version": 99} for stage in rates.stages]
+    assert not speaks_for(large(small_rates, stages=changed), small_manifest)
 
 
 def test_what_comes_with_lauter_can_be_read() -> None:
