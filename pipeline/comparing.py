@@ -79,7 +79,9 @@ class BarrierStage(Protocol):
     the rule above, or `smaller-neighbour`, for more items than a union-find has room for (above 8e9: 40 GB): no
     component is built, and a document is dropped if any copy of it comes before it in the order of preference, even one
     that is dropped itself. So a chain may carry there, and what only met the hubs of a large bucket, or shares an
-    identity with more than 64 items, may stay.
+    identity with more than 64 items, may stay. A classmethod `similarity(left, right)` of two batches of p sketches
+    gives an estimate of the similarity of each pair and its standard error, both float64 of shape (p,), NaN where the
+    sketches do not tell; `lauter explain` asks it about near copies.
     """
 
     name: ClassVar[str]

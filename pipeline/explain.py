@@ -16,6 +16,7 @@ from lauter.pipeline import parquet, schema
 from lauter.pipeline.audit.index import CorpusIndex
 from lauter.pipeline.audit.probes import planted_names
 from lauter.pipeline.finished import read_corpus
+from lauter.pipeline.likeness import Place, add_similarities
 from lauter.pipeline.manifest import Catalogue
 from lauter.pipeline.origin import locate
 from lauter.pipeline.originals import add_originals
@@ -38,18 +39,20 @@ def explain(storage: Storage, wanted: str, catalogue: Catalogue) -> list[dict[st
 
     Besides the ledger's columns a row has, where there is such a thing: `scores`; `decision`, the soft decision (stage,
     reason and rule, null where nothing was objected) with its cluster and `mirror_of`; `original`, the record that a
-    duplicate is a copy of, or `unread` (`add_originals`); `cuts`, how much of its text was cut, and how often the most
-    frequent passage of it stands; `evidence`, the rows about its origin in what the stages prepared; `signals`, what
-    the page itself says of its use; `takedown`, the demand that removed it; `story`, all of it in plain sentences. A
-    URL is found as it was crawled, else by its origin in normal form. Raises `NoCorpus` where there is no finished
-    corpus, `StorageError` where a file of it cannot be read.
+    duplicate is a copy of, or `unread` (`add_originals`), and `similarity` to it (`add_similarities`); `cuts`, how much
+    of its text was cut, and how often the most frequent passage of it stands; `evidence`, the rows about its origin in
+    what the stages prepared; `signals`, what the page itself says of its use; `takedown`, the demand that removed it;
+    `story`, all of it in plain sentences. A URL is found as it was crawled, else by its origin in normal form. Raises
+    `NoCorpus` where there is no finished corpus, `StorageError` where a file of it cannot be read.
     """
     data, corpus = read_corpus(storage)
     try:
         order = data["order"]
         matches = list(_ledger_rows(storage, corpus, wanted)) or list(_rows_of_place(storage, corpus, wanted))
         found = [{**row, **_of_document(storage, part, number)} for part, number, row in matches]
-        add_originals(storage, corpus, order, catalogue, found)
+        places = [Place(storage, part, number) for part, number, _ in matches]
+        originals = add_originals(storage, corpus, order, catalogue, found)
+        add_similarities(found, places, originals, catalogue)
         _add_evidence(storage, corpus, found)
         _add_takedowns(storage, found)
     except (pa.ArrowException, OSError, KeyError) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
@@ -16,6 +17,7 @@ import yaml
 from lauter.pipeline import parquet, schema
 from lauter.pipeline.audit.index import CorpusIndex
 from lauter.pipeline.finished import read_corpus
+from lauter.pipeline.likeness import Place
 from lauter.pipeline.manifest import Catalogue, load_target
 from lauter.pipeline.older import LOCK, corpus_fields
 from lauter.pipeline.storage import Storage, StorageError
@@ -31,8 +33,8 @@ READ = ("doc_id", *TOLD, "stage", "shard", "text_sha256")
 
 def add_originals(
     storage: Storage, corpus: CorpusIndex, order: Sequence[str], catalogue: Catalogue, found: Sequence[dict[str, Any]]
-) -> None:
-    """Add `original` to the ledger rows `found` that are copies.
+) -> dict[int, Place]:
+    """Add `original` to the ledger rows `found` that are copies; returns where each stands, by its number in `found`.
 
     Of a repeated record it is the first one, else the document that was kept. One of an older corpus has besides
     `corpus`, the run folder of that. Where it is not found, the row gets `unread`: older run folders that can't be
@@ -49,18 +51,20 @@ def add_originals(
         StorageError: a file of this corpus can't be read.
     """
     own = _records(storage, corpus, {row["duplicate_of"] for row in found} - {None})
-    compared: list[dict[str, Any]] = []
-    for row in found:
+    places: dict[int, Place] = {}
+    compared: dict[int, dict[str, Any]] = {}
+    for number, row in enumerate(found):
         record = own.get(row["duplicate_of"])
         if row["verdict"] != "duplicate" or row["reason"] == SAME_RECORD or (record and _was_kept(record, row, order)):
             if record:
                 row["original"] = _told(record)
+                places[number] = record["place"]
         else:
-            compared.append(row)
+            compared[number] = row
     if not compared:
-        return
-    unread = _add_older(_older_roots(storage, order, catalogue), compared)
-    for row in compared:
+        return places
+    unread = _add_older(_older_roots(storage, order, catalogue), compared, places)
+    for number, row in compared.items():
         if "original" in row:
             continue
         record = own.get(row["duplicate_of"])
@@ -69,6 +73,8 @@ def add_originals(
         elif record and record["verdict"] == "removed":
             # What had ended it before is forgotten; no other corpus has it.
             row["original"] = _told(record)
+            places[number] = record["place"]
+    return places
 
 
 def _was_kept(record: Mapping[str, Any], copy: Mapping[str, Any], order: Sequence[str]) -> bool:
@@ -88,14 +94,18 @@ def _told(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _records(storage: Storage, corpus: CorpusIndex, wanted: set[bytes]) -> dict[bytes, dict[str, Any]]:
-    """Ledger rows by doc_id, the first of each, without repeated records."""
+    """Ledger rows by doc_id, the first of each, without repeated records; each with its `place`."""
     found: dict[bytes, dict[str, Any]] = {}
     ids = pa.array(sorted(wanted), schema.DOC_ID)
     for entry in corpus.inputs if wanted else ():
+        first = 0
         for batch in parquet.batches(storage, f"ledger/{entry.part}.parquet", list(READ)):
-            for row in batch.filter(pc.is_in(batch.column("doc_id"), value_set=ids)).to_pylist():
+            one_of = pc.is_in(batch.column("doc_id"), value_set=ids)
+            at = np.flatnonzero(one_of.to_numpy(zero_copy_only=False)).tolist()
+            for number, row in zip(at, batch.filter(one_of).to_pylist(), strict=True):
                 if row["reason"] != SAME_RECORD:
-                    found.setdefault(row["doc_id"], row)
+                    found.setdefault(row["doc_id"], {**row, "place": Place(storage, entry.part, first + number)})
+            first += batch.num_rows
         if len(found) == len(wanted):
             break
     return found
@@ -114,23 +124,24 @@ def _older_roots(storage: Storage, order: Sequence[str], catalogue: Catalogue) -
     return list(dict.fromkeys(roots))
 
 
-def _add_older(roots: Sequence[str], found: Sequence[dict[str, Any]]) -> list[str]:
-    """Add the originals that older corpora have: of the first that kept one, as a build takes them.
+def _add_older(roots: Sequence[str], found: Mapping[int, dict[str, Any]], places: dict[int, Place]) -> list[str]:
+    """Add the originals that older corpora have, and their places: of the first that kept one, as a build takes them.
 
     Returns the run folders that cannot be read.
     """
     unread: list[str] = []
     for root in roots:
-        wanted = {row["duplicate_of"] for row in found if "original" not in row}
+        wanted = {row["duplicate_of"] for row in found.values() if "original" not in row}
         try:
             storage = Storage(root)
             records = _records(storage, read_corpus(storage)[1], wanted)
         except (StorageError, pa.ArrowException, OSError, KeyError):
             unread.append(root)
             continue
-        for row in found:
+        for number, row in found.items():
             record = records.get(row["duplicate_of"])
             # Kept, or taken down since the build.
-            if record and record["verdict"] in ("kept", "removed"):
-                row.setdefault("original", {**_told(record), "corpus": root})
+            if "original" not in row and record and record["verdict"] in ("kept", "removed"):
+                row["original"] = {**_told(record), "corpus": root}
+                places[number] = record["place"]
     return unread

@@ -78,7 +78,12 @@ def _copy(row: Mapping[str, Any], soft: Mapping[str, Any]) -> str:
     original = row.get("original")
     of = (original and original["url"]) or f"record {row['duplicate_of']}"
     size = f"; one of {soft['cluster_size']} in its cluster" if soft.get("cluster_size") else ""
-    return f"finds a copy: {row['reason']} of {of}{_whose(row)}, {WHY.get(row['reason'], 'as its stage says')}{size}"
+    alike = ""
+    if "similarity" in row:
+        estimate, error = row["similarity"]["estimate"], row["similarity"]["error"]
+        alike = f" (similarity {estimate:.2f}, give or take {error:.2f}, by their sketches)"
+    why = WHY.get(row["reason"], "as its stage says")
+    return f"finds a copy: {row['reason']} of {of}{_whose(row)}, {why}{alike}{size}"
 
 
 def _whose(row: Mapping[str, Any]) -> str:

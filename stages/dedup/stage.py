@@ -18,7 +18,7 @@ from lauter.stages.dedup.urls import url_hashes
 from lauter.stages.kernels.hash_sets import similar
 from lauter.stages.kernels.hashing import salted_keys, text_hashes
 from lauter.stages.kernels.minhash import band_keys, permutations, shingle_sets, signatures
-from lauter.stages.kernels.sketch import SKETCH_BYTES, judge_sketches, sketches
+from lauter.stages.kernels.sketch import SKETCH_BYTES, estimate, judge_sketches, sketches, standard_error
 from lauter.stages.kernels.words import DROP_PUNCTUATION, FOLD_CASE, FOLD_DIGITS, text_buffers
 
 LANGUAGE = "language"
@@ -128,6 +128,20 @@ class Dedup:
     def judge(self, left: pa.RecordBatch, right: pa.RecordBatch) -> NDArray[np.uint8]:
         """From the sketches alone, where they are three standard errors from the threshold (`sketch`)."""
         return judge_sketches(*sketch_arrays(left), *sketch_arrays(right), self._near.threshold)
+
+    @classmethod
+    def similarity(cls, left: pa.RecordBatch, right: pa.RecordBatch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The Jaccard similarity of each pair of sketches, at least 0, and its standard error (`sketch.estimate`).
+
+        NaN for a pair with a text too short for MinHash.
+        """
+        (left_sizes, left_bytes), (right_sizes, right_bytes) = sketch_arrays(left), sketch_arrays(right)
+        # Not by the kernel `agreeing`, which takes longer to load than one pair to compare.
+        matches = np.count_nonzero(left_bytes == right_bytes, axis=1)
+        found = np.array([max(0.0, estimate(count)) for count in matches.tolist()])
+        error = np.array([standard_error(value) for value in found])
+        told = np.minimum(left_sizes, right_sizes) > 0
+        return np.where(told, found, np.nan), np.where(told, error, np.nan)
 
     def evidence(self, batch: pa.RecordBatch) -> pa.ListArray:
         """The sorted set of 32-bit shingle hashes of each document; empty for one that MinHash does not compare."""

@@ -225,6 +225,22 @@ def test_sketches_are_read_only_wherever_they_are_from() -> None:
         assert not any(array.flags.writeable for array in sketch_arrays(sketches))
 
 
+def test_similarity_is_estimated_from_sketches_and_its_error_is_told() -> None:
+    words = [f"word{number}" for number in range(400)]
+    texts = [" ".join(words), " ".join(words[:360]), "too short", " ".join(reversed(words))]
+    stage = Dedup(DedupConfig(minhash=MinHashConfig(fold_digits=False)))
+    batch = pa.record_batch({"text": pa.array(texts, pa.large_string())})
+    sketches = stage.sign(batch).sketches
+    left, right = sketches.take(pa.array([0, 0, 0, 0, 2])), sketches.take(pa.array([0, 1, 2, 3, 2]))
+    estimates, errors = Dedup.similarity(left, right)
+    # Runs of five words: 396 of the first, 356 of the second, all of them in the first.
+    assert abs(estimates[1] - 356 / 396) <= 3 * errors[1]
+    assert (estimates[0], errors[0]) == (pytest.approx(1), pytest.approx(0))
+    assert 0 <= estimates[3] < 0.05 and 0 < errors[3] < 0.02
+    assert np.isnan(estimates[[2, 4]]).all() and np.isnan(errors[[2, 4]]).all()
+    assert len(Dedup.similarity(left.slice(0, 0), right.slice(0, 0))[0]) == 0
+
+
 def test_evidence_is_the_set_of_shingles() -> None:
     stage = Dedup(DedupConfig())
     evidence = stage.evidence(batch_of([POEM, "", None, f"{POEM} {POEM} {POEM}", "four words are few"]))
