@@ -10,7 +10,6 @@ from lauter.stages.kernels.characters import (
     ASCII_CLASS,
     LETTER,
     PUNCTUATION,
-    UNSPACED,
     Integer,
     character_class,
     decode,
@@ -25,18 +24,19 @@ from lauter.stages.kernels.lines import (
     starts_with_bullet,
 )
 from lauter.stages.kernels.repetition import DUPLICATE_ORDERS, TOP_ORDERS, ngram_repetition, repeats
-from lauter.stages.kernels.words import FNV_OFFSET, FNV_PRIME, finish_hash, next_word
+from lauter.stages.kernels.segmentation import in_dictionary
+from lauter.stages.kernels.words import FNV_OFFSET, FNV_PRIME, finish_hash, next_cut_word
 
 # Columns of what `measure` returns.
 CHARACTERS = 0
 """Code points without U+000A."""
 NEWLINES = 1
 WORDS = 2
-"""All words as `words.next_word` cuts them."""
+"""All words as `words.next_cut_word` cuts them."""
 IDEOGRAPHS = 3
-"""Of these, single letters of East Asian scripts without spaces."""
+"""Of these, single letters of East Asian scripts without spaces for which there is no dictionary (Yi, Bopomofo, …)."""
 SYLLABLES = 4
-"""Of these, single letters of South East Asian scripts without spaces."""
+"""Of these, the same of South East Asian scripts (Tai Tham, New Tai Lue, Javanese, …)."""
 SYMBOL_WORDS = 5
 """Words of punctuation and symbols only."""
 ALPHABETIC_WORDS = 6
@@ -62,9 +62,9 @@ DUPLICATE_NGRAMS = TOP_NGRAMS + TOP_ORDERS
 COLUMNS = DUPLICATE_NGRAMS + DUPLICATE_ORDERS
 
 IDEOGRAPHS_PER_WORD = 2
-"""Written words of Chinese have 1.5 to 1.7 characters on average, of Japanese 2 to 3."""
+"""Letters of a script without dictionary that count as a word: as in Chinese, where a word has 1.5 to 1.7."""
 SYLLABLES_PER_WORD = 3
-"""Words of Thai, Lao, Khmer and Burmese have about 3 letters, marks not counted."""
+"""The same in South East Asia: words of Thai, Lao, Khmer and Burmese have about 3 letters, marks not counted."""
 
 MAX_STOP_WORDS = 64
 """Stop words of one language, at most: each has a bit."""
@@ -130,11 +130,17 @@ def count_lines(data: NDArray[np.uint8], start: Integer, end: Integer, short: in
 
 @kernel
 def count_words(
-    data: NDArray[np.uint8], start: Integer, end: Integer, stop_words: NDArray[np.uint64], row: NDArray[np.int64]
+    data: NDArray[np.uint8],
+    start: Integer,
+    end: Integer,
+    begins: NDArray[np.uint8],
+    stop_words: NDArray[np.uint64],
+    row: NDArray[np.int64],
 ) -> None:
     """Count words and n-grams of `data[start:end]` into `row`.
 
-    `stop_words` are hashes by `words.word_hashes` with FOLD_CASE and DROP_PUNCTUATION, at most MAX_STOP_WORDS.
+    `begins` is that of `segmentation.word_begins`; `stop_words` are hashes by `words.hash_whole` with FOLD_CASE and
+    DROP_PUNCTUATION, at most MAX_STOP_WORDS.
     """
     keys = np.empty((end - start + 1) // 2, np.uint64)
     sizes = np.empty((end - start + 1) // 2, np.int64)
@@ -142,12 +148,13 @@ def count_words(
     for key in stop_words:
         likely |= _ONE << (key & _LOW_6)
     found = np.uint64(0)
-    count = 0
+    count, unspaced = 0, 0
     position = start
     while True:
-        first, position = next_word(data, position, end)
+        first, position, alone = next_cut_word(data, position, end, begins)
         if first == position:
             break
+        unspaced += alone != 0
         state, folded = FNV_OFFSET, FNV_OFFSET
         kinds: Integer = 0
         plain, size = 0, 0
@@ -176,7 +183,7 @@ def count_words(
         sizes[count] = size
         count += 1
         row[ALPHABETIC_WORDS] += kinds & LETTER != 0
-        if kinds & UNSPACED:
+        if alone and not in_dictionary(head):
             if is_syllabic(head):
                 row[SYLLABLES] += 1
             else:
@@ -196,8 +203,9 @@ def count_words(
         found &= found - _ONE
         row[STOP_WORDS] += 1
     stride, space = 1, 1
-    if 2 * (row[IDEOGRAPHS] + row[SYLLABLES]) > count:
+    if 2 * unspaced > count:
         space = 0
+    if 2 * (row[IDEOGRAPHS] + row[SYLLABLES]) > count:
         stride = IDEOGRAPHS_PER_WORD if row[IDEOGRAPHS] >= row[SYLLABLES] else SYLLABLES_PER_WORD
     top, duplicate = ngram_repetition(keys[:count], sizes[:count], stride, space)
     row[TOP_NGRAMS : TOP_NGRAMS + TOP_ORDERS] = top
@@ -208,14 +216,15 @@ def count_words(
 def measure(
     offsets: NDArray[np.int64],
     data: NDArray[np.uint8],
+    begins: NDArray[np.uint8],
     short: int,
     stop_words: NDArray[np.uint64],
     stop_spans: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """Counts of each text, shape (texts, COLUMNS).
 
-    `offsets` and `data` as in `words.TextBuffers`; `short` in code points; the stop words of text i are
-    `stop_words[stop_spans[i, 0]:stop_spans[i, 1]]`.
+    `offsets` and `data` as in `words.TextBuffers`; `begins` as in `count_words`; `short` in code points; the stop words
+    of text i are `stop_words[stop_spans[i, 0]:stop_spans[i, 1]]`.
     """
     counts = np.zeros((len(offsets) - 1, COLUMNS), np.int64)
     for index in range(len(counts)):
@@ -223,5 +232,5 @@ def measure(
         row = counts[index]
         count_symbols(data, start, end, row)
         count_lines(data, start, end, short, row)
-        count_words(data, start, end, stop_words[stop_spans[index, 0] : stop_spans[index, 1]], row)
+        count_words(data, start, end, begins, stop_words[stop_spans[index, 0] : stop_spans[index, 1]], row)
     return counts

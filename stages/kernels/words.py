@@ -3,7 +3,8 @@
 A word is a maximal run of characters that are no separators (`characters.SEPARATOR`: Unicode white space and the few
 marks that stand between words), except that each letter of a script written without spaces is a word of its own,
 together with the marks that follow it. So "Grüße, 世界" has three words, and a Tibetan word is a syllable. No
-dictionary is needed, and cutting a text never depends on its language.
+dictionary is needed, and cutting a text never depends on its language. Where words as people know them are wanted,
+`segmentation.word_begins` looks them up and `next_cut_word` cuts there: two words in the example.
 """
 
 from __future__ import annotations
@@ -119,6 +120,66 @@ def next_word(data: NDArray[np.uint8], position: Integer, end: Integer) -> tuple
 
 
 @kernel
+def next_cut_word(
+    data: NDArray[np.uint8], position: Integer, end: Integer, begins: NDArray[np.uint8]
+) -> tuple[Integer, Integer, Integer]:
+    """As `next_word`, but letters of a script without spaces make up the words that `segmentation.word_begins` found.
+
+    `begins` is what it returned. The third result is UNSPACED if the word is one of them, else 0.
+    """
+    kind: Integer = SEPARATOR
+    width = 1
+    while position < end:
+        byte = data[position]
+        if byte < 0x80:
+            kind, width = ASCII_CLASS[byte], 1
+        else:
+            code, width = decode(data, position, end)
+            kind = character_class(code)
+        if not kind & SEPARATOR:
+            break
+        position += width
+    if position >= end:
+        return end, end, 0
+    start = position
+    position += width
+    alone = kind & UNSPACED
+    while position < end:
+        byte = data[position]
+        if byte < 0x80:
+            kind, width = ASCII_CLASS[byte], 1
+        else:
+            code, width = decode(data, position, end)
+            kind = character_class(code)
+        if kind & SEPARATOR:
+            break
+        if kind & UNSPACED:
+            if begins[position]:
+                break
+        elif alone and not kind & MARK:
+            break
+        position += width
+    return start, position, alone
+
+
+@kernel
+def cut_word_spans(
+    data: NDArray[np.uint8], start: Integer, end: Integer, begins: NDArray[np.uint8]
+) -> NDArray[np.int64]:
+    """Byte ranges of the words of `data[start:end]` by `next_cut_word`: shape (words, 2), half-open."""
+    spans = np.empty(((end - start + 1) // 2, 2), np.int64)
+    count = 0
+    position = start
+    while True:
+        first, position, _ = next_cut_word(data, position, end, begins)
+        if first == position:
+            return spans[:count]
+        spans[count, 0] = first
+        spans[count, 1] = position
+        count += 1
+
+
+@kernel
 def word_spans(data: NDArray[np.uint8], start: Integer, end: Integer) -> NDArray[np.int64]:
     """Byte ranges of the words of `data[start:end]`: shape (words, 2), half-open, positions in `data`."""
     spans = np.empty(((end - start + 1) // 2, 2), np.int64)
@@ -185,6 +246,24 @@ def hash_words(data: NDArray[np.uint8], start: Integer, end: Integer, flags: int
             hashes[count] = finish_hash(state)
             count += 1
             numbers += digits == kept
+
+
+@kernel
+def hash_whole(data: NDArray[np.uint8], start: Integer, end: Integer, flags: int) -> np.uint64:
+    """The hash that `hash_words` gives a word, of all of `data[start:end]` as one word; FOLD_DIGITS is not known here.
+
+    For what a list calls a word: `hash_words` would cut 学习 or ภาษา into letters. 0 if nothing is left.
+    """
+    state = FNV_OFFSET
+    kept = 0
+    while start < end:
+        code, width = decode(data, start, end)
+        start += width
+        if flags & DROP_PUNCTUATION and character_class(code) & PUNCTUATION:
+            continue
+        state = (state ^ np.uint64(lower(code) if flags & FOLD_CASE else code)) * FNV_PRIME
+        kept += 1
+    return finish_hash(state) if kept else np.uint64(0)
 
 
 @kernel

@@ -50,19 +50,17 @@ def quantised(numerator: NDArray[np.int64], denominator: NDArray[np.int64], scal
 def score_columns(counts: NDArray[np.int64], listed: NDArray[np.bool_]) -> dict[str, pa.Array[Any]]:
     """The columns of `SCORES` from `counts`, shape (n, COLUMNS), of the kernel `measure`.
 
-    `listed`, shape (n,), says whether there are stop words for the document's language. The score is null where it
-    does not mean anything: `stop_words` without a list; `mean_word_length` and `line_punctuation_ratio` where most
-    words are letters of a script without spaces.
+    `listed`, shape (n,), says whether there are stop words for the document's language: without, `stop_words` is null.
+    So is `mean_word_length` where most words are single letters of a script that no dictionary cuts.
     """
     column = counts.T
-    unspaced = column[counted.IDEOGRAPHS] + column[counted.SYLLABLES]
-    spaced = column[counted.WORDS] - unspaced
+    letters = column[counted.IDEOGRAPHS] + column[counted.SYLLABLES]
+    spaced = column[counted.WORDS] - letters
     estimate = (
         column[counted.IDEOGRAPHS] // counted.IDEOGRAPHS_PER_WORD
         + column[counted.SYLLABLES] // counted.SYLLABLES_PER_WORD
     )
     words = spaced + estimate
-    mostly_unspaced = 2 * unspaced > column[counted.WORDS]
     text, lines, paragraphs = column[counted.CHARACTERS], column[counted.LINES], column[counted.PARAGRAPHS]
     whole = text + column[counted.NEWLINES]
 
@@ -73,13 +71,13 @@ def score_columns(counts: NDArray[np.int64], listed: NDArray[np.bool_]) -> dict[
         values = np.stack([ratio(column[first + order], whole) for order in range(count)], axis=1)
         return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), count)
 
+    # Where single letters stand for words, a letter's length says nothing; a mean over them is one of no words.
+    no_words = 2 * letters > column[counted.WORDS]
     plain = spaced - column[counted.SYMBOL_WORDS]
     symbols = np.maximum(column[counted.HASHES], column[counted.ELLIPSES])
     arrays: dict[str, pa.Array[Any] | NDArray[np.uint16]] = {
         "words": pa.array(words - column[counted.SYMBOL_WORDS], pa.int32()),
-        "mean_word_length": pa.array(
-            quantised(column[counted.WORD_CHARACTERS], plain, MEAN_SCALE), mask=mostly_unspaced
-        ),
+        "mean_word_length": pa.array(quantised(column[counted.WORD_CHARACTERS], plain, MEAN_SCALE), mask=no_words),
         "symbol_ratio": ratio(symbols, words),
         "bullet_line_ratio": ratio(column[counted.BULLET_LINES], lines),
         "ellipsis_line_ratio": ratio(column[counted.ELLIPSIS_LINES], lines),
@@ -91,7 +89,7 @@ def score_columns(counts: NDArray[np.int64], listed: NDArray[np.bool_]) -> dict[
         "duplicate_paragraph_char_ratio": ratio(column[counted.DUPLICATE_PARAGRAPH_CHARACTERS], text),
         "top_ngram_ratios": orders(counted.TOP_NGRAMS, TOP_ORDERS),
         "duplicate_ngram_ratios": orders(counted.DUPLICATE_NGRAMS, DUPLICATE_ORDERS),
-        "line_punctuation_ratio": pa.array(ratio(column[counted.TERMINAL_LINES], lines), mask=mostly_unspaced),
+        "line_punctuation_ratio": ratio(column[counted.TERMINAL_LINES], lines),
         "short_line_ratio": ratio(column[counted.SHORT_LINES], lines),
         "newline_ratio": ratio(column[counted.NEWLINES], words),
     }

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from lauter.pipeline import schema
 from lauter.pipeline.contract import Reason, StageConfig, StageContext, Verdict
 from lauter.stages.kernels.quality import measure
+from lauter.stages.kernels.segmentation import word_begins
 from lauter.stages.kernels.words import text_buffers
+from lauter.stages.quality.by_language import thresholds_for, thresholds_of
 from lauter.stages.quality.rules import RULES, broken
 from lauter.stages.quality.scores import SCORES, score_columns
 from lauter.stages.quality.stop_words import StopWords, load_stop_words
@@ -24,24 +26,35 @@ LANGUAGE = "language"
 class Quality:
     """Gopher's quality and repetition rules and FineWeb's quality rules, in every script.
 
-    Words are cut by `kernels.words`, so no tokeniser and no dictionary is needed. Lines are stripped and not blank;
-    paragraphs are runs of lines without a blank one between. What the rules mean in other scripts:
+    Words are cut by `kernels.words`, and by ICU's dictionaries where a script puts no spaces (`kernels.segmentation`),
+    never by the language. Lines are stripped and not blank; paragraphs are runs of lines without a blank one between.
+    What the rules mean in other scripts:
 
-    * Most words are letters of a script without spaces (Chinese, Japanese, Thai, …): rules on word length and on the
-      ends of lines have no say; letters count as 1/2 or 1/3 of a word; a step of an n-gram is 2 or 3 letters.
+    * Scripts without spaces: rules on word length and on the ends of lines have a say only where thresholds are set for
+      the language (`by_language`). Most words are letters for which there is no dictionary (Yi, Javanese, …): these
+      count as 1/2 or 1/3 of a word, and a step of an n-gram is 2 or 3 of them.
     * There is no list of stop words for the language, or no language: the stop-word rule has no say.
 
     `decide` wants the column `language` beside the scores if the config has thresholds by language.
     """
 
     name: ClassVar[str] = "quality"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    libraries: ClassVar[tuple[str, ...]] = ("icu4py",)
     Config: ClassVar[type[StageConfig]] = QualityConfig
     reads: ClassVar[tuple[str, ...]] = ("text", LANGUAGE)
     documents: ClassVar[pa.Schema] = pa.schema([])
     scores: ClassVar[pa.Schema] = SCORES
     reasons: ClassVar[tuple[Reason, ...]] = tuple(Reason(rule.reason) for rule in RULES)
-    decision_fields: ClassVar[frozenset[str]] = frozenset(Thresholds.model_fields) | {"languages"}
+    decision_fields: ClassVar[frozenset[str]] = frozenset(Thresholds.model_fields) | {"languages", "languages_file"}
+
+    @classmethod
+    def check_config(cls, config: QualityConfig) -> None:
+        """Read the files by language. Raises ValueError, with file and line, for what cannot be used."""
+        if config.languages_file is not None:
+            thresholds_of(config.languages_file)
+        if config.stop_words is not None:
+            load_stop_words(config.stop_words)
 
     def __init__(self, config: QualityConfig, context: StageContext) -> None:
         self.config = config
@@ -56,14 +69,16 @@ class Quality:
         """Score a batch with the columns `text` and `language`; drops nothing. A null text counts as empty."""
         if self._stop_words is None:
             raise RuntimeError("open() comes before apply()")
-        hashes, spans_of = self._stop_words
         languages = batch.column(LANGUAGE).cast(pa.string())
         spans = np.zeros((batch.num_rows, 2), np.int64)
         for language in languages.unique().to_pylist():
-            if language in spans_of:
-                spans[_rows(languages, language)] = spans_of[language]
+            place = self._stop_words.span(language) if language else None
+            if place is not None:
+                spans[_rows(languages, language)] = place
         offsets, data = text_buffers(batch.column("text"))
-        counts = measure(offsets, data, self.config.short_line_length, hashes, spans)
+        counts = measure(
+            offsets, data, word_begins(offsets, data), self.config.short_line_length, self._stop_words.hashes, spans
+        )
         return Verdict(np.zeros(batch.num_rows, np.uint8), score_columns(counts, spans[:, 1] > spans[:, 0]))
 
     def decide(self, scores: pa.RecordBatch) -> Verdict:
@@ -91,17 +106,16 @@ class Quality:
         # All thresholds in use, and which of them holds for each row.
         setting = np.zeros(scores.num_rows, np.int64)
         settings: list[Thresholds] = [self.config]
-        by_language = self.config.languages
-        if not by_language:
-            return settings, setting
         if LANGUAGE not in scores.schema.names:
-            raise ValueError("quality thresholds by language need the column `language` beside the scores")
+            if self.config.languages or self.config.languages_file:
+                raise ValueError("quality thresholds by language need the column `language` beside the scores")
+            return settings, setting
         languages = scores.column(LANGUAGE).cast(pa.string())
         for language in languages.unique().drop_null().to_pylist():
-            own = by_language.get(language) or by_language.get(language.partition("_")[0])
-            if own is not None:
+            own = thresholds_for(self.config, language)
+            if own is not self.config:
                 setting[_rows(languages, language)] = len(settings)
-                settings.append(self.config.model_copy(update=own.model_dump(include=own.model_fields_set)))
+                settings.append(own)
         return settings, setting
 
 

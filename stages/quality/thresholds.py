@@ -21,7 +21,7 @@ class Thresholds(StageConfig):
     """
 
     min_words: int | None = 50
-    """Fewest words. Gopher: 50. Letters of scripts without spaces count as 1/2 (East Asian) or 1/3 of a word."""
+    """Fewest words. Gopher: 50. Words of scripts without spaces are those of a dictionary (`kernels.segmentation`)."""
     max_words: int | None = 100_000
     """Most words. Gopher: 100,000."""
     min_mean_word_length: float | None = 2.0
@@ -72,12 +72,16 @@ class QualityConfig(Thresholds):
     """Thresholds for all languages, exceptions by language, and the two parameters of the scores themselves."""
 
     languages: dict[str, Thresholds] = Field(default_factory=dict)
-    """Thresholds by language, e.g. `deu: {max_duplicate_line_ratio: 0.263}`. What an entry does not name is as above.
-    The key is a value of the language column; for a label with a script ("srp_Cyrl") the bare language serves too."""
+    """Thresholds by language, e.g. `deu: {max_duplicate_line_ratio: 0.263}`. What an entry does not name is as in
+    `languages_file`, else as above. The key is a value of the language column; for a label with a script ("srp_Cyrl")
+    the bare language serves too."""
+    languages_file: FilePath | None = None
+    """A languages file (`lauter lang thresholds`), whose `quality` is read. For labels in scripts without spaces it is
+    the only place, but for `languages`, where a threshold of word lengths or ends of lines is taken from."""
     short_line_length: int = Field(default=30, ge=0)
     """Code points that a line has at most to be short. FineWeb: 30."""
     stop_words: FilePath | None = None
-    """A YAML file of stop-word lists in place of the built-in one. An entry is a `StopWordList`."""
+    """A languages file whose `stop_words` are used in place of the built-in ones."""
 
 
 PUBLISHED = QualityConfig(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from itertools import groupby
 
@@ -14,18 +13,16 @@ from hypothesis import strategies as st
 from lauter.stages.kernels import quality as counted
 from lauter.stages.kernels.characters import (
     LETTER,
-    MARK,
     PUNCTUATION,
-    SEPARATOR,
     TERMINAL,
     UNSPACED,
     WHITE_SPACE,
-    expand_classes,
     expand_lower,
 )
+from lauter.stages.kernels.segmentation import word_begins
 from lauter.stages.kernels.words import DROP_PUNCTUATION, FOLD_CASE, text_buffers, word_hashes
+from tests.stages.kernels.cutting import CLASSES, cut, in_dictionary, kind
 
-CLASSES = expand_classes()
 LOWER = expand_lower()
 SPACES = "".join(chr(code) for code in np.flatnonzero(CLASSES & WHITE_SPACE))
 STOP_WORDS = ("the", "und", "é", "的", "die")
@@ -33,28 +30,23 @@ SHORT = 5
 
 word = st.one_of(
     st.sampled_from(
-        ["the", "The,", "UND", "É", "的", "a", "b", "漢", "ไ", "กิ", "#", "...", "....", "…", "-", "• x", "."]
+        [
+            *("the", "The,", "UND", "É", "的", "a", "b", "漢", "学习", "ไทย", "กิ", "ꆀ", "ꦧ"),
+            *("#", "...", "....", "…", "-", "• x", "."),
+        ]
     ),
     st.text(st.characters(codec="utf-8"), min_size=1, max_size=4),
 )
 line = st.lists(word, max_size=12).map(" ".join)
 texts = st.one_of(
-    st.lists(st.one_of(line, st.sampled_from(["", "a b c d e.", "漢字漢字漢字", "ไทยไทยไทย"])), max_size=12).map(
-        "\n".join
-    ),
+    st.lists(
+        st.one_of(
+            line, st.sampled_from(["", "a b c d e.", "漢字漢字漢字", "ไทยไทยไทย", "ꦧꦧꦧꦧꦧꦧꦧꦧ", "ꆀꆀꆀꆀꆀꆀꆀꆀ"])
+        ),
+        max_size=12,
+    ).map("\n".join),
     st.lists(st.sampled_from("ab漢ไ \n"), max_size=120).map("".join),
 )
-
-
-def kind(char: str) -> int:
-    return int(CLASSES[ord(char)])
-
-
-def cut(text: str) -> list[str]:
-    spaced = "".join(" " if kind(char) & SEPARATOR else char for char in text)
-    letter = {True: "u", False: "x"}
-    pattern = "".join(" " if c == " " else "m" if kind(c) & MARK else letter[bool(kind(c) & UNSPACED)] for c in spaced)
-    return [spaced[found.start() : found.end()] for found in re.finditer(r"um*|[xm][xm]*", pattern)]
 
 
 def repeated(elements: list[str], sizes: list[int]) -> tuple[int, int]:
@@ -71,18 +63,18 @@ def twin(text: str) -> list[int]:
     row = [0] * counted.COLUMNS
     words = cut(text)
     alone = [found for found in words if kind(found[0]) & UNSPACED]
-    heads = [ord(found[0]) for found in alone]
+    heads = [ord(found[0]) for found in alone if not in_dictionary(found[0])]
     syllables = [code for code in heads if code < 0x2E80 or 0xA980 <= code < 0xAAE0 or 0x11700 <= code < 0x11750]
     plain = ["".join(chr(ord(c) + LOWER[ord(c)]) for c in found if not kind(c) & PUNCTUATION) for found in words]
     row[counted.CHARACTERS] = len(text) - text.count("\n")
     row[counted.NEWLINES] = text.count("\n")
     row[counted.WORDS] = len(words)
     row[counted.SYLLABLES] = len(syllables)
-    row[counted.IDEOGRAPHS] = len(alone) - len(syllables)
+    row[counted.IDEOGRAPHS] = len(heads) - len(syllables)
     row[counted.ALPHABETIC_WORDS] = sum(any(kind(c) & LETTER for c in found) for found in words)
     row[counted.STOP_WORDS] = len(set(plain) & set(STOP_WORDS))
     for found, bare in zip(words, plain, strict=True):
-        if not kind(found[0]) & UNSPACED:
+        if not kind(found[0]) & UNSPACED or in_dictionary(found[0]):
             row[counted.WORD_CHARACTERS if bare else counted.SYMBOL_WORDS] += len(found) if bare else 1
     row[counted.HASHES] = text.count("#")
     row[counted.ELLIPSES] = text.count("…") + text.count("...")
@@ -99,9 +91,9 @@ def twin(text: str) -> list[int]:
     row[counted.DUPLICATE_PARAGRAPHS : counted.DUPLICATE_PARAGRAPHS + 2] = repeated(
         ["\n".join(each) for each in paragraphs], [sum(map(len, each)) for each in paragraphs]
     )
-    stride, space = 1, 1
-    if 2 * len(alone) > len(words):
-        stride, space = 2 if 2 * len(syllables) <= len(alone) else 3, 0
+    stride, space = 1, 0 if 2 * len(alone) > len(words) else 1
+    if 2 * len(heads) > len(words):
+        stride = 2 if 2 * len(syllables) <= len(heads) else 3
 
     def ngrams(order: int) -> list[tuple[str, ...]]:
         reach = order * stride
@@ -131,7 +123,7 @@ def test_counts_are_those_of_the_twin(batch: list[str]) -> None:
     listed = np.frombuffer(" ".join(STOP_WORDS).encode(), np.uint8)
     stop_words = word_hashes(listed, 0, len(listed), FOLD_CASE | DROP_PUNCTUATION)
     spans = np.tile([0, len(stop_words)], (len(batch), 1))
-    counts = counted.measure(offsets, data, SHORT, stop_words, spans)
+    counts = counted.measure(offsets, data, word_begins(offsets, data), SHORT, stop_words, spans)
     assert counts.tolist() == [twin(text) for text in batch]
 
 
@@ -139,5 +131,5 @@ def test_a_text_has_only_its_own_stop_words() -> None:
     offsets, data = text_buffers(pa.array(["the die", "the die"], pa.large_string()))
     listed = np.frombuffer(b"the die", np.uint8)
     stop_words = word_hashes(listed, 0, len(listed), FOLD_CASE | DROP_PUNCTUATION)
-    counts = counted.measure(offsets, data, SHORT, stop_words, np.array([[0, 1], [0, 0]]))
+    counts = counted.measure(offsets, data, word_begins(offsets, data), SHORT, stop_words, np.array([[0, 1], [0, 0]]))
     assert counts[:, counted.STOP_WORDS].tolist() == [1, 0]

@@ -49,7 +49,8 @@ def scores_of(texts: list[str | None], languages: list[str | None] | None = None
 
 def decided(text: str, config: QualityConfig = PUBLISHED, language: str = "eng_Latn") -> tuple[str, str] | None:
     """Reason and evidence of one document."""
-    verdict = opened(config).decide(scores_of([text], [language]))
+    scores = scores_of([text], [language]).append_column("language", pa.array([language]))
+    verdict = opened(config).decide(scores)
     if verdict.keep[0]:
         assert verdict.rule is not None
         assert verdict.rule[0].as_py() is None
@@ -97,13 +98,30 @@ def test_prose_is_kept_in_many_scripts() -> None:
     assert decided(thai, QualityConfig(), "tha_Thai") is None
 
 
-def test_scores_without_meaning_are_null_in_scripts_without_spaces() -> None:
-    scores = scores_of(["清晨的港口很安静。" * 20, "a b c d 漢"], ["cmn_Hani", None])
-    assert scores["mean_word_length"].to_pylist() == [None, 100]
-    assert scores["line_punctuation_ratio"].to_pylist() == [None, 0]
-    assert scores["stop_words"].to_pylist() == [1, None]
-    # 20 * 8 letters are 80 words; the 20 full stops are words of punctuation only.
-    assert scores["words"].to_pylist() == [80, 4]
+def test_words_of_scripts_without_spaces_are_words() -> None:
+    text = "清晨的港口很安静。\n"
+    scores = scores_of([text * 20, "a b c d 漢", "ꆈꌠꁱꂷ"], ["cmn_Hani", None, "iii_Yiii"])
+    # 清晨 的 港口 很 安静, and the full stop is a word of punctuation only.
+    assert scores["words"].to_pylist() == [100, 5, 2]
+    assert scores["mean_word_length"].to_pylist() == [160, 100, None]
+    assert scores["line_punctuation_ratio"].to_pylist() == [10_000, 0, 0]
+    assert scores["stop_words"].to_pylist() == [1, None, None]
+
+
+def test_rules_set_on_spaced_text_have_a_say_elsewhere_only_by_language(tmp_path: Path) -> None:
+    chinese = "\n".join(f"清晨的港口很安静我在这里等了{number}个小时" for number in range(40))
+    off = {"min_stop_words": None, "max_duplicate_ngram_ratios": None, "max_top_ngram_ratios": None}
+    ended = QualityConfig.model_validate({**off, "min_line_punctuation_ratio": 0.5})
+    assert decided(chinese, ended, "cmn_Hani") is None
+    assert decided(chinese, ended, "eng_Latn") is not None
+    path = tmp_path / "languages.yaml"
+    path.write_text("format: 1\nlabels:\n  cmn_Hani: {quality: {min_mean_word_length: 1.9}}\n", encoding="utf-8")
+    found = decided(chinese, ended.model_copy(update={"languages_file": str(path)}), "cmn_Hani")
+    assert found is not None
+    assert found[0] == "short-words"
+    own = {"cmn": Thresholds(min_mean_word_length=1.0)}
+    both = ended.model_copy(update={"languages_file": str(path), "languages": own})
+    assert decided(chinese, both, "cmn_Hani") is None
 
 
 SENTENCES = [

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from lauter.pipeline.contract import StageContext
+from lauter.stages.languages_file import LanguageEntry, languages_text
 from lauter.stages.quality import Quality, QualityConfig
 from lauter.stages.quality.stop_words import load_stop_words
 from tests.stages.quality.reference import DATA
@@ -17,7 +19,7 @@ UNSURE = {
 }
 
 
-def stop_word_counts(texts: list[str], labels: list[str]) -> list[int | None]:
+def stop_word_counts(texts: list[str], labels: Sequence[str | None]) -> list[int | None]:
     stage = Quality(QualityConfig(), StageContext())
     stage.open()
     batch = pa.RecordBatch.from_pydict({"text": pa.array(texts, pa.large_string()), "language": pa.array(labels)})
@@ -50,8 +52,8 @@ def test_ordinary_text_of_every_listed_language_has_two_stop_words() -> None:
 
 
 def test_a_language_without_a_list_or_in_another_script_has_no_score() -> None:
-    labels = ["eng_Latn", "eng", "eng_Cyrl", "tha_Thai", "jav_Java"]
-    assert stop_word_counts(["the cat of the house"] * 5, labels) == [2, 2, None, None, None]
+    labels = ["eng_Latn", "eng", "eng_Cyrl", None, "jav_Java"]
+    assert stop_word_counts(["the cat of the house"] * 5, labels) == [2, None, None, None, None]
 
 
 def test_stop_words_match_whole_without_case_and_punctuation() -> None:
@@ -59,28 +61,24 @@ def test_stop_words_match_whole_without_case_and_punctuation() -> None:
     assert stop_word_counts(texts, ["eng_Latn"] * 4) == [3, 0, 0, 0]
 
 
-@pytest.mark.parametrize(
-    ("lists", "message"),
-    [
-        ("- {codes: [xx], scripts: [Latn], words: a}\n- {codes: [xx], scripts: [Latn], words: b}", "two lists"),
-        ("- {codes: [xx], scripts: [Latn], words: " + " ".join(f"w{n}" for n in range(65)) + "}", "65 stop words"),
-        ("- {codes: [xx], words: a}", "scripts"),
-        ("- {codes: [xx], scripts: [Latn], word: a}", "word"),
-    ],
-)
-def test_a_wrong_file_is_named_as_such(tmp_path: Path, lists: str, message: str) -> None:
+def test_a_list_with_too_many_words_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "words.yaml"
-    path.write_text(lists, encoding="utf-8")
-    with pytest.raises(ValueError, match=message):
+    path.write_text(languages_text({"deu_Latn": entry(f"w{n}" for n in range(65))}, ""), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"words\.yaml: deu_Latn: 65 stop words, at most 64"):
         load_stop_words(str(path))
+
+
+def entry(words: Iterable[str]) -> LanguageEntry:
+    return LanguageEntry(stop_words=tuple(words))
 
 
 def test_own_lists_replace_the_built_in_ones(tmp_path: Path) -> None:
     path = tmp_path / "words.yaml"
-    path.write_text("- {codes: [tlh], scripts: [Latn], words: je 'ej}", encoding="utf-8")
+    lists = {"tlh_Latn": entry(["je", "'ej"]), "srp": entry(["и", "i"]), "tha_Thai": entry(["ภาษา", "ที่"])}
+    path.write_text(languages_text(lists, ""), encoding="utf-8")
     stage = Quality(QualityConfig(stop_words=str(path)), StageContext())
     stage.open()
-    batch = pa.RecordBatch.from_pydict(
-        {"text": pa.array(["'ej je", "the of"], pa.large_string()), "language": pa.array(["tlh_Latn", "eng_Latn"])}
-    )
-    assert stage.apply(batch).columns["stop_words"].to_pylist() == [2, None]
+    texts = ["'ej je", "the of", "i je", "И то", "ภาษาไทยเป็นภาษาที่มี"]
+    labels = ["tlh_Latn", "eng_Latn", "srp_Latn", "srp_Cyrl", "tha_Thai"]
+    batch = pa.RecordBatch.from_pydict({"text": pa.array(texts, pa.large_string()), "language": pa.array(labels)})
+    assert stage.apply(batch).columns["stop_words"].to_pylist() == [2, None, 1, 1, 2]
