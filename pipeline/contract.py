@@ -254,6 +254,27 @@ class ReportTable:
     rows: tuple[tuple[str | int, ...], ...]
 
 
+class ReportPart(NamedTuple):
+    """A part of a whole: how much it is, the group that it lies in, and its kind, one of the whole's."""
+
+    name: str
+    group: str
+    kind: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportWhole:
+    """A whole and its parts. The page draws it three ways: a strip by kind, areas by group, a row of bars by size."""
+
+    title: str
+    unit: str
+    """What values count, in the plural: `tokens`."""
+    kinds: tuple[tuple[str, str], ...]
+    """Kinds and what they mean in words, five at most; each has a colour by its place."""
+    parts: tuple[ReportPart, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class ReportSection:
     """What a stage has to say for itself in a corpus's report, in plain English and of bounded size."""
@@ -268,6 +289,11 @@ class ReportSection:
     crawlers, `3.1` reservations of rights, `3.2` illegal content, `3.3` other measures."""
     warnings: tuple[str, ...] = ()
     """What somebody should look at before the corpus is used, each with how to mend it; a build prints them."""
+    topic: Literal["evidence", "languages"] = "evidence"
+    """The part of the page where it stands."""
+    whole: ReportWhole | None = None
+    glossary: Mapping[str, str] = field(default_factory=dict)
+    """Words for codes that the page shows, such as those of languages."""
 
 
 @runtime_checkable

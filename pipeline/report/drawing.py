@@ -33,16 +33,16 @@ def funnel_flow(funnel: Sequence[Mapping[str, Any]], reasons: Sequence[Mapping[s
                 edges = (WIDTH * start / widest, WIDTH * (start + records) / widest)
                 pieces.append({"verdict": verdict, "records": records, "path": _leaving(*edges, low)})
                 start += records
-        flow.append({**row, "left": left, "band": f"M0 0H{_n(low)}V{HEIGHT}H0Z", "pieces": pieces})
+        flow.append({**row, "left": left, "band": f"M0 0H{coordinate(low)}V{HEIGHT}H0Z", "pieces": pieces})
     return flow
 
 
 def _leaving(start: float, end: float, low: float) -> str:
     """From [start, end] of the upper edge both sides bend to the place where the band goes on."""
-    upper, lower = _n(HEIGHT * 0.6), _n(HEIGHT * 0.4)
-    there = f"C{_n(end)} {upper} {_n(low)} {lower} {_n(low)} {HEIGHT}"
-    back = f"C{_n(low)} {lower} {_n(start)} {upper} {_n(start)} 0"
-    return f"M{_n(start)} 0H{_n(end)}{there}{back}Z"
+    upper, lower = coordinate(HEIGHT * 0.6), coordinate(HEIGHT * 0.4)
+    there = f"C{coordinate(end)} {upper} {coordinate(low)} {lower} {coordinate(low)} {HEIGHT}"
+    back = f"C{coordinate(low)} {lower} {coordinate(start)} {upper} {coordinate(start)} 0"
+    return f"M{coordinate(start)} 0H{coordinate(end)}{there}{back}Z"
 
 
 def verdict_strip(verdicts: Mapping[str, int]) -> list[dict[str, str]]:
@@ -52,7 +52,7 @@ def verdict_strip(verdicts: Mapping[str, int]) -> list[dict[str, str]]:
         records = verdicts[verdict]
         if records:
             x, width = WIDTH * start / total, WIDTH * records / total
-            pieces.append({"verdict": verdict, "x": _n(x), "width": _n(width)})
+            pieces.append({"verdict": verdict, "x": coordinate(x), "width": coordinate(width)})
             start += records
     return pieces
 
@@ -71,6 +71,6 @@ def cluster_sizes(log2_sizes: Sequence[int]) -> list[dict[str, Any]]:
     return rows
 
 
-def _n(value: float) -> str:
+def coordinate(value: float) -> str:
     """A coordinate with two decimals at most."""
     return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -11,7 +11,11 @@ from lauter.pipeline.report.funnel import funnel_rows
 from lauter.pipeline.report.inputs import summarise_inputs, summarise_outputs, summarise_streams
 from lauter.pipeline.report.sections import ROWS
 from lauter.pipeline.report.tallies import UNPLACED
+from lauter.pipeline.report.whole import drawn
 from lauter.pipeline.schema import VERDICTS
+
+TOPICS = ("evidence", "languages")
+"""Where sections of stages stand."""
 
 KINDS = {
     "tokens": "token ids of every kept document, one whole document a row",
@@ -87,6 +91,10 @@ def render(data: Mapping[str, Any]) -> str:
         flow=funnel_flow(data["funnel"], summary["reasons"]),
         strip=verdict_strip(data["conservation"]["verdicts"]),
         languages=_languages(summary["languages"]),
+        topics={
+            topic: [_drawn(section) for section in data["sections"] if section["topic"] == topic] for topic in TOPICS
+        },
+        glossary={code: words for section in data["sections"] for code, words in section["glossary"].items()},
         sizes=cluster_sizes(clusters["log2_sizes"]) if clusters else [],
         duplicate_reasons=[(r["reason"], r["records"]) for r in summary["reasons"] if r["verdict"] == "duplicate"],
         files=FILES,
@@ -94,6 +102,11 @@ def render(data: Mapping[str, Any]) -> str:
         kinds=KINDS,
         unplaced=UNPLACED,
     )
+
+
+def _drawn(section: Mapping[str, Any]) -> dict[str, Any]:
+    """A section with the shapes of its whole."""
+    return {**section, "whole": drawn(section["whole"]) if section["whole"] else None}
 
 
 def _languages(table: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:

@@ -9,12 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from lauter.pipeline.contract import ReportSection
+from lauter.pipeline.contract import ReportSection, ReportWhole
 from lauter.pipeline.report.funnel import funnel_rows
 from lauter.pipeline.specs import spec_class
 
 ROWS = 60
 """Rows of a table at most; a stage that gives more has its table cut."""
+
+PARTS = 4000
+"""Parts of a whole at most, the largest ones, and entries of a glossary: twice the labels of the largest models."""
 
 
 def sections(
@@ -68,4 +71,18 @@ def plain(section: ReportSection) -> dict[str, Any]:
             for table in data["tables"]
         ],
         "answers": {number: list(sentences) for number, sentences in sorted(data["answers"].items())},
+        "topic": section.topic,
+        "whole": None if section.whole is None else _plain_whole(section.whole),
+        "glossary": dict(sorted(section.glossary.items())[:PARTS]),
+    }
+
+
+def _plain_whole(whole: ReportWhole) -> dict[str, Any]:
+    parts = sorted(whole.parts, key=lambda part: (-part.value, part.name))
+    return {
+        "title": whole.title,
+        "unit": whole.unit,
+        "kinds": [list(kind) for kind in whole.kinds],
+        "parts": [part._asdict() for part in parts[:PARTS]],
+        "cut": max(0, len(parts) - PARTS),
     }
