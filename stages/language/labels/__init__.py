@@ -1,4 +1,4 @@
-"""Labels: what a model means by them (`meaning`), what ISO 639-3 says (`registry`), how well we know each (`support`)."""
+"""Labels: what a model means by them (`meaning`), ISO 639-3 (`registry`), how well each is known (`support`)."""
 
 from lauter.stages.language.labels.meaning import (
     LABEL,

@@ -68,7 +68,7 @@ def languages() -> Mapping[str, Language]:
 @cache
 def script_names() -> Mapping[str, str]:
     """The English name of every script by its ISO 15924 code."""
-    return {code: names.partition("; ")[0] for code, names in rows("scripts.tsv")}
+    return {code: names.partition("; ")[0].partition(" (alias")[0] for code, names in rows("scripts.tsv")}
 
 
 @cache

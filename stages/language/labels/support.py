@@ -1,0 +1,98 @@
+"""How well the embedded model knows each of its labels: the table that is made with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Literal, NamedTuple, cast, get_args
+
+Level = Literal["well", "weak", "words", "untested"]
+"""Well supported; known from little text; known from a list of words; nothing to score it with."""
+
+LEVELS: tuple[Level, ...] = get_args(Level)
+
+LEVEL_WORDS: Mapping[Level, str] = {
+    "well": "well supported",
+    "weak": "little text",
+    "words": "word list only",
+    "untested": "not scored",
+}
+"""The levels as people read them."""
+
+COLUMNS = ("label", "supported", "evidence", "threshold", "cluster")
+"""Columns that a table must have. Others are figures (`f1_udhr`, `n_udhr`, …), empty where there was no such test."""
+
+EMBEDDED = "models/embedded/labels.tsv"
+"""Where it lies, below the folder of the stage."""
+
+
+class Support(NamedTuple):
+    """What is known of one label of a model."""
+
+    label: str
+    level: Level
+    evidence: str
+    """What its score rests on: `running-text`, `word-types` (held out of training), or `none`."""
+    threshold: float
+    """Probability from which an answer with it is taken, where no manifest says otherwise."""
+    cluster: str
+    """Name of the group of sister languages that the model does not tell apart, or empty."""
+    figures: Mapping[str, float]
+    """The other columns that have a number."""
+
+
+@cache
+def embedded() -> Mapping[str, Support]:
+    """The labels of the embedded model, in its order.
+
+    Raises:
+        FileNotFoundError: This installation has no embedded model.
+    """
+    with resources.as_file(resources.files("lauter.stages.language").joinpath(EMBEDDED)) as path:
+        return read(path)
+
+
+def read(path: Path) -> Mapping[str, Support]:
+    """Read a table of labels: tab-separated, comments in front, then a line that names the columns.
+
+    Raises:
+        ValueError: A column is missing, or a row can't be read; the message says where.
+        OSError: The file can't be read.
+    """
+    names: list[str] | None = None
+    found: dict[str, Support] = {}
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if line.startswith("#") or not line:
+            continue
+        cells = line.split("\t")
+        if names is None:
+            names = cells
+            missing = [name for name in COLUMNS if name not in names]
+            if missing:
+                raise ValueError(f"{path}:{number}: no column {', '.join(missing)}")
+            continue
+        row = dict(zip(names, cells, strict=False))
+        if len(cells) != len(names):
+            raise ValueError(f"{path}:{number}: {len(cells)} cells in a table of {len(names)} columns")
+        if row["supported"] not in LEVELS:
+            raise ValueError(f"{path}:{number}: support {row['supported']!r} is none of {', '.join(LEVELS)}")
+        threshold = _number(row["threshold"])
+        if threshold is None or not 0 <= threshold <= 1:
+            raise ValueError(f"{path}:{number}: threshold {row['threshold']!r} is no probability")
+        if row["label"] in found:
+            raise ValueError(f"{path}:{number}: {row['label']} is there twice")
+        figures = {name: value for name in names if name not in COLUMNS and (value := _number(row[name])) is not None}
+        level = cast(Level, row["supported"])
+        found[row["label"]] = Support(row["label"], level, row["evidence"], threshold, row["cluster"], figures)
+    if not found:
+        raise ValueError(f"{path}: no label in it")
+    return found
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None

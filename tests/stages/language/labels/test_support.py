@@ -1,0 +1,45 @@
+"""The table of the embedded model's labels: read whole, and refused with the line where it is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lauter.stages.language.labels.support import Support, read
+
+HEAD = "# a comment\nlabel\ttier\tevidence\tthreshold\tsupported\tcluster\tf1_udhr\n"
+ROW = "deu_Latn\tA\trunning-text\t0.4\twell\t\t0.99\n"
+
+
+def table(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "labels.tsv"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_rows_in_order_with_their_figures(tmp_path: Path) -> None:
+    found = read(table(tmp_path, HEAD + ROW + "quy_Latn\tC\tword-types\t0.9\twords\tque\t\n"))
+    assert list(found.values()) == [
+        Support("deu_Latn", "well", "running-text", 0.4, "", {"f1_udhr": 0.99}),
+        Support("quy_Latn", "words", "word-types", 0.9, "que", {}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("label\tthreshold\n", r"labels\.tsv:1: no column supported, evidence, cluster"),
+        (HEAD + "deu_Latn\tA\n", r":3: 2 cells in a table of 7 columns"),
+        (HEAD + ROW.replace("well", "good"), r":3: support 'good' is none of well, "),
+        (HEAD + ROW.replace("0.4", "1.4"), r":3: threshold '1\.4' is no probability"),
+        (HEAD + ROW.replace("0.4", "nan"), r":3: threshold 'nan' is no probability"),
+        (HEAD + ROW.replace("0.4", "much"), r":3: threshold 'much' is no probability"),
+        (HEAD + ROW + ROW, r":4: deu_Latn is there twice"),
+        (HEAD, "no label in it"),
+        ("", "no label in it"),
+    ],
+)
+def test_a_wrong_table_is_an_error(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read(table(tmp_path, text))
