@@ -1,0 +1,1 @@
+"""How right a model is: labelled texts (`examples`), scores of answers (`scores`), a whole report, and its charts."""
