@@ -1,86 +1,51 @@
-"""The command line. Exit codes: 0 fine, 1 failed, 2 bad manifest or usage, 3 the audit found a violation."""
+"""The command line. Exit codes: 0 fine, 1 failed, 2 bad manifest or usage, 3 the audit found a violation.
+
+Nothing is imported before `main` runs, and `app` when it is asked for: the commands take half a second to load, and
+Ctrl-C in that time is no fault to be shown with a traceback.
+"""
 
 from __future__ import annotations
 
-import importlib
+import os
 import sys
-from pathlib import Path
-from typing import Annotated, Any
 
-import typer
-from typer.core import TyperGroup
-
-from lauter import __version__
-from lauter.pipeline.cli import audit, build, inspect, takedown
-from lauter.pipeline.cli.console import FAILED, INTERRUPTED, USAGE, VIOLATION
+TYPE_CHECKING = False
+"""As `typing` has it, which takes 10 ms to import."""
+if TYPE_CHECKING:
+    from lauter.pipeline.cli.commands import app
 
 __all__ = ["FAILED", "INTERRUPTED", "USAGE", "VIOLATION", "app", "main"]
 
-
-def _mounted() -> dict[str, str]:
-    from lauter.stages.catalogue import CATALOGUE
-    from lauter.trainer.commands import COMMANDS
-
-    return {**CATALOGUE.commands, **COMMANDS}
+FAILED, USAGE, VIOLATION, INTERRUPTED = 1, 2, 3, 130
 
 
-class _Commands(TyperGroup):
-    """The engine's own commands, and those of stages and trainer, whose modules are imported when they are called."""
+def __getattr__(name: str) -> object:
+    """`app`, the group of all commands."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from lauter.pipeline.cli.commands import app
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - click's context
-        """All names, in the order of the help."""
-        return [*super().list_commands(ctx), *_mounted()]
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - click's context and command
-        """A command of the engine, or one that is mounted."""
-        target = _mounted().get(cmd_name)
-        if target is None:
-            return super().get_command(ctx, cmd_name)
-        module, _, attribute = target.partition(":")
-        command = typer.main.get_command(getattr(importlib.import_module(module), attribute))
-        command.name = cmd_name  # As the table calls it: the help lists commands by their own names.
-        return command
-
-
-app = typer.Typer(
-    cls=_Commands,
-    help="Build, prove and inspect compliant pretraining corpora.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-for command in (
-    build.build,
-    build.plan,
-    build.stages,
-    inspect.status,
-    inspect.report,
-    inspect.explain,
-    audit.audit,
-    takedown.takedown,
-    takedown.filter_output,
-):
-    app.command()(command)
-
-
-def _version(value: bool) -> None:  # noqa: FBT001 - typer hands an option's value over so
-    if value:
-        sys.stdout.write(f"lauter {__version__}\n")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    version: Annotated[  # noqa: FBT002 - an option's default
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
-    ] = False,
-) -> None:
-    """Build, prove and inspect compliant pretraining corpora."""
+    return app
 
 
 def main() -> None:
     """Entry point of the console script."""
-    # A manifest is usually named relative to where the user stands; so is a user's own stage.
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))
-    app()
+    try:
+        import signal
+
+        ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if ours:
+            # At once: an exception would be raised within some library's import, which may make another one of it.
+            signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+        from pathlib import Path
+
+        from lauter.pipeline.cli.commands import app
+
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        # A manifest is usually named relative to where the user stands; so is a user's own stage.
+        if str(Path.cwd()) not in sys.path:
+            sys.path.append(str(Path.cwd()))
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

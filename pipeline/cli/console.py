@@ -11,9 +11,22 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from lauter.pipeline.cli import FAILED, INTERRUPTED, USAGE, VIOLATION
 from lauter.pipeline.storage import Storage, StorageError
 
-FAILED, USAGE, VIOLATION, INTERRUPTED = 1, 2, 3, 130
+__all__ = [
+    "FAILED",
+    "INTERRUPTED",
+    "USAGE",
+    "VIOLATION",
+    "FolderArgument",
+    "JsonOption",
+    "ManifestArgument",
+    "fail",
+    "hex_root",
+    "root_of",
+    "show",
+]
 
 ManifestArgument = Annotated[str, typer.Argument(metavar="MANIFEST", help="The YAML manifest.")]
 FolderArgument = Annotated[str, typer.Argument(metavar="DIR", help="The run folder (local path or s3://).")]
