@@ -61,6 +61,9 @@ SPAN = pa.struct(
 )
 """A half-open range [start, end) in code points of the rewritten text, and the type of what stood there."""
 
+LANGUAGE = pa.struct([pa.field("language", pa.string(), nullable=False), pa.field("score", pa.uint16(), nullable=False)])
+"""A language that a document may be in (`deu_Latn`), and its probability in ten-thousandths."""
+
 RECORD = pa.schema(
     [
         pa.field("doc_id", DOC_ID, nullable=False),
@@ -101,6 +104,10 @@ SCORE = pa.schema(
     [
         pa.field("chars", pa.int32()),
         pa.field("language_score", pa.uint16()),
+        pa.field("second_language", pa.string()),
+        pa.field("second_language_share", pa.uint16()),
+        pa.field("other_script_share", pa.uint16()),
+        pa.field("top_languages", pa.list_(pa.field("element", LANGUAGE, nullable=False))),
         pa.field("words", pa.int32()),
         pa.field("mean_word_length", pa.uint16()),
         pa.field("symbol_ratio", pa.uint16()),

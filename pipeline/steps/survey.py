@@ -1,8 +1,8 @@
 """Steps `survey`, `survey-sums` and `surveyed`: in how many documents of the corpus something occurs that a stage asks.
 
-The stage gives numbers for what occurs in each document, from its scores alone; a part counts them, and they are summed,
-a run of parts first where there are many. Memory: the distinct numbers, 16 bytes each, and those of the parts that are
-waiting to be summed.
+The stage gives numbers for what occurs in each document, from its scores alone; a part counts them, and they are
+summed, a run of parts first where there are many. Memory: the distinct numbers, 16 bytes each, and those of the parts
+that are waiting to be summed.
 """
 
 from __future__ import annotations

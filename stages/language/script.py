@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lauter.pipeline.kernel import kernel
-from lauter.stages.kernels.characters import decode
+from lauter.stages.kernels.characters import DIGIT, PUNCTUATION, character_class, decode
 
 UNDETERMINED = "Zyyy"
 """ISO 15924 "code for undetermined script": a text without letters."""
@@ -24,7 +24,13 @@ UNDETERMINED = "Zyyy"
 _CODE_POINTS = 0x110000
 # Japanese running text is about half kana; Chinese text that quotes a Japanese name has well under a tenth.
 _KANA_SHARE = 10
-_WRITTEN_WITH = {"Jpan": ("Hani", "Hira", "Kana"), "Kore": ("Hang", "Hani"), "Hang": ("Hani",)}
+_WRITTEN_WITH = {
+    "Jpan": ("Hani", "Hira", "Kana"),
+    "Kore": ("Hang", "Hani"),
+    "Hang": ("Hani",),
+    "Hans": ("Hani",),
+    "Hant": ("Hani",),
+}
 
 
 class Scripts(NamedTuple):
@@ -55,63 +61,59 @@ def scripts() -> Scripts:
 def count_letters(
     data: NDArray[np.uint8],
     offsets: NDArray[np.int64],
-    max_chars: int,
     of: NDArray[np.uint8],
     counts: NDArray[np.int32],
-    ends: NDArray[np.int64],
+    visible: NDArray[np.int32],
 ) -> None:
-    """Count the letters of each text by script.
+    """Count the letters of each text by script, and all that is seen of it.
 
     Args:
         data: UTF-8 bytes of all texts. Bytes that are no UTF-8 are stepped over and never read past.
         offsets: Shape (n + 1,): text i is `data[offsets[i]:offsets[i + 1]]`.
-        max_chars: Code points of each text that are read.
         of: Shape (0x110000,): script of a code point, 0 for no letter.
         counts: Shape (n, scripts), zeros: filled with letters per script.
-        ends: Shape (n,): filled with the byte in `data` where the part that was read ends.
+        visible: Shape (n,), zeros: filled with letters, digits, punctuation and symbols together.
     """
     for row in range(len(offsets) - 1):
         at = offsets[row]
         end = offsets[row + 1]
-        chars = 0
-        while at < end and chars < max_chars:
+        while at < end:
             point, width = decode(data, at, end)
             script = of[point]
             if script:
                 counts[row, script] += 1
+                visible[row] += 1
+            elif character_class(point) & (DIGIT | PUNCTUATION):
+                visible[row] += 1
             at += width
-            chars += 1
-        ends[row] = at
 
 
-def count_scripts(
-    data: NDArray[np.uint8], offsets: NDArray[np.int64], max_chars: int
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Letters per writing system of the first `max_chars` code points of each text.
+def count_scripts(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Letters of each text per writing system, and letters, digits, punctuation and symbols of it together.
 
     Returns:
-        `counts`, shape (n, len(scripts().codes)), and `ends`, shape (n,): the byte in `data` after the last code point
-        that was read.
+        `counts`, shape (n, len(scripts().codes)), and `visible`, shape (n,).
     """
     codes, of = scripts()
     counts = np.zeros((len(offsets) - 1, len(codes)), np.int32)
-    ends = np.zeros(len(offsets) - 1, np.int64)
-    count_letters(data, offsets, max_chars, of, counts, ends)
+    visible = np.zeros(len(offsets) - 1, np.int32)
+    count_letters(data, offsets, of, counts, visible)
     han, hiragana, katakana, japanese = (codes.index(code) for code in ("Hani", "Hira", "Kana", "Jpan"))
     kana = counts[:, hiragana] + counts[:, katakana]
     is_japanese = (kana > 0) & (kana * _KANA_SHARE >= kana + counts[:, han])
     counts[:, japanese] = np.where(is_japanese, kana + counts[:, han], 0)
-    counts[is_japanese, han] = 0
-    counts[is_japanese, hiragana] = 0
-    counts[is_japanese, katakana] = 0
-    return counts, ends
+    for part in (han, hiragana, katakana):
+        counts[is_japanese, part] = 0
+    return counts, visible
 
 
-def letters_of(script: str, counts: NDArray[np.int32]) -> int:
-    """How many of the letters in `counts`, shape (scripts,), can stand in a text written in `script`.
+def letters_of(script: str, counts: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """How many of the letters in `counts`, shape (n, scripts), can stand in a text written in `script`: shape (n,).
 
     Those of the script itself; with Han for Korean, and with Han and kana for Japanese, so that text without a kana
-    ("東京都庁舎展望室入場無料") can be Japanese.
+    ("東京都庁舎展望室入場無料") can be Japanese. Simplified and traditional Han are one script here.
     """
     codes = scripts().codes
-    return sum(int(counts[codes.index(code)]) for code in (script, *_WRITTEN_WITH.get(script, ())) if code in codes)
+    columns = [codes.index(code) for code in (script, *_WRITTEN_WITH.get(script, ())) if code in codes]
+    letters: NDArray[np.int64] = counts[:, columns].sum(axis=1, dtype=np.int64)
+    return letters

@@ -1,86 +1,142 @@
-"""Which language a document is in: a fastText model over the first code points of its text.
+"""Which language a document is in: by its script and a fastText model, over pieces or lines of its text.
 
-Writes `language` (`deu_Latn`: ISO 639-3 and ISO 15924), `script` (`Latn`) and `language_score` (the model's probability
-in ten-thousandths). A text with too few letters, or one that the model gives no language that is written in the text's
-script, is `und_` and its script, without a score: an answer, not an error.
+Writes `language` (`deu_Latn`: ISO 639-3 and ISO 15924), `script` (`Latn`) and `language_score` (the probability in
+ten-thousandths), and what shows that a page is in two languages: `second_language` and the share of the letters that
+stand in pieces or lines of it, and the share of those that are of another script. A text with too few letters, or in a
+script that no label of the model has, is `und_` and its script, without a score; what is no language is `zxx_Zzzz`.
+Both are answers, not errors. How it is found stands in `identify`, what of a document is judged in `pieces`.
 
-The default model is lid.176.ftz (A. Joulin et al., arXiv:1607.01759 and arXiv:1612.03651; CC-BY-SA-3.0). It knows 176
-languages. A model with labels like `deu_Latn` (GlotLID: 2,102) is named in the configuration.
-
-Measured with lid.176.ftz on the Universal Declaration of Human Rights, in the 133 of its labels that the test data has
-(lower-cased text without punctuation, so harder than a page): 73.1 % of 9,521 paragraphs right, macro-F1 0.699; of the
-86.9 % at or above `min_score`, 80.8 %. On ten paragraphs at a time: 78.3 %, and 84.3 % of those kept. A third of the
-16,216 paragraphs in languages that it does not know passes 0.3 under a wrong label: the tail needs a larger model.
+The default model comes with Lauter and knows 1,900 languages (its card lies beside it). `lid.176` is that of
+A. Joulin et al. (arXiv:1607.01759 and arXiv:1612.03651; CC-BY-SA-3.0) with 176, `glotlid` that of A. H. Kargaran et al.
+(arXiv:2310.16248) with 2,102, which is fetched once; and any supervised fastText model can be named by its path.
 """
 
 from __future__ import annotations
 
-from importlib import resources
-from typing import TYPE_CHECKING, Annotated, ClassVar, cast
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, cast
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from lauter.pipeline import schema
-from lauter.pipeline.contract import ModelPath, Reason, StageConfig, StageContext, Verdict
+from lauter.pipeline.contract import FilePath, ModelPath, Reason, StageConfig, StageContext, Verdict
 from lauter.stages.kernels.words import text_buffers
-from lauter.stages.language.labels import LABEL, Meaning, is_unidentified, meanings
-from lauter.stages.language.script import UNDETERMINED, count_scripts, letters_of, scripts
-
-if TYPE_CHECKING:
-    from fasttext.FastText import _FastText
+from lauter.stages.language.identify import Identifier
+from lauter.stages.language.labels import LABEL, is_unidentified
+from lauter.stages.language.least_score import counted, decimal, of_file, of_run, quantised
+from lauter.stages.language.load import NAMED, load, own_thresholds
+from lauter.stages.language.pieces import lines, pieces
 
 Label = Annotated[str, StringConstraints(pattern=f"^{LABEL.pattern}$")]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
-_UNIDENTIFIED, _NOT_WANTED, _SCORE = 1, 2, 3  # places in `reasons`, from 1
+_UNIDENTIFIED, _NOT_WANTED, _SCORE, _NO_LANGUAGE = 1, 2, 3, 4  # places in `reasons`, from 1
+_NOISE = "zxx_"
+_ANY_MODEL = 0.3
 
-# Share of the letters (one in four) that a language's script must have: a Japanese page full of Latin product names is
-# still Japanese, an English one that quotes a Greek word is not Greek.
-_SCRIPT_SHARE = 4
+
+class RunThresholds(StageConfig):
+    """Thresholds from the scores of the run itself: clip(median - standard deviation, low, high) of each label.
+
+    The defaults are FineWeb-2's (arXiv:2506.20920).
+    """
+
+    low: Probability = 0.3
+    """The least that a threshold may be."""
+    high: Probability = 0.9
+    """The most that it may be."""
+    min_documents: int = Field(default=1000, ge=1)
+    """Documents of a label in the run below which its threshold is the fixed one."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> RunThresholds:
+        if self.low > self.high:
+            raise ValueError(f"`low` {self.low} is above `high` {self.high}")
+        return self
 
 
 class LanguageConfig(StageConfig):
     """Parameters of the language stage."""
 
-    model: ModelPath | None = None
-    """fastText model (.bin or .ftz) with labels like `__label__deu_Latn` or those of lid.176; none: lid.176.ftz."""
-    max_chars: int = Field(default=2000, ge=1)
-    """Code points of the text, from its beginning, that the model sees."""
+    embedded: ClassVar[tuple[str, ...]] = NAMED
+    """Values of `model` that are no files."""
+
+    model: ModelPath | Literal["embedded", "lid.176", "glotlid"] = "lid.176"
+    """A fastText model (.bin or .ftz) with labels like `__label__deu_Latn` or those of lid.176; or one by name: the
+    one that comes with Lauter, `lid.176`, which does too, or `glotlid`, which is fetched once, 1.6 GB."""
+    normalise: bool | None = None
+    """Whether the model sees text as the embedded one was trained on it: letters only, in lower case. None: only the
+    embedded one does. A model that `lauter lang train` made wants true."""
+    piece_chars: int = Field(default=700, ge=1)
+    """Code points of each piece that is judged: a text of up to three times as many is judged in full, a longer one by
+    its head, middle and tail."""
+    lines: bool = False
+    """Judge each line of the pieces, and let them vote by their letters: for sites whose pages have parts in another
+    language. Short lines are judged together with the next."""
+    top_k: int = Field(default=1, ge=1, le=10)
+    """Languages of each document that are kept with their probabilities in `top_languages`; 1: none but the first."""
     min_letters: int = Field(default=10, ge=1)
-    """A text with fewer letters among these is not identified."""
-    min_score: Probability = 0.3
-    """Probability below which a document is dropped, for languages without a threshold of their own. 0.3 is the least
-    that FineWeb-2 uses for any language (arXiv:2506.20920: median minus standard deviation, clipped to 0.3 .. 0.9)."""
+    """A text with fewer letters in its pieces is not identified."""
+    min_score: Probability | None = None
+    """Probability below which a document is dropped, for labels without a threshold of their own. None: what the table
+    of the embedded model says of each label, and for other models 0.3, the least of FineWeb-2 (arXiv:2506.20920)."""
     thresholds: dict[Label, Probability] = Field(default_factory=dict)
-    """The same for single languages: label -> probability."""
+    """The same for single labels: label -> probability. It comes before all others."""
+    run_thresholds: RunThresholds | None = None
+    """Thresholds from the scores of the run itself, `{}` for the defaults. They come before `languages_file`."""
+    languages_file: FilePath | None = None
+    """A file of `lauter lang thresholds`: `language_score` of each label."""
     languages: tuple[Label, ...] | None = Field(default=None, strict=False)
-    """Labels to keep; none: every language. An unidentified document is kept only if its `und_` label is named here."""
+    """Labels to keep; none: every language. What is in no language, or not identified, is kept only if its `und_` or
+    `zxx_` label is named here."""
 
 
 class Language:
     """Identifies the language, and drops documents that are in none, in an unwanted one, or unsure."""
 
     name: ClassVar[str] = "language"
-    version: ClassVar[int] = 2
-    libraries: ClassVar[tuple[str, ...]] = ("fasttext-numpy2-wheel",)
+    version: ClassVar[int] = 3
     Config: ClassVar[type[StageConfig]] = LanguageConfig
     reads: ClassVar[tuple[str, ...]] = ("text",)
     documents: ClassVar[pa.Schema] = schema.fields(schema.DOCUMENT, "language", "script")
-    scores: ClassVar[pa.Schema] = pa.schema([schema.DOCUMENT.field("language"), schema.SCORE.field("language_score")])
+    scores: ClassVar[pa.Schema] = pa.schema(
+        [
+            schema.DOCUMENT.field("language"),
+            *schema.fields(
+                schema.SCORE,
+                "language_score",
+                "second_language",
+                "second_language_share",
+                "other_script_share",
+                "top_languages",
+            ),
+        ]
+    )
     reasons: ClassVar[tuple[Reason, ...]] = (
         Reason("language-unidentified"),
         Reason("language-not-wanted"),
         Reason("language-score"),
+        Reason("no-language"),
     )
-    decision_fields: ClassVar[frozenset[str]] = frozenset({"min_score", "thresholds", "languages"})
+    decision_fields: ClassVar[frozenset[str]] = frozenset(
+        {"min_score", "thresholds", "run_thresholds", "languages_file", "languages"}
+    )
+
+    @classmethod
+    def check_config(cls, config: LanguageConfig) -> None:
+        """Raise ValueError for a file of languages that cannot be read."""
+        if config.languages_file is not None:
+            of_file(config.languages_file)
 
     def __init__(self, config: LanguageConfig, context: StageContext) -> None:
         self._config = config
-        self._model: _FastText | None = None
-        self._meanings: dict[str, Meaning] = {}
+        self._identifier: Identifier | None = None
+        self._names = self._scripts = pa.array([], pa.string())
+        self._is_unknown = np.empty(0, np.bool_)
+        self._of_run: Mapping[str, int] = {}
 
     def open(self) -> None:
         """Load the model.
@@ -88,14 +144,10 @@ class Language:
         Raises:
             ValueError: The file is no fastText model, or one with labels that are not understood.
         """
-        import fasttext
-
-        if self._config.model is not None:
-            self._model = fasttext.load_model(self._config.model)
-        else:
-            with resources.as_file(resources.files(__package__) / "models" / "lid.176.ftz") as path:
-                self._model = fasttext.load_model(str(path))
-        self._meanings = meanings(self._model.get_labels())
+        self._identifier = load(self._config.model, normalised=self._config.normalise)
+        names = self._identifier.names
+        self._names, self._scripts = pa.array(names, pa.string()), pa.array([name[4:] for name in names], pa.string())
+        self._is_unknown = np.array([name.startswith("und_") for name in names], np.bool_)
 
     def apply(self, batch: pa.RecordBatch) -> Verdict:
         """Identify each text; drops nothing.
@@ -103,76 +155,102 @@ class Language:
         Raises:
             RuntimeError: `open` was not called.
         """
+        if self._identifier is None:
+            raise RuntimeError("open() comes before apply()")
+        config = self._config
         offsets, data = text_buffers(batch.column("text"))
-        counts, ends = count_scripts(data, offsets, self._config.max_chars)
-        answers = [
-            self._identify(data[offsets[row] : ends[row]].tobytes(), counts[row]) for row in range(batch.num_rows)
-        ]
+        units = pieces(data, offsets, config.piece_chars)
+        if config.lines:
+            units = lines(units)
+        found = self._identifier.judge(units, config.top_k, config.min_letters, by_lines=config.lines)
+        first = found.labels[:, 0]
         return Verdict(
             reason=np.zeros(batch.num_rows, np.uint8),
             columns={
-                "language": pa.array([label for label, _ in answers], pa.string()),
-                "script": pa.array([label[4:] for label, _ in answers], pa.string()),
-                "language_score": pa.array([score for _, score in answers], pa.uint16()),
+                "language": self._names.take(pa.array(first)),
+                "script": self._scripts.take(pa.array(first)),
+                "language_score": _ratios(found.probabilities[:, 0], self._is_unknown[first]),
+                "second_language": self._names.take(pa.array(found.second, mask=found.second < 0)),
+                "second_language_share": _ratios(found.share, found.second < 0),
+                "other_script_share": _ratios(found.other_script, np.zeros(batch.num_rows, np.bool_)),
+                "top_languages": self._top(found.labels, found.probabilities),
             },
         )
 
+    @classmethod
+    def surveys(cls, config: LanguageConfig) -> bool:
+        """Whether thresholds come from the scores of the run (`surveying.SurveyingStage`)."""
+        return config.run_thresholds is not None
+
+    def occurrences(self, scores: pa.RecordBatch) -> NDArray[np.uint64]:
+        """Label and score of each document that is in a language, as one number."""
+        return counted(scores)
+
+    def surveyed(self, number: NDArray[np.uint64], documents: NDArray[np.uint64]) -> None:
+        """Learn how many documents of the run have each score in each language."""
+        run = self._config.run_thresholds or RunThresholds()
+        self._of_run = of_run(number, documents, (run.low, run.high), run.min_documents)
+
     def decide(self, scores: pa.RecordBatch) -> Verdict:
-        """Drop the unidentified, the unwanted and the unsure, in this order; the rule says what was found."""
-        config = self._config
-        default = _quantise(config.min_score)
-        thresholds = {label: _quantise(value) for label, value in config.thresholds.items()}
-        wanted = None if config.languages is None else frozenset(config.languages)
-        reason = np.zeros(scores.num_rows, np.uint8)
+        """Drop what is in no language, the unidentified, the unwanted and the unsure; the rule says what was found."""
+        labels = scores.column("language").cast(pa.string()).fill_null("unknown").dictionary_encode()
+        names: list[str] = labels.dictionary.to_pylist()
+        index = labels.indices.to_numpy()
+        score = scores.column("language_score").fill_null(0).to_numpy().astype(np.int64)
+        scored = scores.column("language_score").is_valid().to_numpy(zero_copy_only=False)
+        least = np.array([self._least(name) for name in names] or [0], np.int64)[index]
+        reason = np.array([self._unwanted(name) for name in names] or [0], np.uint8)[index]
+        unsure = (reason == 0) & ~np.array([_is_none(name) for name in names] or [False], np.bool_)[index]
+        reason[unsure & (~scored | (score < least))] = _SCORE
         rules: list[dict[str, str] | None] = [None] * scores.num_rows
-        answers = zip(scores.column("language").to_pylist(), scores.column("language_score").to_pylist(), strict=True)
-        for row, (label, score) in enumerate(answers):
-            if label is None or is_unidentified(label):
-                if wanted is None or label not in wanted:
-                    reason[row] = _UNIDENTIFIED
-                    rules[row] = {"signal": "language", "text": label or "unknown"}
-            elif wanted is not None and label not in wanted:
-                reason[row] = _NOT_WANTED
-                rules[row] = {"signal": "language", "text": label}
-            else:
-                least = thresholds.get(label, default)
-                if score is None or score < least:
-                    found = "unknown" if score is None else _decimal(score)
-                    reason[row] = _SCORE
-                    rules[row] = {"signal": "language", "text": f"{label} {found} < {_decimal(least)}"}
+        for row in np.flatnonzero(reason).tolist():
+            text = names[index[row]]
+            if reason[row] == _SCORE:
+                found = decimal(int(score[row])) if scored[row] else "unknown"
+                text = f"{text} {found} < {decimal(int(least[row]))}"
+            rules[row] = {"signal": "language", "text": text}
         return Verdict(reason=reason, rule=cast(pa.StructArray, pa.array(rules, schema.RULE)))
 
-    def _identify(self, sample: bytes, counts: NDArray[np.int32]) -> tuple[str, int | None]:
-        """Label of one text, and its score unless the label is `und_`."""
-        if self._model is None:
-            raise RuntimeError("open() comes before apply()")
-        codes = scripts().codes
-        letters = int(counts.sum())
-        unidentified = f"und_{codes[int(counts.argmax())] if letters else UNDETERMINED}"
-        if letters < self._config.min_letters:
-            return unidentified, None
-        # fastText reads one line, and stops at a token that is its own end-of-sentence mark: a page with `</s>` in its
-        # text would hide what follows. The method under `predict` is called because that one makes numpy arrays.
-        line = sample.replace(b"\n", b" ").replace(b"</s>", b" ") + b"\n"
-        predictions = self._model.f.predict(line, 1, 0.0, "strict")
-        if not predictions:
-            return unidentified, None
-        probability, label = predictions[0]
-        language, written_in = self._meanings[label]
-        score = _quantise(min(max(probability, 0.0), 1.0))  # the sum of log-probabilities may end at 1.00004
-        if not written_in:
-            return language, None if is_unidentified(language) else score
-        script = max(written_in, key=lambda code: letters_of(code, counts))
-        if letters_of(script, counts) * _SCRIPT_SHARE < letters:
-            return unidentified, None
-        return f"{language}_{script}", score
+    def _unwanted(self, label: str) -> int:
+        """The reason to drop a document for its label alone, 0 for none."""
+        wanted = self._config.languages
+        if wanted is not None and label in wanted:
+            return 0
+        if _is_none(label):
+            return _NO_LANGUAGE if label.startswith(_NOISE) else _UNIDENTIFIED
+        return 0 if wanted is None else _NOT_WANTED
+
+    def _least(self, label: str) -> int:
+        """The least score of a label, in ten-thousandths."""
+        config = self._config
+        if label in config.thresholds:
+            return quantised(config.thresholds[label])
+        in_file = of_file(config.languages_file) if config.languages_file is not None else {}
+        for known in (self._of_run, in_file):
+            if label in known:
+                return known[label]
+        if config.min_score is not None:
+            return quantised(config.min_score)
+        return quantised(own_thresholds(config.model).get(label, _ANY_MODEL))
+
+    def _top(self, labels: NDArray[np.int32], probabilities: NDArray[np.float64]) -> pa.Array:
+        """The labels of each document with their probabilities, null where only one is kept."""
+        kind = schema.SCORE.field("top_languages").type
+        if self._config.top_k == 1:
+            return pa.nulls(len(labels), kind)
+        there = labels >= 0
+        each = pa.StructArray.from_arrays(
+            [self._names.take(pa.array(labels[there])), _ratios(probabilities[there], np.zeros(there.sum(), np.bool_))],
+            fields=list(schema.LANGUAGE),
+        )
+        offsets = np.append(0, np.cumsum(there.sum(axis=1))).astype(np.int32)
+        return pa.ListArray.from_arrays(pa.array(offsets), each, type=kind)
 
 
-def _quantise(value: float) -> int:
-    """A probability in ten-thousandths, half to even."""
-    return round(value * schema.RATIO_SCALE)
+def _is_none(label: str) -> bool:
+    return label == "unknown" or is_unidentified(label)
 
 
-def _decimal(score: int) -> str:
-    """0.8215 for 8215."""
-    return f"{score / schema.RATIO_SCALE:.4f}"
+def _ratios(values: NDArray[np.float64], null: NDArray[np.bool_]) -> pa.Array:
+    """Ratios in ten-thousandths, half to even; null where the mask says so."""
+    return pa.array(np.rint(values * schema.RATIO_SCALE).astype(np.uint16), mask=null)

@@ -11,17 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from lauter.stages.kernels.characters import DIGIT, PUNCTUATION, character_class
 from lauter.stages.language.script import UNDETERMINED, count_scripts, letters_of, scripts
 
 
-def count(texts: list[str], max_chars: int = 2000) -> tuple[list[dict[str, int]], list[int]]:
-    encoded = [text.encode() for text in texts]
-    offsets = np.cumsum([0, *map(len, encoded)]).astype(np.int64)
-    data: NDArray[np.uint8] = np.frombuffer(b"".join(encoded), np.uint8)
-    counts, ends = count_scripts(data, offsets, max_chars)
+def count(texts: list[str]) -> tuple[list[dict[str, int]], list[int]]:
+    counts, visible = count_scripts(*encoded(texts))
     codes = scripts().codes
-    found = [{codes[i]: int(row[i]) for i in np.nonzero(row)[0]} for row in counts]
-    return found, [int(end - start) for start, end in zip(offsets, ends, strict=False)]
+    return [{codes[i]: int(row[i]) for i in np.nonzero(row)[0]} for row in counts], visible.tolist()
+
+
+def encoded(texts: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    each = [text.encode() for text in texts]
+    return np.frombuffer(b"".join(each), np.uint8), np.cumsum([0, *map(len, each)]).astype(np.int64)
 
 
 def count_plainly(text: str) -> dict[str, int]:
@@ -35,19 +37,25 @@ def count_plainly(text: str) -> dict[str, int]:
 
 
 @settings(deadline=None)  # the first call compiles
-@given(st.lists(st.text(), max_size=8), st.integers(1, 50))
-def test_kernel_equals_plain_python(texts: list[str], max_chars: int) -> None:
-    counts, ends = count(texts, max_chars)
-    assert counts == [count_plainly(text[:max_chars]) for text in texts]
-    assert ends == [len(text[:max_chars].encode()) for text in texts]
+@given(st.lists(st.text(), max_size=8))
+def test_kernel_equals_plain_python(texts: list[str]) -> None:
+    counts, visible = count(texts)
+    assert counts == [count_plainly(text) for text in texts]
+    # Letters by the table of scripts, which is of a newer Unicode than that of classes.
+    assert visible == [
+        sum(bool(scripts().of[ord(char)] or character_class(ord(char)) & (DIGIT | PUNCTUATION)) for char in text)
+        for text in texts
+    ]
 
 
 @settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=6))
 def test_bytes_that_are_no_utf8_are_never_read_past(texts: list[bytes]) -> None:
     offsets = np.cumsum([0, *map(len, texts)]).astype(np.int64)
-    _, ends = count_scripts(np.frombuffer(b"".join(texts), np.uint8), offsets, 2000)
-    assert (ends == offsets[1:]).all()
+    after = np.concatenate([np.frombuffer(b"".join(texts), np.uint8), np.frombuffer("ü東".encode(), np.uint8)])
+    counts, _ = count_scripts(after, offsets)
+    plain = [text.decode(errors="replace") for text in texts]
+    assert (counts.sum(axis=1) <= [len(text) for text in plain]).all()
 
 
 @pytest.mark.parametrize(
@@ -74,12 +82,15 @@ def test_dominant_script(text: str, script: str) -> None:
 @pytest.mark.parametrize(
     ("text", "script", "letters"),
     [("東京都庁", "Jpan", 4), ("東京の都庁", "Jpan", 5), ("東京の都庁", "Hani", 0), ("大韓民國 헌법 law", "Hang", 6),
-     ("大韓民國 헌법", "Kore", 6), ("헌법", "Jpan", 0), ("law", "Latn", 3), ("law", "Zzzz", 0)],
+     ("大韓民國 헌법", "Kore", 6), ("헌법", "Jpan", 0), ("law", "Latn", 3), ("law", "Zzzz", 0), ("东京", "Hans", 2)],
 )  # fmt: skip
 def test_letters_that_can_stand_in_a_writing_system(text: str, script: str, letters: int) -> None:
-    encoded = text.encode()
-    counts, _ = count_scripts(np.frombuffer(encoded, np.uint8), np.array([0, len(encoded)], np.int64), 2000)
-    assert letters_of(script, counts[0]) == letters
+    counts, _ = count_scripts(*encoded([text]))
+    assert letters_of(script, counts).tolist() == [letters]
+
+
+def test_what_is_seen_of_a_text_has_no_marks_and_no_spaces() -> None:
+    assert count(["12 + 3 — ☃ \n", "हिन्दी", " \u00a0\u200b\t", "", "Größe 5."])[1] == [6, 3, 0, 0, 7]
 
 
 def test_a_text_without_letters_has_no_script() -> None:

@@ -20,6 +20,7 @@ from lauter.pipeline import schema
 from lauter.pipeline.contract import MapStage, SoftStage, StageContext
 from lauter.stages.language import Language, LanguageConfig
 from lauter.stages.language.labels import LABEL, wikipedia_labels
+from lauter.stages.language.stage import RunThresholds
 
 ROOT = Path(__file__).parents[3]
 MODEL = ROOT / "stages" / "language" / "models" / "lid.176.ftz"
@@ -45,7 +46,7 @@ def opened(config: LanguageConfig) -> Language:
 
 @cache
 def stage() -> Language:
-    return opened(LanguageConfig())
+    return opened(LanguageConfig(model="lid.176"))
 
 
 def identify(texts: list[str | None], made: Language | None = None) -> list[Answer]:
@@ -57,9 +58,7 @@ def identify(texts: list[str | None], made: Language | None = None) -> list[Answ
 def decide(
     rows: Sequence[tuple[str | None, int | None]], config: LanguageConfig
 ) -> list[tuple[str | None, str | None]]:
-    labels, found = zip(*rows, strict=True)
-    batch = pa.record_batch({"language": pa.array(labels, pa.string()), "language_score": pa.array(found, pa.uint16())})
-    verdict = Language(config, StageContext()).decide(batch)
+    verdict = Language(config, StageContext()).decide(score_batch(rows))
     assert verdict.rule is not None
     assert not verdict.columns
     names = [None, *(reason.name for reason in Language.reasons)]
@@ -132,17 +131,52 @@ def test_nothing_to_identify(text: str | None) -> None:
 
 def test_too_short_to_identify() -> None:
     assert identify(["Haus 1234567890"]) == [("und_Latn", "Latn", None)]
-    made = opened(LanguageConfig(min_letters=4))
+    made = opened(LanguageConfig(model="lid.176", min_letters=4))
     assert identify(["Haus 1234567890"], made)[0][2] is not None
-
-
-def test_only_the_first_code_points_are_seen() -> None:
-    made = opened(LanguageConfig(max_chars=len(GERMAN)))
-    assert identify([GERMAN + ENGLISH * 50], made) == identify([GERMAN], made)
 
 
 def test_a_page_cannot_hide_its_language_behind_an_end_of_sentence_mark() -> None:
     assert identify(["Haus und Hof </s> " + ENGLISH * 10])[0][0] == "eng_Latn"
+
+
+def test_a_head_in_another_language_does_not_decide() -> None:
+    page = "We use cookies. Accept all cookies or manage your preferences. " * 12 + (GERMAN + " ") * 60
+    made = opened(LanguageConfig(model="lid.176", top_k=2))
+    columns = made.apply(pa.record_batch({"text": pa.array([page], pa.large_string())})).columns
+    assert columns["language"].to_pylist() == ["deu_Latn"]
+    assert columns["second_language"].to_pylist() == ["eng_Latn"]
+    assert 2500 < columns["second_language_share"].to_pylist()[0] < 4500
+    ((first, second),) = columns["top_languages"].to_pylist()
+    assert (first["language"], second["language"]) == ("deu_Latn", "eng_Latn")
+    assert first["score"] == columns["language_score"].to_pylist()[0]
+    assert 5000 < first["score"] < 7500
+
+
+def test_a_text_of_two_scripts_is_flagged() -> None:
+    batch = pa.record_batch({"text": pa.array([RUSSIAN * 9 + "\n" + GERMAN * 4, RUSSIAN], pa.large_string())})
+    columns = stage().apply(batch).columns
+    assert columns["language"].to_pylist() == ["rus_Cyrl"] * 2
+    german = sum(char.isalpha() for char in GERMAN * 4)
+    both = german + sum(char.isalpha() for char in RUSSIAN * 9)
+    assert columns["other_script_share"].to_pylist() == [round(10_000 * german / both), 0]
+
+
+def test_by_lines_the_language_of_most_letters_is_as_sure_as_its_own_lines() -> None:
+    page = "\n".join([GERMAN] * 6 + [ENGLISH] * 4)
+    batch = pa.record_batch({"text": pa.array([page], pa.large_string())})
+    columns = opened(LanguageConfig(model="lid.176", lines=True)).apply(batch).columns
+    assert columns["language"].to_pylist() == ["deu_Latn"]
+    assert columns["language_score"].to_pylist()[0] == identify([GERMAN])[0][2]
+    assert columns["second_language"].to_pylist() == ["eng_Latn"]
+    letters = [sum(char.isalpha() for char in line) for line in page.split("\n")]
+    assert columns["second_language_share"].to_pylist() == [round(10_000 * sum(letters[6:]) / sum(letters))]
+
+
+def test_figures_and_signs_are_no_language() -> None:
+    table = "12.50 EUR | 3 x 7,90 | 2024-11-05 | +41 44 123 45 67 | 100 % | 3.1415"
+    assert identify([table]) == [("zxx_Zzzz", "Zzzz", 10_000)]
+    assert decide([("zxx_Zzzz", 10_000)], LanguageConfig()) == [("no-language", "zxx_Zzzz")]
+    assert decide([("zxx_Zzzz", 10_000)], LanguageConfig(languages=("zxx_Zzzz",))) == [(None, None)]
 
 
 def test_newlines_are_spaces() -> None:
@@ -165,27 +199,9 @@ def test_batch_cuts_do_not_matter(texts: list[str], data: st.DataObject) -> None
     cut = data.draw(st.integers(0, len(texts)))
     whole = pa.record_batch({"text": pa.array(texts, pa.large_string())})
     parts = [whole.slice(0, cut), whole.slice(cut)]
-    for name in ("language", "script", "language_score"):
+    for name in stage().apply(whole).columns:
         once = stage().apply(whole).columns[name].to_pylist()
         assert [value for part in parts for value in stage().apply(part).columns[name].to_pylist()] == once
-
-
-def test_equals_the_model_called_directly() -> None:
-    import fasttext
-
-    model = fasttext.load_model(str(MODEL))
-    texts = udhr()
-    means = wikipedia_labels()
-    refuted = 0
-    for (_, text), (language, _, score) in zip(texts, identify([text for _, text in texts]), strict=True):
-        (label,), (probability,) = model.predict(text[:2000].replace("\n", " "))
-        if score is None:
-            refuted += 1
-        else:
-            assert language[:3] == means[label.removeprefix("__label__")].language
-            assert score == min(10_000, int(np.rint(probability * 10_000)))
-    # Languages in scripts that lid.176 does not know (Tfng, Cher, Cakm, Cans …) are in the data on purpose.
-    assert refuted < len(texts) * 0.05
 
 
 def test_accuracy_on_the_declaration_of_human_rights() -> None:
@@ -199,8 +215,10 @@ def test_accuracy_on_the_declaration_of_human_rights() -> None:
     assert len({gold for gold, _ in pairs}) >= 130
     right = sum(gold == language for gold, (language, _, _) in pairs)
     kept = [(gold, language) for gold, (language, _, score) in pairs if score is not None and score >= 3000]
-    assert right / len(pairs) > 0.72  # 0.731 of all 9,521 paragraphs
-    assert sum(gold == language for gold, language in kept) / len(kept) > 0.79  # 0.808
+    assert (
+        right / len(pairs) > 0.735
+    )  # 0.740 of all 9,521 paragraphs, and 0.731 where labels of other scripts may answer too
+    assert sum(gold == language for gold, language in kept) / len(kept) > 0.79  # 0.802 of 89 %
 
 
 @cache
@@ -238,7 +256,7 @@ def test_a_file_that_is_no_model_is_an_error(tmp_path: Path) -> None:
 
 def test_decisions_with_the_defaults() -> None:
     rows = [("deu_Latn", 9000), ("deu_Latn", 3000), ("deu_Latn", 2999), ("und_Cher", None), (None, None)]
-    assert decide(rows, LanguageConfig()) == [
+    assert decide(rows, LanguageConfig(model="lid.176")) == [
         (None, None),
         (None, None),
         ("language-score", "deu_Latn 0.2999 < 0.3000"),
@@ -248,7 +266,9 @@ def test_decisions_with_the_defaults() -> None:
 
 
 def test_decisions_by_language() -> None:
-    config = LanguageConfig(thresholds={"deu_Latn": 0.821}, languages=("deu_Latn", "roh_Latn", "und_Cher"))
+    config = LanguageConfig(
+        model="lid.176", thresholds={"deu_Latn": 0.821}, languages=("deu_Latn", "roh_Latn", "und_Cher")
+    )
     rows = [
         ("deu_Latn", 8210),
         ("deu_Latn", 8209),
@@ -262,9 +282,53 @@ def test_decisions_by_language() -> None:
     ]  # fmt: skip
 
 
+def test_thresholds_of_single_labels_come_before_the_runs_and_those_before_the_files(tmp_path: Path) -> None:
+    path = tmp_path / "languages.yaml"
+    scores = {"deu_Latn": 0.61, "fra_Latn": 0.62, "ita_Latn": 0.63}
+    entries = "".join(f"  {label}: {{language_score: {score}}}\n" for label, score in scores.items())
+    path.write_text(f"format: 1\nlabels:\n{entries}")
+    run = RunThresholds(low=0.1, high=0.8, min_documents=2)
+    config = LanguageConfig(
+        thresholds={"deu_Latn": 0.5}, run_thresholds=run, languages_file=str(path), min_score=0.4, model="lid.176"
+    )
+    made = Language(config, StageContext())
+    rows = [(label, score) for label in ("deu_Latn", "fra_Latn") for score in (8000, 6000)] + [("ita_Latn", 8000)]
+    made.surveyed(*np.unique(made.occurrences(score_batch(rows)), return_counts=True))
+    labels = ["deu_Latn", "fra_Latn", "ita_Latn", "roh_Latn"]
+    verdict = made.decide(score_batch([(label, 0) for label in labels]))
+    assert verdict.rule is not None
+    assert pc.struct_field(verdict.rule, "text").to_pylist() == [
+        f"{label} 0.0000 < {least}"
+        for label, least in zip(labels, ("0.5000", "0.6000", "0.6300", "0.4000"), strict=True)
+    ]  # fra: median 0.7 less 0.1
+
+
+def test_a_model_without_a_table_takes_three_tenths() -> None:
+    assert decide([("deu_Latn", 2999), ("deu_Latn", 3000)], LanguageConfig(model="lid.176"))[1] == (None, None)
+
+
+def score_batch(rows: Sequence[tuple[str | None, int | None]]) -> pa.RecordBatch:
+    labels, found = zip(*rows, strict=True)
+    return pa.record_batch({"language": pa.array(labels, pa.string()), "language_score": pa.array(found, pa.uint16())})
+
+
+def test_a_file_of_languages_that_is_none_is_an_error_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "languages.yaml").write_text("format: 1\nlabels:\n  deu_Latn: {language_score: high}\n")
+    with pytest.raises(ValueError, match=r"languages\.yaml:3"):
+        Language.check_config(LanguageConfig(languages_file=str(tmp_path / "languages.yaml")))
+
+
 @pytest.mark.parametrize(
     "values",
-    [{"languages": ["de"]}, {"thresholds": {"deu": 0.5}}, {"min_score": 1.1}, {"max_chars": 0}, {"threshold": 0.5}],
+    [
+        {"run_thresholds": {"low": 0.9, "high": 0.3}},
+        {"top_k": 0},
+        {"languages": ["de"]},
+        {"thresholds": {"deu": 0.5}},
+        {"min_score": 1.1},
+        {"piece_chars": 0},
+        {"threshold": 0.5},
+    ],
 )
 def test_a_wrong_configuration_is_an_error(values: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

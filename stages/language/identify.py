@@ -1,0 +1,274 @@
+"""Which language each document is in: by script first, then by a fastText model among the labels of that script.
+
+Letters are counted by script, which is exact and cheap. A label may stand where at least a quarter of a unit's letters
+can be written in its script; the model's probabilities are those under the condition that it is one of these. A script
+that only one label has needs no model. What is judged are the units of a document (`pieces`), each for itself:
+
+* Of pieces the probabilities are averaged, weighted by letters.
+* Of lines each has a vote, weighted by letters and by how sure it is. The document's label is that with most votes, and
+  its probability the average over the lines that voted for it: half a page in another language makes it no less sure.
+
+`und_` and a script is the answer where there are too few letters, or no label of that script; `zxx_Zzzz` is no language
+at all: a text of figures and signs with next to no letter, or what the model takes for code, codes or gibberish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lauter.pipeline.kernel import kernel
+from lauter.stages.language.fasttext.predict import Predictor
+from lauter.stages.language.labels import is_unidentified, meanings
+from lauter.stages.language.normaliser import normalise
+from lauter.stages.language.pieces import Units, gather
+from lauter.stages.language.script import count_scripts, letters_of, scripts
+
+NOISE = "zxx_Zzzz"
+"""The label of what is no language (ISO 639-3: zxx, "no linguistic content"; ISO 15924: Zzzz, "code for uncoded")."""
+
+# Share of the letters (one in four) that a language's script must have: a Japanese page full of Latin product names is
+# still Japanese, an English one that quotes a Greek word is not Greek.
+_SCRIPT_SHARE = 4
+# Below one letter in five of what is seen a text is figures and signs, from thirty on. The fewest of 26,000 paragraphs
+# in 391 languages has one in two (Indic vowel signs are marks, and not counted); a table of prices has none.
+_NOISE_SHARE = 5
+_NOISE_VISIBLE = 30
+# Units at a time: their probabilities of 2,000 labels are 8 MB.
+_UNITS = 1024
+# Probability from which a unit has a say in what a second language is: a doubtful line is no evidence of one.
+_SURE = 0.5
+
+
+class Judgement(NamedTuple):
+    """What n documents are in; labels are indices into `Identifier.names`."""
+
+    labels: NDArray[np.int32]
+    """Shape (n, k): the best label first, the others -1 where there is none."""
+    probabilities: NDArray[np.float64]
+    """Shape (n, k): 0 for `und_` and where there is no label."""
+    second: NDArray[np.int32]
+    """Shape (n,): the language that most letters are in besides the first, -1 where all are in one or nobody knows."""
+    share: NDArray[np.float64]
+    """Shape (n,): the share of the letters that stand in units of the second language."""
+    other_script: NDArray[np.float64]
+    """Shape (n,): the share of the letters that cannot be of the first language's script."""
+
+
+class Identifier:
+    """A model, and what its labels may be written in."""
+
+    def __init__(self, predictor: Predictor, *, normalised: bool) -> None:
+        """`normalised`: whether the model was trained on text that went through `normalise`.
+
+        Raises:
+            ValueError: A label is neither of the form `deu_Latn` nor one of lid.176.
+        """
+        self._predictor, self._normalised = predictor, normalised
+        self.model_labels: tuple[str, ...] = predictor.model.labels
+        """As the model has them, `__label__` in front."""
+        means = meanings(self.model_labels)
+        forms = [
+            [f"{means[label].language}_{code}" for code in means[label].scripts] or [means[label].language]
+            for label in self.model_labels
+        ]
+        codes = scripts().codes
+        unknown = [f"und_{code}" for code in codes]
+        known = [name for each in forms for name in each]
+        self.names: tuple[str, ...] = tuple(dict.fromkeys([*known, NOISE, *unknown]))
+        """Every label that it can answer with."""
+        place = {name: index for index, name in enumerate(self.names)}
+        self._noise = place[NOISE]
+        self._unknown = np.array([place[name] for name in unknown], np.int32)
+        self._is_language = np.array([not is_unidentified(each[0]) for each in forms], np.bool_)
+        # A label of no script that is known, zxx_Zzzz first of all, may stand anywhere.
+        found = sorted({name[4:] for name in known})
+        self._scripts = [code for code in found if letters_can_be(code)]
+        row = {code: index for index, code in enumerate(self._scripts)}
+        width = max(len(each) for each in forms)
+        forms = [[*each, *each[:1] * width][:width] for each in forms]
+        self._forms = np.array([[place[name] for name in each] for each in forms], np.int32)
+        self._form_script = np.array([[row.get(name[4:], -1) for name in each] for each in forms], np.int32)
+        self._anywhere: NDArray[np.bool_] = (self._form_script == -1).any(axis=1)
+
+    def judge(self, units: Units, k: int, min_letters: int, *, by_lines: bool = False) -> Judgement:
+        """Identify each document.
+
+        Args:
+            units: What is judged of each document.
+            k: Labels of each that are wanted.
+            min_letters: A document with fewer letters is `und_`.
+            by_lines: Whether each unit has a vote, or probabilities are averaged.
+        """
+        counts, visible = count_scripts(units.data, units.offsets)
+        letters = counts.sum(axis=1, dtype=np.int64)
+        counts_of, letters_of_all, visible_of = (_sums(each, units.bounds) for each in (counts, letters, visible))
+        is_noise = (visible_of >= _NOISE_VISIBLE) & (letters_of_all * _NOISE_SHARE < visible_of)
+        wanted = ~is_noise & (letters_of_all >= min_letters)
+        documents = len(units.bounds) - 1
+        labels, second = np.full((documents, k), -1, np.int32), np.full(documents, -1, np.int32)
+        mass, voters, share = np.zeros((documents, k)), np.zeros((documents, k), np.int64), np.zeros(documents)
+        for first, end in _portions(units.bounds):
+            part = slice(units.bounds[first], units.bounds[end])
+            bounds = units.bounds[first : end + 1] - units.bounds[first]
+            weights = letters[part] * np.repeat(wanted[first:end], np.diff(bounds))
+            found = self._probabilities(units, part, counts[part], weights)
+            rows = slice(first, end)
+            each = labels[rows], mass[rows], voters[rows], second[rows], share[rows]
+            combine(_best_only(found) if by_lines else found, weights, bounds, self._is_language, *each)
+        probabilities = mass / np.maximum(voters if by_lines else letters_of_all[:, None], 1)
+        for column in range(k):
+            labels[:, column] = self._named(labels[:, column], counts_of)
+        second = self._named(second, counts_of)
+        labels[:, 0] = np.where(labels[:, 0] < 0, self._unknown[counts_of.argmax(axis=1)], labels[:, 0])
+        labels[is_noise, 0], probabilities[is_noise, 0] = self._noise, 1
+        return Judgement(labels, probabilities, second, share, self._other_script(labels[:, 0], counts_of))
+
+    def _probabilities(
+        self, units: Units, part: slice, counts: NDArray[np.int32], weights: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """The probability of each of the model's labels for each of some units, all 0 where none is possible."""
+        found = np.zeros((len(counts), len(self.model_labels)), np.float32)
+        total = counts.sum(axis=1)
+        possible = np.column_stack([letters_of(code, counts) * _SCRIPT_SHARE >= total for code in self._scripts])
+        possible &= total[:, None] > 0
+        for rows, mask in _alike(possible, np.flatnonzero(weights)):
+            # The last place is for labels without a script.
+            allowed = np.append(mask, np.True_)[self._form_script].any(axis=1)
+            own = np.flatnonzero(allowed & ~self._anywhere)
+            if len(own) == 1:
+                found[rows, own[0]] = 1
+            elif len(own):
+                starts, ends = units.offsets[part][rows], units.offsets[part.start + 1 : part.stop + 1][rows]
+                data, offsets = gather(units.data, np.column_stack([starts, ends]))
+                data, offsets = normalise(data, offsets) if self._normalised else (_in_one_line(data), offsets)
+                everywhere = np.broadcast_to(allowed, (len(rows), len(allowed)))
+                found[rows] = self._predictor.probabilities(data, offsets, everywhere)
+        return found
+
+    def _named(self, labels: NDArray[np.int32], counts: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Indices into `names` from those into the model's labels: of a label without a script, the text's own."""
+        forms = self._forms[labels]
+        if forms.shape[1] > 1:
+            letters = np.column_stack([*(letters_of(code, counts) for code in self._scripts), np.zeros(len(counts))])
+            best = np.take_along_axis(letters, self._form_script[labels], axis=1).argmax(axis=1)
+            forms = np.take_along_axis(forms, best[:, None], axis=1)
+        named: NDArray[np.int32] = np.where(labels < 0, -1, forms[:, 0]).astype(np.int32)
+        return named
+
+    def _other_script(self, labels: NDArray[np.int32], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        share = np.zeros(len(labels))
+        total = np.maximum(counts.sum(axis=1), 1)
+        for label in np.unique(labels).tolist():
+            code = self.names[label][4:]
+            if letters_can_be(code):
+                rows = labels == label
+                share[rows] = 1 - letters_of(code, counts[rows]) / total[rows]
+        return share
+
+
+def letters_can_be(code: str) -> bool:
+    """Whether there are letters of a writing system, by its ISO 15924 code: none of `Zzzz`, `Zyyy`, `Brai`."""
+    each = np.eye(len(scripts().codes), dtype=np.int32)[1:]
+    return bool(letters_of(code, each).any())
+
+
+def _in_one_line(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Spaces in place of fastText's own mark of an end: a page with `</s>` in its text would hide what follows."""
+    return np.frombuffer(data.tobytes().replace(b"</s>", b"    "), np.uint8)
+
+
+def _best_only(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of each row the first of its greatest values, and 0 for all others."""
+    best = probabilities.argmax(axis=1, keepdims=True)
+    found = np.zeros_like(probabilities)
+    np.put_along_axis(found, best, np.take_along_axis(probabilities, best, axis=1), axis=1)
+    return found
+
+
+def _sums(values: NDArray[np.integer[Any]], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sums of the rows of each document, of which some may have none."""
+    sums = np.zeros((len(values) + 1, *values.shape[1:]), np.int64)
+    np.cumsum(values, axis=0, out=sums[1:])
+    found: NDArray[np.int64] = sums[bounds[1:]] - sums[bounds[:-1]]
+    return found
+
+
+def _portions(bounds: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Ranges of documents of at most `_UNITS` units, or of one document."""
+    first = 0
+    while first < len(bounds) - 1:
+        end = max(int(np.searchsorted(bounds, bounds[first] + _UNITS, side="right")) - 1, first + 1)
+        yield first, end
+        first = end
+
+
+def _alike(rows: NDArray[np.bool_], which: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.bool_]]]:
+    """Some rows of a mask, those that are equal together, and what they are."""
+    packed = np.packbits(rows[which], axis=1)
+    _, first, group = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    for number, place in enumerate(first.tolist()):
+        yield which[group.reshape(-1) == number], rows[which[place]]
+
+
+@kernel
+def combine(
+    probabilities: NDArray[np.float32],
+    letters: NDArray[np.int64],
+    bounds: NDArray[np.int64],
+    is_language: NDArray[np.bool_],
+    labels: NDArray[np.int32],
+    mass: NDArray[np.float64],
+    voters: NDArray[np.int64],
+    second: NDArray[np.int32],
+    share: NDArray[np.float64],
+) -> None:
+    """The labels of documents from those of their units.
+
+    Args:
+        probabilities: Shape (u, m): of each label for each unit.
+        letters: Shape (u,): weight of each unit; one of 0 has no say.
+        bounds: Shape (n + 1,): units of each document.
+        is_language: Shape (m,): whether a label is a language, and not `und_` or `zxx_`.
+        labels: Shape (n, k), -1: filled with the labels of most mass. Of two that are equal the first wins.
+        mass: Shape (n, k), 0: filled with the sum of their probabilities, each times the letters of its unit.
+        voters: Shape (n, k), 0: filled with the letters of the units in which each label is the best.
+        second: Shape (n,), -1: filled with the language that is best in units of most letters, besides the first.
+        share: Shape (n,), 0: filled with its share of all letters.
+    """
+    size = probabilities.shape[1]
+    total, votes, sure = np.zeros(size), np.zeros(size, np.int64), np.zeros(size, np.int64)
+    for row in range(len(bounds) - 1):
+        total[:] = 0
+        votes[:] = 0
+        sure[:] = 0
+        weight = 0
+        for unit in range(bounds[row], bounds[row + 1]):
+            if letters[unit] == 0:
+                continue
+            weight += letters[unit]
+            top = 0
+            for label in range(size):
+                total[label] += letters[unit] * probabilities[unit, label]
+                if probabilities[unit, label] > probabilities[unit, top]:
+                    top = label
+            votes[top] += letters[unit]
+            if probabilities[unit, top] >= _SURE and is_language[top]:
+                sure[top] += letters[unit]
+        for place in range(labels.shape[1]):
+            top = 0
+            for label in range(size):
+                if total[label] > total[top]:
+                    top = label
+            if total[top] == 0:
+                break
+            labels[row, place], mass[row, place], voters[row, place] = top, total[top], votes[top]
+            total[top] = 0
+        for label in range(size):
+            if label != labels[row, 0] and sure[label] > 0 and (second[row] < 0 or sure[label] > sure[second[row]]):
+                second[row] = label
+        if second[row] >= 0:
+            share[row] = sure[second[row]] / weight

@@ -1,0 +1,45 @@
+"""Models by name or path, ready to identify with: the embedded one, lid.176, GlotLID, or any fastText model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+
+from lauter.stages.language.fasttext.predict import Predictor
+from lauter.stages.language.fasttext.read import load as read
+from lauter.stages.language.identify import Identifier
+from lauter.stages.language.labels import support
+
+EMBEDDED = "embedded"
+"""The name of the model that comes with Lauter and is the default."""
+
+NAMED = (EMBEDDED, "lid.176", "glotlid")
+"""Models that have a name."""
+
+_FILES = {EMBEDDED: "models/embedded/model.ftz", "lid.176": "models/lid.176.ftz"}
+
+
+def load(model: str, *, normalised: bool | None = None) -> Identifier:
+    """A model that is ready.
+
+    Args:
+        model: One of `NAMED`, or the path of a fastText model.
+        normalised: Whether it was trained on normalised text (`normaliser`). None: only the embedded one was.
+
+    Raises:
+        ValueError: The file is no fastText model, or has labels that are not understood.
+        OSError: The file cannot be read.
+    """
+    if normalised is None:
+        normalised = model == EMBEDDED
+    if model not in _FILES:
+        return Identifier(Predictor(read(model)), normalised=normalised)
+    with resources.as_file(resources.files(__package__).joinpath(_FILES[model])) as path:
+        return Identifier(Predictor(read(str(path))), normalised=normalised)
+
+
+@cache
+def own_thresholds(model: str) -> Mapping[str, float]:
+    """The threshold of each label that the model's own table has: label -> probability."""
+    return {label: row.threshold for label, row in support.embedded().items()} if model == EMBEDDED else {}
