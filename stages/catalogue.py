@@ -27,6 +27,7 @@ CATALOGUE = Catalogue(
     encoder="lauter.stages.tokens.encoder:HuggingFaceEncoder",
     commands={
         "optout": "lauter.stages.optout.cli:app",
+        "lang": "lauter.stages.language.cli:app",
         "tokenizer": "lauter.stages.tokens.cli:app",
         "probes": "lauter.stages.read.probes.cli:app",
     },

@@ -76,15 +76,13 @@ def _areas(parts: Sequence[Mapping[str, Any]], tones: Mapping[str, str], total: 
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for part in parts:
         groups.setdefault(part["group"], []).append(part)
-    large, rest = [], []
-    for name, members in groups.items():
-        value = sum(part["value"] for part in members)
-        (large if value >= SMALL_GROUP * total else rest).append((name, value, members))
-    large.sort(key=lambda group: (-group[1], group[0]))
-    items = [(name, value, _shown(members, total)) for name, value, members in large]
+    values = {name: sum(part["value"] for part in members) for name, members in groups.items()}
+    large = sorted((n for n in groups if values[n] >= SMALL_GROUP * total), key=lambda n: (-values[n], n))
+    rest = [name for name in groups if values[name] < SMALL_GROUP * total]
+    items = [(name, values[name], _shown(groups[name], total)) for name in large]
     if rest:
-        value = sum(group[1] for group in rest)
-        count = sum(len(group[2]) for group in rest)
+        value = sum(values[name] for name in rest)
+        count = sum(len(groups[name]) for name in rest)
         # At least as large as the least group, or nobody could see that it is there.
         items.append((f"{len(rest)} more", max(value, round(SMALL_GROUP * total)), [(f"{count} more", "", value)]))
     boxes = squarified([value for _, value, _ in items], Box(0, 0, WIDTH, HEIGHT))

@@ -84,11 +84,9 @@ def _shares(kept: Mapping[str, Mapping[str, int]], support: Mapping[str, Support
 
 def _table(title: str, head: str, of: Mapping[str, str], kept: Mapping[str, Mapping[str, int]]) -> ReportTable:
     """Labels, kept documents and tokens of each group, most tokens first."""
-    groups: dict[str, list[int]] = {}
+    groups: dict[str, tuple[int, int, int]] = {}
     for label, counts in kept.items():
-        group = groups.setdefault(of[label], [0, 0, 0])
-        group[0] += 1
-        group[1] += counts["kept"]
-        group[2] += counts["tokens"]
-    rows = sorted(((name, *counts) for name, counts in groups.items()), key=lambda row: (-row[3], -row[2], row[0]))
-    return ReportTable(title, (head, "languages", "documents", "tokens"), tuple(rows))
+        labels, documents, tokens = groups.get(of[label], (0, 0, 0))
+        groups[of[label]] = (labels + 1, documents + counts["kept"], tokens + counts["tokens"])
+    order = sorted(groups, key=lambda name: (-groups[name][2], -groups[name][1], name))
+    return ReportTable(title, (head, "languages", "documents", "tokens"), tuple((n, *groups[n]) for n in order))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Literal, NamedTuple, cast, get_args
+from typing import Literal, NamedTuple, TypeGuard, get_args
 
 Level = Literal["well", "weak", "words", "untested"]
 """Well supported; known from little text; known from a list of words; nothing to score it with."""
@@ -21,7 +21,7 @@ LEVEL_WORDS: Mapping[Level, str] = {
 }
 """The levels as people read them."""
 
-COLUMNS = ("label", "supported", "evidence", "threshold", "cluster")
+COLUMNS = ("label", "level", "scored", "threshold", "cluster")
 """Columns that a table must have. Others are figures (`f1_udhr`, `n_udhr`, …), empty where there was no such test."""
 
 EMBEDDED = "models/embedded/labels.tsv"
@@ -33,8 +33,8 @@ class Support(NamedTuple):
 
     label: str
     level: Level
-    evidence: str
-    """What its score rests on: `running-text`, `word-types` (held out of training), or `none`."""
+    scored: str
+    """What its score rests on: running text, word types held out of training, or nothing."""
     threshold: float
     """Probability from which an answer with it is taken, where no manifest says otherwise."""
     cluster: str
@@ -76,19 +76,23 @@ def read(path: Path) -> Mapping[str, Support]:
         row = dict(zip(names, cells, strict=False))
         if len(cells) != len(names):
             raise ValueError(f"{path}:{number}: {len(cells)} cells in a table of {len(names)} columns")
-        if row["supported"] not in LEVELS:
-            raise ValueError(f"{path}:{number}: support {row['supported']!r} is none of {', '.join(LEVELS)}")
+        level = row["level"]
+        if not _is_level(level):
+            raise ValueError(f"{path}:{number}: level {level!r} is none of {', '.join(LEVELS)}")
         threshold = _number(row["threshold"])
         if threshold is None or not 0 <= threshold <= 1:
             raise ValueError(f"{path}:{number}: threshold {row['threshold']!r} is no probability")
         if row["label"] in found:
             raise ValueError(f"{path}:{number}: {row['label']} is there twice")
         figures = {name: value for name in names if name not in COLUMNS and (value := _number(row[name])) is not None}
-        level = cast(Level, row["supported"])
-        found[row["label"]] = Support(row["label"], level, row["evidence"], threshold, row["cluster"], figures)
+        found[row["label"]] = Support(row["label"], level, row["scored"], threshold, row["cluster"], figures)
     if not found:
         raise ValueError(f"{path}: no label in it")
     return found
+
+
+def _is_level(word: str) -> TypeGuard[Level]:
+    return word in LEVELS
 
 
 def _number(cell: str) -> float | None:

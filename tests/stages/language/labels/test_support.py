@@ -8,7 +8,7 @@ import pytest
 
 from lauter.stages.language.labels.support import Support, read
 
-HEAD = "# a comment\nlabel\ttier\tevidence\tthreshold\tsupported\tcluster\tf1_udhr\n"
+HEAD = "# a comment\nlabel\ttier\tscored\tthreshold\tlevel\tcluster\tf1_udhr\n"
 ROW = "deu_Latn\tA\trunning-text\t0.4\twell\t\t0.99\n"
 
 
@@ -29,9 +29,9 @@ def test_rows_in_order_with_their_figures(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("label\tthreshold\n", r"labels\.tsv:1: no column supported, evidence, cluster"),
+        ("label\tthreshold\n", r"labels\.tsv:1: no column level, scored, cluster"),
         (HEAD + "deu_Latn\tA\n", r":3: 2 cells in a table of 7 columns"),
-        (HEAD + ROW.replace("well", "good"), r":3: support 'good' is none of well, "),
+        (HEAD + ROW.replace("well", "good"), r":3: level 'good' is none of well, "),
         (HEAD + ROW.replace("0.4", "1.4"), r":3: threshold '1\.4' is no probability"),
         (HEAD + ROW.replace("0.4", "nan"), r":3: threshold 'nan' is no probability"),
         (HEAD + ROW.replace("0.4", "much"), r":3: threshold 'much' is no probability"),

@@ -1,0 +1,200 @@
+"""`lauter lang`: lists, answers and evaluations as people and as programs read them, and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from lauter.stages.language.cli import app
+
+TABLE = """\
+# what is known
+label\tlevel\tscored\tthreshold\tcluster\tf1_udhr
+deu_Latn\twell\trunning-text\t0.3\t\t0.99
+gsw_Latn\tweak\trunning-text\t0.5\t\t
+quy_Latn\twords\tword-types\t0.9\tque\t
+rus_Cyrl\twell\trunning-text\t0.3\t\t1
+zxx_Zzzz\twell\trunning-text\t0.5\t\t
+"""
+GERMAN = "Alle Menschen sind frei und gleich an Würde und Rechten geboren."
+ENGLISH = "All human beings are born free and equal in dignity and rights."
+RUSSIAN = "Все люди рождаются свободными и равными в своем достоинстве и правах."
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    path = tmp_path / "labels.tsv"
+    path.write_text(TABLE, "utf-8")
+    return str(path)
+
+
+def run(*arguments: str, given: str | bytes | None = None) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, list(arguments), input=given, env={"COLUMNS": "140"})
+    return result.exit_code, result.stdout, result.stderr
+
+
+def listed(*arguments: str) -> dict[str, Any]:
+    code, out, _ = run("list", "--json", *arguments)
+    assert code == 0
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+def test_a_list_as_data(table: str) -> None:
+    found = listed("--labels", table)
+    assert [row["label"] for row in found["labels"]] == ["deu_Latn", "gsw_Latn", "quy_Latn", "rus_Cyrl", "zxx_Zzzz"]
+    assert {name: found[name] for name in ("count", "iso_639_3", "scripts", "families")} == {
+        "count": 5, "iso_639_3": 4, "scripts": 3, "families": 2,
+    }  # fmt: skip
+    assert found["levels"] == {"well": 3, "weak": 1, "words": 1, "untested": 0}
+    assert found["labels"][2] == {
+        "label": "quy_Latn", "name": "Ayacucho Quechua", "names": ["Ayacucho Quechua"], "family": "Quechuan",
+        "script": "Latin", "macrolanguage": "que", "is_iso_639_3": True, "level": "words", "scored": "word-types",
+        "threshold": 0.9, "cluster": "que", "figures": {},
+    }  # fmt: skip
+    assert found["labels"][0]["figures"] == {"f1_udhr": 0.99}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "labels"),
+    [
+        (["--script", "Cyrl"], ["rus_Cyrl"]),
+        (["--family", "indo"], ["deu_Latn", "gsw_Latn", "rus_Cyrl"]),
+        (["--level", "words"], ["quy_Latn"]),
+        (["--search", "SWISS"], ["gsw_Latn"]),
+        (["--search", "quechua"], ["quy_Latn"]),
+        (["--search", "rus_"], ["rus_Cyrl"]),
+        (["--search", "alemannic", "--level", "weak"], ["gsw_Latn"]),
+        (["--script", "Tfng"], []),
+    ],
+)
+def test_filters(table: str, arguments: list[str], labels: list[str]) -> None:
+    assert [row["label"] for row in listed("--labels", table, *arguments)["labels"]] == labels
+
+
+def test_a_list_to_read(table: str) -> None:
+    code, out, _ = run("list", "--labels", table)
+    assert code == 0
+    row = next(line for line in out.splitlines() if line.startswith("gsw_Latn"))
+    assert row.split() == ["gsw_Latn", "Swiss", "German", "Indo-European", "Latin", "little", "text", "0.50"]
+    assert "labels 5, codes of ISO 639-3 4, scripts 3, families 2; 3 well supported, 1 little text" in out
+
+
+def test_a_level_that_is_none(table: str) -> None:
+    code, _, err = run("list", "--labels", table, "--level", "good")
+    assert code == 2
+    assert "--level is one of well, weak, words, untested, not 'good'" in err
+
+
+def test_a_table_that_cannot_be_read(tmp_path: Path) -> None:
+    code, _, err = run("list", "--labels", str(tmp_path / "none.tsv"))
+    assert code == 2
+    assert "can't be read: No such file" in err
+    (tmp_path / "bad.tsv").write_text("label\n")
+    code, _, err = run("list", "--labels", str(tmp_path / "bad.tsv"))
+    assert code == 2
+    assert "bad.tsv:1: no column level" in err
+
+
+def identified(*arguments: str, given: str | bytes | None = None) -> list[dict[str, Any]]:
+    code, out, err = run("identify", *arguments, "--model", "lid.176", "--json", given=given)
+    assert code == 0, err
+    found: list[dict[str, Any]] = json.loads(out)
+    return found
+
+
+def test_what_files_are_in(tmp_path: Path) -> None:
+    for name, text in (("a.txt", GERMAN), ("b.txt", RUSSIAN)):
+        (tmp_path / name).write_text(text, "utf-8")
+    german, russian = identified(str(tmp_path / "a.txt"), str(tmp_path / "b.txt"), "--top", "4")
+    assert (german["label"], german["name"], german["script"]) == ("deu_Latn", "German", "Latin")
+    assert german["probability"] > 0.9
+    assert len(german["others"]) == 3
+    assert german["second"] is None and german["other_script"] == 0
+    assert russian["label"] == "rus_Cyrl"
+
+
+def test_standard_input_by_lines() -> None:
+    (found,) = identified("-", "--lines", given=f"{GERMAN}\n{GERMAN}\n\n  \n{ENGLISH}\n!\n")
+    assert found["label"] == "deu_Latn"
+    assert found["second"]["label"] == "eng_Latn"
+    assert 0.2 < found["second"]["share"] < 0.5
+    assert [(line["line"], line["label"]) for line in found["lines"]] == [
+        (1, "deu_Latn"), (2, "deu_Latn"), (5, "eng_Latn"), (6, "und_Zyyy"),
+    ]  # fmt: skip
+    assert found["lines"][3]["probability"] is None
+
+
+def test_bytes_that_are_no_text_have_an_answer() -> None:
+    (found,) = identified("-", given=b"\xff\xfe\x00 \x80")
+    assert found["label"] == "und_Zyyy"
+    assert found["probability"] is None
+    (found,) = identified("-", given=b"")
+    assert found["label"] == "und_Zyyy"
+
+
+def test_words_for_people() -> None:
+    code, out, _ = run("identify", "-", "--model", "lid.176", "--lines", given=f"{GERMAN}\n{RUSSIAN} [bold]")
+    assert code == 0
+    assert "German  deu_Latn" in out or "Russian  rus_Cyrl" in out
+    assert "part in another language: " in out
+    assert "letters of another script: " in out
+    assert "[bold]" in out or "Все люди" in out
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    code, _, err = run("identify", str(tmp_path / "none.txt"), "--model", "lid.176")
+    assert code == 2
+    assert "none.txt can't be read: No such file" in err
+    (tmp_path / "model.bin").write_bytes(b"no model" * 9)
+    code, _, err = run("identify", "-", "--model", str(tmp_path / "model.bin"), given="text")
+    assert code == 2
+    assert "model.bin" in err
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    lines = f"deu_Latn\t{GERMAN}\neng_Latn\t{ENGLISH}\nrus_Cyrl\t{RUSSIAN}\n"
+    (folder / "rights.tsv").write_text(lines, "utf-8")
+    (folder / "wrong.tsv").write_text(f"fra_Latn\t{GERMAN}\n", "utf-8")
+    return folder
+
+
+def test_an_evaluation_with_charts(data: Path, tmp_path: Path, table: str) -> None:
+    out = tmp_path / "out"
+    code, shown, err = run("evaluate", "lid.176", str(data), "--out", str(out), "--labels", table)
+    assert code == 0, err
+    assert "fra_Latn as deu_Latn 1" in shown
+    result = json.loads((out / "evaluation.json").read_text("utf-8"))
+    assert [(report["set"], report["all"]["accuracy"]) for report in result["sets"]] == [
+        ("rights", 1.0),
+        ("wrong", 0.0),
+    ]
+    charts = sorted(path.name for path in out.glob("*.svg"))
+    assert "overview.svg" in charts and "rights-calibration.svg" in charts and len(charts) == 11
+    code, _, err = run("evaluate", "lid.176", str(data), "--out", str(out))
+    assert code == 2
+    assert "is there already" in err
+
+
+def test_an_evaluation_as_data_is_the_same_every_time(data: Path) -> None:
+    first, second = (run("evaluate", "lid.176", str(data / "rights.tsv"), "--json") for _ in range(2))
+    assert first == second
+    assert json.loads(first[1])["sets"][0]["all"]["macro_f1"] == 1
+
+
+def test_data_that_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("de\ttext\n")
+    for path, message in (
+        (tmp_path / "a.tsv", "a.tsv:1: 'de' is no label"),
+        (tmp_path / "none", "no such file or folder"),
+    ):
+        code, _, err = run("evaluate", "lid.176", str(path))
+        assert code == 2
+        assert message in err
