@@ -61,7 +61,9 @@ SPAN = pa.struct(
 )
 """A half-open range [start, end) in code points of the rewritten text, and the type of what stood there."""
 
-LANGUAGE = pa.struct([pa.field("language", pa.string(), nullable=False), pa.field("score", pa.uint16(), nullable=False)])
+LANGUAGE = pa.struct(
+    [pa.field("language", pa.string(), nullable=False), pa.field("score", pa.uint16(), nullable=False)]
+)
 """A language that a document may be in (`deu_Latn`), and its probability in ten-thousandths."""
 
 RECORD = pa.schema(

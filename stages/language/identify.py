@@ -145,7 +145,7 @@ class Identifier:
                 starts, ends = units.offsets[part][rows], units.offsets[part.start + 1 : part.stop + 1][rows]
                 data, offsets = gather(units.data, np.column_stack([starts, ends]))
                 data, offsets = normalise(data, offsets) if self._normalised else (_in_one_line(data), offsets)
-                everywhere = np.broadcast_to(allowed, (len(rows), len(allowed)))
+                everywhere = np.broadcast_to(allowed, (len(rows), found.shape[1]))
                 found[rows] = self._predictor.probabilities(data, offsets, everywhere)
         return found
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from importlib import resources
 
 from lauter.stages.language.fasttext.predict import Predictor
 from lauter.stages.language.fasttext.read import load as read
 from lauter.stages.language.identify import Identifier
-from lauter.stages.language.labels import support
+from lauter.stages.language.labels.support import Support, embedded
 
 EMBEDDED = "embedded"
 """The name of the model that comes with Lauter and is the default."""
@@ -39,7 +38,6 @@ def load(model: str, *, normalised: bool | None = None) -> Identifier:
         return Identifier(Predictor(read(str(path))), normalised=normalised)
 
 
-@cache
-def own_thresholds(model: str) -> Mapping[str, float]:
-    """The threshold of each label that the model's own table has: label -> probability."""
-    return {label: row.threshold for label, row in support.embedded().items()} if model == EMBEDDED else {}
+def known_labels(model: str) -> Mapping[str, Support]:
+    """How well a model knows each of its labels, where a table says so: of the embedded model."""
+    return embedded() if model == EMBEDDED else {}

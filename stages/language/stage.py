@@ -14,7 +14,7 @@ A. Joulin et al. (arXiv:1607.01759 and arXiv:1612.03651; CC-BY-SA-3.0) with 176,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import numpy as np
 import pyarrow as pa
@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 from pydantic import Field, StringConstraints, model_validator
 
 from lauter.pipeline import schema
-from lauter.pipeline.contract import FilePath, ModelPath, Reason, StageConfig, StageContext, Verdict
+from lauter.pipeline.contract import FilePath, ModelPath, Reason, ReportSection, StageConfig, StageContext, Verdict
 from lauter.stages.kernels.words import text_buffers
 from lauter.stages.language.identify import Identifier
 from lauter.stages.language.labels import LABEL, is_unidentified
 from lauter.stages.language.least_score import counted, decimal, of_file, of_run, quantised
-from lauter.stages.language.load import NAMED, load, own_thresholds
+from lauter.stages.language.load import NAMED, known_labels, load
 from lauter.stages.language.pieces import lines, pieces
+from lauter.stages.language.report import language_report
 
 Label = Annotated[str, StringConstraints(pattern=f"^{LABEL.pattern}$")]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -211,6 +212,11 @@ class Language:
             rules[row] = {"signal": "language", "text": text}
         return Verdict(reason=reason, rule=cast(pa.StructArray, pa.array(rules, schema.RULE)))
 
+    @classmethod
+    def report(cls, summary: Mapping[str, Any], prepared: Mapping[str, int], config: LanguageConfig) -> ReportSection:
+        """Which languages there are, and how well the model knows them."""
+        return language_report(summary["languages"], known_labels(config.model))
+
     def _unwanted(self, label: str) -> int:
         """The reason to drop a document for its label alone, 0 for none."""
         wanted = self._config.languages
@@ -231,7 +237,8 @@ class Language:
                 return known[label]
         if config.min_score is not None:
             return quantised(config.min_score)
-        return quantised(own_thresholds(config.model).get(label, _ANY_MODEL))
+        own = known_labels(config.model).get(label)
+        return quantised(_ANY_MODEL if own is None else own.threshold)
 
     def _top(self, labels: NDArray[np.int32], probabilities: NDArray[np.float64]) -> pa.Array:
         """The labels of each document with their probabilities, null where only one is kept."""
