@@ -41,7 +41,11 @@ def evaluate(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Score a model: macro-F1, accuracy, false positives, calibration, by script, level and length, and confusions."""
+    """Score a model: macro-F1, accuracy, false positives, calibration, by script, level and length, and confusions.
+
+    Columns "known", "clusters" and "macro" are macro-F1 too: over labels that the model has, and with sister languages
+    taken as one, by the clusters of its table or the macrolanguages of ISO 639-3.
+    """
     from lauter.stages.language.evaluation.examples import read, sets
 
     if out is not None and out.exists():
@@ -106,7 +110,7 @@ def _report(
 def _print(console: Console, reports: Sequence[Mapping[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("set")
-    for column in ("texts", "labels", "accuracy", "macro-F1", "known", "rolled up", "FPR", "ECE"):
+    for column in ("texts", "labels", "accuracy", "macro-F1", "known", "clusters", "macro", "FPR", "ECE"):
         table.add_column(column, justify="right")
     for report in reports:
         whole = report["all"]
@@ -118,6 +122,7 @@ def _print(console: Console, reports: Sequence[Mapping[str, Any]]) -> None:
             f"{whole['macro_f1']:.4f}",
             f"{report['known']['macro_f1']:.4f}",
             f"{report['clusters']['macro_f1']:.4f}",
+            f"{report['macrolanguages']['macro_f1']:.4f}",
             f"{whole['false_positive_rate']:.6f}",
             f"{report['ece']:.4f}",
         )

@@ -86,17 +86,28 @@ def _document(
     identifier: Identifier, text: bytes, config: LanguageConfig, top: int, *, by_lines: bool
 ) -> dict[str, Any]:
     """What the stage finds, with the `top` best labels."""
-    from lauter.stages.language.labels.registry import describe
+    from lauter.stages.language.labels.registry import describe, macrolanguage_of
     from lauter.stages.language.pieces import lines, pieces
 
     units = pieces(*_texts([text]), config.piece_chars)
     found = identifier.judge(lines(units) if by_lines else units, top, config.min_letters, by_lines=by_lines)
     best = _labels(identifier, found, 0)
+    codes = [each["label"][:3] for each in best]
+    family = macrolanguage_of(codes[0]) or codes[0]
+    sisters = [each for each, code in zip(best, codes, strict=True) if (macrolanguage_of(code) or code) == family]
     second = identifier.names[found.second[0]] if found.second[0] >= 0 else None
     return {
         **best[0],
         "script": describe(best[0]["label"]).script,
         "others": best[1:],
+        # Which of several sisters it is may be open while their macrolanguage is not.
+        "macrolanguage": {
+            "code": family,
+            "name": describe(f"{family}_").name,
+            "probability": sum(each["probability"] for each in sisters),
+        }
+        if len(sisters) > 1
+        else None,
         "second": second and {"label": second, "name": describe(second).name, "share": float(found.share[0])},
         "other_script": float(found.other_script[0]),
     }
@@ -145,6 +156,12 @@ def _print(console: Console, result: Mapping[str, Any], support: Mapping[str, Su
     others = ", ".join(f"{other['name']} ({other['label']}) {other['probability']:.4f}" for other in result["others"])
     if others:
         console.print(Text(f"  then {others}", style="dim"), soft_wrap=True)
+    if result["macrolanguage"]:
+        found = result["macrolanguage"]
+        console.print(
+            Text(f"  together as {found['name']} ({found['code']}) {found['probability']:.4f}", style="dim"),
+            soft_wrap=True,
+        )
     if result["second"]:
         second = result["second"]
         console.print(

@@ -118,6 +118,17 @@ def test_what_files_are_in(tmp_path: Path) -> None:
     assert russian["label"] == "rus_Cyrl"
 
 
+def test_sisters_are_taken_together() -> None:
+    bosnian = "Sva ljudska bića rađaju se slobodna i jednaka u dostojanstvu i pravima."
+    (found,) = identified("-", "--top", "5", given=bosnian)
+    assert found["macrolanguage"]["code"] == "hbs"
+    assert found["macrolanguage"]["name"] == "Serbo-Croatian"
+    sisters = [found, *found["others"]]
+    named = [each for each in sisters if each["label"][:3] in {"hrv", "srp", "bos", "hbs"}]
+    assert len(named) > 1
+    assert found["macrolanguage"]["probability"] == pytest.approx(sum(each["probability"] for each in named))
+
+
 def test_standard_input_by_lines() -> None:
     (found,) = identified("-", "--lines", given=f"{GERMAN}\n{GERMAN}\n\n  \n{ENGLISH}\n!\n")
     assert found["label"] == "deu_Latn"
