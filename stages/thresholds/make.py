@@ -1,0 +1,144 @@
+"""Entries of a languages file from a corpus, or from a folder of reference text."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from lauter.pipeline.contract import StageContext
+from lauter.pipeline.storage import Storage
+from lauter.stages.languages_file import LanguageEntry
+from lauter.stages.quality import Quality, QualityConfig
+from lauter.stages.thresholds.corpus import Corpus
+from lauter.stages.thresholds.derived import COLUMNS, ENGLISH, OF_LINES, quality_of
+from lauter.stages.thresholds.frequencies import Folding, count_words, shares
+from lauter.stages.thresholds.histograms import Histograms
+from lauter.stages.thresholds.limits import Method
+from lauter.stages.thresholds.lines import counted, labels_of, lines
+from lauter.stages.thresholds.stop_words import SHORTEST_TEXT, stop_words
+
+
+class Made(NamedTuple):
+    """What was made: two files' entries, by label, and from what."""
+
+    thresholds: Mapping[str, LanguageEntry]
+    words: Mapping[str, LanguageEntry]
+    origin: str
+
+
+def from_corpus(storage: Storage, least: int, least_words: int, method: Method | None, tail: float) -> Made:
+    """Thresholds of the language score and of quality, and stop words, of each label with enough documents.
+
+    Args:
+        storage: The run folder of a finished corpus.
+        least: Documents that a label needs for thresholds.
+        least_words: Words that a label needs for stop words.
+        method: Of `limits.METHODS`, for all thresholds of quality; None: each one's own (`derived.METHOD_OF`).
+        tail: Share that the method `tail` drops.
+
+    Raises:
+        ValueError: The corpus lacks scores, or English where a method compares with it.
+        StorageError: It cannot be read.
+    """
+    about = storage.read_json("corpus.json")
+    corpus = Corpus(storage, least)
+    _has_english(corpus.histograms, method, f"the corpus {about['name']}")
+    found = {
+        label: LanguageEntry(
+            documents=corpus.documents[label],
+            language_score=score,
+            quality=quality_of(corpus.histograms, label, method=method, tail=tail),
+        )
+        for label, score in corpus.language_scores.items()
+    }
+    folding = Folding()
+    words = {}
+    for label, texts in corpus.samples():
+        frequencies = count_words(texts, folding)
+        if frequencies.total() >= least_words:
+            chosen = stop_words(shares({"corpus": frequencies}))
+            if chosen is not None:
+                words[label] = LanguageEntry(documents=len(texts), stop_words=chosen)
+    return Made(found, words, f"the corpus {about['name']}, lineage {about['lineage']}")
+
+
+def from_folder(
+    folder: Path,
+    sources: frozenset[str],
+    least: int,
+    least_words: int,
+    method: Method | None,
+    tail: float,
+    progress: Callable[[int, int], None] = lambda done, all_: None,
+) -> Made:
+    """Stop words from texts and lists, and thresholds of word lengths from texts: lines have no layout to judge.
+
+    Lines of a label are put together to documents of at least 50 words, of which a label needs `least`. Other parameters
+    as in `from_corpus`; `sources`: those that are used, none for all.
+
+    Raises:
+        ValueError: A file is not of its form (`lines`), or English is missing.
+    """
+    labels = labels_of(folder)
+    folding = Folding()
+    histograms = Histograms(COLUMNS)
+    stage = Quality(QualityConfig(), StageContext())
+    stage.open()
+    words, documents = {}, {}
+    for number, label in enumerate(labels):
+        progress(number, len(labels))
+        frequencies = counted(folder, label, sources, folding)
+        total = sum(source.total() for source in frequencies.values())
+        if total >= least_words:
+            chosen = stop_words(shares(frequencies))
+            if chosen is not None:
+                words[label] = LanguageEntry(stop_words=chosen)
+        texts = _documents(folder, label, sources)
+        if len(texts) >= least:
+            documents[label] = len(texts)
+            column = pa.array([label] * len(texts), pa.string())
+            batch = pa.RecordBatch.from_pydict({"text": pa.array(texts, pa.large_string()), "language": column})
+            histograms.add(column, stage.apply(batch).columns)
+    found = {}
+    if documents:
+        _has_english(histograms, method, str(folder))
+        found = {
+            label: LanguageEntry(documents=count, quality=quality_of(histograms, label, OF_LINES, method, tail))
+            for label, count in documents.items()
+        }
+    used = f" of the sources {', '.join(sorted(sources))}" if sources else ""
+    return Made(found, words, f"{len(labels):,} labels' lines and lists{used}, SHA-256 over them {_digest(folder)}")
+
+
+def _documents(folder: Path, label: str, sources: frozenset[str]) -> list[str]:
+    texts: list[str] = []
+    held: list[str] = []
+    size = 0
+    for _, text in lines(folder, label, sources):
+        held.append(text)
+        # A letter count stands in where there are no spaces: the exact number of words does not matter here.
+        size += max(text.count(" ") + 1, len(text) // 12)
+        if size >= SHORTEST_TEXT:
+            texts.append("\n".join(held))
+            held, size = [], 0
+    return texts
+
+
+def _has_english(histograms: Histograms, method: Method | None, where: str) -> None:
+    if method != "tail" and histograms.of(ENGLISH, "mean_word_length") is None:
+        raise ValueError(
+            f"{where} has too few English documents ({ENGLISH}): thresholds were set on English and are carried from "
+            "there to other languages; add some, or take --method tail"
+        )
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.iterdir() if path.suffix in (".txt", ".words")):
+        with path.open("rb") as stream:
+            digest.update(f"{path.name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()
