@@ -40,7 +40,7 @@ class Described(NamedTuple):
 
     label: str
     name: str
-    """Name of the language; the code itself where no table has it."""
+    """Name of the language, without a note on its scope; the code itself where no table has it."""
     family: str
     """Top-level family, `Isolate`, or empty where none is known."""
     script: str
@@ -117,7 +117,7 @@ def describe(label: str) -> Described:
     language = languages().get(code)
     return Described(
         label,
-        language.names[0] if language else code,
+        language.names[0].removesuffix(" (individual language)").removesuffix(" (macrolanguage)") if language else code,
         families().get(code, ""),
         script_names().get(script, script),
         language.macrolanguage if language else "",

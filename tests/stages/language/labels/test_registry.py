@@ -82,6 +82,7 @@ def test_every_label_of_lid_176_is_described() -> None:
         ("cmn_Hani", "Mandarin Chinese", "Sino-Tibetan", "Han"),
         ("eus_Latn", "Basque", "Isolate", "Latin"),
         ("fas_Arab", "Persian", "Indo-European", "Arabic"),
+        ("swh_Latn", "Swahili", "Atlantic-Congo", "Latin"),
         ("epo_Latn", "Esperanto", "Artificial Language", "Latin"),
         ("zxx_Zzzz", "No linguistic content", "", "Code for uncoded script"),
         ("xyq_Xyzw", "xyq", "", "Xyzw"),
