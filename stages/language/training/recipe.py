@@ -1,0 +1,132 @@
+"""The recipe of the embedded model: every number that decides what is trained, read from a YAML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class Sampling(_Part):
+    """How many lines an epoch has of each label, and what they are made of."""
+
+    lines: Positive
+    """Lines of a label with rich evidence."""
+    rich: Positive
+    """Word types from which evidence is rich."""
+    thin_lines: Positive
+    """Lines of a label without any word type; between the two the number grows with the word types."""
+    thin_slope: Annotated[float, Field(ge=0)]
+    """Lines that each word type adds below `rich`."""
+    sources: dict[str, Annotated[float, Field(gt=0)]]
+    """Weight of each source among those of a label. A source that is not named is left out."""
+    least_entries: Positive
+    """Lines or words below which a source of a label is left out, if it has others."""
+    most_words: Positive
+    """Words, the most frequent first, that are read of a list."""
+    words_median: Annotated[float, Field(gt=0)]
+    """Median of the words of a line that is drawn from a list. The logarithm is normally distributed."""
+    words_spread: Annotated[float, Field(gt=0)]
+    """Standard deviation of that logarithm."""
+    words_least: Positive
+    words_most: Positive
+    crop: Share
+    """Share of the lines of running text that are cut to a random part."""
+
+
+class HeldOut(_Part):
+    """What is kept out of training to score with."""
+
+    one_line_in: Annotated[int, Field(ge=2)]
+    """Of the lines of running text, one in this many."""
+    lines: Positive
+    """Of these, the most that a label is scored with."""
+    one_type_in: Annotated[int, Field(ge=2)]
+    """Of the word types of a label's lists, one in this many."""
+    least_types: Positive
+    """But at least this many, as long as they are not more than an eighth."""
+    frequent: Annotated[int, Field(ge=0)]
+    """The most frequent words of each list, which are not kept out."""
+    word_lines: Positive
+    """Lines of such types that a label is scored with."""
+    words: Positive
+    """Words of each."""
+
+
+class Network(_Part):
+    """The shape of the model, and how its numbers are found."""
+
+    dim: Annotated[int, Field(ge=16, multiple_of=16)]
+    minn: Positive
+    maxn: Positive
+    buckets: Positive
+    """Numbers that n-grams are hashed to."""
+    words: Annotated[int, Field(ge=0)]
+    """Whole words with a row of their own: those that are drawn most often."""
+    epochs: Positive
+    batch: Annotated[int, Field(ge=4, multiple_of=4)]
+    """Lines between two changes of the output matrix."""
+    rate: Annotated[float, Field(gt=0)]
+    """Adagrad's rate for the rows of features, falling to 0 in a straight line."""
+    output_rate: Annotated[float, Field(gt=0)]
+    """The same for the output matrix, as a multiple of `rate`."""
+    word_dropout: Share
+    """Share of the word rows of a line that are left out, so that n-grams learn to do without."""
+    ngram_dropout: Share
+    smoothing: Share
+    """Share of a line's probability that is spread over all labels (C. Szegedy et al., arXiv:1512.00567, section 7)."""
+
+
+class Quantisation(_Part):
+    """How the rows of features are made small (H. Jegou et al., Product Quantization, IEEE TPAMI 33, 2011)."""
+
+    part: Positive
+    """Numbers of a row that one byte stands for."""
+    features: Positive
+    """Rows that are kept: words, and the buckets of n-grams that are drawn most often."""
+    sample: Positive
+    """Rows that centroids are found with."""
+    iterations: Positive
+    """Rounds of k-means."""
+    tuning: Annotated[float, Field(ge=0)]
+    """Epochs in which the output matrix is trained on after the rows have been made small."""
+
+
+class Recipe(_Part):
+    """All of it."""
+
+    seed: Annotated[int, Field(ge=0)]
+    without: tuple[str, ...] = Field(default=(), strict=False)
+    """Labels of the data that are not trained."""
+    sampling: Sampling
+    held_out: HeldOut
+    network: Network
+    quantisation: Quantisation
+
+    @staticmethod
+    def read(path: Path) -> Recipe:
+        """Read a recipe.
+
+        Raises:
+            ValueError: The file is no YAML, or not a recipe; the message says where and what.
+            OSError: The file cannot be read.
+        """
+        try:
+            return Recipe.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        except yaml.YAMLError as problem:
+            raise ValueError(f"{path} is no YAML: {problem}") from None
+        except ValidationError as problem:
+            first = problem.errors()[0]
+            where = ".".join(str(step) for step in first["loc"])
+            raise ValueError(f"{path}: {where}: {first['msg']}") from None

@@ -1,0 +1,169 @@
+"""Scores a trained model label by label, and writes the table of labels that is shipped with it.
+
+Columns: `label`; `level` and `scored` (`labels.support`); `threshold`, the probability from which an answer is taken;
+`cluster` (`clusters`); `tier` of the training data: A running text or counted words, B a list of at least 1,000
+word types, C at least 300, D fewer; `lines` of running text and word `types` that were trained on; then of each test
+its F1 and its number of lines, empty where it has none of the label.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lauter.stages.language.identify import Identifier
+from lauter.stages.language.pieces import whole
+from lauter.stages.language.training.clusters import find_clusters
+from lauter.stages.language.training.held_out import TEXT, WORDS
+from lauter.stages.language.training.material import Material
+
+COUNTED = ("unilex", "wordfreq")
+"""Sources whose counts come from running text."""
+_RUNNING = 300
+"""Lines of running text that make tier A."""
+_TYPES = (("B", 1000), ("C", 300))
+
+_PRECISION = 0.95
+"""What the threshold of a well supported label must keep on lines that it was not chosen with."""
+_RECALL, _F1, _LINES = 0.5, 0.8, 10
+"""What a well supported label keeps of its lines at its threshold, its F1, and lines that this rests on."""
+_FLOORS = {"well": 0.5, "weak": 0.7, "words": 0.9, "untested": 0.9}
+"""Least threshold of each level."""
+_CEILING = 0.95
+_STEPS = np.arange(30, 100, 5) / 100
+
+
+class Test(NamedTuple):
+    """Labelled texts, and what a model answers."""
+
+    name: str
+    is_running: bool
+    """Whether they are running text; else lines of word types that are kept out of training."""
+    fits: bool
+    """Whether clusters may be made from its confusions."""
+    gold: Sequence[str]
+    answers: Sequence[str]
+    probabilities: NDArray[np.float64]
+    """Shape (n,)."""
+
+    def f1(self) -> dict[str, float]:
+        """F1 of each label that the test has."""
+        right, wrong, lines = Counter[str](), Counter[str](), Counter(self.gold)
+        for gold, answer in zip(self.gold, self.answers, strict=True):
+            (right if gold == answer else wrong)[answer] += 1
+        return {label: 2 * right[label] / (lines[label] + right[label] + wrong[label]) for label in lines}
+
+
+def answer(
+    identifier: Identifier, data: NDArray[np.uint8], offsets: NDArray[np.int64]
+) -> tuple[list[str], NDArray[np.float64]]:
+    """The label of each text, and its probability, shape (n,)."""
+    judgement = identifier.judge(whole(data, offsets), k=1, min_letters=1)
+    return [identifier.names[place] for place in judgement.labels[:, 0]], judgement.probabilities[:, 0]
+
+
+def held_tests(material: Material, identifier: Identifier) -> list[Test]:
+    """The lines that training kept out, as two tests: `lines` and `words`."""
+    tests = []
+    for name, kind in (("lines", TEXT), ("words", WORDS)):
+        held = [line for line in material.held if line.kind == kind]
+        texts = [line.text.encode() for line in held]
+        offsets = np.cumsum([0, *map(len, texts)]).astype(np.int64)
+        answers, probabilities = answer(identifier, np.frombuffer(b"".join(texts), np.uint8), offsets)
+        tests.append(Test(name, kind == TEXT, True, [line.label for line in held], answers, probabilities))  # noqa: FBT003
+    return tests
+
+
+def write_table(path: Path, material: Material, tests: Sequence[Test]) -> Mapping[str, str]:
+    """Write the table; returns the clusters, label -> name."""
+    clusters = find_clusters(
+        pair for test in tests if test.fits for pair in zip(test.gold, test.answers, strict=True)
+    )
+    scores = {test.name: (test.f1(), Counter(test.gold)) for test in tests}
+    thresholds = _thresholds([test for test in tests if test.is_running])
+    head = ["label", "level", "scored", "threshold", "cluster", "tier", "lines", "types"]
+    head += [f"{kind}_{name}" for name in scores for kind in ("f1", "n")]
+    rows = ["\t".join(head)]
+    for place, label in enumerate(material.labels):
+        evidence = material.evidence[place]
+        running = sum(count for source, count in evidence.items() if source in material.running)
+        tier = _tier(evidence, running, int(material.types[place]))
+        level, scored, threshold = _level(label, tier, tests, scores, thresholds)
+        row = [label, level, scored, f"{threshold:.2f}", clusters.get(label, ""), tier, str(running)]
+        row.append(str(material.types[place]))
+        for f1, lines in scores.values():
+            row += [f"{f1[label]:.3f}", str(lines[label])] if label in f1 else ["", ""]
+        rows.append("\t".join(row))
+    path.write_text("\n".join(rows) + "\n", "utf-8")
+    return clusters
+
+
+def _tier(evidence: Mapping[str, int], running: int, types: int) -> str:
+    if running >= _RUNNING or any(source in COUNTED for source in evidence):
+        return "A"
+    return next((tier for tier, least in _TYPES if types >= least), "D")
+
+
+class _Threshold(NamedTuple):
+    value: float | None
+    """None: no probability gives the precision."""
+    precision: float
+    recall: float
+    """Both at `value`, on the half of the lines that it was not chosen with."""
+
+
+def _thresholds(tests: Sequence[Test]) -> Mapping[str, _Threshold]:
+    """For each label the least probability that keeps the precision on every other line, judged on the rest."""
+    answered: dict[str, list[tuple[int, bool, float]]] = defaultdict(list)
+    lines: Counter[str] = Counter()
+    for test in tests:
+        lines.update(test.gold[1::2])
+        for place, (gold, label, probability) in enumerate(
+            zip(test.gold, test.answers, test.probabilities.tolist(), strict=True)
+        ):
+            answered[label].append((place % 2, gold == label, probability))
+    found = {}
+    for label in sorted({label for test in tests for label in test.gold}):
+        halves = [
+            (np.array([right for half, right, _ in answered[label] if half == wanted], np.bool_),
+             np.array([value for half, _, value in answered[label] if half == wanted]))
+            for wanted in (0, 1)
+        ]  # fmt: skip
+        value = next((step for step in _STEPS.tolist() if _precision(*halves[0], step) >= _PRECISION), None)
+        kept = halves[1][0] & (halves[1][1] >= (value or _CEILING))
+        found[label] = _Threshold(value, _precision(*halves[1], value or _CEILING), kept.sum() / max(lines[label], 1))
+    return found
+
+
+def _precision(is_right: NDArray[np.bool_], probabilities: NDArray[np.float64], least: float) -> float:
+    taken = is_right[probabilities >= least]
+    return float(taken.mean()) if len(taken) else 0.0
+
+
+def _level(
+    label: str,
+    tier: str,
+    tests: Sequence[Test],
+    scores: Mapping[str, tuple[Mapping[str, float], Mapping[str, int]]],
+    thresholds: Mapping[str, _Threshold],
+) -> tuple[str, str, float]:
+    """Level of support, what the score rests on, and the threshold."""
+    running = [test.name for test in tests if test.is_running and label in scores[test.name][0]]
+    if not running:
+        has_words = any(label in scores[test.name][0] for test in tests)
+        level = "words" if has_words else "untested"
+        return level, "word-types" if has_words else "none", _FLOORS[level]
+    lines = sum(scores[name][1][label] for name in running)
+    f1 = sum(scores[name][0][label] * scores[name][1][label] for name in running) / lines
+    threshold = thresholds[label]
+    is_well = (
+        tier in "AB" and lines >= _LINES and f1 >= _F1 and threshold.value is not None
+        and threshold.precision >= _PRECISION and threshold.recall >= _RECALL
+    )  # fmt: skip
+    level = "well" if is_well else "weak"
+    return level, "running-text", max(_FLOORS[level], min(threshold.value or _CEILING, _CEILING))
