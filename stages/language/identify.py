@@ -1,8 +1,9 @@
 """Which language each document is in: by script first, then by a fastText model among the labels of that script.
 
-Letters are counted by script, which is exact and cheap. A label may stand where at least a quarter of a unit's letters
-can be written in its script; the model's probabilities are those under the condition that it is one of these. A script
-that only one label has needs no model. What is judged are the units of a document (`pieces`), each for itself:
+Letters are counted by script, which is exact and cheap. The model sees the letters of the script that most are of, and
+answers among the labels that can be written in it: its probabilities are those under the condition that it is one of
+these. So the English names in a Chinese page have no say, and a script that only one label has needs no model. What is
+judged are the units of a document (`pieces`), each for itself:
 
 * Of pieces the probabilities are averaged, weighted by letters.
 * Of lines each has a vote, weighted by letters and by how sure it is. The document's label is that with most votes, and
@@ -25,14 +26,11 @@ from lauter.stages.language.fasttext.predict import Predictor
 from lauter.stages.language.labels import is_unidentified, meanings
 from lauter.stages.language.normaliser import normalise
 from lauter.stages.language.pieces import Units, gather
-from lauter.stages.language.script import count_scripts, letters_of, scripts
+from lauter.stages.language.script import count_scripts, keep_script, letters_of, scripts
 
 NOISE = "zxx_Zzzz"
 """The label of what is no language (ISO 639-3: zxx, "no linguistic content"; ISO 15924: Zzzz, "code for uncoded")."""
 
-# Share of the letters (one in four) that a language's script must have: a Japanese page full of Latin product names is
-# still Japanese, an English one that quotes a Greek word is not Greek.
-_SCRIPT_SHARE = 4
 # Below one letter in five of what is seen a text is figures and signs, from thirty on. The fewest of 26,000 paragraphs
 # in 391 languages has one in two (Indic vowel signs are marks, and not counted); a table of prices has none.
 _NOISE_SHARE = 5
@@ -53,7 +51,7 @@ class Judgement(NamedTuple):
     second: NDArray[np.int32]
     """Shape (n,): the language that most letters are in besides the first, -1 where all are in one or nobody knows."""
     share: NDArray[np.float64]
-    """Shape (n,): the share of the letters that stand in units of the second language."""
+    """Shape (n,): the share of the letters that were judged that stand in units of the second language."""
     other_script: NDArray[np.float64]
     """Shape (n,): the share of the letters that cannot be of the first language's script."""
 
@@ -104,10 +102,12 @@ class Identifier:
             by_lines: Whether each unit has a vote, or probabilities are averaged.
         """
         counts, visible = count_scripts(units.data, units.offsets)
-        letters = counts.sum(axis=1, dtype=np.int64)
-        counts_of, letters_of_all, visible_of = (_sums(each, units.bounds) for each in (counts, letters, visible))
-        is_noise = (visible_of >= _NOISE_VISIBLE) & (letters_of_all * _NOISE_SHARE < visible_of)
-        wanted = ~is_noise & (letters_of_all >= min_letters)
+        # What is judged of a unit, and so counts for it, are the letters of its own script.
+        letters = (counts * scripts().together[counts.argmax(axis=1)]).sum(axis=1, dtype=np.int64)
+        counts_of, letters_judged, visible_of = (_sums(each, units.bounds) for each in (counts, letters, visible))
+        letters_seen = counts_of.sum(axis=1)
+        is_noise = (visible_of >= _NOISE_VISIBLE) & (letters_seen * _NOISE_SHARE < visible_of)
+        wanted = ~is_noise & (letters_seen >= min_letters)
         documents = len(units.bounds) - 1
         labels, second = np.full((documents, k), -1, np.int32), np.full(documents, -1, np.int32)
         mass, voters, share = np.zeros((documents, k)), np.zeros((documents, k), np.int64), np.zeros(documents)
@@ -119,7 +119,7 @@ class Identifier:
             rows = slice(first, end)
             each = labels[rows], mass[rows], voters[rows], second[rows], share[rows]
             combine(_best_only(found) if by_lines else found, weights, bounds, self._is_language, *each)
-        probabilities = mass / np.maximum(voters if by_lines else letters_of_all[:, None], 1)
+        probabilities = mass / np.maximum(voters if by_lines else letters_judged[:, None], 1)
         for column in range(k):
             labels[:, column] = self._named(labels[:, column], counts_of)
         second = self._named(second, counts_of)
@@ -131,10 +131,10 @@ class Identifier:
         self, units: Units, part: slice, counts: NDArray[np.int32], weights: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         """The probability of each of the model's labels for each of some units, all 0 where none is possible."""
+        of, together = scripts().of, scripts().together
         found = np.zeros((len(counts), len(self.model_labels)), np.float32)
-        total = counts.sum(axis=1)
-        possible = np.column_stack([letters_of(code, counts) * _SCRIPT_SHARE >= total for code in self._scripts])
-        possible &= total[:, None] > 0
+        most, script = counts.max(axis=1), counts.argmax(axis=1)
+        possible = np.column_stack([letters_of(code, counts) >= most for code in self._scripts])
         for rows, mask in _alike(possible, np.flatnonzero(weights)):
             # The last place is for labels without a script.
             allowed = np.append(mask, np.True_)[self._form_script].any(axis=1)
@@ -144,6 +144,8 @@ class Identifier:
             elif len(own):
                 starts, ends = units.offsets[part][rows], units.offsets[part.start + 1 : part.stop + 1][rows]
                 data, offsets = gather(units.data, np.column_stack([starts, ends]))
+                keep_script(data, offsets, together[script[rows]], of)
+                data.flags.writeable = False
                 data, offsets = normalise(data, offsets) if self._normalised else (_in_one_line(data), offsets)
                 everywhere = np.broadcast_to(allowed, (len(rows), found.shape[1]))
                 found[rows] = self._predictor.probabilities(data, offsets, everywhere)

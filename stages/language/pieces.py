@@ -54,7 +54,9 @@ def pieces(data: NDArray[np.uint8], offsets: NDArray[np.int64], most_chars: int)
     counts = np.zeros(len(offsets) - 1, np.int64)
     find_pieces(data, offsets, most_chars, spans, counts)
     spans = spans[spans[:, 1] > spans[:, 0]]
-    return Units(*gather(data, spans), np.append(0, np.cumsum(counts)))
+    gathered, starts = gather(data, spans)
+    gathered.flags.writeable = False
+    return Units(gathered, starts, np.append(0, np.cumsum(counts)))
 
 
 def lines(units: Units) -> Units:
@@ -73,7 +75,7 @@ def gather(data: NDArray[np.uint8], spans: NDArray[np.int64]) -> tuple[NDArray[n
     gathered = np.empty(offsets[-1], np.uint8)
     copy_spans(data, spans, gathered)
     # Read-only, as Arrow's buffers are: numba compiles anew for an array that is not.
-    gathered.flags.writeable = offsets.flags.writeable = False
+    offsets.flags.writeable = False
     return gathered, offsets
 
 

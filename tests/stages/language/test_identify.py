@@ -49,12 +49,16 @@ def predictor() -> Predictor:
 
 def plain_unit(text: str) -> tuple[NDArray[np.float32], int]:
     """The probabilities of one unit, and its letters."""
-    data, offsets = buffers([text.replace("</s>", "    ")])
     counts, _ = count_scripts(*buffers([text]))
-    letters, means = int(counts.sum()), wikipedia_labels()
+    _, of, _, together = scripts()
+    kept = together[int(counts[0].argmax())]
+    # In the samples no letter has a mark behind it.
+    own = "".join(char if not of[ord(char)] or kept[of[ord(char)]] else " " * len(char.encode()) for char in text)
+    data, offsets = buffers([own.replace("</s>", "    ")])
+    letters, means = int(counts[0, kept].sum()), wikipedia_labels()
     allowed = np.array(
         [
-            any(letters_of(script, counts)[0] * 4 >= letters for script in means[label[9:]].scripts)
+            any(letters_of(script, counts)[0] >= counts.max() for script in means[label[9:]].scripts)
             for label in predictor().model.labels
         ]
     )
@@ -71,8 +75,9 @@ def plain(cut: Units, *, by_lines: bool) -> list[tuple[str, float, str | None, f
         judged = [plain_unit(unit) for unit in units[cut.bounds[row] : cut.bounds[row + 1]]]
         own = "".join(units[cut.bounds[row] : cut.bounds[row + 1]])
         counts, visible = count_scripts(*buffers([own]))
-        letters = int(counts.sum())
-        if visible[0] >= 30 and letters * 5 < visible[0]:
+        seen = int(counts.sum())
+        letters = sum(weight for _, weight in judged)
+        if visible[0] >= 30 and seen * 5 < visible[0]:
             found.append((NOISE, 1.0, None, 0.0))
             continue
         script = scripts().codes[int(counts[0].argmax())]
@@ -86,7 +91,7 @@ def plain(cut: Units, *, by_lines: bool) -> list[tuple[str, float, str | None, f
                 sure[top] = sure.get(top, 0) + weight
             only = np.where(np.arange(len(total)) == top, probabilities, 0) if by_lines else probabilities
             total += weight * only.astype(np.float64)
-        if letters < 10 or not total.any():
+        if seen < 10 or not total.any():
             found.append((f"und_{script}", 0.0, None, 0.0))
             continue
         best = int(total.argmax())
