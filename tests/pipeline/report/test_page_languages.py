@@ -64,7 +64,10 @@ def test_any_word_may_be_hostile(made: dict[str, Any], hostile: str) -> None:
     shown = "".join(page.sections.values()) + "".join(value for _, _, value in page.attributes)
     assert not re.search("[\x00-\x09\x0b-\x1f\u2028\u202a-\u202e\u2066-\u2069]", shown)
     for tag, name, value in page.attributes:
-        assert name != "style" or re.fullmatch(r"((left|top|bottom|width|height|inline-size):[\d.]+%;?)+", value), (tag, value)
+        assert name != "style" or re.fullmatch(r"((left|top|bottom|width|height|inline-size):[\d.]+%;?)+", value), (
+            tag,
+            value,
+        )
 
 
 def test_the_page_stays_small_with_two_thousand_languages(made: dict[str, Any]) -> None:
