@@ -60,7 +60,7 @@ def normalise_all(
     longest = 0
     for text in range(offsets.size - 1):
         longest = max(longest, offsets[text + 1] - offsets[text])
-    word = np.empty(longest, np.int32)
+    word = np.empty(EXPANSION * longest, np.int32)
     parts = np.empty(EXPANSION * longest, np.int32)
     classes = np.empty(EXPANSION * longest, np.uint8)
     out = np.empty(offsets[-1] - offsets[0] + 64, np.uint8)
@@ -103,9 +103,9 @@ def normalise_all(
                     length = decompose(word, count, forms, parts, classes)
                     length = without_dots(parts, classes, length)
                     count = compose(parts, classes, length, forms)
-                    out, size = write(parts, count, out, size, bounds[text])
-                else:
-                    out, size = write(word, count, out, size, bounds[text])
+                    for index in range(count):
+                        word[index] = parts[index]
+                out, size = write(word, count, out, size, bounds[text])
             count, letters, last, changes = 0, 0, 0, False
             if at == end:
                 break
@@ -115,7 +115,7 @@ def normalise_all(
 
 @kernel
 def folded(code: Integer) -> Integer:
-    """Steps 1 of the scheme for one code point; -1 for one that is left out."""
+    """Step 1 of the scheme for one code point; -1 for one that is left out."""
     if code == 0x200C or code == 0x200D or code == 0xAD or code == 0xFEFF:
         return np.int64(-1)
     if (
@@ -155,7 +155,8 @@ def write(
         last -= 1
     if size + 4 * count + 1 > out.size:
         longer = np.empty(out.size + out.size // 2 + 4 * count + 1, np.uint8)
-        longer[:size] = out[:size]
+        for index in range(size):
+            longer[index] = out[index]
         out = longer
     if size > start:
         out[size] = _SPACE

@@ -51,27 +51,22 @@ def sigmoid_table() -> NDArray[np.float32]:
     return np.array([1 / (1 + exponential(-float(value))) for value in x], np.float32)
 
 
-@kernel
 def build_tree(counts: NDArray[np.int64]) -> Tree:
     """The tree for labels with `counts`, shape (L,), in falling order (HierarchicalSoftmaxLoss::buildTree)."""
-    labels = counts.size
+    labels = len(counts)
     nodes = 2 * labels - 1
     left, right = np.full(nodes, -1, np.int32), np.full(nodes, -1, np.int32)
-    weights = np.full(nodes, 10**15, np.int64)
-    weights[:labels] = counts
+    # A node that is not made yet weighs more than any other.
+    weights = [*counts.tolist(), *[10**15] * (labels - 1)]
     leaf, node = labels - 1, labels
     for made in range(labels, nodes):
-        for side in range(2):
+        for side in (left, right):
             if leaf >= 0 and weights[leaf] < weights[node]:
-                chosen = leaf
+                side[made] = leaf
                 leaf -= 1
             else:
-                chosen = node
+                side[made] = node
                 node += 1
-            if side == 0:
-                left[made] = chosen
-            else:
-                right[made] = chosen
         weights[made] = weights[left[made]] + weights[right[made]]
     return Tree(left, right)
 

@@ -29,6 +29,7 @@ from lauter.stages.language.fasttext.read import Model
 _TEXTS = 64
 """Texts at a time: their scores for 2,000 labels stay in the second-level cache."""
 _ANY = np.empty((0, 0), np.bool_)
+_ANY.setflags(write=False)
 
 
 class Answers(NamedTuple):
@@ -59,8 +60,9 @@ class Predictor:
         Args:
             data: UTF-8 bytes of all texts.
             offsets: Shape (n + 1,): text i is `data[offsets[i]:offsets[i + 1]]`.
-            allowed: Shape (n, labels): labels that a text may have. The others get 0, and these the probability under
-                the condition that it is one of them (softmax and hs; those of ova and ns stand each for itself).
+            allowed: Shape (n, labels), or (labels,) for all texts: labels that a text may have. The others get 0, and
+                these the probability under the condition that it is one of them (softmax and hs; those of ova and ns
+                stand each for itself).
 
         Returns:
             Shape (n, labels). A text without a feature that the model knows, or without an allowed label, has all 0.
@@ -69,12 +71,11 @@ class Predictor:
             ValueError: `allowed` has another shape, or the model's numbers are no numbers.
         """
         result = np.zeros((len(offsets) - 1, len(self.model.labels)), np.float32)
-        self._check(allowed, result.shape)
+        masks = self._masks(allowed, len(result))
         for first in range(0, len(result), _TEXTS):
             part = result[first : first + _TEXTS]
-            mask = None if allowed is None else allowed[first : first + _TEXTS]
             answered = self._scores(data, offsets[first : first + len(part) + 1], part)
-            self._to_probabilities(part, mask)
+            self._to_probabilities(part, masks if len(masks) <= 1 else masks[first : first + _TEXTS])
             part[~answered] = 0
         return result
 
@@ -89,7 +90,7 @@ class Predictor:
         if k < 1:
             raise ValueError(f"k must be 1 or more, not {k}")
         count, labels = len(offsets) - 1, len(self.model.labels)
-        self._check(allowed, (count, labels))
+        masks = self._masks(allowed, count)
         answers = Answers(np.empty((count, k), np.int32), np.empty((count, k), np.float32))
         buffer = np.empty((min(count, _TEXTS), labels), np.float32)
         for first in range(0, count, _TEXTS):
@@ -100,9 +101,9 @@ class Predictor:
                 branches(scores)
                 rank_leaves(scores, self._tree, answered, places, found)
                 continue
-            mask = None if allowed is None else allowed[first : first + _TEXTS]
-            self._to_probabilities(scores, mask)
-            rank(scores, _ANY if mask is None else mask, answered, places, found)
+            part = masks if len(masks) <= 1 else masks[first : first + _TEXTS]
+            self._to_probabilities(scores, part)
+            rank(scores, part, answered, places, found)
         return answers
 
     def _scores(
@@ -117,24 +118,33 @@ class Predictor:
         multiply(hidden, self._weights, out)
         return counts > 0
 
-    def _to_probabilities(self, scores: NDArray[np.float32], allowed: NDArray[np.bool_] | None) -> None:
-        """Turn scores into probabilities, in place."""
+    def _to_probabilities(self, scores: NDArray[np.float32], allowed: NDArray[np.bool_]) -> None:
+        """Turn scores into probabilities, in place; `allowed` as `_masks` gives it, for these texts."""
         if self._tree is not None:
             branches(scores)
             leaves(scores.copy(), self._tree, scores)
-            if allowed is not None:
-                scores[~allowed] = 0
+            if len(allowed):
+                np.copyto(scores, 0, where=~allowed)
                 total = scores.sum(axis=1, keepdims=True, dtype=np.float64)
                 np.divide(scores, total, out=scores, where=total > 0, casting="same_kind")
         elif self.model.loss == "softmax":
-            if allowed is not None:
-                scores[~allowed] = -np.inf
+            if len(allowed):
+                np.copyto(scores, -np.inf, where=~allowed)
             softmax(scores)
         else:
             sigmoids(scores, self._table)
-            if allowed is not None:
-                scores[~allowed] = 0
+            if len(allowed):
+                np.copyto(scores, 0, where=~allowed)
 
-    def _check(self, allowed: NDArray[np.bool_] | None, shape: tuple[int, ...]) -> None:
-        if allowed is not None and (allowed.shape != shape or allowed.dtype != np.bool_):
-            raise ValueError(f"allowed must be {shape} of bool, not {allowed.shape} of {allowed.dtype}")
+    def _masks(self, allowed: NDArray[np.bool_] | None, count: int) -> NDArray[np.bool_]:
+        """`allowed` in two dimensions: one row for each of `count` texts, or one for all, or none."""
+        if allowed is None:
+            return _ANY
+        labels = len(self.model.labels)
+        if allowed.shape not in ((labels,), (count, labels)) or allowed.dtype != np.bool_:
+            raise ValueError(
+                f"allowed must be ({labels},) or ({count}, {labels}) of bool, not {allowed.shape} of {allowed.dtype}"
+            )
+        masks = np.ascontiguousarray(np.atleast_2d(allowed)).view()
+        masks.setflags(write=False)
+        return masks

@@ -30,20 +30,20 @@ def rank(
 
     Args:
         probabilities: Shape (n, L).
-        allowed: Shape (n, L), or (0, 0) for all labels: only these are answers.
+        allowed: Shape (n, L): only these are answers. One row is for all texts; (0, 0) allows every label.
         answered: Shape (n,): texts that have an answer.
         labels: Shape (n, k), filled: most probable first; -1 where there is none.
         found: Shape (n, k), filled: their probabilities; 0 where there is none.
     """
     k = labels.shape[1]
     scores, places = np.empty(k + 1, np.float32), np.empty(k + 1, np.int32)
-    masked = allowed.shape[0] > 0
     for text in range(labels.shape[0]):
         size = 0
         bound = 0.0
+        mask = text if allowed.shape[0] > 1 else 0
         if answered[text]:
             for label in range(probabilities.shape[1]):
-                if masked and not allowed[text, label]:
+                if allowed.shape[0] and not allowed[mask, label]:
                     continue
                 shifted = np.float64(probabilities[text, label]) + OFFSET
                 if size == k and shifted < bound:

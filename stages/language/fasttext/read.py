@@ -57,16 +57,18 @@ class Words(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """A matrix of one row a feature, dense or quantised; what is not there has no rows."""
+    """A matrix of one row a feature, dense or quantised."""
 
     dense: NDArray[np.float32]
-    """Shape (rows, columns)."""
+    """Shape (rows, columns); (1, columns) where it is quantised."""
     codes: NDArray[np.uint8]
-    """Shape (rows, parts)."""
+    """Shape (rows, parts); (0, 0) where it is dense."""
     centroids: NDArray[np.float32]
     """Shape (parts, 256, part): the last part filled up with zeros."""
+    norm_codes: NDArray[np.uint8]
+    """Shape (rows,): which of `norms` a quantised row is multiplied with."""
     norms: NDArray[np.float32]
-    """Shape (rows,): the factor of each quantised row."""
+    """Shape (256,)."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,7 @@ class _Reader:
         if not quantised and pruned_size >= 0:
             raise self._wrong("its dictionary is pruned and its matrix is not quantised: fastText refuses it too")
         rows = self._quantised(dim) if quantised else Rows(self._dense(dim), *_no_codes())
-        if max(len(rows.dense), len(rows.codes)) != words.words + behind:
+        if len(rows.codes if quantised else rows.dense) != words.words + behind:
             raise self._wrong(f"its input matrix does not have one row for each of {words.words + behind} features")
         quantised = self._flag("the output matrix") and quantised
         output = _decoded(self._quantised(dim), dim) if quantised else self._dense(dim)
@@ -284,11 +286,13 @@ class _Reader:
         centroids = self._quantiser(dim)
         if size != rows * len(centroids):
             raise self._wrong(f"{size} codes are not {len(centroids)} for each of {rows} rows")
-        norms = np.ones(rows, np.float32)
+        norm_codes, norms = np.zeros(rows, np.uint8), np.ones(_CENTROIDS, np.float32)
         if has_norms:
-            codes = self._array(np.uint8, (rows,))
-            norms = self._quantiser(1)[0, codes, 0]
-        return Rows(_frozen(np.empty((0, dim), np.float32)), flat.reshape(rows, -1), _frozen(centroids), _frozen(norms))
+            norm_codes = self._array(np.uint8, (rows,))
+            norms = self._quantiser(1)[0, :, 0].copy()
+        return Rows(
+            _no_dense(dim), flat.reshape(rows, len(centroids)), _frozen(centroids), _frozen(norm_codes), _frozen(norms)
+        )
 
     def _quantiser(self, dim: int) -> NDArray[np.float32]:
         """The centroids of a product quantiser, shape (parts, 256, part)."""
@@ -332,16 +336,23 @@ class _Reader:
         return ValueError(f"{self._path} is no fastText model that can be used: {what}; fetch it again or name another")
 
 
-def _no_codes() -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-    none = np.empty((0, 0), np.uint8), np.empty((0, _CENTROIDS, 0), np.float32), np.empty(0, np.float32)
-    return _frozen(none[0]), _frozen(none[1]), _frozen(none[2])
+def _no_dense(dim: int) -> NDArray[np.float32]:
+    # One row that nothing reads. It is not aligned, as that of a file hardly ever is, so that kernels are compiled once
+    # for both.
+    none = np.zeros(4 * dim + 1, np.uint8)[1:].view(np.float32).reshape(1, dim)
+    return _frozen(none)
+
+
+def _no_codes() -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32]]:
+    codes, centroids = np.empty((0, 0), np.uint8), np.empty((0, _CENTROIDS, 0), np.float32)
+    return _frozen(codes), _frozen(centroids), _frozen(np.empty(0, np.uint8)), _frozen(np.empty(0, np.float32))
 
 
 def _decoded(rows: Rows, dim: int) -> NDArray[np.float32]:
     """The numbers of a quantised matrix, shape (rows, dim)."""
     parts = np.arange(rows.codes.shape[1])
     numbers = rows.centroids[parts, rows.codes].reshape(len(rows.codes), -1)[:, :dim]
-    return (numbers * rows.norms[:, None]).astype(np.float32)
+    return (numbers * rows.norms[rows.norm_codes, None]).astype(np.float32)
 
 
 def _frozen(array: Array) -> Array:
