@@ -1,14 +1,14 @@
 """The training data in memory: for each label its lines of running text and its lists of words with their counts.
 
 A folder has for each label `deu_Latn.txt`, lines `source<TAB>text`, and `deu_Latn.words`, lines
-`source<TAB>word<TAB>count`, or one of them. A model of words and n-grams of characters sees no order of words, so a
+`source<TAB>word<TAB>count`, or one of them. Where both have a source, the list is read. A model of words and n-grams of characters sees no order of words, so a
 list of words with their frequencies is as good as the text that it was counted in: it is small, and any number of
 lines can be drawn from it.
 """
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,7 +92,7 @@ def read_material(folder: Path, recipe: Recipe) -> Material:
     items = 0
     running: set[str] = set()
     for name in names:
-        parts = _usable(_parts(folder, name, sampling.most_words), sampling)
+        parts = _usable(_parts(folder, name, sampling), sampling)
         if not parts:
             continue
         parts, lines_held = hold_out(name, parts, recipe.held_out, unspaced=name[4:] in UNSPACED)
@@ -134,7 +134,7 @@ def read_material(folder: Path, recipe: Recipe) -> Material:
     )  # fmt: skip
 
 
-def _parts(folder: Path, name: str, most_words: int) -> Parts:
+def _parts(folder: Path, name: str, sampling: Sampling) -> Parts:
     """The sources of one label, normalised, each item once and in the order of the file."""
     parts: Parts = {}
     for kind, suffix, columns in ((TEXT, ".txt", ("source", "item")), (WORDS, ".words", ("source", "item", "count"))):
@@ -146,7 +146,13 @@ def _parts(folder: Path, name: str, most_words: int) -> Parts:
             rows = table.filter(pc.equal(table["source"], source))
             items = rows["item"].combine_chunks()
             counts = rows["count"].to_numpy() if kind == WORDS else np.ones(len(items), np.int64)
-            parts[source, kind] = _normalised(items, counts, most_words if kind == WORDS else len(items))
+            items, counts = _normalised(items, counts)
+            if kind == TEXT and source in sampling.lists:
+                items, counts = _counted(items)
+            if kind == WORDS or source in sampling.lists:
+                parts[source, WORDS] = (items[: sampling.most_words], counts[: sampling.most_words])
+            else:
+                parts[source, TEXT] = (items, counts)
     return parts
 
 
@@ -163,12 +169,19 @@ def _read(path: Path, columns: tuple[str, ...]) -> pa.Table:
         raise ValueError(f"{path}: every line must be {form} ({problem})") from None
 
 
-def _normalised(items: pa.Array, counts: NDArray[np.int64], most: int) -> tuple[pa.Array, NDArray[np.int64]]:
-    """The first `most` items as the model reads them, the empty ones and those with a count below 1 left out."""
+def _counted(lines: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
+    """The words of lines and their counts, the most frequent first."""
+    counted = Counter(word for line in lines.to_pylist() for word in line.split(" "))
+    words = sorted(counted, key=lambda word: (-counted[word], word))
+    return pa.array(words, pa.string()), np.array([counted[word] for word in words], np.int64)
+
+
+def _normalised(items: pa.Array, counts: NDArray[np.int64]) -> tuple[pa.Array, NDArray[np.int64]]:
+    """Items as the model reads them, the empty ones and those with a count below 1 left out."""
     offsets, data = text_buffers(items)
     data, offsets = normalise(data, offsets)
     texts = pa.LargeStringArray.from_buffers(len(items), pa.py_buffer(offsets), pa.py_buffer(data)).cast(pa.string())
-    kept = np.flatnonzero((np.diff(offsets) > 0) & (counts > 0))[:most]
+    kept = np.flatnonzero((np.diff(offsets) > 0) & (counts > 0))
     return texts.take(pa.array(kept)), counts[kept]
 
 
@@ -186,7 +199,7 @@ def _types(parts: Parts) -> int:
         if kind == WORDS:
             types.update(entries[:_MOST_TYPED].to_pylist())
         else:
-            types.update(re.split(" ", " ".join(entries[:_MOST_READ].to_pylist())))
+            types.update(" ".join(entries[:_MOST_READ].to_pylist()).split(" "))
     return len(types)
 
 

@@ -65,8 +65,6 @@ class Rates(NamedTuple):
     """At the last."""
     output: float
     """Of the output matrix, as a multiple."""
-    rows: bool
-    """Whether the rows are trained too."""
     word_dropout: int
     """In 2^32nds."""
     ngram_dropout: int
@@ -82,10 +80,20 @@ def new_state(features: int, labels: int, network: Network, seed: int) -> State:
     return State(rows, np.full(features, 1e-12, np.float32), output, np.full_like(output, 1e-8))
 
 
-def rates(network: Network, begin: float, end: float, *, rows: bool = True) -> Rates:
+def raised_logits(types: NDArray[np.int64], adjustment: float) -> NDArray[np.float32]:
+    """What is added to the logits in training: `adjustment` times the logarithm of each label's word types.
+
+    A. K. Menon et al., Long-tail learning via logit adjustment, arXiv:2007.07314, section 4.2, with word types in the
+    place of frequency: of a language with a short list most words of a text are new, of one with a long list few are.
+    """
+    # In whole 1,024ths: the last bit of a logarithm is the C library's.
+    return (np.rint(np.log(types + 1.0) * adjustment * 1024) / 1024).astype(np.float32)
+
+
+def rates(network: Network, begin: float, end: float) -> Rates:
     """The rates between two parts of the whole training, 0 to 1."""
     return Rates(
-        network.rate * (1 - begin), network.rate * (1 - end), network.output_rate, rows,
+        network.rate * (1 - begin), network.rate * (1 - end), network.output_rate,
         round(network.word_dropout * 2**32), round(network.ngram_dropout * 2**32), network.smoothing,
     )  # fmt: skip
 
@@ -103,7 +111,7 @@ def train_lines(
     lines: Drawn,
     features: Features,
     state: State,
-    labels: int,
+    raised: NDArray[np.float32],
     batch: int,
     rate: Rates,
     key: np.uint64,
@@ -114,7 +122,7 @@ def train_lines(
         lines: With the label of each.
         features: Those that have a row.
         state: Changed.
-        labels: How many there are.
+        raised: Shape (labels,): what is added to the logit of each label in training, and not in use.
         batch: Lines between two changes of the output matrix; a multiple of 4.
         rate: Of this call.
         key: Of the random numbers of the dropout.
@@ -122,7 +130,7 @@ def train_lines(
     Returns:
         The sum of the lines' losses, in nats.
     """
-    dim, width = state.rows.shape[1], state.output.shape[0]
+    dim, width, labels = state.rows.shape[1], state.output.shape[0], raised.size
     found, counts = np.empty((batch, _MOST_FEATURES), np.int32), np.zeros(batch, np.int64)
     hidden, errors = np.zeros((batch, dim), np.float32), np.zeros((batch, dim), np.float32)
     logits, transposed = np.empty((batch, width), np.float32), np.empty((dim, width), np.float32)
@@ -148,15 +156,24 @@ def train_lines(
         multiply(hidden, transposed, logits)
         for place in range(size):
             label = lines.labels[begin + place]
+            for other in range(labels):
+                logits[place, other] += raised[other]
             softmax(logits[place], labels, exponents, lanes)
             loss -= np.log(max(np.float64(logits[place, label]), 1e-30))
             errors[place] = 0
             back(
-                logits[place], label, labels, rate.smoothing, state.output, hidden[place], errors[place], gradient, touched
+                logits[place],
+                label,
+                labels,
+                rate.smoothing,
+                state.output,
+                hidden[place],
+                errors[place],
+                gradient,
+                touched,
             )
-        if rate.rows:
-            for place in range(size):
-                change_rows(state.rows, state.row_sums, found[place], counts[place], errors[place], now, lanes)
+        for place in range(size):
+            change_rows(state.rows, state.row_sums, found[place], counts[place], errors[place], now, lanes)
         change_output(state.output, state.output_sums, gradient, touched, labels, now * np.float32(rate.output))
     return loss
 
@@ -223,9 +240,7 @@ def multiply(left: NDArray[np.float32], right: NDArray[np.float32], product: NDA
 
 
 @kernel
-def softmax(
-    values: NDArray[np.float32], labels: int, exponents: NDArray[np.int32], lanes: NDArray[np.float32]
-) -> None:
+def softmax(values: NDArray[np.float32], labels: int, exponents: NDArray[np.int32], lanes: NDArray[np.float32]) -> None:
     """Turn logits into probabilities.
 
     Args:

@@ -61,7 +61,5 @@ def shuffle(values: NDArray[np.int64], key: np.uint64) -> None:
 def length_table(median: float, spread: float, least: int, most: int) -> NDArray[np.int64]:
     """Lengths in equal shares of a log-normal distribution, shape (1024,), cut to `least` and `most`."""
     normal = NormalDist()
-    lengths = (
-        round(median * math.exp(spread * normal.inv_cdf((place + 0.5) / TABLE))) for place in range(TABLE)
-    )
+    lengths = (round(median * math.exp(spread * normal.inv_cdf((place + 0.5) / TABLE))) for place in range(TABLE))
     return np.array([min(most, max(least, length)) for length in lengths], np.int64)

@@ -58,11 +58,6 @@ def quantise(rows: NDArray[np.float32], uses: NDArray[np.int64], recipe: Quantis
     return Quantised(codes, centroids, norm_codes, norm_centroids[:, 0].copy())
 
 
-def restore(quantised: Quantised, rows: NDArray[np.float32]) -> None:
-    """Set `rows` to what the codes stand for."""
-    restore_rows(quantised, rows)
-
-
 @kernel
 def restore_rows(quantised: Quantised, rows: NDArray[np.float32]) -> None:
     """Set `rows`, shape (n, dim), to what the codes stand for."""
@@ -76,9 +71,7 @@ def restore_rows(quantised: Quantised, rows: NDArray[np.float32]) -> None:
 
 
 @kernel
-def normalise_rows(
-    rows: NDArray[np.float32], norms: NDArray[np.float32], directions: NDArray[np.float32]
-) -> None:
+def normalise_rows(rows: NDArray[np.float32], norms: NDArray[np.float32], directions: NDArray[np.float32]) -> None:
     """Split rows (n, dim) into their lengths and their directions; a row of zeros has direction 0."""
     for row in range(rows.shape[0]):
         square = np.float32(0)
@@ -101,7 +94,9 @@ def draw_by_uses(cumulative: NDArray[np.uint64], key: np.uint64, sample: NDArray
 
 
 @kernel
-def find_centroids(points: NDArray[np.float32], centroids: NDArray[np.float32], iterations: int, key: np.uint64) -> None:
+def find_centroids(
+    points: NDArray[np.float32], centroids: NDArray[np.float32], iterations: int, key: np.uint64
+) -> None:
     """K-means from points drawn at random; a centroid that loses all its points takes a random one.
 
     Args:

@@ -31,6 +31,8 @@ class Sampling(_Part):
     """Lines that each word type adds below `rich`."""
     sources: dict[str, Annotated[float, Field(gt=0)]]
     """Weight of each source among those of a label. A source that is not named is left out."""
+    lists: tuple[str, ...] = Field(default=(), strict=False)
+    """Sources that are lists of words. Where one has lines of text, they were drawn from it: their words are counted."""
     least_entries: Positive
     """Lines or words below which a source of a label is left out, if it has others."""
     most_words: Positive
@@ -84,6 +86,8 @@ class Network(_Part):
     word_dropout: Share
     """Share of the word rows of a line that are left out, so that n-grams learn to do without."""
     ngram_dropout: Share
+    adjustment: Annotated[float, Field(ge=0)]
+    """How much labels with few word types are preferred (see `network.raised_logits`)."""
     smoothing: Share
     """Share of a line's probability that is spread over all labels (C. Szegedy et al., arXiv:1512.00567, section 7)."""
 
@@ -99,8 +103,6 @@ class Quantisation(_Part):
     """Rows that centroids are found with."""
     iterations: Positive
     """Rounds of k-means."""
-    tuning: Annotated[float, Field(ge=0)]
-    """Epochs in which the output matrix is trained on after the rows have been made small."""
 
 
 class Recipe(_Part):

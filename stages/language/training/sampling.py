@@ -57,9 +57,7 @@ def draw_lines(
         epoch: From 0.
         first: The number of the first of these lines in its epoch.
     """
-    lengths = length_table(
-        sampling.words_median, sampling.words_spread, sampling.words_least, sampling.words_most
-    )
+    lengths = length_table(sampling.words_median, sampling.words_spread, sampling.words_least, sampling.words_most)
     key = key_of(seed, "lines", epoch)
     room = 1 << 20
     crop = round(sampling.crop * 1024)
@@ -158,7 +156,11 @@ def draw_words(
 
 @kernel
 def part(
-    data: NDArray[np.uint8], start: Integer, stop: Integer, key: np.uint64, unspaced: bool  # noqa: FBT001
+    data: NDArray[np.uint8],
+    start: Integer,
+    stop: Integer,
+    key: np.uint64,
+    unspaced: bool,  # noqa: FBT001
 ) -> tuple[Integer, Integer]:
     """A random part of the line `data[start:stop]`, in whole words or, in scripts without spaces, whole characters."""
     units = 0 if unspaced else 1

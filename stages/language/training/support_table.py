@@ -81,9 +81,7 @@ def held_tests(material: Material, identifier: Identifier) -> list[Test]:
 
 def write_table(path: Path, material: Material, tests: Sequence[Test]) -> Mapping[str, str]:
     """Write the table; returns the clusters, label -> name."""
-    clusters = find_clusters(
-        pair for test in tests if test.fits for pair in zip(test.gold, test.answers, strict=True)
-    )
+    clusters = find_clusters(pair for test in tests if test.fits for pair in zip(test.gold, test.answers, strict=True))
     scores = {test.name: (test.f1(), Counter(test.gold)) for test in tests}
     thresholds = _thresholds([test for test in tests if test.is_running])
     head = ["label", "level", "scored", "threshold", "cluster", "tier", "lines", "types"]

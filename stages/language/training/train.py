@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from lauter.stages.language.training.features import Chosen, choose_features
 from lauter.stages.language.training.material import Material, read_material
-from lauter.stages.language.training.network import State, new_state, rates, train_lines
+from lauter.stages.language.training.network import State, new_state, raised_logits, rates, train_lines
 from lauter.stages.language.training.numbers import key_of
-from lauter.stages.language.training.quantise import quantise, restore
+from lauter.stages.language.training.quantise import quantise
 from lauter.stages.language.training.recipe import Recipe
 from lauter.stages.language.training.sampling import draw_lines, epoch_order
 from lauter.stages.language.training.write import write_model
@@ -27,7 +27,7 @@ class Trained(NamedTuple):
 
     material: Material
     losses: tuple[float, ...]
-    """Mean loss of a line of each epoch, in nats; then of the tuning."""
+    """Mean loss of a line of each epoch, in nats."""
 
 
 def train_model(data: Path, out: Path, recipe: Recipe, progress: Callable[[str], None]) -> Trained:
@@ -61,10 +61,6 @@ def train_model(data: Path, out: Path, recipe: Recipe, progress: Callable[[str],
         losses.append(run_epoch(material, chosen, state, recipe, epoch, span))
         progress(f"epoch {epoch + 1} of {network.epochs}: loss {losses[-1]:.4f}")
     small = quantise(state.rows, chosen.uses, recipe.quantisation, recipe.seed)
-    restore(small, state.rows)
-    if recipe.quantisation.tuning:
-        losses.append(tune(material, chosen, state, recipe))
-        progress(f"tuned after quantisation: loss {losses[-1]:.4f}")
     output = state.output[: len(material.labels)]
     write_model(out, material.labels, material.lines, chosen, small, output, network)
     progress(f"{out}: {out.stat().st_size} bytes")
@@ -79,22 +75,8 @@ def run_epoch(
     loss = 0.0
     for first in range(0, len(order), _LINES):
         labels = order[first : first + _LINES]
-        begin, end = (
-            span[0] + (span[1] - span[0]) * place / len(order) for place in (first, first + len(labels))
-        )
-        loss += _train(material, chosen, state, recipe, epoch, first, labels, begin, end, rows=True)
-    return loss / len(order)
-
-
-def tune(material: Material, chosen: Chosen, state: State, recipe: Recipe) -> float:
-    """Train the output matrix alone on the rows as they are after quantisation; the mean loss."""
-    order = epoch_order(material, recipe.seed, recipe.network.epochs)
-    order = order[: round(len(order) * recipe.quantisation.tuning)]
-    loss = 0.0
-    for first in range(0, len(order), _LINES):
-        labels = order[first : first + _LINES]
-        begin, end = (0.8 + 0.2 * place / len(order) for place in (first, first + len(labels)))
-        loss += _train(material, chosen, state, recipe, recipe.network.epochs, first, labels, begin, end, rows=False)
+        begin, end = (span[0] + (span[1] - span[0]) * place / len(order) for place in (first, first + len(labels)))
+        loss += _train(material, chosen, state, recipe, epoch, first, labels, begin, end)
     return loss / len(order)
 
 
@@ -108,11 +90,10 @@ def _train(
     labels: NDArray[np.int64],
     begin: float,
     end: float,
-    *,
-    rows: bool,
 ) -> float:
     """Draw the lines from number `first` of an epoch and train on them; the sum of their losses."""
     lines = draw_lines(material, recipe.sampling, labels, recipe.seed, epoch, first)
-    rate = rates(recipe.network, begin, end, rows=rows)
+    rate = rates(recipe.network, begin, end)
+    raised = raised_logits(material.types, recipe.network.adjustment)
     key = key_of(recipe.seed, "dropout", epoch, first)
-    return train_lines(lines, chosen.features, state, len(material.labels), recipe.network.batch, rate, key)
+    return train_lines(lines, chosen.features, state, raised, recipe.network.batch, rate, key)
