@@ -45,7 +45,7 @@ def find_clusters(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
     groups: dict[str, list[str]] = {}
     for label in sorted(parent):
         groups.setdefault(root(label), []).append(label)
-    clusters = {}
+    clusters: dict[str, str] = {}
     for members in groups.values():
         if len(members) > 1:
             above = {macrolanguage_of(label[:3]) for label in members}

@@ -172,7 +172,7 @@ def hash_ngrams(
                 byte |= _SIGN
             state = np.uint32(np.uint32(state ^ byte) * _SMALL_PRIME)
             at += 1
-            more = at < end and at > start and data[at] & 0xC0 == 0x80
+            more = bool(at < end and at > start and data[at] & 0xC0 == 0x80)
         hashes[size] = state
         size += 1
     return size

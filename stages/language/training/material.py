@@ -1,9 +1,9 @@
 """The training data in memory: for each label its lines of running text and its lists of words with their counts.
 
 A folder has for each label `deu_Latn.txt`, lines `source<TAB>text`, and `deu_Latn.words`, lines
-`source<TAB>word<TAB>count`, or one of them. Where both have a source, the list is read. A model of words and n-grams of characters sees no order of words, so a
-list of words with their frequencies is as good as the text that it was counted in: it is small, and any number of
-lines can be drawn from it.
+`source<TAB>word<TAB>count`, or one of them; where both have a source, the list is read. A model of words and n-grams of
+characters sees no order of words, so a list of words with their frequencies is as good as the text that it was counted
+in: it is small, and any number of lines can be drawn from it.
 """
 
 from __future__ import annotations

@@ -87,7 +87,8 @@ def raised_logits(types: NDArray[np.int64], adjustment: float) -> NDArray[np.flo
     place of frequency: of a language with a short list most words of a text are new, of one with a long list few are.
     """
     # In whole 1,024ths: the last bit of a logarithm is the C library's.
-    return (np.rint(np.log(types + 1.0) * adjustment * 1024) / 1024).astype(np.float32)
+    raised: NDArray[np.float32] = (np.rint(np.log(types + 1.0) * adjustment * 1024) / 1024).astype(np.float32)
+    return raised
 
 
 def rates(network: Network, begin: float, end: float) -> Rates:

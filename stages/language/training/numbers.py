@@ -47,7 +47,7 @@ def below(bits: np.uint64, limit: Integer) -> int:
     D. Lemire, Fast Random Integer Generation in an Interval, arXiv:1805.10941, without its last step: the bias is
     below 2^-32 for each number.
     """
-    return np.int64(((bits >> np.uint64(32)) * np.uint64(limit)) >> np.uint64(32))
+    return int(((bits >> np.uint64(32)) * np.uint64(limit)) >> np.uint64(32))
 
 
 @kernel

@@ -32,7 +32,7 @@ class Sampling(_Part):
     sources: dict[str, Annotated[float, Field(gt=0)]]
     """Weight of each source among those of a label. A source that is not named is left out."""
     lists: tuple[str, ...] = Field(default=(), strict=False)
-    """Sources that are lists of words. Where one has lines of text, they were drawn from it: their words are counted."""
+    """Sources that are lists of words. Lines of text from such a source were drawn from it: their words are counted."""
     least_entries: Positive
     """Lines or words below which a source of a label is left out, if it has others."""
     most_words: Positive

@@ -188,4 +188,4 @@ def part(
 @kernel
 def begins(data: NDArray[np.uint8], at: Integer, unspaced: bool) -> bool:  # noqa: FBT001
     """Whether a unit begins at this byte, a character, or the space before a word."""
-    return data[at] & 0xC0 != 0x80 if unspaced else data[at] == _SPACE
+    return bool(data[at] & 0xC0 != 0x80 if unspaced else data[at] == _SPACE)

@@ -61,12 +61,12 @@ def write_model(
     part = rows.centroids.shape[2]
     with path.open("wb") as file:
         file.write(head + dictionary + b"".join(words) + b"".join(entries) + pruned.tobytes())
-        file.write(struct.pack("<??2qi", True, True, count, network.dim, count * parts))
+        file.write(struct.pack("<2b2qi", 1, 1, count, network.dim, count * parts))
         file.write(rows.codes.tobytes())
         file.write(struct.pack("<4i", network.dim, parts, part, part))
         file.write(np.ascontiguousarray(rows.centroids, "<f4").tobytes())
         file.write(rows.norm_codes.tobytes())
         file.write(struct.pack("<4i", 1, 1, 1, 1))
         file.write(np.ascontiguousarray(rows.norms, "<f4").tobytes())
-        file.write(struct.pack("<?2q", False, len(labels), network.dim))
+        file.write(struct.pack("<b2q", 0, len(labels), network.dim))
         file.write(np.ascontiguousarray(output, "<f4").tobytes())
