@@ -48,24 +48,30 @@ def thresholds(
         Path | None,
         typer.Option(metavar="FILE.yaml", help="A languages file with stop words for labels that get none here."),
     ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.tsv", help="Lines of label, tab, text: take only stop words that work on them."),
+    ] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Make thresholds and stop words by language from a corpus's scores and documents, or from lines of text."""
     from lauter.pipeline.storage import Storage, StorageError
     from lauter.stages.languages_file import read
-    from lauter.stages.thresholds.make import from_corpus, from_folder
+    from lauter.stages.thresholds.checking import read_check
+    from lauter.stages.thresholds.make import Listing, from_corpus, from_folder
 
     try:
         others = {} if fallback is None else read(str(fallback))
+        listing = Listing(least_words, others, None if check is None else read_check(check))
         storage = Storage(data)
         if storage.size("corpus.json") is not None:
-            made = from_corpus(storage, least, least_words, method, tail)
+            made = from_corpus(storage, least, listing, method, tail)
         elif Path(data).is_dir():
             with Progress(transient=True, console=Console(stderr=True)) as progress:
                 bar = progress.add_task("labels")
                 made = from_folder(
-                    Path(data), frozenset(source or ()), least, least_words, method, tail,
+                    Path(data), frozenset(source or ()), least, listing, method, tail,
                     lambda done, all_: progress.update(bar, completed=done, total=all_),
                 )  # fmt: skip
         else:
@@ -74,12 +80,12 @@ def thresholds(
         fail(str(error), USAGE)
     except OSError as error:
         fail(f"{error.filename or data} can't be read: {error.strerror or error}", USAGE)
-    words = {label: entry for label, entry in others.items() if entry.stop_words is not None} | made.words
     command = ["lauter lang thresholds", Path(data).name, f"--out {out.name}", f"--least {least}"]
     command += [f"--least-words {least_words}", *([f"--method {method}"] if method else []), f"--tail {tail}"]
     command += [f"--source {name}" for name in source or ()] + ([f"--fallback {fallback.name}"] if fallback else [])
+    command += [f"--check {check.name}"] if check else []
     head = f"Made by `{' '.join(command)}`, not by hand.\nFrom {made.origin}."
-    _write(out, made.thresholds, words, head, as_json=as_json)
+    _write(out, made.thresholds, made.words, head, as_json=as_json)
 
 
 def import_fineweb2(

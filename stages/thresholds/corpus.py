@@ -111,4 +111,4 @@ def _labels(batch: pa.RecordBatch) -> pa.Array:
     unknown = pc.starts_with(labels, _UNIDENTIFIED[0])
     for prefix in _UNIDENTIFIED[1:]:
         unknown = pc.or_(unknown, pc.starts_with(labels, prefix))
-    return pc.if_else(pc.fill_null(unknown, True), pa.scalar(None, pa.string()), labels)
+    return pc.if_else(pc.or_(unknown, pc.is_null(labels)), pa.scalar(None, pa.string()), labels)

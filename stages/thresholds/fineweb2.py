@@ -1,8 +1,8 @@
 """FineWeb-2's published configs, one YAML file a label, as entries of a languages file.
 
 The names are datatrove's: `max_non_alpha_words_ratio` is the smallest share of words with a letter (its code compares
-that), `line_punct_thr` at 0 or below drops nothing. Stop words are folded as ours are; those of punctuation only, such as
-"·" or "།", are none here.
+that), `line_punct_thr` at 0 or below drops nothing. Stop words are folded as ours are; those of punctuation only, such
+as "·" or "།", are none here.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def read_configs(folder: Path) -> dict[str, LanguageEntry]:
     found = {}
     for path in files:
         try:
-            config = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader
+            config = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
             found[path.stem] = entry_of(config, folding)
         except (ValueError, yaml.YAMLError) as error:
             raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
@@ -87,5 +87,5 @@ def entry_of(config: object, folding: Folding) -> LanguageEntry:
 
 def _number(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name}: {value!r} is no number")
+        raise ValueError(f"{name}: {value!r} is no number")  # noqa: TRY004 - the file is wrong
     return float(value)

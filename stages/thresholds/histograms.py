@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 BINS = 1001
-"""Bins of a column: scores of up to 10,000 in steps of 10, and what is above in the last. A ratio has steps of 0.001, as
-FineWeb-2's thresholds have, and a mean word length of 0.1 code points up to 100."""
+"""Bins of a column: scores of up to 10,000 in steps of 10, and what is above in the last. A ratio has steps of 0.001,
+as FineWeb-2's thresholds have, and a mean word length of 0.1 code points up to 100."""
 STEP = 10
 
 
@@ -53,8 +54,7 @@ class Histograms:
 def _flat(scores: Mapping[str, pa.Array]) -> Iterator[tuple[str, pa.Array]]:
     for name, column in scores.items():
         if pa.types.is_fixed_size_list(column.type):
-            items = column.flatten()
             for item in range(column.type.list_size):
-                yield f"{name}[{item}]", items.take(pa.array(np.arange(item, len(items), column.type.list_size)))
+                yield f"{name}[{item}]", pc.list_element(column, item)
         else:
             yield name, column

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from lauter.pipeline.contract import StageContext
 from lauter.pipeline.storage import Storage
 from lauter.stages.languages_file import LanguageEntry
 from lauter.stages.quality import Quality, QualityConfig
+from lauter.stages.thresholds.checking import Check
 from lauter.stages.thresholds.corpus import Corpus
 from lauter.stages.thresholds.derived import COLUMNS, ENGLISH, OF_LINES, quality_of
 from lauter.stages.thresholds.frequencies import Folding, count_words, shares
@@ -30,13 +32,36 @@ class Made(NamedTuple):
     origin: str
 
 
-def from_corpus(storage: Storage, least: int, least_words: int, method: Method | None, tail: float) -> Made:
+class Listing(NamedTuple):
+    """How lists of stop words are chosen."""
+
+    least_words: int = 2000
+    """Words that a label needs for a list of its own."""
+    fallback: Mapping[str, LanguageEntry] = {}
+    """Lists for labels that get none from the data."""
+    check: Check | None = None
+    """Running text that a list must be seen to work on; None: lists are taken as they are."""
+
+    def choose(self, label: str, sources: Mapping[str, Counter[str]]) -> LanguageEntry | None:
+        """The first list of a label that will do: of all its sources, of each alone, of `fallback`; or None."""
+        lists = []
+        if sum(source.total() for source in sources.values()) >= self.least_words:
+            apart = [{name: sources[name]} for name in sorted(sources)] if len(sources) > 1 else []
+            lists = [stop_words(shares(some)) for some in (sources, *apart)]
+        other = self.fallback.get(label)
+        for words in (*lists, other.stop_words if other else None):
+            if words is not None and (self.check is None or self.check.passes(label, words)):
+                return LanguageEntry(stop_words=words)
+        return None
+
+
+def from_corpus(storage: Storage, least: int, listing: Listing, method: Method | None, tail: float) -> Made:
     """Thresholds of the language score and of quality, and stop words, of each label with enough documents.
 
     Args:
         storage: The run folder of a finished corpus.
         least: Documents that a label needs for thresholds.
-        least_words: Words that a label needs for stop words.
+        listing: How stop words are chosen.
         method: Of `limits.METHODS`, for all thresholds of quality; None: each one's own (`derived.METHOD_OF`).
         tail: Share that the method `tail` drops.
 
@@ -56,13 +81,8 @@ def from_corpus(storage: Storage, least: int, least_words: int, method: Method |
         for label, score in corpus.language_scores.items()
     }
     folding = Folding()
-    words = {}
-    for label, texts in corpus.samples():
-        frequencies = count_words(texts, folding)
-        if frequencies.total() >= least_words:
-            chosen = stop_words(shares({"corpus": frequencies}))
-            if chosen is not None:
-                words[label] = LanguageEntry(documents=len(texts), stop_words=chosen)
+    sources = {label: {"corpus": count_words(texts, folding)} for label, texts in corpus.samples()}
+    words = _listed(((label, sources.get(label, {})) for label in {*sources, *listing.fallback}), listing)
     return Made(found, words, f"the corpus {about['name']}, lineage {about['lineage']}")
 
 
@@ -70,15 +90,15 @@ def from_folder(
     folder: Path,
     sources: frozenset[str],
     least: int,
-    least_words: int,
+    listing: Listing,
     method: Method | None,
     tail: float,
     progress: Callable[[int, int], None] = lambda done, all_: None,
 ) -> Made:
     """Stop words from texts and lists, and thresholds of word lengths from texts: lines have no layout to judge.
 
-    Lines of a label are put together to documents of at least 50 words, of which a label needs `least`. Other parameters
-    as in `from_corpus`; `sources`: those that are used, none for all.
+    Lines of a label are put together to documents of at least 50 words, of which a label needs `least`. Other
+    parameters as in `from_corpus`; `sources`: those that are used, none for all.
 
     Raises:
         ValueError: A file is not of its form (`lines`), or English is missing.
@@ -88,15 +108,16 @@ def from_folder(
     histograms = Histograms(COLUMNS)
     stage = Quality(QualityConfig(), StageContext())
     stage.open()
-    words, documents = {}, {}
+    # A list that nothing can be checked on is not taken, so the words of such a label are not counted.
+    checked = frozenset({*labels, *listing.fallback}) if listing.check is None else listing.check.labels
+    own = frozenset(labels)
+    words = _listed(
+        ((label, counted(folder, label, sources, folding) if label in own else {}) for label in sorted(checked)),
+        listing,
+    )
+    documents = {}
     for number, label in enumerate(labels):
         progress(number, len(labels))
-        frequencies = counted(folder, label, sources, folding)
-        total = sum(source.total() for source in frequencies.values())
-        if total >= least_words:
-            chosen = stop_words(shares(frequencies))
-            if chosen is not None:
-                words[label] = LanguageEntry(stop_words=chosen)
         texts = _documents(folder, label, sources)
         if len(texts) >= least:
             documents[label] = len(texts)
@@ -112,6 +133,11 @@ def from_folder(
         }
     used = f" of the sources {', '.join(sorted(sources))}" if sources else ""
     return Made(found, words, f"{len(labels):,} labels' lines and lists{used}, SHA-256 over them {_digest(folder)}")
+
+
+def _listed(counts: Iterable[tuple[str, Mapping[str, Counter[str]]]], listing: Listing) -> dict[str, LanguageEntry]:
+    chosen = ((label, listing.choose(label, sources)) for label, sources in counts)
+    return {label: entry for label, entry in chosen if entry is not None}
 
 
 def _documents(folder: Path, label: str, sources: frozenset[str]) -> list[str]:

@@ -1,8 +1,8 @@
 """Which of a language's words are its stop words: frequent ones, as many as it takes that ordinary text has two.
 
 FineWeb-2 (arXiv:2506.20920) takes the most frequent words of each language. Its 1,929 published lists have from 8 to 63
-words. The rule here is made to the use: the quality rule wants two different ones in a text of at least 50 words (Gopher,
-arXiv:2112.11446, section A.1.1).
+words. The rule here is made to the use: the quality rule wants two different ones in a text of at least 50 words
+(Gopher, arXiv:2112.11446, section A.1.1).
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 SHARE = 0.008
-"""A word with this share of all words is one: "für" has it in German. As in FineWeb-2's lists, whose last word has a
-median share near it (see the test)."""
+"""A word with this share of all words is one. FineWeb-2 seems to have chosen so: in the frequency lists of 59 of its
+languages, the last word of its own list has a share of 0.78 % in the median."""
 FEWEST, MOST = 8, 64
 """Gopher's list has 8 words; the kernel tells 64 apart."""
 SHORTEST_TEXT = 50

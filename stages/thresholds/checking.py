@@ -1,0 +1,72 @@
+"""Whether a list of stop words works: ordinary running text of the language, from elsewhere, has two of them.
+
+A list can be frequent and useless: of a tokeniser that cuts endings off (Korean particles never stand alone), of one
+book ("God", "Kalaallit Nunaat"), of a language whose function words grow onto others. The rule would then drop good
+text, and most where there is little of it. So a list is taken where it was seen to work, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from lauter.stages.languages_file import LABEL
+from lauter.stages.thresholds.frequencies import Folding, count_words
+
+SAMPLE_WORDS = 60
+"""Words of a sample, about: a little more than the shortest text that is judged (Gopher: 50)."""
+PASSING = 6, 7
+"""Share of the samples that must have two stop words. The others may be names, lists and headings."""
+
+
+class Check:
+    """Running text by label, cut into samples."""
+
+    def __init__(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Cut lines, each a label and a text, into samples. Memory: the distinct words of each sample."""
+        self._samples: dict[str, list[frozenset[str]]] = {}
+        folding = Folding()
+        held: dict[str, Counter[str]] = {}
+        for label, text in rows:
+            words = held.setdefault(label, Counter())
+            words.update(count_words([text], folding))
+            if words.total() >= SAMPLE_WORDS:
+                self._samples.setdefault(label, []).append(frozenset(words))
+                held[label] = Counter()
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The labels that have a sample."""
+        return frozenset(self._samples)
+
+    def passes(self, label: str, words: Sequence[str]) -> bool:
+        """Whether enough samples of a label have two or more of the words."""
+        listed = frozenset(words)
+        samples = self._samples.get(label, [])
+        good = sum(len(sample & listed) >= 2 for sample in samples)
+        return bool(samples) and good * PASSING[1] >= len(samples) * PASSING[0]
+
+
+def read_check(path: Path) -> Check:
+    """A check from a file of lines `label<TAB>text` or `label<TAB>source<TAB>text`; `.zst` and `.gz` are unpacked.
+
+    Raises:
+        ValueError: A line is not of that form; with file and line.
+        OSError: The file cannot be read.
+    """
+
+    def rows() -> Iterable[tuple[str, str]]:
+        compression = {".zst": "zstd", ".gz": "gzip"}.get(path.suffix)
+        with pa.input_stream(str(path), compression=compression) as stream:
+            for number, line in enumerate(stream.read().decode(errors="replace").split("\n"), 1):
+                label, *rest = line.rstrip("\r").split("\t")
+                if not line.strip():
+                    continue
+                if not LABEL.fullmatch(label) or not rest:
+                    raise ValueError(f"{path}:{number}: expected a label, a tab and a text")
+                yield label, rest[-1]
+
+    return Check(rows())

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from lauter.stages.thresholds.checking import Check, read_check
+
+TEXT = "der hund und die katze sind in dem haus wo sie schlafen wenn es kalt ist oder nass so wie heute im garten "
+
+
+def test_a_list_passes_where_six_samples_of_seven_have_two_of_its_words() -> None:
+    check = Check([("deu_Latn", TEXT * 3)] * 6 + [("deu_Latn", "wort " * 60), ("deu_Latn", "der und")])
+    assert check.labels == {"deu_Latn"}
+    assert check.passes("deu_Latn", ("und", "haus"))
+    assert not check.passes("deu_Latn", ("und", "maus"))
+    assert not check.passes("fra_Latn", ("der", "und"))
+    assert not Check([("deu_Latn", TEXT * 3)] * 5 + [("deu_Latn", "wort " * 60)]).passes("deu_Latn", ("und", "haus"))
+
+
+@pytest.mark.parametrize("name", ["x.tsv", "x.tsv.zst", "x.tsv.gz"])
+def test_lines_of_a_file(tmp_path: Path, name: str) -> None:
+    data = f"deu_Latn\tbook\t{TEXT * 2}\n\ndeu_Latn\t{TEXT * 2}\r\n".encode()
+    codec = {".zst": "zstd", ".gz": "gzip"}.get(Path(name).suffix)
+    with pa.output_stream(str(tmp_path / name), compression=codec) as stream:
+        stream.write(data)
+    assert read_check(tmp_path / name).passes("deu_Latn", ("garten", "katze"))
+
+
+def test_a_wrong_line_is_told(tmp_path: Path) -> None:
+    (tmp_path / "x.tsv").write_text("deu_Latn\ta\ngerman\tb\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"x\.tsv:2: expected a label"):
+        read_check(tmp_path / "x.tsv")
