@@ -1,0 +1,101 @@
+"""`lauter lang train`: a model from labelled text, by a recipe that gives the same bytes every time."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show
+
+if TYPE_CHECKING:
+    from lauter.stages.language.training.recipe import Recipe
+
+EMBEDDED = "models/embedded/recipe.yaml"
+"""The recipe of the embedded model, below the folder of the stage."""
+
+
+def train(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="A folder of LABEL.txt (source, tab, text) and LABEL.words (source, tab, word, tab, count).",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the model goes; must not exist yet.")],
+    recipe: Annotated[
+        Path | None, typer.Option(metavar="YAML", help="Every number that decides; the embedded model's if not given.")
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a model as the embedded one was: one thread, fixed seeds, the same bytes on every machine.
+
+    DIR gets model.ftz, labels.tsv (how well it knows each label, on lines that were kept out of training) and
+    recipe.yaml. Use it as `model: DIR/model.ftz` with `normalise: true`.
+    """
+    from lauter.stages.language.labels import support
+
+    if out.exists():
+        fail(f"{out} is there already: a model is never overwritten; name a new folder", USAGE)
+    if not data.is_dir():
+        fail(f"{data} is no folder", USAGE)
+    text, chosen = _recipe(recipe)
+    try:
+        _train(data, out, text, chosen)
+    except ValueError as error:
+        fail(str(error), USAGE)
+    except OSError as error:
+        fail(f"{error.filename or out}: {error.strerror or error}", FAILED)
+    known = support.read(out / "labels.tsv")
+    levels = {level: sum(row.level == level for row in known.values()) for level in support.LEVELS}
+    if as_json:
+        show({"out": str(out), "labels": len(known), "levels": levels})
+        return
+    told = ", ".join(f"{number:,} {support.LEVEL_WORDS[level]}" for level, number in levels.items() if number)
+    console = Console(emoji=False)
+    console.print(f"{len(known):,} labels: {told}", highlight=False, soft_wrap=True)
+    console.print(Text(f"{out}/model.ftz, labels.tsv, recipe.yaml"), soft_wrap=True)
+
+
+def _recipe(path: Path | None) -> tuple[bytes, Recipe]:
+    """The recipe of a file, or that of the embedded model, and its bytes."""
+    from lauter.stages.language.training.recipe import Recipe
+
+    try:
+        if path is not None:
+            return path.read_bytes(), Recipe.read(path)
+        with resources.as_file(resources.files("lauter.stages.language").joinpath(EMBEDDED)) as embedded:
+            return embedded.read_bytes(), Recipe.read(embedded)
+    except ValueError as error:
+        fail(str(error), USAGE)
+    except OSError as error:
+        fail(f"{error.filename} can't be read: {error.strerror}", USAGE)
+
+
+def _train(data: Path, out: Path, text: bytes, recipe: Recipe) -> None:
+    from lauter.stages.language.load import load
+    from lauter.stages.language.training.support_table import held_tests, write_table
+    from lauter.stages.language.training.train import train_model
+
+    console = Console(stderr=True, emoji=False)
+
+    def told(words: str) -> None:
+        console.print(Text(words), soft_wrap=True)
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as staging:
+        made = Path(staging, out.name)
+        made.mkdir()
+        (made / "recipe.yaml").write_bytes(text)
+        model = made / "model.ftz"
+        trained = train_model(data, model, recipe, told)
+        tests = held_tests(trained.material, load(str(model), normalised=True))
+        write_table(made / "labels.tsv", trained.material, tests)
+        made.rename(out)
