@@ -1,104 +1,40 @@
+"""What a takedown blanks, and that nothing else changes."""
+
 from __future__ import annotations
 
 import hashlib
-import json
-import random
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lauter.pipeline.audit import audit
 from lauter.pipeline.filter.matcher import Matcher
 from lauter.pipeline.filter.published import parse
-from lauter.pipeline.storage import Storage, StorageError
-from lauter.pipeline.takedown.act import Outcome, take_down
-from lauter.pipeline.takedown.demands import Demand, demand
+from lauter.pipeline.storage import StorageError
+from lauter.pipeline.takedown.demands import demand
 from lauter.pipeline.yaml_lines import ManifestError
 from tests.pipeline.small_run import build, digests, ledger, tokens, write_manifest
-from tests.pipeline.small_stages import CATALOGUE
+from tests.pipeline.takedown.masked import (
+    FILES,
+    LOST,
+    SECRET,
+    SHORT,
+    STAGES,
+    by_url,
+    corpus,
+    decode,
+    from_scratch,
+    published,
+    take,
+    url,
+    violations,
+)
 from tests.pipeline.takedown.searching import places
-
-SECRET = "the quiet heron of wetherby counted nineteen copper kettles at dawn"
-"""Of the page that was kept; every other one has a sentence of its own."""
-LOST = "a lantern maker from oxmoor sold eleven blue umbrellas before the storm"
-SHORT = "zyzzyvaquartz"
-
-FILES = {
-    "a1.txt": "\n".join(
-        [
-            *(f"n{i}\tordinary words that stand on page number {i} of the first file" for i in range(20)),
-            f"kept\t{SECRET} copy the first",
-            f"dup\t{LOST} and more",
-            f"short\t{SHORT}",
-            f"bad\tforbidden {SHORT} words",
-        ]
-    ),
-    "a2.txt": "\n".join(
-        [
-            *(f"m{i}\tfurther words that stand on page number {i} of the second file" for i in range(20)),
-            f"near\t{SECRET} copy the second",
-        ]
-    ),
-    "b.txt": f"other\t{LOST} and more\nalone\tnothing like it is anywhere else\nbroken",
-}
-# doc_ids decide which of two equal pages stays; the source comes first, so it is always the one in a1.
-STAGES: list[object] = ["words", {"length": {"min_words": 2}}, "same-text"]
-
-
-def decode(ids: list[int]) -> str:
-    return bytes(item for item in ids if item < 256).decode("utf-8", "replace")
-
-
-def url(name: str) -> Demand:
-    return demand("url", f"https://{name}.example/")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Inputs, manifest and a finished run folder."""
-    (tmp_path / "in").mkdir()
-    manifest = write_manifest(tmp_path / "in", FILES, STAGES, tokens_per_shard=1500, tokens_per_row_group=300)
-    build(manifest, tmp_path / "in/out")
-    return tmp_path / "in"
-
-
-def take(folder: Path, *wanted: Demand, with_copies: bool = False) -> Outcome:
-    return take_down(Storage(str(folder / "out")), wanted, with_copies=with_copies)
-
-
-def violations(out: Path) -> list[str]:
-    return audit(Storage(str(out)), CATALOGUE).violations
-
-
-def corpus(folder: Path) -> Any:  # noqa: ANN401 - JSON
-    return json.loads((folder / "out/corpus.json").read_text())
-
-
-def by_url(out: Path) -> dict[str, dict[str, Any]]:
-    return {str(row["url"]).removeprefix("https://").removesuffix(".example/"): row for row in ledger(out)}
-
-
-def from_scratch(folder: Path, name: str) -> dict[str, str]:
-    """Digests of a build that has the demands from the start and nothing else."""
-    shutil.copytree(folder / "out/takedown", folder / name / "takedown")
-    build(folder / "manifest.yaml", folder / name)
-    assert violations(folder / name) == []
-    return published(folder / name)
-
-
-def published(out: Path) -> dict[str, str]:
-    """Digests of all that a build publishes; signatures lie by ranges, so they are no part of `digests`."""
-    signed = sorted(path for path in (out / "signatures").rglob("*") if path.is_file())
-    return digests(out) | {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in signed}
 
 
 def test_a_removed_record_keeps_its_place_and_nothing_else(folder: Path) -> None:
@@ -323,92 +259,3 @@ def test_the_filter_knows_what_was_removed(folder: Path) -> None:
 def test_an_unfinished_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="holds no finished corpus; run `lauter build` to its end"):
         take(tmp_path, url("a"))
-
-
-class Killed(BaseException):
-    """Like `kill -9`, but for what is deleted on the way out."""
-
-
-def _kill_at(monkeypatch: pytest.MonkeyPatch, left: int) -> list[int]:
-    """Raise in place of the given publishing or deleting of a file; the list counts those that happened."""
-    count = [0]
-
-    def counted(name: str) -> None:
-        real = getattr(Storage, name)
-
-        def wrapped(self: Storage, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the method has
-            if count[0] == left:
-                raise Killed
-            count[0] += 1
-            return real(self, *args, **kwargs)
-
-        monkeypatch.setattr(Storage, name, wrapped)
-
-    counted("_check_claim")
-    counted("delete")
-    return count
-
-
-def _whole(out: Path) -> dict[str, bytes]:
-    skipped = ("state/run", "state/lock", "state/staging")
-    files = [path for path in sorted(out.rglob("*")) if path.is_file()]
-    named = {str(path.relative_to(out)): path for path in files}
-    return {name: path.read_bytes() for name, path in named.items() if not name.startswith(skipped)}
-
-
-@pytest.mark.parametrize(
-    ("finish", "stride"),
-    [
-        pytest.param("takedown", 9, marks=pytest.mark.slow),
-        pytest.param("build", 13, marks=pytest.mark.slow),
-        pytest.param("takedown", 1, marks=pytest.mark.soak),
-        pytest.param("build", 1, marks=pytest.mark.soak),
-    ],
-)
-def test_a_takedown_that_was_killed_anywhere_is_finished(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finish: str, stride: int
-) -> None:
-    shutil.copytree(folder / "out", tmp_path / "before")
-    with monkeypatch.context() as patch:
-        steps = _kill_at(patch, -1)
-        outcome = take(folder, url("kept"), url("short"))
-    expected = _whole(folder / "out")
-    assert outcome.root is not None and steps[0] > 20
-    for step in range(1, steps[0], stride):
-        shutil.rmtree(folder / "out")
-        shutil.copytree(tmp_path / "before", folder / "out")
-        with monkeypatch.context() as patch, pytest.raises(Killed):
-            _kill_at(patch, step)
-            take(folder, url("kept"), url("short"))
-        if finish == "takedown":
-            take(folder, url("kept"), url("short"))
-        else:
-            started = (folder / "out/state/takedown.json").exists()
-            build(folder / "manifest.yaml", folder / "out")
-            if not started:
-                continue
-        assert _whole(folder / "out") == expected, step
-
-
-@pytest.mark.soak
-def test_kill_9_at_random_moments(folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(folder / "out", tmp_path / "before")
-    (tmp_path / "urls.txt").write_text("https://kept.example/\nhttps://short.example/\n")
-    command = [str(Path(sys.executable).with_name("lauter")), "takedown", str(folder / "out")]
-    command += ["--urls", str(tmp_path / "urls.txt")]
-    started = time.monotonic()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    seconds = time.monotonic() - started
-    expected = _whole(folder / "out")
-    draw, killed = random.Random(20261125), 0
-    for moment in range(20):
-        shutil.rmtree(folder / "out")
-        shutil.copytree(tmp_path / "before", folder / "out")
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        time.sleep(draw.uniform(0.4, 1.0) * seconds)
-        killed += process.poll() is None
-        process.kill()
-        process.wait()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        assert _whole(folder / "out") == expected, moment
-    assert killed >= 10
