@@ -32,8 +32,9 @@ sys.exit(1 if outcome.report.failures else 0)
 """
 
 
+# A Ray session takes ten seconds of two cores to start and end, whatever is built: the suite has one of each kind.
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.soak), 2])
 def test_ray_gives_the_same_bytes(tmp_path: Path, workers: int) -> None:
     manifest = write_manifest(tmp_path, FILES)
     inline = build(manifest, tmp_path / "inline")
@@ -60,7 +61,9 @@ def _wait_for_tasks(out: Path, count: int, process: subprocess.Popen[bytes]) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tasks", [3, 25, 60])
+@pytest.mark.parametrize(
+    "tasks", [pytest.param(3, marks=pytest.mark.soak), 25, pytest.param(60, marks=pytest.mark.soak)]
+)
 def test_a_killed_driver_resumes(tmp_path: Path, tasks: int) -> None:
     manifest, out = write_manifest(tmp_path, FILES), tmp_path / "out"
     process = _start(manifest, out)

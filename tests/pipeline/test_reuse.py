@@ -120,17 +120,33 @@ def test_where_no_decision_changes_nothing_else_runs(tmp_path: Path) -> None:
     assert again.report.cached >= first.report.executed - 3
 
 
+CHANGES = {
+    "row_group_bytes": st.sampled_from([32 << 20, 700]),
+    "texts": st.lists(st.lists(st.sampled_from([*WORDS, "boom"]), min_size=0, max_size=4), min_size=30, max_size=30),
+    "before": st.sets(st.sampled_from(NAMES)),
+    "after": st.sets(st.sampled_from(NAMES)),
+}
+
+
 @pytest.mark.slow
-@settings(max_examples=6, deadline=None)
-@given(
-    row_group_bytes=st.sampled_from([32 << 20, 700]),
-    texts=st.lists(st.lists(st.sampled_from([*WORDS, "boom"]), min_size=0, max_size=4), min_size=30, max_size=30),
-    before=st.sets(st.sampled_from(NAMES)),
-    after=st.sets(st.sampled_from(NAMES)),
-)
+@settings(max_examples=3)
+@given(**CHANGES)
 def test_any_change_of_a_list_gives_what_a_fresh_build_gives(
     row_group_bytes: int, texts: list[list[str]], before: set[str], after: set[str]
 ) -> None:
+    _changed_list(row_group_bytes, texts, before, after)
+
+
+@pytest.mark.soak
+@settings(max_examples=60)
+@given(**CHANGES)
+def test_any_change_of_a_list_at_length(
+    row_group_bytes: int, texts: list[list[str]], before: set[str], after: set[str]
+) -> None:
+    _changed_list(row_group_bytes, texts, before, after)
+
+
+def _changed_list(row_group_bytes: int, texts: list[list[str]], before: set[str], after: set[str]) -> None:
     defaults = parquet.ParquetSink.__init__.__defaults__
     parquet.ParquetSink.__init__.__defaults__ = (row_group_bytes,)
     lines = [f"{name}\t{' '.join(text)}" for name, text in zip(NAMES, texts, strict=True)]

@@ -34,9 +34,20 @@ FILES = st.fixed_dictionaries({"a1.txt": FILE}, optional={"a2.txt": FILE, "b1.tx
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8)
 @given(files=FILES)
 def test_every_record_ends_as_exactly_one_row(files: dict[str, str]) -> None:
+    _ends_as_one_row(files)
+
+
+@pytest.mark.soak
+@settings(max_examples=200)
+@given(files=FILES)
+def test_every_record_ends_as_exactly_one_row_at_length(files: dict[str, str]) -> None:
+    _ends_as_one_row(files)
+
+
+def _ends_as_one_row(files: dict[str, str]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         build(write_manifest(folder, files), folder / "out")
@@ -188,10 +199,21 @@ def test_a_task_that_fails_is_named_and_the_rest_is_done(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4)
 @given(files=FILES, cut=st.integers(0, 80))
 def test_resume_after_any_number_of_tasks(files: dict[str, str], cut: int) -> None:
     """A driver that stops after any task, then starts again, ends where an undisturbed one does."""
+    _resumes(files, cut)
+
+
+@pytest.mark.soak
+@settings(max_examples=100)
+@given(files=FILES, cut=st.integers(0, 80))
+def test_resume_after_any_number_of_tasks_at_length(files: dict[str, str], cut: int) -> None:
+    _resumes(files, cut)
+
+
+def _resumes(files: dict[str, str], cut: int) -> None:
     from lauter.pipeline.executors.inline import InlineExecutor
     from lauter.pipeline.graph.plan import Plan
     from lauter.pipeline.resolve import load
