@@ -1,0 +1,41 @@
+"""Labels that a manifest names, against those of a model: one that it does not have would silently keep nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from lauter.stages.language.labels.meaning import is_unidentified, wikipedia_labels
+from lauter.stages.language.labels.registry import resolve
+
+
+def check_named(named: Iterable[str], known: Collection[str], model: str) -> None:
+    """Refuse labels that are none of the model's.
+
+    Labels without one identified language (`und_Latn`, `zxx_Zzzz`) may always be named.
+
+    Args:
+        named: Labels of the form `deu_Latn`.
+        known: The labels that the model can answer with.
+        model: Its name, for the message.
+
+    Raises:
+        ValueError: One is not known; the message has the label that means the same, where there is one.
+    """
+    for label in named:
+        if label in known or is_unidentified(label):
+            continue
+        same = resolve(label[:3], {other[:3] for other in known if other[4:] == label[4:]})
+        scripts = sorted(other for other in known if other[:3] == label[:3])
+        mend = "`lauter lang list` has all of the embedded model"
+        if same is not None:
+            mend = f"it calls it {same}_{label[4:]}"
+        elif scripts:
+            mend = f"it has {', '.join(scripts)}"
+        raise ValueError(f"the model {model} has no label {label}; {mend}")
+
+
+def wikipedia_answers() -> frozenset[str]:
+    """Every label that lid.176 can answer with: each language in each script that it is written in."""
+    return frozenset(
+        f"{meaning.language}_{script}" for meaning in wikipedia_labels().values() for script in meaning.scripts
+    )
