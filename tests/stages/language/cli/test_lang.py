@@ -118,6 +118,14 @@ def test_what_files_are_in(tmp_path: Path) -> None:
     assert russian["label"] == "rus_Cyrl"
 
 
+def test_the_model_that_comes_along_is_asked_first() -> None:
+    code, out, err = run("identify", "-", given=GERMAN * 4)
+    assert code == 0, err
+    assert out.startswith("-  German  deu_Latn  ")
+    assert "well supported" in out
+    assert len(listed()["labels"]) >= 1900
+
+
 def test_sisters_are_taken_together() -> None:
     bosnian = "Sva ljudska bića rađaju se slobodna i jednaka u dostojanstvu i pravima."
     (found,) = identified("-", "--top", "5", given=bosnian)
