@@ -30,6 +30,10 @@ THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
 """Probabilities from which answers are taken, for the table of what a threshold costs. FineWeb-2's lie in 0.3 .. 0.9
 (arXiv:2506.20920)."""
 
+THIN = ("words", "untested")
+"""Levels of labels that a text of a large language is taken for at its peril: no running text speaks for them. In the
+table by label, `answered_thin` counts the texts that are, above the threshold of the answer."""
+
 CONFUSIONS = 200
 """Confusions that are listed."""
 
@@ -189,11 +193,10 @@ def _by_threshold(found: _Answered, support: Mapping[str, Support]) -> list[dict
 def _by_label(found: _Answered, whole: scores.Tally, support: Mapping[str, Support]) -> list[dict[str, Any]]:
     precision, recall, f1, rate = whole.precision(), whole.recall(), whole.f1(), whole.false_positive_rate()
     own = np.array([support[label].threshold if label in support else 0.0 for label in found.labels])
-    sure = scores.tally(
-        found.gold,
-        np.where(found.probabilities >= own[found.answers], found.answers, np.int32(-1)),
-        len(found.labels),
-    )
+    taken = np.where(found.probabilities >= own[found.answers], found.answers, np.int32(-1))
+    sure = scores.tally(found.gold, taken, len(found.labels))
+    is_thin = np.array([label in support and support[label].level in THIN for label in found.labels])
+    thin = np.bincount(found.gold[(taken >= 0) & is_thin[taken] & (taken != found.gold)], minlength=len(found.labels))
     above = sure.precision()
     rows = []
     for place in np.nonzero(whole.texts + whole.wrong)[0]:
@@ -213,6 +216,7 @@ def _by_label(found: _Answered, whole: scores.Tally, support: Mapping[str, Suppo
                 "threshold": support[label].threshold,
                 "accepted": int(sure.right[place] + sure.wrong[place]),
                 "precision_above_threshold": float(above[place]),
+                "answered_thin": int(thin[place]),
             }
         rows.append(row)
     return sorted(rows, key=lambda row: row["label"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,13 +39,15 @@ SUPPORT = {
 
 @cache
 def report() -> dict[str, Any]:
-    import tempfile
+    return report_with(SUPPORT)
 
+
+def report_with(support: Mapping[str, Support]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rights.tsv"
         path.write_text("".join(f"{label}\t{text}\n" for label, text in TEXTS), "utf-8")
         told: list[int] = []
-        found = evaluate(load("lid.176"), read(path), SUPPORT, told.append)
+        found = evaluate(load("lid.176"), read(path), support, told.append)
         assert told == [len(TEXTS)]
     return found
 
@@ -89,6 +93,14 @@ def test_thresholds_drop_answers() -> None:
     assert accepted == sorted(accepted, reverse=True)
     german = by_label("deu_Latn")
     assert (german["texts"], german["accepted"], german["precision_above_threshold"]) == (2, 2, 1.0)
+
+
+def test_texts_that_are_taken_for_a_language_with_thin_evidence() -> None:
+    thin = {label: row._replace(level="words", threshold=0.0) for label, row in SUPPORT.items() if label != "bos_Latn"}
+    rows = {row["label"]: row for row in report_with(thin | {"bos_Latn": SUPPORT["bos_Latn"]})["labels"]}
+    assert rows["bos_Latn"]["answered_thin"] == 1
+    assert rows["deu_Latn"]["answered_thin"] == 0, "a right answer is none"
+    assert by_label("bos_Latn")["answered_thin"] == 0
 
 
 def test_levels_are_told_apart() -> None:
