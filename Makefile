@@ -8,8 +8,9 @@ TRAIN_OUT := out/train-demo
 TRAIN_CACHE := .cache/train-demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --quiet --constraint constraints.txt
 SETUP := pyproject.toml constraints.txt
-# Two processes: the suite is written for two cores and 4 GB.
-PYTEST := $(BIN)/python -m pytest --numprocesses 2
+# Two processes: the suite is written for two cores and 4 GB. Each begins with a half of it and in the end takes over
+# what is left of the other's, so that a fixture is seldom made twice and none waits for the other's last long test.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 .PHONY: demo train-demo test check soak bench clean
 .DEFAULT_GOAL := demo
