@@ -20,6 +20,8 @@ SAMPLE_WORDS = 60
 """Words of a sample, about: a little more than the shortest text that is judged (Gopher: 50)."""
 PASSING = 6, 7
 """Share of the samples that must have two stop words. The others may be names, lists and headings."""
+FEWEST_SAMPLES = 3
+"""Samples below which a text says nothing of a label."""
 
 
 class Check:
@@ -39,15 +41,15 @@ class Check:
 
     @property
     def labels(self) -> frozenset[str]:
-        """The labels that have a sample."""
-        return frozenset(self._samples)
+        """The labels that have enough samples."""
+        return frozenset(label for label, samples in self._samples.items() if len(samples) >= FEWEST_SAMPLES)
 
     def passes(self, label: str, words: Sequence[str]) -> bool:
         """Whether enough samples of a label have two or more of the words."""
         listed = frozenset(words)
         samples = self._samples.get(label, [])
         good = sum(len(sample & listed) >= 2 for sample in samples)
-        return bool(samples) and good * PASSING[1] >= len(samples) * PASSING[0]
+        return len(samples) >= FEWEST_SAMPLES and good * PASSING[1] >= len(samples) * PASSING[0]
 
 
 def read_check(path: Path) -> Check:

@@ -49,8 +49,11 @@ def thresholds(
         typer.Option(metavar="FILE.yaml", help="A languages file with stop words for labels that get none here."),
     ] = None,
     check: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.tsv", help="Lines of label, tab, text: take only stop words that work on them."),
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE.tsv",
+            help="Lines of label, tab, text: take only stop words that work on them, or on those of another --check.",
+        ),
     ] = None,
     *,
     as_json: JsonOption = False,
@@ -63,7 +66,7 @@ def thresholds(
 
     try:
         others = {} if fallback is None else read(str(fallback))
-        listing = Listing(least_words, others, None if check is None else read_check(check))
+        listing = Listing(least_words, others, tuple(map(read_check, check or ())))
         storage = Storage(data)
         if storage.size("corpus.json") is not None:
             made = from_corpus(storage, least, listing, method, tail)
@@ -83,7 +86,7 @@ def thresholds(
     command = ["lauter lang thresholds", Path(data).name, f"--out {out.name}", f"--least {least}"]
     command += [f"--least-words {least_words}", *([f"--method {method}"] if method else []), f"--tail {tail}"]
     command += [f"--source {name}" for name in source or ()] + ([f"--fallback {fallback.name}"] if fallback else [])
-    command += [f"--check {check.name}"] if check else []
+    command += [f"--check {path.name}" for path in check or ()]
     head = f"Made by `{' '.join(command)}`, not by hand.\nFrom {made.origin}."
     _write(out, made.thresholds, made.words, head, as_json=as_json)
 

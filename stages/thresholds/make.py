@@ -39,8 +39,9 @@ class Listing(NamedTuple):
     """Words that a label needs for a list of its own."""
     fallback: Mapping[str, LanguageEntry] = {}
     """Lists for labels that get none from the data."""
-    check: Check | None = None
-    """Running text that a list must be seen to work on; None: lists are taken as they are."""
+    checks: tuple[Check, ...] = ()
+    """Sets of running text, on one of which a list must be seen to work: one alone may have a wrong label. None: lists
+    are taken as they are."""
 
     def choose(self, label: str, sources: Mapping[str, Counter[str]]) -> LanguageEntry | None:
         """The first list of a label that will do: of all its sources, of each alone, of `fallback`; or None."""
@@ -50,7 +51,8 @@ class Listing(NamedTuple):
             lists = [stop_words(shares(some)) for some in (sources, *apart)]
         other = self.fallback.get(label)
         for words in (*lists, other.stop_words if other else None):
-            if words is not None and (self.check is None or self.check.passes(label, words)):
+            passes = not self.checks or any(check.passes(label, words or ()) for check in self.checks)
+            if words is not None and passes:
                 return LanguageEntry(stop_words=words)
         return None
 
@@ -109,7 +111,7 @@ def from_folder(
     stage = Quality(QualityConfig(), StageContext())
     stage.open()
     # A list that nothing can be checked on is not taken, so the words of such a label are not counted.
-    checked = frozenset({*labels, *listing.fallback}) if listing.check is None else listing.check.labels
+    checked = {label for check in listing.checks for label in check.labels} or {*labels, *listing.fallback}
     own = frozenset(labels)
     words = _listed(
         ((label, counted(folder, label, sources, folding) if label in own else {}) for label in sorted(checked)),

@@ -16,12 +16,15 @@ def test_a_list_passes_where_six_samples_of_seven_have_two_of_its_words() -> Non
     assert check.passes("deu_Latn", ("und", "haus"))
     assert not check.passes("deu_Latn", ("und", "maus"))
     assert not check.passes("fra_Latn", ("der", "und"))
+    few = Check([("deu_Latn", TEXT * 3)] * 2)
+    assert not few.labels
+    assert not few.passes("deu_Latn", ("und", "haus"))
     assert not Check([("deu_Latn", TEXT * 3)] * 5 + [("deu_Latn", "wort " * 60)]).passes("deu_Latn", ("und", "haus"))
 
 
 @pytest.mark.parametrize("name", ["x.tsv", "x.tsv.zst", "x.tsv.gz"])
 def test_lines_of_a_file(tmp_path: Path, name: str) -> None:
-    data = f"deu_Latn\tbook\t{TEXT * 2}\n\ndeu_Latn\t{TEXT * 2}\r\n".encode()
+    data = f"deu_Latn\tbook\t{TEXT * 3}\n\ndeu_Latn\t{TEXT * 3}\r\ndeu_Latn\t{TEXT * 3}".encode()
     codec = {".zst": "zstd", ".gz": "gzip"}.get(Path(name).suffix)
     with pa.output_stream(str(tmp_path / name), compression=codec) as stream:
         stream.write(data)

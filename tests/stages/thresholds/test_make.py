@@ -119,6 +119,13 @@ def test_a_folder_of_lines_and_lists(tmp_path: Path) -> None:
     assert words["gsw_Latn"].stop_words == tuple(f"wort{letter}" for letter in "abcdefghi")
     assert words["roh_Latn"].stop_words == ("ils",)
     assert "the" in (words["eng_Latn"].stop_words or ())
+    wrong, right = tmp_path / "wrong.tsv", tmp_path / "right.tsv"
+    wrong.write_text(f"eng_Latn\t{'kaa muu ' * 40}\n" * 4, encoding="utf-8")
+    right.write_text(f"eng_Latn\t{ENGLISH * 3}\n" * 4 + f"deu_Latn\t{'kaa muu ' * 40}\n" * 4, encoding="utf-8")
+    checks = ("--check", str(wrong), "--check", str(right))
+    result = made(data, out, "--least", "20", "--least-words", "500", *options, *checks)
+    assert result.exit_code == 0, result.output
+    assert set(read(str(tmp_path / "lines-words.yaml"))) == {"eng_Latn"}
 
 
 @pytest.mark.parametrize(
