@@ -12,7 +12,7 @@ TONES = ("kept", "dropped", "duplicate", "error", "removed")
 """The page's colours, in the order in which kinds have them."""
 
 WIDTH, HEIGHT = 1000.0, 400.0
-"""The areas are laid out in a box of these sides; the page gives it the same ratio."""
+"""The areas are laid out in a box of these sides: about the ratio that they have on a wide page."""
 
 TITLE = 17.0
 """Height of a group's name above its areas."""

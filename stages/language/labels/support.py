@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeGuard, get_args
 
 Level = Literal["well", "weak", "words", "untested"]
-"""Well supported; known from little text; known from a list of words; nothing to score it with."""
+"""Well supported; below that, on running text; scored by words alone, for want of text; nothing to score it with."""
 
 LEVELS: tuple[Level, ...] = get_args(Level)
 
 LEVEL_WORDS: Mapping[Level, str] = {
     "well": "well supported",
-    "weak": "little text",
+    "weak": "weakly supported",
     "words": "word list only",
     "untested": "not scored",
 }

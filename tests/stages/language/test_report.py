@@ -29,7 +29,7 @@ def test_numbers_are_those_of_kept_documents() -> None:
     assert section.sentences == (
         "Labels with a kept document: 4, in 2 scripts and of 2 families.",
         "7 of 11 kept documents (63.6 %) are in 2 labels that the embedded model supports well, 2 in 1 of the level "
-        "“little text”, 1 in 1 of the level “word list only”, 1 in none of its labels.",
+        "“weakly supported”, 1 in 1 of the level “word list only”, 1 in none of its labels.",
     )
     by_script, by_family = section.tables
     assert by_script.rows == (("Latin", 4, 10, 947), ("Cyrillic", 1, 1, 50))

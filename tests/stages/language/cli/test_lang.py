@@ -80,8 +80,8 @@ def test_a_list_to_read(table: str) -> None:
     code, out, _ = run("list", "--labels", table)
     assert code == 0
     row = next(line for line in out.splitlines() if line.startswith("gsw_Latn"))
-    assert row.split() == ["gsw_Latn", "Swiss", "German", "Indo-European", "Latin", "little", "text", "0.50"]
-    assert "labels 5, codes of ISO 639-3 4, scripts 3, families 2; 3 well supported, 1 little text" in out
+    assert row.split() == ["gsw_Latn", "Swiss", "German", "Indo-European", "Latin", "weakly", "supported", "0.50"]
+    assert "labels 5, codes of ISO 639-3 4, scripts 3, families 2; 3 well supported, 1 weakly supported" in out
 
 
 def test_a_level_that_is_none(table: str) -> None:
