@@ -26,8 +26,9 @@ from lauter.pipeline.contract import FilePath, ModelPath, Reason, ReportSection,
 from lauter.stages.kernels.words import text_buffers
 from lauter.stages.language.identify import Identifier
 from lauter.stages.language.labels import LABEL, is_unidentified
+from lauter.stages.language.labels.named import check_named, wikipedia_answers
 from lauter.stages.language.least_score import counted, decimal, of_file, of_run, quantised
-from lauter.stages.language.load import NAMED, known_labels, load
+from lauter.stages.language.load import EMBEDDED, NAMED, known_labels, load
 from lauter.stages.language.pieces import lines, pieces
 from lauter.stages.language.report import language_report
 
@@ -128,9 +129,12 @@ class Language:
 
     @classmethod
     def check_config(cls, config: LanguageConfig) -> None:
-        """Raise ValueError for a file of languages that cannot be read."""
+        """Raise ValueError for a file of languages that cannot be read, and for labels that the model does not have."""
         if config.languages_file is not None:
             of_file(config.languages_file)
+        known = {EMBEDDED: known_labels(EMBEDDED), "lid.176": wikipedia_answers()}.get(config.model)
+        if known is not None:
+            check_named([*(config.languages or ()), *config.thresholds], known, config.model)
 
     def __init__(self, config: LanguageConfig, context: StageContext) -> None:
         self._config = config
