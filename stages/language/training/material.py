@@ -8,10 +8,11 @@ in: it is small, and any number of lines can be drawn from it.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -27,10 +28,6 @@ from lauter.stages.language.training.recipe import Recipe, Sampling
 
 UNSPACED = ("Hani", "Jpan", "Khmr", "Laoo", "Mymr", "Thai")
 """Scripts whose words are written without spaces between them (UAX #14, class SA, and the Han and kana of class ID)."""
-
-_MOST_TYPED = 3000
-_MOST_READ = 300
-"""Entries of a list, and lines of a text, whose word types count as evidence: as many as tell rich from thin."""
 
 
 class Items(NamedTuple):
@@ -65,7 +62,7 @@ class Material(NamedTuple):
     lines: NDArray[np.int64]
     """Shape (labels,): lines that an epoch has of each."""
     types: NDArray[np.int64]
-    """Shape (labels,): word types among the first of each source."""
+    """Shape (labels,): word types of all its sources."""
     evidence: tuple[Mapping[str, int], ...]
     """For each label: source -> items."""
     running: frozenset[str]
@@ -105,7 +102,8 @@ def read_material(folder: Path, recipe: Recipe) -> Material:
             offsets, text = text_buffers(entries)
             data.append(text[offsets[0] : offsets[-1]])
             lengths.append(np.diff(offsets))
-            cumulative.append(np.cumsum(counts, dtype=np.uint64))
+            by = _drawn_by(counts, sampling.power_in_quarters if kind == WORDS else 4)
+            cumulative.append(np.cumsum(by, dtype=np.uint64))
             items += len(entries)
             last.append(items)
             kinds.append(kind)
@@ -193,17 +191,23 @@ def _usable(parts: Parts, sampling: Sampling) -> Parts:
 
 
 def _types(parts: Parts) -> int:
-    """Word types of the first entries of each source."""
-    types: set[Any] = set()
+    """Word types of all sources."""
+    types: set[str] = set()
     for (_, kind), (entries, _) in parts.items():
-        if kind == WORDS:
-            types.update(entries[:_MOST_TYPED].to_pylist())
-        else:
-            types.update(" ".join(entries[:_MOST_READ].to_pylist()).split(" "))
+        types.update(entries.to_pylist() if kind == WORDS else " ".join(entries.to_pylist()).split(" "))
     return len(types)
 
 
 def _lines(types: int, sampling: Sampling) -> int:
     if types >= sampling.rich:
-        return sampling.lines
+        return min(sampling.most_lines, round(sampling.lines * math.sqrt(types / sampling.rich)))
     return min(sampling.lines, int(sampling.thin_lines + sampling.thin_slope * types))
+
+
+def _drawn_by(counts: NDArray[np.int64], quarters: int) -> NDArray[np.uint64]:
+    """Counts to a power, in whole thousandths. A square root rounds the same way on every machine, a power may not."""
+    root = np.sqrt(np.sqrt(counts.astype(np.float64)))
+    power = np.ones(len(counts))
+    for _ in range(quarters):
+        power *= root
+    return np.rint(power * 1000).astype(np.uint64)

@@ -12,6 +12,7 @@ Nothing is left to a BLAS, to the C library's `exp` or to several threads, and a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -80,15 +81,18 @@ def new_state(features: int, labels: int, network: Network, seed: int) -> State:
     return State(rows, np.full(features, 1e-12, np.float32), output, np.full_like(output, 1e-8))
 
 
-def raised_logits(types: NDArray[np.int64], adjustment: float) -> NDArray[np.float32]:
-    """What is added to the logits in training: `adjustment` times the logarithm of each label's word types.
+def raised_logits(labels: Sequence[str], types: NDArray[np.int64], network: Network) -> NDArray[np.float32]:
+    """What is added to the logit of each label in training, and so is missing in use: shape (labels,).
 
-    A. K. Menon et al., Long-tail learning via logit adjustment, arXiv:2007.07314, section 4.2, with word types in the
-    place of frequency: of a language with a short list most words of a text are new, of one with a long list few are.
+    `adjustment` times the logarithm of a label's word types (A. K. Menon et al., Long-tail learning via logit
+    adjustment, arXiv:2007.07314, section 4.2, with word types in the place of frequency: of a language with a short
+    list most words of a text are new, of one with a long list few are); less what a label is favoured by.
     """
+    raised = np.log(types + 1.0) * network.adjustment
+    raised -= np.array([network.favoured.get(label, 0.0) for label in labels])
     # In whole 1,024ths: the last bit of a logarithm is the C library's.
-    raised: NDArray[np.float32] = (np.rint(np.log(types + 1.0) * adjustment * 1024) / 1024).astype(np.float32)
-    return raised
+    rounded: NDArray[np.float32] = (np.rint(raised * 1024) / 1024).astype(np.float32)
+    return rounded
 
 
 def rates(network: Network, begin: float, end: float) -> Rates:

@@ -22,9 +22,11 @@ class Sampling(_Part):
     """How many lines an epoch has of each label, and what they are made of."""
 
     lines: Positive
-    """Lines of a label with rich evidence."""
+    """Lines of a label with `rich` word types. Above, they grow with the square root of the types."""
     rich: Positive
     """Word types from which evidence is rich."""
+    most_lines: Positive
+    """Lines that no label has more of."""
     thin_lines: Positive
     """Lines of a label without any word type; between the two the number grows with the word types."""
     thin_slope: Annotated[float, Field(ge=0)]
@@ -37,6 +39,9 @@ class Sampling(_Part):
     """Lines or words below which a source of a label is left out, if it has others."""
     most_words: Positive
     """Words, the most frequent first, that are read of a list."""
+    power_in_quarters: Annotated[int, Field(ge=1, le=4)]
+    """Words of a list are drawn by this power of their counts, in quarters: 3 is the power 3/4, that makes rare words
+    more frequent (T. Mikolov et al., arXiv:1310.4546, section 2.2, for the same reason)."""
     words_median: Annotated[float, Field(gt=0)]
     """Median of the words of a line that is drawn from a list. The logarithm is normally distributed."""
     words_spread: Annotated[float, Field(gt=0)]
@@ -88,6 +93,9 @@ class Network(_Part):
     ngram_dropout: Share
     adjustment: Annotated[float, Field(ge=0)]
     """How much labels with few word types are preferred (see `network.raised_logits`)."""
+    favoured: dict[str, float] = Field(default_factory=dict)
+    """Labels that are preferred, and by how many nats: a text of the web is in English far more often than in a
+    language that is like it."""
     smoothing: Share
     """Share of a line's probability that is spread over all labels (C. Szegedy et al., arXiv:1512.00567, section 7)."""
 

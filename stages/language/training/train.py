@@ -94,6 +94,6 @@ def _train(
     """Draw the lines from number `first` of an epoch and train on them; the sum of their losses."""
     lines = draw_lines(material, recipe.sampling, labels, recipe.seed, epoch, first)
     rate = rates(recipe.network, begin, end)
-    raised = raised_logits(material.types, recipe.network.adjustment)
+    raised = raised_logits(material.labels, material.types, recipe.network)
     key = key_of(recipe.seed, "dropout", epoch, first)
     return train_lines(lines, chosen.features, state, raised, recipe.network.batch, rate, key)

@@ -15,9 +15,9 @@ WORDS = {
 RECIPE = {
     "seed": 6,
     "sampling": {
-        "lines": 60, "rich": 20, "thin_lines": 10, "thin_slope": 1.0,
+        "lines": 60, "rich": 20, "most_lines": 70, "thin_lines": 10, "thin_slope": 1.0,
         "sources": {"list": 2.0, "text": 1.0, "noise": 1.0}, "lists": ["counted"],
-        "least_entries": 2, "most_words": 1000, "words_median": 8.0, "words_spread": 0.5,
+        "least_entries": 2, "most_words": 1000, "power_in_quarters": 4, "words_median": 8.0, "words_spread": 0.5,
         "words_least": 2, "words_most": 20, "crop": 0.5,
     },
     "held_out": {

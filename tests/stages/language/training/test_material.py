@@ -59,7 +59,7 @@ def test_lines_that_were_drawn_from_a_list_are_counted(tmp_path: Path) -> None:
     kept = items_of(material, 0)
     assert [*kept, *held] and set(kept) | held == {"a", "b", "c"}
     assert kept[0] == "b"
-    assert np.diff(material.items.cumulative, prepend=np.uint64(0)).tolist()[0] == 3
+    assert np.diff(material.items.cumulative, prepend=np.uint64(0)).tolist()[0] == 3000
 
 
 def test_sources_without_a_weight_are_left_out_and_so_are_labels_of_nothing_else(tmp_path: Path) -> None:
@@ -90,7 +90,9 @@ def test_more_types_give_more_lines_up_to_those_of_a_rich_label(tmp_path: Path) 
         bbb_Latn__words="".join(f"list\ta{'b' * n}\t1\n" for n in range(40)),
     )
     material = read_material(folder, recipe())
-    assert material.lines.tolist() == [10 + int(material.types[0]), 60]
+    assert material.lines.tolist() == [10 + int(material.types[0]), 70]
+    few = with_sampling(most_lines=1000)
+    assert read_material(folder, few).lines[1] == round(60 * (material.types[1] / 20) ** 0.5)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from lauter.stages.language.training.network import (
     raised_logits,
     softmax,
 )
+from tests.stages.language.training.examples import recipe
 
 
 def test_a_product_is_that_of_numpy() -> None:
@@ -107,7 +108,8 @@ def test_first_rows_are_uniform() -> None:
     assert float(values.std()) == pytest.approx(1 / np.sqrt(12), abs=0.005)
 
 
-def test_labels_with_many_types_are_raised_in_training() -> None:
-    raised = raised_logits(np.array([0, 99, 9999]), 0.5)
-    assert raised == pytest.approx([0, 0.5 * np.log(100), 0.5 * np.log(10000)], abs=1e-3)
+def test_labels_with_many_types_are_raised_in_training_and_favoured_ones_are_not() -> None:
+    network = recipe(adjustment=0.5).network.model_copy(update={"favoured": {"deu_Latn": 2.0}})
+    raised = raised_logits(["aaa_Latn", "bbb_Latn", "deu_Latn"], np.array([0, 99, 9999]), network)
+    assert raised == pytest.approx([0, 0.5 * np.log(100), 0.5 * np.log(10000) - 2], abs=1e-3)
     assert (raised * 1024 == np.rint(raised * 1024)).all()

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import gzip
+from collections import Counter
+from pathlib import Path
+
+import msgpack
+import pytest
+
+from lauter.stages.language.training.gather import Tested, gather, normalised, read_inputs, read_tested
+
+NOTHING = Tested({}, {}, frozenset())
+SHIPPED = Path(__file__).parents[4] / "stages" / "language" / "models" / "embedded" / "inputs.tsv"
+
+
+def put(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+
+
+def gathered(tmp_path: Path, row: str, tested: Tested = NOTHING, own: Path | None = None) -> dict[str, list[str]]:
+    put(tmp_path / "inputs.tsv", f"# source, path, label, licence\n{row}\n")
+    collections = {row.partition("\t")[0]: tmp_path / "from", **({"lines": own} if own else {})}
+    gather(tmp_path / "inputs.tsv", collections, tested, tmp_path / "out", noise=12)
+    return {path.name: path.read_text("utf-8").splitlines() for path in sorted((tmp_path / "out").iterdir())}
+
+
+def test_counts_of_unilex_are_scaled_to_its_corpus_and_the_declaration_is_subtracted(tmp_path: Path) -> None:
+    put(
+        tmp_path / "from" / "gsw.txt",
+        "Form\tFrequency\n# Corpus-Size: 2000000\n\nUnd\t500000000\nund\t1000000\nMänsch\t30000\n1234\t9\na b\t5\n",
+    )
+    tested = read_tested([("gsw_Latn", "Mänsch mänsch und")], [("gsw_Latn", "sälte")], [])
+    found = gathered(tmp_path, "unilex\tgsw.txt\tgsw_Latn\tx", tested)
+    assert found == {"gsw_Latn.words": ["unilex\tund\t1001999", "unilex\tmänsch\t58"]}
+
+
+def test_a_small_corpus_of_unilex_is_left_out(tmp_path: Path) -> None:
+    put(tmp_path / "from" / "gsw.txt", "# Corpus-Size: 1000\nund\t500000000\n")
+    assert gathered(tmp_path, "unilex\tgsw.txt\tgsw_Latn\tx") == {}
+
+
+def test_lists_of_fineweb2_have_counts_by_rank_and_stop_words_a_third(tmp_path: Path) -> None:
+    put(tmp_path / "from" / "lists" / "gsw_Latn.txt", "isch\ngsi\nzwei wort\n")
+    put(tmp_path / "from" / "configs" / "gsw_Latn.yml", "stopwords: [und, isch]\n")
+    rows = [
+        line.split("\t") for line in gathered(tmp_path, "fw2_words\tlists/gsw_Latn.txt\tgsw_Latn\tx")["gsw_Latn.words"]
+    ]
+    counts = {word: int(count) for _, word, count in rows}
+    assert list(counts) == ["isch", "gsi", "und"]
+    assert sum(counts.values()) == pytest.approx(10**6, rel=1e-4)
+    assert counts["und"] == pytest.approx(350_000 * (1 / 5) / (1 / 5 + 1 / 6), rel=1e-4)
+
+
+def test_headwords_are_those_in_the_script_of_the_label(tmp_path: Path) -> None:
+    put(tmp_path / "from" / "sr", "Кућа\nkuća\n-ица\nдве речи\n")
+    found = gathered(tmp_path, "wiktionary\tsr\tsrp_Cyrl\tx")["srp_Cyrl.words"]
+    assert found == [f"wiktionary\t{word}\t1" for word in ("две", "кућа", "речи")]
+
+
+def test_words_of_wordfreq_have_the_frequency_of_their_list(tmp_path: Path) -> None:
+    (tmp_path / "from").mkdir()
+    with gzip.open(tmp_path / "from" / "large_de.msgpack.gz", "wb") as file:
+        msgpack.dump([{"format": "cB"}, [], *[[]] * 99, ["und"], *[[]] * 99, ["Haus", "дом"]], file)
+    found = gathered(tmp_path, "wordfreq\tlarge_de.msgpack.gz\tdeu_Latn\tx")["deu_Latn.words"]
+    assert found == ["wordfreq\tund\t100000000", "wordfreq\thaus\t10000000"]
+
+
+def test_blocks_of_verses_are_left_out_and_so_are_lines_of_tests(tmp_path: Path) -> None:
+    names = ("".join("abcdefghij"[int(digit)] for digit in str(place)) for place in range(300))
+    put(tmp_path / "from" / "v.txt", "".join(f"Dieser Vers hat den Namen {name}\n" for name in names))
+    whole = gathered(tmp_path, "ebible_open\tv.txt\tdeu_Latn\tx")["deu_Latn.txt"]
+    assert 240 < len(whole) < 300
+    one = whole[0].partition("\t")[2]
+    (tmp_path / "again").mkdir()
+    put(tmp_path / "again" / "from" / "v.txt", (tmp_path / "from" / "v.txt").read_text())
+    less = gathered(tmp_path / "again", "ebible_open\tv.txt\tdeu_Latn\tx", read_tested([], [], [one.upper()]))
+    assert less["deu_Latn.txt"] == whole[1:]
+
+
+def test_words_of_tests_are_left_out_and_own_lines_are_taken_but_not_those_of_the_declaration(tmp_path: Path) -> None:
+    put(tmp_path / "from" / "sr", "кућа\nречи\n")
+    lines = ["mediawiki\tОва страница је закључана", "udhr\tСва људска бића рађају се", "mediawiki\tкратко"]
+    put(tmp_path / "own" / "srp_Cyrl.txt", "\n".join([*lines, "wiktionary\tреч која је већ у списку", ""]))
+    put(tmp_path / "own" / "zxx_Zzzz.txt", "noise\tx y z q w v k\n")
+    tested = read_tested([], [("srp_Cyrl", "речи")], [])
+    found = gathered(tmp_path, "wiktionary\tsr\tsrp_Cyrl\tx", tested, tmp_path / "own")
+    assert found["srp_Cyrl.words"] == ["wiktionary\tкућа\t1"]
+    assert found["srp_Cyrl.txt"] == ["mediawiki\tова страница је закључана"]
+    assert "noise\tx y z q w v k" in found["zxx_Zzzz.txt"] and len(found["zxx_Zzzz.txt"]) > 5
+
+
+def test_an_unknown_source_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"inputs.tsv: source 'other' is none of unilex, "):
+        gathered(tmp_path, "other\tx\tdeu_Latn\tx")
+
+
+def test_the_shipped_table_names_files_of_known_sources() -> None:
+    rows = list(read_inputs(SHIPPED))
+    counted = Counter(row.source for row in rows)
+    assert set(counted) == {"unilex", "fw2_words", "wiktionary", "wordfreq", "ebible_open"}
+    assert len(rows) == len(set(rows)) > 3000
+
+
+def test_texts_come_back_one_for_each() -> None:
+    assert normalised(["Straße, 12!", "", "É"]) == ["straße", "", "é"]
