@@ -44,7 +44,7 @@ class Input(NamedTuple):
     label: str
 
 
-class Tested(NamedTuple):
+class KeptOut(NamedTuple):
     """What is kept out."""
 
     subtracted: Mapping[str, Counter[str]]
@@ -55,14 +55,14 @@ class Tested(NamedTuple):
     """Lines that are left out everywhere."""
 
 
-def gather(inputs: Path, collections: Mapping[str, Path], tested: Tested, out: Path, noise: int) -> None:
+def gather(inputs: Path, collections: Mapping[str, Path], kept_out: KeptOut, out: Path, noise: int) -> None:
     """Write `out`, a folder of training data (see `material`).
 
     Args:
         inputs: The table of inputs.
         collections: Source -> folder of its collection. A folder of `LABEL.txt` under the name `lines` gives the
             sources that have no row in the table; `udhr` is never taken.
-        tested: What is kept out.
+        kept_out: What is kept out.
         out: A new folder.
         noise: Lines of noise that are made up.
 
@@ -92,7 +92,7 @@ def gather(inputs: Path, collections: Mapping[str, Path], tested: Tested, out: P
                 lines[source].append(text)
         if label == "zxx_Zzzz":
             lines["noise"] += normalised(noise_lines(0, noise))
-        _write(out, label, words, lines, tested)
+        _write(out, label, words, lines, kept_out)
 
 
 def read_inputs(path: Path) -> Iterator[Input]:
@@ -103,9 +103,9 @@ def read_inputs(path: Path) -> Iterator[Input]:
             yield Input(source, place, label)
 
 
-def read_tested(
+def read_kept_out(
     declaration: Sequence[tuple[str, str]], words: Sequence[tuple[str, str]], lines: Iterable[str]
-) -> Tested:
+) -> KeptOut:
     """What is kept out, from test sets of (label, text)."""
     subtracted: dict[str, Counter[str]] = defaultdict(Counter)
     for label, text in declaration:
@@ -113,9 +113,9 @@ def read_tested(
     left_out: dict[str, set[str]] = defaultdict(set)
     for label, text in words:
         left_out[label].update(" ".join(normalised([text])).split(" "))
-    return Tested(
+    return KeptOut(
         subtracted,
-        {label: frozenset(kept_out) for label, kept_out in left_out.items()},
+        {label: frozenset(found) for label, found in left_out.items()},
         frozenset(normalised([*lines, *(text for _, text in declaration)])),
     )
 
@@ -130,15 +130,17 @@ def normalised(texts: Iterable[str]) -> list[str]:
 
 
 def _write(
-    out: Path, label: str, words: Mapping[str, Counter[str]], lines: Mapping[str, list[str]], tested: Tested
+    out: Path, label: str, words: Mapping[str, Counter[str]], lines: Mapping[str, list[str]], kept_out: KeptOut
 ) -> None:
-    left_out = tested.words.get(label, frozenset())
+    left_out = kept_out.words.get(label, frozenset())
     rows = []
     for source in sorted(words):
         counts = words[source]
         if source == "unilex":
             counts = Counter(counts)
-            counts.subtract({word: count for word, count in tested.subtracted.get(label, {}).items() if word in counts})
+            counts.subtract(
+                {word: count for word, count in kept_out.subtracted.get(label, {}).items() if word in counts}
+            )
             counts = Counter({word: count for word, count in counts.items() if count > 0})
             if counts.total() < _UNILEX_LEAST:
                 continue
@@ -150,7 +152,7 @@ def _write(
         f"{source}\t{text}\n"
         for source in sorted(lines)
         for text in dict.fromkeys(lines[source])
-        if len(text) >= _SHORT and text not in tested.lines
+        if len(text) >= _SHORT and text not in kept_out.lines
     ]
     if texts:
         (out / f"{label}.txt").write_text("".join(texts), "utf-8")

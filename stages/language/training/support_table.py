@@ -38,7 +38,7 @@ _CEILING = 0.95
 _STEPS = np.arange(30, 100, 5) / 100
 
 
-class Test(NamedTuple):
+class Scored(NamedTuple):
     """Labelled texts, and what a model answers."""
 
     name: str
@@ -67,7 +67,7 @@ def answer(
     return [identifier.names[place] for place in judgement.labels[:, 0]], judgement.probabilities[:, 0]
 
 
-def held_tests(material: Material, identifier: Identifier) -> list[Test]:
+def held_tests(material: Material, identifier: Identifier) -> list[Scored]:
     """The lines that training kept out, as two tests: `lines` and `words`."""
     tests = []
     for name, kind in (("lines", TEXT), ("words", WORDS)):
@@ -75,11 +75,11 @@ def held_tests(material: Material, identifier: Identifier) -> list[Test]:
         texts = [line.text.encode() for line in held]
         offsets = np.cumsum([0, *map(len, texts)]).astype(np.int64)
         answers, probabilities = answer(identifier, np.frombuffer(b"".join(texts), np.uint8), offsets)
-        tests.append(Test(name, kind == TEXT, True, [line.label for line in held], answers, probabilities))  # noqa: FBT003
+        tests.append(Scored(name, kind == TEXT, True, [line.label for line in held], answers, probabilities))  # noqa: FBT003
     return tests
 
 
-def write_table(path: Path, material: Material, tests: Sequence[Test]) -> Mapping[str, str]:
+def write_table(path: Path, material: Material, tests: Sequence[Scored]) -> Mapping[str, str]:
     """Write the table; returns the clusters, label -> name."""
     clusters = find_clusters(pair for test in tests if test.fits for pair in zip(test.gold, test.answers, strict=True))
     scores = {test.name: (test.f1(), Counter(test.gold)) for test in tests}
@@ -115,7 +115,7 @@ class _Threshold(NamedTuple):
     """Both at `value`, on the half of the lines that it was not chosen with."""
 
 
-def _thresholds(tests: Sequence[Test]) -> Mapping[str, _Threshold]:
+def _thresholds(tests: Sequence[Scored]) -> Mapping[str, _Threshold]:
     """For each label the least probability that keeps the precision on every other line, judged on the rest."""
     answered: dict[str, list[tuple[int, bool, float]]] = defaultdict(list)
     lines: Counter[str] = Counter()
@@ -146,7 +146,7 @@ def _precision(is_right: NDArray[np.bool_], probabilities: NDArray[np.float64], 
 def _level(
     label: str,
     tier: str,
-    tests: Sequence[Test],
+    tests: Sequence[Scored],
     scores: Mapping[str, tuple[Mapping[str, float], Mapping[str, int]]],
     thresholds: Mapping[str, _Threshold],
 ) -> tuple[str, str, float]:

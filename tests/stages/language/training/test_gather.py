@@ -7,9 +7,9 @@ from pathlib import Path
 import msgpack
 import pytest
 
-from lauter.stages.language.training.gather import Tested, gather, normalised, read_inputs, read_tested
+from lauter.stages.language.training.gather import KeptOut, gather, normalised, read_inputs, read_kept_out
 
-NOTHING = Tested({}, {}, frozenset())
+NOTHING = KeptOut({}, {}, frozenset())
 SHIPPED = Path(__file__).parents[4] / "stages" / "language" / "models" / "embedded" / "inputs.tsv"
 
 
@@ -18,10 +18,10 @@ def put(path: Path, text: str) -> None:
     path.write_text(text, "utf-8")
 
 
-def gathered(tmp_path: Path, row: str, tested: Tested = NOTHING, own: Path | None = None) -> dict[str, list[str]]:
+def gathered(tmp_path: Path, row: str, kept_out: KeptOut = NOTHING, own: Path | None = None) -> dict[str, list[str]]:
     put(tmp_path / "inputs.tsv", f"# source, path, label, licence\n{row}\n")
     collections = {row.partition("\t")[0]: tmp_path / "from", **({"lines": own} if own else {})}
-    gather(tmp_path / "inputs.tsv", collections, tested, tmp_path / "out", noise=12)
+    gather(tmp_path / "inputs.tsv", collections, kept_out, tmp_path / "out", noise=12)
     return {path.name: path.read_text("utf-8").splitlines() for path in sorted((tmp_path / "out").iterdir())}
 
 
@@ -30,8 +30,8 @@ def test_counts_of_unilex_are_scaled_to_its_corpus_and_the_declaration_is_subtra
         tmp_path / "from" / "gsw.txt",
         "Form\tFrequency\n# Corpus-Size: 2000000\n\nUnd\t500000000\nund\t1000000\nMänsch\t30000\n1234\t9\na b\t5\n",
     )
-    tested = read_tested([("gsw_Latn", "Mänsch mänsch und")], [("gsw_Latn", "sälte")], [])
-    found = gathered(tmp_path, "unilex\tgsw.txt\tgsw_Latn\tx", tested)
+    kept_out = read_kept_out([("gsw_Latn", "Mänsch mänsch und")], [("gsw_Latn", "sälte")], [])
+    found = gathered(tmp_path, "unilex\tgsw.txt\tgsw_Latn\tx", kept_out)
     assert found == {"gsw_Latn.words": ["unilex\tund\t1001999", "unilex\tmänsch\t58"]}
 
 
@@ -74,7 +74,7 @@ def test_blocks_of_verses_are_left_out_and_so_are_lines_of_tests(tmp_path: Path)
     one = whole[0].partition("\t")[2]
     (tmp_path / "again").mkdir()
     put(tmp_path / "again" / "from" / "v.txt", (tmp_path / "from" / "v.txt").read_text())
-    less = gathered(tmp_path / "again", "ebible_open\tv.txt\tdeu_Latn\tx", read_tested([], [], [one.upper()]))
+    less = gathered(tmp_path / "again", "ebible_open\tv.txt\tdeu_Latn\tx", read_kept_out([], [], [one.upper()]))
     assert less["deu_Latn.txt"] == whole[1:]
 
 
@@ -83,8 +83,8 @@ def test_words_of_tests_are_left_out_and_own_lines_are_taken_but_not_those_of_th
     lines = ["mediawiki\tОва страница је закључана", "udhr\tСва људска бића рађају се", "mediawiki\tкратко"]
     put(tmp_path / "own" / "srp_Cyrl.txt", "\n".join([*lines, "wiktionary\tреч која је већ у списку", ""]))
     put(tmp_path / "own" / "zxx_Zzzz.txt", "noise\tx y z q w v k\n")
-    tested = read_tested([], [("srp_Cyrl", "речи")], [])
-    found = gathered(tmp_path, "wiktionary\tsr\tsrp_Cyrl\tx", tested, tmp_path / "own")
+    kept_out = read_kept_out([], [("srp_Cyrl", "речи")], [])
+    found = gathered(tmp_path, "wiktionary\tsr\tsrp_Cyrl\tx", kept_out, tmp_path / "own")
     assert found["srp_Cyrl.words"] == ["wiktionary\tкућа\t1"]
     assert found["srp_Cyrl.txt"] == ["mediawiki\tова страница је закључана"]
     assert "noise\tx y z q w v k" in found["zxx_Zzzz.txt"] and len(found["zxx_Zzzz.txt"]) > 5
