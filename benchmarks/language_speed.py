@@ -131,7 +131,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("run", nargs="?", type=Path, default=ROOT / "out" / "all-pages")
     parser.add_argument("--glotlid", type=Path, help="the real model, instead of one of its shape")
-    parser.add_argument("--documents", type=int, default=600)
+    parser.add_argument("--documents", type=int, default=2000)
     arguments = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     texts = documents(arguments.run, arguments.documents)

@@ -1,8 +1,8 @@
 """Language models that do not come with Lauter: fetched once from the Hugging Face hub, or a file with a digest.
 
-GlotLID (A. H. Kargaran et al., GlotLID: Language Identification for Low-Resource Languages, arXiv:2310.16248) is 1.6 GB,
-too large for a package. It is fetched by `huggingface_hub` into the cache that all its users share (`HF_HOME`), so a
-machine has one copy, and it is never fetched where `HF_HUB_OFFLINE` is set.
+GlotLID (A. H. Kargaran et al., GlotLID: Language Identification for Low-Resource Languages, arXiv:2310.16248) has
+1.6 GB, too much for a package. It is fetched by `huggingface_hub` into the cache that all its users share (`HF_HOME`),
+so a machine has one copy, and it is never fetched where `HF_HUB_OFFLINE` is set.
 """
 
 from __future__ import annotations

@@ -4,35 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import resources
+from pathlib import Path
 
 from lauter.stages.language.fasttext.predict import Predictor
 from lauter.stages.language.fasttext.read import load as read
+from lauter.stages.language.hub import GLOTLID, check, fetch
 from lauter.stages.language.identify import Identifier
 from lauter.stages.language.labels.support import Support, embedded
 
 EMBEDDED = "embedded"
 """The name of the model that comes with Lauter and is the default."""
 
-NAMED = (EMBEDDED, "lid.176", "glotlid")
+_HUB = {"glotlid": GLOTLID}
+
+NAMED = (EMBEDDED, "lid.176", *_HUB)
 """Models that have a name."""
 
 _FILES = {EMBEDDED: "models/embedded/model.ftz", "lid.176": "models/lid.176.ftz"}
 
 
-def load(model: str, *, normalised: bool | None = None) -> Identifier:
+def load(model: str, *, normalised: bool | None = None, sha256: str | None = None) -> Identifier:
     """A model that is ready.
 
     Args:
         model: One of `NAMED`, or the path of a fastText model.
         normalised: Whether it was trained on normalised text (`normaliser`). None: only the embedded one was.
+        sha256: What the file must have, in hexadecimal. None: it is not checked, and neither is a model that comes with
+            Lauter.
 
     Raises:
-        ValueError: The file is no fastText model, or has labels that are not understood.
+        ValueError: The file is no fastText model, has labels that are not understood, has another digest, or cannot be
+            had from the hub.
         OSError: The file cannot be read.
     """
     if normalised is None:
         normalised = model == EMBEDDED
+    if model in _HUB:
+        return Identifier(Predictor(read(str(fetch(_HUB[model], sha256)))), normalised=normalised)
     if model not in _FILES:
+        if sha256 is not None:
+            check(Path(model), sha256)
         return Identifier(Predictor(read(model)), normalised=normalised)
     with resources.as_file(resources.files(__package__).joinpath(_FILES[model])) as path:
         return Identifier(Predictor(read(str(path))), normalised=normalised)

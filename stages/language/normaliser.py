@@ -24,9 +24,10 @@ from lauter.pipeline.kernel import kernel
 from lauter.stages.kernels.characters import ASCII_CLASS, LETTER, MARK, Integer, character_class, decode, lower
 from lauter.stages.language.normal_form import CHANGES, EXPANSION, Tables, compose, decompose, property_of, tables
 
-APOSTROPHES = "’‘`´ʼʻꞌˈ′＇"
-"""What is written for an apostrophe: quotation marks, accents, modifier letters, saltillo, primes, full width."""
-OMITTED = "‌‍­﻿"
+APOSTROPHES = "’‘´ʼʻꞌˈ′＇"
+"""What is written for an apostrophe: quotation marks, acute accent, modifier letters, saltillo, prime, full width. Not
+the grave accent, which is code more often."""
+OMITTED = "\u200c\u200d\u00ad\ufeff"
 """Zero width non-joiner and joiner, soft hyphen, byte order mark."""
 
 _APOSTROPHE, _HYPHEN, _SPACE, _DOT_ABOVE, _I = 0x27, 0x2D, 0x20, 0x307, 0x69
@@ -91,7 +92,7 @@ def normalise_all(
                     last = rank
                 if code < 0x80:
                     last = 0
-                if kind & (LETTER | MARK) or code == _APOSTROPHE or code == _HYPHEN:
+                if kind & (LETTER | MARK) or code == _APOSTROPHE or code == _HYPHEN:  # noqa: SIM109 - slower in a kernel
                     word[count] = code
                     count += 1
                     letters += kind & LETTER != 0

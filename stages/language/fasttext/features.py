@@ -23,6 +23,7 @@ from lauter.pipeline.kernel import kernel
 from lauter.stages.kernels.characters import Integer
 from lauter.stages.language.fasttext.prefetch import LINE, prefetch
 from lauter.stages.language.fasttext.read import Model, Rows, Words, hash_bytes
+from lauter.stages.language.fasttext.rows import add_rows
 
 END = np.frombuffer(b"</s>", np.uint8)
 """The word at the end of each text."""
@@ -30,8 +31,9 @@ _PREFIX = np.frombuffer(b"__label__", np.uint8)
 
 _KEY = 32
 """Bytes of the longest word that is remembered. Longer ones are few, or whole sentences in scripts without spaces."""
-_MEMORY = 1 << 24
-"""Bytes of the sums that are remembered: half of the cache that eight cores share."""
+_MEMORY = 1 << 26
+"""Bytes of the sums that are remembered: 60,000 words for a row of 256 numbers. The frequent ones are in the cache, and
+to fetch the sum of another from memory is still one row and not twenty."""
 _WAYS = 4
 """Places that a word may have. With one, frequent words push each other out."""
 _LENGTH, _COUNT, _SUM = _KEY // 4, _KEY // 4 + 1, 16
@@ -86,7 +88,7 @@ def features_of(model: Model) -> Features:
 
 
 def memory_for(model: Model) -> Memory:
-    """An empty memory for the words of `model`: about 16 MB."""
+    """An empty memory for the words of `model`: 64 MB."""
     # A last part that is shorter than the others is filled up.
     columns = max(model.dim, model.rows.codes.shape[1] * model.rows.centroids.shape[2])
     columns = _SUM + -(-columns // 16) * 16
@@ -324,70 +326,6 @@ def add_hashes(features: Features, wanted: NDArray[np.int64], waiting: int, tota
 
 
 @kernel
-def add_rows(rows: Rows, wanted: NDArray[np.int64], count: int, total: NDArray[np.float32]) -> None:
-    """Add the rows `wanted[:count]` to `total`, each sum in their order."""
-    if rows.codes.shape[0]:
-        add_quantised(rows, wanted, count, total)
-        return
-    at = 0
-    while at + 4 <= count:
-        # Four rows are under way from memory at once, and the sum is loaded and stored once for them.
-        first, second, third, fourth = wanted[at], wanted[at + 1], wanted[at + 2], wanted[at + 3]
-        for column in range(rows.dense.shape[1]):
-            total[column] = (
-                total[column] + rows.dense[first, column] + rows.dense[second, column] + rows.dense[third, column]
-            ) + rows.dense[fourth, column]
-        at += 4
-    while at < count:
-        row = wanted[at]
-        for column in range(rows.dense.shape[1]):
-            total[column] += rows.dense[row, column]
-        at += 1
-
-
-@kernel
-def add_quantised(rows: Rows, wanted: NDArray[np.int64], count: int, total: NDArray[np.float32]) -> None:
-    """`add_rows` for a quantised matrix.
-
-    Part after part: the centroids of a part (2 KB for parts of two) stay in the first-level cache, and sums in registers.
-    """
-    parts, part = rows.codes.shape[1], rows.centroids.shape[2]
-    index = 0
-    # Parts of two, which is fastText's default, four of them at a time: 16 ns a row of 32 numbers against 37.
-    while part == 2 and index + 4 <= parts:
-        column = 2 * index
-        a, b, c, d = total[column], total[column + 1], total[column + 2], total[column + 3]
-        e, f, g, h = total[column + 4], total[column + 5], total[column + 6], total[column + 7]
-        for at in range(count):
-            row = wanted[at]
-            norm = rows.norms[rows.norm_codes[row]]
-            code = rows.codes[row, index]
-            a += norm * rows.centroids[index, code, 0]
-            b += norm * rows.centroids[index, code, 1]
-            code = rows.codes[row, index + 1]
-            c += norm * rows.centroids[index + 1, code, 0]
-            d += norm * rows.centroids[index + 1, code, 1]
-            code = rows.codes[row, index + 2]
-            e += norm * rows.centroids[index + 2, code, 0]
-            f += norm * rows.centroids[index + 2, code, 1]
-            code = rows.codes[row, index + 3]
-            g += norm * rows.centroids[index + 3, code, 0]
-            h += norm * rows.centroids[index + 3, code, 1]
-        total[column], total[column + 1], total[column + 2], total[column + 3] = a, b, c, d
-        total[column + 4], total[column + 5], total[column + 6], total[column + 7] = e, f, g, h
-        index += 4
-    while index < parts:
-        for place in range(part):
-            column = index * part + place
-            value = total[column]
-            for at in range(count):
-                row = wanted[at]
-                value += rows.norms[rows.norm_codes[row]] * rows.centroids[index, rows.codes[row, index], place]
-            total[column] = value
-        index += 1
-
-
-@kernel
 def find(words: Words, data: NDArray[np.uint8], start: Integer, end: Integer, state: np.uint64) -> int:
     """The entry of the word `data[start:end]` with hash `state`, -1 where the dictionary does not have it."""
     mask = words.slots.size - 1
@@ -407,7 +345,7 @@ def equal(
     """Whether `one[start:start + size]` and `other[begin:begin + length]` are the same bytes."""
     if size != length:
         return False
-    for at in range(size):
+    for at in range(size):  # noqa: SIM110 - a generator is nothing for a kernel
         if one[start + at] != other[begin + at]:
             return False
     return True

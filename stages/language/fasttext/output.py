@@ -46,7 +46,7 @@ def packed(output: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def sigmoid_table() -> NDArray[np.float32]:
-    """fastText's table of the logistic function, shape (513,)."""
+    """FastText's table of the logistic function, shape (513,)."""
     x = np.arange(_STEPS + 1, dtype=np.float32) * np.float32(2 * _LIMIT) / np.float32(_STEPS) - np.float32(_LIMIT)
     return np.array([1 / (1 + exponential(-float(value))) for value in x], np.float32)
 
@@ -90,7 +90,12 @@ def multiply(hidden: NDArray[np.float32], weights: NDArray[np.float32], out: NDA
             total[:] = 0
             at = 0
             while at + 4 <= dim:
-                one, two, three, four = hidden[text, at], hidden[text, at + 1], hidden[text, at + 2], hidden[text, at + 3]
+                one, two, three, four = (
+                    hidden[text, at],
+                    hidden[text, at + 1],
+                    hidden[text, at + 2],
+                    hidden[text, at + 3],
+                )
                 for lane in range(LANES):
                     total[lane] = (
                         total[lane] + one * weights[block, at, lane] + two * weights[block, at + 1, lane]
@@ -178,7 +183,7 @@ def leaves(right_share: NDArray[np.float32], tree: Tree, out: NDArray[np.float32
 
 @kernel
 def exponential(x: float) -> float:
-    """e to the power of x, to 2e-13 of its value; 0 below -700, and as for 700 above it.
+    """E to the power of x, to 2e-13 of its value; 0 below -700, and as for 700 above it.
 
     x = k ln 2 + r with |r| <= ln 2 / 2, and the Taylor series of e**r to its eleventh power.
     """

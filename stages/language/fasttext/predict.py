@@ -42,7 +42,7 @@ class Answers(NamedTuple):
 
 
 class Predictor:
-    """A model that is ready to answer. It remembers sums of words (8 MB), so one thread at a time may ask it."""
+    """A model that is ready to answer. It remembers sums of words (64 MB), so one thread at a time may ask it."""
 
     def __init__(self, model: Model) -> None:
         self.model = model

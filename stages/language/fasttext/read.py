@@ -8,10 +8,10 @@ QuantMatrix and ProductQuantizer, each with `save`), little-endian and without p
     pruned x (int32 bucket, int32 row), where pruned >= 0
     int8 quantised; matrix; int8 quantised; matrix
 
-A dense matrix is int64 rows, columns and float32 numbers. A quantised one is int8 with norms, int64 rows, columns, size,
-the codes, a quantiser, and with norms a code for each and their quantiser. A quantiser is int32 dimension, parts,
-part, last part and 256 float32 centroids for each part (H. Jegou et al., Product Quantization for Nearest Neighbor
-Search, IEEE TPAMI 33, 2011; A. Joulin et al., arXiv:1612.03651).
+A dense matrix is int64 rows, columns and float32 numbers. A quantised one is int8 with norms, int64 rows, columns,
+int32 size, the codes, a quantiser, and with norms a code for each and their quantiser. A quantiser is int32 dimension,
+parts, part, last part and 256 float32 centroids for each part (H. Jegou et al., Product Quantization for Nearest
+Neighbor Search, IEEE TPAMI 33, 2011; A. Joulin et al., arXiv:1612.03651).
 
 A dense matrix is mapped, not copied: the processes of a node share one copy of a model of 1.6 GB, and only the pages
 that texts touch are read.
@@ -92,7 +92,8 @@ class Model:
     """`softmax`, `hs`, `ova` or `ns`."""
     words: Words
     pruned: NDArray[np.int32]
-    """Shape (bucket,): row of a bucket behind the words, -1 where it was pruned away. Empty: every bucket has its row."""
+    """Shape (bucket,): row of a bucket behind the words, -1 where it was pruned away. Empty where nothing is pruned, or
+    every bucket is."""
     is_pruned: bool
     rows: Rows
     """Words, then buckets."""
@@ -250,7 +251,9 @@ class _Reader:
             raise self._wrong("the count of an entry of its dictionary cannot be")
         slots = np.full(1 << (2 * size).bit_length(), -1, np.int32)
         fill_slots(self._data, starts, lengths, slots)
-        names = (self._data[at : at + length].tobytes() for at, length in zip(starts[words:], lengths[words:], strict=True))
+        names = (
+            self._data[at : at + length].tobytes() for at, length in zip(starts[words:], lengths[words:], strict=True)
+        )
         try:
             labels = tuple(name.decode() for name in names)
         except UnicodeDecodeError as problem:

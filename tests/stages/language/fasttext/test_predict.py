@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from lauter.stages.language.fasttext import predict
 from lauter.stages.language.fasttext.predict import Predictor
 from lauter.stages.language.fasttext.read import load
-
 from tests.stages.language.fasttext.models import KINDS, QUANTISED, TEXTS, ask_library, buffers, trained
 
 ROOT = Path(__file__).parents[4]

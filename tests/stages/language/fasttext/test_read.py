@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from lauter.stages.language.fasttext.features import find
 from lauter.stages.language.fasttext.read import hash_bytes, load
-
 from tests.stages.language.fasttext.models import WORDS, buffers, trained, training_file
 
 _DICTIONARY = 8 + 12 * 4 + 8  # magic, version, arguments
