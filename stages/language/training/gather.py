@@ -172,13 +172,13 @@ def _unilex(folder: Path, row: Input) -> Counter[str]:
         if line.startswith("# Corpus-Size:"):
             size = int(line.partition(":")[2])
         form, tab, share = line.partition("\t")
-        if tab and share.isdigit() and not line.startswith("#"):
+        if tab and share.isdigit() and not line.startswith("#") and len(forms) < 2 * _MOST:
             forms.append(form)
             shares.append(int(share))
     counts: Counter[str] = Counter()
-    for form, share in zip(normalised(forms[: 2 * _MOST]), shares, strict=False):
-        if form and " " not in form:
-            counts[form] += (share * size + 5 * 10**8) // 10**9
+    for word, occurrences in zip(normalised(forms), shares, strict=True):
+        if word and " " not in word:
+            counts[word] += (occurrences * size + 5 * 10**8) // 10**9
     return counts
 
 
@@ -216,7 +216,7 @@ def _wiktionary(folder: Path, row: Input) -> Counter[str]:
 
 def _wordfreq(folder: Path, row: Input) -> Counter[str]:
     """wordfreq: msgpack of lists; words of the list number i are 10^(-i/100) of all."""
-    import msgpack
+    import msgpack  # type: ignore[import-untyped]  # what the collection itself is read with
 
     with gzip.open(folder / row.path) as file:
         _, *lists = msgpack.load(file, raw=False)

@@ -4,7 +4,6 @@ import gzip
 from collections import Counter
 from pathlib import Path
 
-import msgpack
 import pytest
 
 from lauter.stages.language.training.gather import KeptOut, gather, normalised, read_inputs, read_kept_out
@@ -59,6 +58,7 @@ def test_headwords_are_those_in_the_script_of_the_label(tmp_path: Path) -> None:
 
 
 def test_words_of_wordfreq_have_the_frequency_of_their_list(tmp_path: Path) -> None:
+    msgpack = pytest.importorskip("msgpack")
     (tmp_path / "from").mkdir()
     with gzip.open(tmp_path / "from" / "large_de.msgpack.gz", "wb") as file:
         msgpack.dump([{"format": "cB"}, [], *[[]] * 99, ["und"], *[[]] * 99, ["Haus", "дом"]], file)
