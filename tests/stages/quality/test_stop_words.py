@@ -10,13 +10,14 @@ import pytest
 from lauter.pipeline.contract import StageContext
 from lauter.stages.languages_file import LanguageEntry, languages_text
 from lauter.stages.quality import Quality, QualityConfig
+from lauter.stages.quality.by_language import UNSPACED_SCRIPTS
 from lauter.stages.quality.stop_words import load_stop_words
+from lauter.stages.thresholds.checking import FEWEST_SAMPLES
 from tests.stages.quality.reference import DATA
 
-UNSURE = {
-    "fra_Latn": "the test set counts regional languages as French",
-    "ell_Grek": "a part of the test set is polytonic",
-}
+UNSURE = {"oss_Cyrl", "uig_Arab", "mhr_Cyrl"}
+"""Chosen by the least number of samples of one set, where this test finds fewer or counts digits as words."""
+SETS = ("test-udhr.tsv.zst", "test-indomain.tsv.zst")
 
 
 def stop_word_counts(texts: list[str], labels: Sequence[str | None]) -> list[int | None]:
@@ -27,28 +28,37 @@ def stop_word_counts(texts: list[str], labels: Sequence[str | None]) -> list[int
 
 
 def test_ordinary_text_of_every_listed_language_has_two_stop_words() -> None:
-    """Samples of about 60 words of the Universal Declaration of Human Rights, at most a seventh with fewer than two."""
-    path = DATA / "language" / "test-udhr.tsv.zst"
-    if not path.exists():
-        pytest.skip("language/test-udhr.tsv.zst is not under LAUTER_TEST_DATA")
+    """Samples of about 60 words, in one of two sets at most a quarter with fewer than two.
+
+    One set alone may be wrong: that of human rights counts regional languages as French and has polytonic Greek.
+    """
     listed = load_stop_words().spans
-    samples: dict[str, list[str]] = defaultdict(lambda: [""])
-    with pa.CompressedInputStream(pa.OSFile(str(path)), "zstd") as stream:
-        for row in stream.read().decode().splitlines():
-            label, _, text = row.split("\t")
-            if label in listed:
-                samples[label][-1] += text + "\n"
-                if len(samples[label][-1]) > 400:
-                    samples[label].append("")
-    rows = [(label, text) for label, texts in samples.items() for text in texts[:-1]]
-    found = stop_word_counts([text for _, text in rows], [label for label, _ in rows])
-    enough: dict[str, list[bool]] = defaultdict(list)
-    for (label, _), count in zip(rows, found, strict=True):
-        assert count is not None
-        enough[label].append(count >= 2)
-    assert len(enough) > 60
-    poor = {label: sum(passed) / len(passed) for label, passed in enough.items() if sum(passed) * 7 < len(passed) * 6}
-    assert poor.keys() <= UNSURE.keys(), poor
+    shares: dict[str, list[float]] = defaultdict(list)
+    for name in SETS:
+        path = DATA / "language" / name
+        if not path.exists():
+            pytest.skip(f"language/{name} is not under LAUTER_TEST_DATA")
+        samples: dict[str, list[str]] = defaultdict(lambda: [""])
+        with pa.CompressedInputStream(pa.OSFile(str(path)), "zstd") as stream:
+            for row in stream.read().decode().splitlines():
+                label, *_, text = row.split("\t")
+                if label in listed:
+                    samples[label][-1] += text + "\n"
+                    # 60 words, or 400 letters where no spaces count them.
+                    size = len(samples[label][-1]) // 7 if label[4:] in UNSPACED_SCRIPTS else 0
+                    if max(size, samples[label][-1].count(" ")) >= 60:
+                        samples[label].append("")
+        rows = [(label, text) for label, texts in samples.items() for text in texts[:-1] if len(texts) > FEWEST_SAMPLES]
+        found = stop_word_counts([text for _, text in rows], [label for label, _ in rows])
+        enough: dict[str, list[bool]] = defaultdict(list)
+        for (label, _), count in zip(rows, found, strict=True):
+            assert count is not None
+            enough[label].append(count >= 2)
+        for label, passed in enough.items():
+            shares[label].append(sum(passed) / len(passed))
+    assert len(shares) > 300
+    poor = {label: found for label, found in shares.items() if max(found) < 0.75}
+    assert poor.keys() <= UNSURE, poor
 
 
 def test_a_language_without_a_list_or_in_another_script_has_no_score() -> None:
