@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lauter.stages.language.evaluation.scores import calibration_error, reliability
 from lauter.stages.language.identify import Identifier
 from lauter.stages.language.pieces import whole
 from lauter.stages.language.training.clusters import find_clusters
@@ -34,6 +35,9 @@ _RECALL, _F1, _LINES = 0.5, 0.8, 10
 """What a well supported label keeps of its lines at its threshold, its F1, and lines that this rests on."""
 _FLOORS = {"well": 0.5, "weak": 0.7, "words": 0.9, "untested": 0.9}
 """Least threshold of each level."""
+_THIN = 0.9
+"""Least threshold of a label of tier C or D, whatever its tests say: a page of a language that is on every other page
+must not become one in a language that few pages are in."""
 _CEILING = 0.95
 _STEPS = np.arange(30, 100, 5) / 100
 
@@ -44,8 +48,8 @@ class Scored(NamedTuple):
     name: str
     is_running: bool
     """Whether they are running text; else lines of word types that are kept out of training."""
-    fits: bool
-    """Whether clusters may be made from its confusions."""
+    fits: int
+    """Clusters are made from the confusions of each line (1), of every other line (2), or of none (0)."""
     gold: Sequence[str]
     answers: Sequence[str]
     probabilities: NDArray[np.float64]
@@ -75,7 +79,7 @@ def held_tests(material: Material, identifier: Identifier) -> list[Scored]:
         texts = [line.text.encode() for line in held]
         offsets = np.cumsum([0, *map(len, texts)]).astype(np.int64)
         answers, probabilities = answer(identifier, np.frombuffer(b"".join(texts), np.uint8), offsets)
-        tests.append(Scored(name, kind == TEXT, True, [line.label for line in held], answers, probabilities))  # noqa: FBT003
+        tests.append(Scored(name, kind == TEXT, 1, [line.label for line in held], answers, probabilities))
     return tests
 
 
@@ -105,6 +109,30 @@ def _tier(evidence: Mapping[str, int], running: int, types: int) -> str:
     if running >= _RUNNING or any(source in COUNTED for source in evidence):
         return "A"
     return next((tier for tier, least in _TYPES if types >= least), "D")
+
+
+def figures(test: Scored, clusters: Mapping[str, str]) -> Mapping[str, float | int]:
+    """What is said of a model by one test: shares of 1, rounded to four places.
+
+    `rolled_up_macro_f1` takes the labels of a cluster as one. Where the clusters were made from every other line, it is
+    that of the other lines; where they were made from all, it says how much is confused within clusters, no more.
+    """
+    right = np.array([gold == answered for gold, answered in zip(test.gold, test.answers, strict=True)])
+    f1 = test.f1()
+    rest = slice(1, None, 2) if test.fits == 2 else slice(None)
+    rolled = test._replace(
+        gold=[clusters.get(label, label) for label in test.gold[rest]],
+        answers=[clusters.get(label, label) for label in test.answers[rest]],
+    ).f1()
+    return {
+        "lines": len(test.gold),
+        "labels": len(f1),
+        "accuracy": round(float(right.mean()), 4),
+        "macro_f1": round(float(np.mean(list(f1.values()))), 4),
+        "rolled_up_labels": len(rolled),
+        "rolled_up_macro_f1": round(float(np.mean(list(rolled.values()))), 4),
+        "calibration_error": round(calibration_error(reliability(right, test.probabilities)), 4),
+    }
 
 
 class _Threshold(NamedTuple):
@@ -151,11 +179,12 @@ def _level(
     thresholds: Mapping[str, _Threshold],
 ) -> tuple[str, str, float]:
     """Level of support, what the score rests on, and the threshold."""
+    least = _THIN if tier in "CD" else 0.0
     running = [test.name for test in tests if test.is_running and label in scores[test.name][0]]
     if not running:
         has_words = any(label in scores[test.name][0] for test in tests)
         level = "words" if has_words else "untested"
-        return level, "word-types" if has_words else "none", _FLOORS[level]
+        return level, "word-types" if has_words else "none", max(_FLOORS[level], least)
     lines = sum(scores[name][1][label] for name in running)
     f1 = sum(scores[name][0][label] * scores[name][1][label] for name in running) / lines
     threshold = thresholds[label]
@@ -164,4 +193,4 @@ def _level(
         and threshold.precision >= _PRECISION and threshold.recall >= _RECALL
     )  # fmt: skip
     level = "well" if is_well else "weak"
-    return level, "running-text", max(_FLOORS[level], min(threshold.value or _CEILING, _CEILING))
+    return level, "running-text", max(_FLOORS[level], least, min(threshold.value or _CEILING, _CEILING))
