@@ -159,16 +159,21 @@ class HuggingFaceEncoder:
         engine = self._opened()
         sidecar = self.definition.sidecar
         names = {control.id: control.token for control in sidecar.placeholders.values()}
-        controls = sidecar.ids() - ({sidecar.unk.id} if sidecar.unk and not self.definition.byte_level else set())
         parts: list[str] = []
         run: list[int] = []
         for index in [*ids, sidecar.eos.id]:
-            if index not in controls:
+            if index not in self._controls:
                 run.append(index)
                 continue
             parts += [engine.decode(run) if run else "", names.get(index, "")]
             run = []
         return "".join(parts)
+
+    @cached_property
+    def _controls(self) -> frozenset[int]:
+        # A thousand reserved ids: built once, or decoding a short text takes ten times as long.
+        sidecar = self.definition.sidecar
+        return sidecar.ids() - ({sidecar.unk.id} if sidecar.unk and not self.definition.byte_level else set())
 
     def _opened(self) -> Engine:
         if self._engine is None:

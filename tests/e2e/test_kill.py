@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -43,10 +42,13 @@ def _kill_one_worker(driver: int) -> int:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], float]:
     subprocess.run([sys.executable, "-m", "quickstart.build_web", ".cache/quickstart"], cwd=ROOT, check=True)
-    out = tmp_path_factory.mktemp("kill") / "whole"
-    started = time.monotonic()
-    assert subprocess.run(_command(out), cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0
-    return digests(out), time.monotonic() - started
+    folder = tmp_path_factory.mktemp("kill")
+    # The first run compiles kernels, in minutes; a moment drawn from that time finds nothing to kill.
+    for out in (folder / "first", folder / "whole"):
+        started = time.monotonic()
+        assert subprocess.run(_command(out), cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0
+        seconds = time.monotonic() - started
+    return digests(folder / "whole"), seconds
 
 
 def test_kills_at_random_moments(tmp_path: Path, undisturbed: tuple[dict[str, str], float]) -> None:
@@ -57,17 +59,18 @@ def test_kills_at_random_moments(tmp_path: Path, undisturbed: tuple[dict[str, st
         out = tmp_path / str(moment)
         process = _start(out)
         delay = draw.uniform(0.1, 1.0) * seconds
-        time.sleep(delay)
         try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=delay)
             if moment % 2:
-                os.kill(process.pid, signal.SIGKILL)
+                killed += process.poll() is None
+                process.kill()
                 process.wait()
-                killed += 1
             else:
                 killed += _kill_one_worker(process.pid)
                 assert process.wait(timeout=600) == 0
-        except (ProcessLookupError, psutil.NoSuchProcess):
-            process.wait()
+        except psutil.NoSuchProcess:
+            assert process.wait() == 0
         again = subprocess.run(_command(out), cwd=ROOT, capture_output=True, text=True)
         assert again.returncode == 0, (moment, delay, again.stderr)
         assert digests(out) == expected, (moment, delay)
