@@ -148,7 +148,8 @@ def _append(out: NDArray[np.int32], classes: NDArray[np.uint8], size: int, code:
 @kernel
 def compose(codes: NDArray[np.int32], classes: NDArray[np.uint8], size: int, forms: Tables) -> int:
     """Compose the decomposed `codes[:size]`, of combining `classes`, in place; the new size (UAX #15, D117)."""
-    starter, kept, last = -1, 0, 0
+    starter, kept = -1, 0
+    last = np.int64(0)
     for index in range(size):
         code, rank = np.int64(codes[index]), np.int64(classes[index])
         # Blocked: something stands between that is no mark of a lower class.

@@ -71,7 +71,8 @@ def normalise_all(
         at, end = offsets[text], offsets[text + 1]
         count, letters, last, changes = 0, 0, 0, False
         while True:
-            code, kind = np.int64(_SPACE), np.int64(0)
+            code: Integer = np.int64(_SPACE)
+            kind: Integer = np.int64(0)
             if at < end:
                 if data[at] < 0x80:
                     code = np.int64(data[at])
@@ -88,8 +89,8 @@ def normalise_all(
                     kind = character_class(code)
                     value = property_of(code, forms)
                     rank = value & 255
-                    changes |= value & CHANGES != 0 or (rank != 0 and last > rank)
-                    last = rank
+                    changes |= bool(value & CHANGES != 0 or (rank != 0 and last > rank))
+                    last = int(rank)
                 if code < 0x80:
                     last = 0
                 if kind & (LETTER | MARK) or code == _APOSTROPHE or code == _HYPHEN:  # noqa: SIM109 - slower in a kernel

@@ -31,9 +31,9 @@ _PREFIX = np.frombuffer(b"__label__", np.uint8)
 
 _KEY = 32
 """Bytes of the longest word that is remembered. Longer ones are few, or whole sentences in scripts without spaces."""
-_MEMORY = 1 << 26
-"""Bytes of the sums that are remembered: 60,000 words for a row of 256 numbers. The frequent ones are in the cache, and
-to fetch the sum of another from memory is still one row and not twenty."""
+_REMEMBERED = 1 << 17
+"""Words whose sums are remembered, 64 bytes and those of a row each: 142 MB for rows of 256 numbers. The sums of
+frequent words are in the processor's cache, and to fetch that of another from memory is one row and not twenty."""
 _WAYS = 4
 """Places that a word may have. With one, frequent words push each other out."""
 _LENGTH, _COUNT, _SUM = _KEY // 4, _KEY // 4 + 1, 16
@@ -88,13 +88,12 @@ def features_of(model: Model) -> Features:
 
 
 def memory_for(model: Model) -> Memory:
-    """An empty memory for the words of `model`: 64 MB."""
+    """An empty memory for the words of `model`."""
     # A last part that is shorter than the others is filled up.
     columns = max(model.dim, model.rows.codes.shape[1] * model.rows.centroids.shape[2])
     columns = _SUM + -(-columns // 16) * 16
-    entries = max(_MEMORY // (4 * columns * _WAYS), 1) * _WAYS
-    sums = np.zeros((entries + 1, columns), np.float32)
-    return Memory(np.zeros(entries, np.uint32), sums.view(np.uint8), sums.view(np.int32), sums)
+    sums = np.zeros((_REMEMBERED + 1, columns), np.float32)
+    return Memory(np.zeros(_REMEMBERED, np.uint32), sums.view(np.uint8), sums.view(np.int32), sums)
 
 
 @kernel
@@ -152,7 +151,7 @@ def mean_rows(
                 break
             entry, way = kept, _WAYS
             if length <= _KEY:
-                entry, way = np.int64(state % sets) * _WAYS, 0
+                entry, way = int(state % sets) * _WAYS, 0
                 while way < _WAYS:
                     if tags[entry] == state and numbers[entry, _LENGTH] == length:
                         same = 0
@@ -331,7 +330,7 @@ def find(words: Words, data: NDArray[np.uint8], start: Integer, end: Integer, st
     mask = words.slots.size - 1
     slot = np.int64(state) & mask
     while words.slots[slot] >= 0:
-        entry = np.int64(words.slots[slot])
+        entry = int(words.slots[slot])
         if equal(words.data, words.starts[entry], words.lengths[entry], data, start, end - start):
             return entry
         slot = (slot + 1) & mask
@@ -354,7 +353,7 @@ def equal(
 @kernel
 def is_separator(byte: np.uint8) -> bool:
     """Whether a byte ends a word (Dictionary::readWord)."""
-    return byte <= 32 and (byte == 32 or byte == 0 or 9 <= byte <= 13)
+    return bool(byte <= 32 and (byte == 32 or byte == 0 or 9 <= byte <= 13))
 
 
 @kernel

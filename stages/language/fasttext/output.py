@@ -82,33 +82,34 @@ def multiply(hidden: NDArray[np.float32], weights: NDArray[np.float32], out: NDA
         weights: `packed`.
         out: Filled.
     """
-    dim, labels = hidden.shape[1], out.shape[1]
-    total = np.empty(LANES, np.float32)
+    count, dim, labels = hidden.shape[0], hidden.shape[1], out.shape[1]
+    one, two = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
     for block in range(weights.shape[0]):
         first = block * LANES
-        for text in range(hidden.shape[0]):
-            total[:] = 0
+        # Two texts at a time: the weights come from the second-level cache, and are loaded once for both.
+        for text in range(0, count, 2):
+            other = min(text + 1, count - 1)
+            one[:] = 0
+            two[:] = 0
             at = 0
             while at + 4 <= dim:
-                one, two, three, four = (
-                    hidden[text, at],
-                    hidden[text, at + 1],
-                    hidden[text, at + 2],
-                    hidden[text, at + 3],
-                )
+                a, b, c, d = hidden[text, at], hidden[text, at + 1], hidden[text, at + 2], hidden[text, at + 3]
+                e, f, g, h = hidden[other, at], hidden[other, at + 1], hidden[other, at + 2], hidden[other, at + 3]
                 for lane in range(LANES):
-                    total[lane] = (
-                        total[lane] + one * weights[block, at, lane] + two * weights[block, at + 1, lane]
-                        + three * weights[block, at + 2, lane] + four * weights[block, at + 3, lane]
-                    )  # fmt: skip
+                    w, x = weights[block, at, lane], weights[block, at + 1, lane]
+                    y, z = weights[block, at + 2, lane], weights[block, at + 3, lane]
+                    one[lane] = one[lane] + a * w + b * x + c * y + d * z
+                    two[lane] = two[lane] + e * w + f * x + g * y + h * z
                 at += 4
             while at < dim:
-                one = hidden[text, at]
+                a, e = hidden[text, at], hidden[other, at]
                 for lane in range(LANES):
-                    total[lane] += one * weights[block, at, lane]
+                    one[lane] += a * weights[block, at, lane]
+                    two[lane] += e * weights[block, at, lane]
                 at += 1
             for lane in range(min(LANES, labels - first)):
-                out[text, first + lane] = total[lane]
+                out[text, first + lane] = one[lane]
+                out[other, first + lane] = two[lane]
 
 
 @kernel

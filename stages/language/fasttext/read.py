@@ -324,7 +324,8 @@ class _Reader:
         count = 1
         for extent in shape:
             count *= extent
-        return self._bytes(count * np.dtype(kind).itemsize).view(kind).reshape(shape)
+        view: NDArray[Any] = self._bytes(count * np.dtype(kind).itemsize).view(kind).reshape(shape)
+        return view
 
     def _bytes(self, size: int) -> NDArray[np.uint8]:
         if size < 0 or self._at + size > self._data.size:

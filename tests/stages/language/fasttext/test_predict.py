@@ -104,7 +104,7 @@ def test_frequent_words_push_out_others_and_nothing_changes(monkeypatch: pytest.
 
     texts = [" ".join(f"w{number}" for number in range(start, start + 60)).encode() for start in range(0, 600, 20)]
     expected = predictor(trained("softmax")).probabilities(*buffers(texts))
-    monkeypatch.setattr(features, "_MEMORY", 1)
+    monkeypatch.setattr(features, "_REMEMBERED", 4)
     small = Predictor(load(str(trained("softmax"))))
     assert len(small._memory.tags) == 4
     assert small.probabilities(*buffers(texts)).tobytes() == expected.tobytes()
