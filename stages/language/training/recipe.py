@@ -93,6 +93,9 @@ class Network(_Part):
     ngram_dropout: Share
     adjustment: Annotated[float, Field(ge=0)]
     """How much labels with few word types are preferred (see `network.raised_logits`)."""
+    temperature: Annotated[float, Field(gt=0)]
+    """What the output matrix is divided by in the end, so that answers are right as often as their probabilities say
+    (C. Guo et al., arXiv:1706.04599, section 4.2)."""
     favoured: dict[str, float] = Field(default_factory=dict)
     """Labels that are preferred, and by how many nats: a text of the web is in English far more often than in a
     language that is like it."""

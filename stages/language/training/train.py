@@ -61,7 +61,7 @@ def train_model(data: Path, out: Path, recipe: Recipe, progress: Callable[[str],
         losses.append(run_epoch(material, chosen, state, recipe, epoch, span))
         progress(f"epoch {epoch + 1} of {network.epochs}: loss {losses[-1]:.4f}")
     small = quantise(state.rows, chosen.uses, recipe.quantisation, recipe.seed)
-    output = state.output[: len(material.labels)]
+    output = state.output[: len(material.labels)] / np.float32(network.temperature)
     write_model(out, material.labels, material.lines, chosen, small, output, network)
     progress(f"{out}: {out.stat().st_size} bytes")
     return Trained(material, tuple(losses))
