@@ -72,12 +72,12 @@ class Rates(NamedTuple):
     smoothing: float
 
 
-def new_state(features: int, labels: int, network: Network, seed: int) -> State:
+def new_state(features: int, labels: int, dim: int, seed: int) -> State:
     """Rows uniform in +-1 / dim, as fastText begins, and an output matrix of zeros."""
     width = -(-labels // _TILE) * _TILE
-    rows = np.empty((features, network.dim), np.float32)
-    fill_uniform(rows.reshape(-1), np.float32(1 / network.dim), key_of(seed, "rows"))
-    output = np.zeros((width, network.dim), np.float32)
+    rows = np.empty((features, dim), np.float32)
+    fill_uniform(rows.reshape(-1), np.float32(1 / dim), key_of(seed, "rows"))
+    output = np.zeros((width, dim), np.float32)
     return State(rows, np.full(features, 1e-12, np.float32), output, np.full_like(output, 1e-8))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -75,6 +75,9 @@ class Network(_Part):
     """The shape of the model, and how its numbers are found."""
 
     dim: Annotated[int, Field(ge=16, multiple_of=16)]
+    members: Positive
+    """Models of which each has its part of the dimensions, is trained alone and from other lines, and whose logits are
+    averaged: their errors by chance cancel (L. Hansen, P. Salamon, IEEE TPAMI 12, 1990)."""
     minn: Positive
     maxn: Positive
     buckets: Positive
@@ -101,6 +104,12 @@ class Network(_Part):
     language that is like it."""
     smoothing: Share
     """Share of a line's probability that is spread over all labels (C. Szegedy et al., arXiv:1512.00567, section 7)."""
+
+    @model_validator(mode="after")
+    def _members_have_whole_lanes(self) -> Network:
+        if self.dim % (16 * self.members):
+            raise ValueError(f"dim {self.dim} is no multiple of 16 for each of {self.members} members")
+        return self
 
 
 class Quantisation(_Part):

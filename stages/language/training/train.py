@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lauter.stages.language.training.features import Chosen, choose_features
 from lauter.stages.language.training.material import Material, read_material
@@ -27,7 +26,7 @@ class Trained(NamedTuple):
 
     material: Material
     losses: tuple[float, ...]
-    """Mean loss of a line of each epoch, in nats."""
+    """Mean loss of a line, in nats, of each epoch of each member."""
 
 
 def train_model(data: Path, out: Path, recipe: Recipe, progress: Callable[[str], None]) -> Trained:
@@ -53,47 +52,43 @@ def train_model(data: Path, out: Path, recipe: Recipe, progress: Callable[[str],
         f"{len(material.labels)} labels, {len(material.items.starts) - 1} lines and words, {rows} features, "
         f"{material.lines.sum()} lines an epoch"
     )
-    network = recipe.network
-    state = new_state(rows, len(material.labels), network, recipe.seed)
+    network, width = recipe.network, recipe.network.dim // recipe.network.members
+    features = np.empty((rows, network.dim), np.float32)
+    output = np.empty((len(material.labels), network.dim), np.float32)
     losses = []
-    for epoch in range(network.epochs):
-        span = (epoch / network.epochs, (epoch + 1) / network.epochs)
-        losses.append(run_epoch(material, chosen, state, recipe, epoch, span))
-        progress(f"epoch {epoch + 1} of {network.epochs}: loss {losses[-1]:.4f}")
-    small = quantise(state.rows, chosen.uses, recipe.quantisation, recipe.seed)
-    output = state.output[: len(material.labels)] / np.float32(network.temperature)
+    for member in range(network.members):
+        state = new_state(rows, len(material.labels), width, recipe.seed + member)
+        for epoch in range(network.epochs):
+            losses.append(run_epoch(material, chosen, state, recipe, recipe.seed + member, epoch))
+            progress(f"member {member + 1}, epoch {epoch + 1} of {network.epochs}: loss {losses[-1]:.4f}")
+        own = slice(member * width, (member + 1) * width)
+        features[:, own], output[:, own] = state.rows, state.output[: len(material.labels)]
+    output /= np.float32(network.members * network.temperature)
+    small = quantise(features, chosen.uses, recipe.quantisation, recipe.seed)
     write_model(out, material.labels, material.lines, chosen, small, output, network)
     progress(f"{out}: {out.stat().st_size} bytes")
     return Trained(material, tuple(losses))
 
 
-def run_epoch(
-    material: Material, chosen: Chosen, state: State, recipe: Recipe, epoch: int, span: tuple[float, float]
-) -> float:
-    """Train one epoch while the rates fall from those at `span[0]` to those at `span[1]` of all; the mean loss."""
-    order = epoch_order(material, recipe.seed, epoch)
+def run_epoch(material: Material, chosen: Chosen, state: State, recipe: Recipe, seed: int, epoch: int) -> float:
+    """Train one member one epoch; returns the mean loss of a line.
+
+    Args:
+        material: What lines are drawn from.
+        chosen: The features.
+        state: Of the member; changed.
+        recipe: All the numbers.
+        seed: Of the member.
+        epoch: From 0; the rates are those of this part of the whole.
+    """
+    network = recipe.network
+    order = epoch_order(material, seed, epoch)
+    raised = raised_logits(material.labels, material.types, network)
     loss = 0.0
     for first in range(0, len(order), _LINES):
         labels = order[first : first + _LINES]
-        begin, end = (span[0] + (span[1] - span[0]) * place / len(order) for place in (first, first + len(labels)))
-        loss += _train(material, chosen, state, recipe, epoch, first, labels, begin, end)
+        begin, end = ((epoch + place / len(order)) / network.epochs for place in (first, first + len(labels)))
+        lines = draw_lines(material, recipe.sampling, labels, seed, epoch, first)
+        key = key_of(seed, "dropout", epoch, first)
+        loss += train_lines(lines, chosen.features, state, raised, network.batch, rates(network, begin, end), key)
     return loss / len(order)
-
-
-def _train(
-    material: Material,
-    chosen: Chosen,
-    state: State,
-    recipe: Recipe,
-    epoch: int,
-    first: int,
-    labels: NDArray[np.int64],
-    begin: float,
-    end: float,
-) -> float:
-    """Draw the lines from number `first` of an epoch and train on them; the sum of their losses."""
-    lines = draw_lines(material, recipe.sampling, labels, recipe.seed, epoch, first)
-    rate = rates(recipe.network, begin, end)
-    raised = raised_logits(material.labels, material.types, recipe.network)
-    key = key_of(recipe.seed, "dropout", epoch, first)
-    return train_lines(lines, chosen.features, state, raised, recipe.network.batch, rate, key)

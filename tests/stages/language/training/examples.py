@@ -24,8 +24,10 @@ RECIPE = {
         "one_line_in": 5, "lines": 5, "one_type_in": 9, "least_types": 1, "frequent": 3, "word_lines": 2, "words": 4,
     },
     "network": {
-        "dim": 16, "minn": 2, "maxn": 4, "buckets": 4096, "words": 40, "epochs": 3, "batch": 8, "rate": 1.0,
-        "output_rate": 0.3, "word_dropout": 0.2, "ngram_dropout": 0.1, "adjustment": 0.3, "temperature": 1.25, "smoothing": 0.01,
+        "dim": 32, "members": 2,
+        "minn": 2, "maxn": 4, "buckets": 4096, "words": 40, "epochs": 3, "batch": 8, "rate": 1.0,
+        "output_rate": 0.3, "word_dropout": 0.2, "ngram_dropout": 0.1, "adjustment": 0.3,
+        "temperature": 1.25, "smoothing": 0.01,
     },
     "quantisation": {"part": 2, "features": 1200, "sample": 600, "iterations": 4},
 }  # fmt: skip

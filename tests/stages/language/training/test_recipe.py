@@ -23,6 +23,7 @@ def test_the_shipped_recipe_is_one() -> None:
         ({"seed": -1}, r"recipe.yaml: seed: "),
         ({"network": {**RECIPE["network"], "dim": 20}}, r"recipe.yaml: network.dim: .*multiple of 16"),  # type: ignore[dict-item]
         ({"network": {**RECIPE["network"], "typo": 1}}, r"recipe.yaml: network.typo: "),  # type: ignore[dict-item]
+        ({"network": {**RECIPE["network"], "members": 3}}, r"recipe.yaml: network: .*16 for each of 3 members"),  # type: ignore[dict-item]
         ({"quantisation": None}, r"recipe.yaml: quantisation: "),
     ],
 )
