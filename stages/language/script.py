@@ -71,8 +71,7 @@ def scripts() -> Scripts:
     for code, others in {**_WRITTEN_WITH, "Hani": ("Hira", "Kana")}.items():
         if code in codes:
             together[codes.index(code), [codes.index(other) for other in others]] = True
-    for table in (of, worth, together):
-        table.setflags(write=False)
+    of.flags.writeable = worth.flags.writeable = together.flags.writeable = False
     return Scripts(codes, of, worth, together)
 
 

@@ -20,6 +20,7 @@ from lauter.pipeline import schema
 from lauter.pipeline.contract import MapStage, SoftStage, StageContext
 from lauter.stages.language import Language, LanguageConfig
 from lauter.stages.language.labels import LABEL, wikipedia_labels
+from lauter.stages.language.labels.support import embedded
 from lauter.stages.language.stage import RunThresholds
 
 ROOT = Path(__file__).parents[3]
@@ -310,6 +311,33 @@ def test_a_model_without_a_table_takes_three_tenths() -> None:
 def score_batch(rows: Sequence[tuple[str | None, int | None]]) -> pa.RecordBatch:
     labels, found = zip(*rows, strict=True)
     return pa.record_batch({"language": pa.array(labels, pa.string()), "language_score": pa.array(found, pa.uint16())})
+
+
+def test_a_model_with_another_digest_is_refused_before_any_work() -> None:
+    digest = hashlib.sha256(MODEL.read_bytes()).hexdigest()
+    Language.check_config(LanguageConfig(model=str(MODEL), sha256=digest))
+    with pytest.raises(ValueError, match=digest):
+        Language.check_config(LanguageConfig(model=str(MODEL), sha256="0" * 64))
+
+
+def test_what_is_known_from_little_text_needs_more() -> None:
+    levels = {
+        level: next(label for label, row in embedded().items() if row.level == level) for level in ("well", "words")
+    }
+    most = {"well": 0.5, "words": 1.0}
+    for level, label in levels.items():
+        least = round(10_000 * min(embedded()[label].threshold, most[level]))
+        assert decide([(label, least), (label, least - 1)], LanguageConfig())[0] == (None, None)
+        assert decide([(label, least - 1)], LanguageConfig())[0][0] == "language-score"
+
+
+def test_the_default_model_tells_what_smaller_ones_do_not() -> None:
+    romansh = "Tuts umans naschan libers ed eguals en dignitad ed en dretgs. Els èn dotads cun raschun e conscienza."
+    swiss = "Alli Mensche chömed frei und mit de gliiche Würd und de gliiche Rächt uf d Wält."
+    code = "for (int i = 0; i < n; ++i) { sum += a[i] * b[i]; } return sqrt(sum) / (double) n; // x_1, x_2 0x7fff"
+    made = opened(LanguageConfig())
+    assert [answer[0] for answer in identify([romansh, swiss, GERMAN], made)] == ["roh_Latn", "gsw_Latn", "deu_Latn"]
+    assert identify([code], made)[0][0][:3] in {"zxx", "eng"}
 
 
 def test_a_file_of_languages_that_is_none_is_an_error_before_any_work(tmp_path: Path) -> None:
