@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from lauter.stages.language.cli.evaluate import evaluate
+from lauter.stages.language.cli.gather import gather
 from lauter.stages.language.cli.identify import identify
 from lauter.stages.language.cli.list_labels import list_labels
 from lauter.stages.language.cli.train import train
@@ -14,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Languages: w
 app.command("list")(list_labels)
 app.command()(identify)
 app.command()(evaluate)
+app.command()(gather)
 app.command()(train)
 app.command()(thresholds)
 app.command()(import_fineweb2)

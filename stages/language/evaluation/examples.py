@@ -33,6 +33,11 @@ class Examples:
         for start in range(0, len(self.gold), size):
             yield self.data, self.offsets[start : start + size + 1]
 
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Label and text of each."""
+        for label, start, end in zip(self.gold, self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True):
+            yield label, self.data[start:end].tobytes().decode()
+
     def lengths(self) -> NDArray[np.int64]:
         """Shape (n,): code points of each text."""
         # A code point begins at every byte that continues none (RFC 3629, section 3).
