@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from lauter.pipeline.kernel import kernel
 from lauter.stages.kernels.characters import Integer
+from lauter.stages.language.fasttext.dictionary import equal, find
 from lauter.stages.language.fasttext.prefetch import LINE, prefetch
 from lauter.stages.language.fasttext.read import Model, Rows, Words, hash_bytes
 from lauter.stages.language.fasttext.rows import add_rows
@@ -38,6 +39,8 @@ _WAYS = 4
 """Places that a word may have. With one, frequent words push each other out."""
 _LENGTH, _COUNT, _SUM = _KEY // 4, _KEY // 4 + 1, 16
 """Columns of an entry of the memory, after the word."""
+_AHEAD = 64
+"""Words that are found, and whose sums are asked for, before the first is added."""
 _ROWS = 256
 """Rows that are found before they are added."""
 
@@ -121,6 +124,7 @@ def mean_rows(
     scratch = np.empty(longest + 2, np.uint8)
     wanted = np.empty(_ROWS, np.int64)
     hashes = np.empty(longest // 2 + 2 if features.word_ngrams > 1 else 0, np.uint64)
+    starts, lengths, states = np.empty(_AHEAD, np.int64), np.empty(_AHEAD, np.int64), np.empty(_AHEAD, np.uint64)
     total = np.empty(memory.sums.shape[1] - _SUM, np.float32)
     single = np.empty(total.size, np.float32)
     end_row = find(features.words, END, 0, END.size, hash_bytes(END, 0, END.size))
@@ -133,53 +137,44 @@ def mean_rows(
     for text in range(offsets.size - 1):
         total[:] = 0
         count, words = 0, 0
-        at, end = offsets[text], offsets[text + 1]
-        while True:
-            while at < end and is_separator(data[at]):
-                at += 1
-            if at == end:
-                break
-            start, state = at, _HASH_START
-            while at < end and not is_separator(data[at]):
-                byte = np.uint64(data[at])
-                if byte >= np.uint64(128):
-                    byte |= _SIGN
-                state = ((state ^ byte) * _HASH_FACTOR) & _HASH_MASK
-                at += 1
-            length = at - start
-            if equal(data, start, length, END, 0, END.size):
-                break
-            entry, way = kept, _WAYS
-            if length <= _KEY:
-                entry, way = int(state % sets) * _WAYS, 0
-                while way < _WAYS:
-                    if tags[entry] == state and numbers[entry, _LENGTH] == length:
-                        same = 0
-                        while same < length and keys[entry, same] == data[start + same]:
-                            same += 1
-                        if same == length:
-                            break
-                    entry += 1
-                    way += 1
-            if way == _WAYS:
+        at, ended = offsets[text], False
+        while not ended:
+            at, found, ended = next_words(data, at, offsets[text + 1], tags, sums, starts, lengths, states)
+            for index in range(found):
+                start, length, state = starts[index], lengths[index], states[index]
+                entry, way = kept, _WAYS
                 if length <= _KEY:
-                    turn += 1
-                    entry -= 1 + turn % _WAYS
-                numbers[entry, _COUNT] = sum_word(data, start, at, state, features, scratch, wanted, single)
-                for column in range(single.size):
-                    sums[entry, _SUM + column] = single[column]
-                if entry < kept:
-                    tags[entry] = state
-                    numbers[entry, _LENGTH] = length
-                    for place in range(length):
-                        keys[entry, place] = data[start + place]
-            if numbers[entry, _COUNT] != _NO_FEATURE:
-                count += numbers[entry, _COUNT]
-                for column in range(total.size):
-                    total[column] += sums[entry, _SUM + column]
-                if features.word_ngrams > 1:
-                    hashes[words] = signed(state)
-                    words += 1
+                    entry, way = int(state % sets) * _WAYS, 0
+                    while way < _WAYS:
+                        if tags[entry] == state and numbers[entry, _LENGTH] == length:
+                            same = 0
+                            while same < length and keys[entry, same] == data[start + same]:
+                                same += 1
+                            if same == length:
+                                break
+                        entry += 1
+                        way += 1
+                if way == _WAYS:
+                    if length <= _KEY:
+                        turn += 1
+                        entry -= 1 + turn % _WAYS
+                    numbers[entry, _COUNT] = sum_word(
+                        data, start, start + length, state, features, scratch, wanted, single
+                    )
+                    for column in range(single.size):
+                        sums[entry, _SUM + column] = single[column]
+                    if entry < kept:
+                        tags[entry] = state
+                        numbers[entry, _LENGTH] = length
+                        for place in range(length):
+                            keys[entry, place] = data[start + place]
+                if numbers[entry, _COUNT] != _NO_FEATURE:
+                    count += numbers[entry, _COUNT]
+                    for column in range(total.size):
+                        total[column] += sums[entry, _SUM + column]
+                    if features.word_ngrams > 1:
+                        hashes[words] = signed(state)
+                        words += 1
         if end_row >= 0:
             wanted[0] = end_row
             add_rows(features.rows, wanted, 1, total)
@@ -191,6 +186,58 @@ def mean_rows(
         share = np.float32(1.0 / count) if count else np.float32(0)
         for column in range(hidden.shape[1]):
             hidden[text, column] = total[column] * share
+
+
+@kernel
+def next_words(
+    data: NDArray[np.uint8],
+    at: Integer,
+    end: Integer,
+    tags: NDArray[np.uint32],
+    sums: NDArray[np.float32],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    states: NDArray[np.uint64],
+) -> tuple[Integer, int, bool]:
+    """Find the next words of a text, and ask for what is remembered of them.
+
+    Args:
+        data: All texts.
+        at: The byte to begin at.
+        end: The byte after the text.
+        tags: Of the memory.
+        sums: Of the memory.
+        starts: Shape (64,), filled: first byte of each word.
+        lengths: Shape (64,), filled: its bytes.
+        states: Shape (64,), filled: its hash.
+
+    Returns:
+        The byte to go on at, how many words were found, and whether the text ends with them.
+    """
+    sets = np.uint64(tags.size // _WAYS)
+    found = 0
+    while found < starts.size:
+        while at < end and is_separator(data[at]):
+            at += 1
+        if at == end:
+            return at, found, True
+        start, state = at, _HASH_START
+        while at < end and not is_separator(data[at]):
+            byte = np.uint64(data[at])
+            if byte >= np.uint64(128):
+                byte |= _SIGN
+            state = ((state ^ byte) * _HASH_FACTOR) & _HASH_MASK
+            at += 1
+        if equal(data, start, at - start, END, 0, END.size):
+            return at, found, True
+        first = int(state % sets) * _WAYS
+        for entry in range(first, first + _WAYS):
+            if tags[entry] == state:
+                for line in range(4):
+                    prefetch(sums, entry, line * LINE)
+        starts[found], lengths[found], states[found] = start, at - start, state
+        found += 1
+    return at, found, False
 
 
 @kernel
@@ -322,32 +369,6 @@ def add_hashes(features: Features, wanted: NDArray[np.int64], waiting: int, tota
             prefetch(dense, wanted[index], LINE)
     add_rows(features.rows, wanted, count, total)
     return count
-
-
-@kernel
-def find(words: Words, data: NDArray[np.uint8], start: Integer, end: Integer, state: np.uint64) -> int:
-    """The entry of the word `data[start:end]` with hash `state`, -1 where the dictionary does not have it."""
-    mask = words.slots.size - 1
-    slot = np.int64(state) & mask
-    while words.slots[slot] >= 0:
-        entry = int(words.slots[slot])
-        if equal(words.data, words.starts[entry], words.lengths[entry], data, start, end - start):
-            return entry
-        slot = (slot + 1) & mask
-    return -1
-
-
-@kernel
-def equal(
-    one: NDArray[np.uint8], start: Integer, size: Integer, other: NDArray[np.uint8], begin: Integer, length: Integer
-) -> bool:
-    """Whether `one[start:start + size]` and `other[begin:begin + length]` are the same bytes."""
-    if size != length:
-        return False
-    for at in range(size):  # noqa: SIM110 - a generator is nothing for a kernel
-        if one[start + at] != other[begin + at]:
-            return False
-    return True
 
 
 @kernel

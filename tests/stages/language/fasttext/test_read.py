@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lauter.stages.language.fasttext.features import find
 from lauter.stages.language.fasttext.read import hash_bytes, load
 from tests.stages.language.fasttext.models import WORDS, buffers, trained, training_file
 
@@ -42,11 +41,6 @@ def test_dense_model() -> None:
     assert (model.dim, model.minn, model.maxn, model.bucket, model.loss) == (10, 2, 5, 2000, "softmax")
     np.testing.assert_array_equal(model.rows.dense, library.get_input_matrix())
     np.testing.assert_array_equal(model.output, library.get_output_matrix())
-    for row, word in enumerate(library.get_words()):
-        data, _ = buffers([word.encode()])
-        assert find(model.words, data, 0, data.size, hash_bytes(data, 0, data.size)) == row
-    data, _ = buffers([b"nowhere"])
-    assert find(model.words, data, 0, data.size, hash_bytes(data, 0, data.size)) == -1
 
 
 def test_the_matrix_is_mapped_and_not_copied() -> None:
