@@ -167,7 +167,9 @@ def _own_lines(folder: Path | None, label: str) -> Iterator[tuple[str, str]]:
 
 def _unilex(folder: Path, row: Input) -> Counter[str]:
     """Unicode Unilex: lines `form<TAB>occurrences in 10^9 words`, and the size of the corpus in a comment."""
-    size, forms, shares = 0, [], []
+    size = 0
+    forms: list[str] = []
+    shares: list[int] = []
     for line in (folder / row.path).read_text("utf-8").splitlines():
         if line.startswith("# Corpus-Size:"):
             size = int(line.partition(":")[2])
