@@ -1,9 +1,10 @@
 """Which language each document is in: by script first, then by a fastText model among the labels of that script.
 
-Letters are counted by script, which is exact and cheap. The model sees the letters of the script that most are of, and
-answers among the labels that can be written in it: its probabilities are those under the condition that it is one of
-these. So the English names in a Chinese page have no say, and a script that only one label has needs no model. What is
-judged are the units of a document (`pieces`), each for itself:
+Letters are counted by script, which is exact and cheap. The model sees the letters of the script that most are of (each
+counts for what `script` says: one of Latin for little, as these stand in pages of every language), and answers among
+the labels that can be written in it: its probabilities are those under the condition that it is one of these. So the
+English names in a Chinese page have no say, and a script that only one label has needs no model. What is judged are the
+units of a document (`pieces`), each for itself:
 
 * Of pieces the probabilities are averaged, weighted by letters.
 * Of lines each has a vote, weighted by letters and by how sure it is. The document's label is that with most votes, and
@@ -26,7 +27,7 @@ from lauter.stages.language.fasttext.predict import Predictor
 from lauter.stages.language.labels import is_unidentified, meanings
 from lauter.stages.language.normaliser import normalise
 from lauter.stages.language.pieces import Units, gather
-from lauter.stages.language.script import count_scripts, keep_script, letters_of, scripts
+from lauter.stages.language.script import claims, count_scripts, keep_script, letters_of, scripts
 
 NOISE = "zxx_Zzzz"
 """The label of what is no language (ISO 639-3: zxx, "no linguistic content"; ISO 15924: Zzzz, "code for uncoded")."""
@@ -51,7 +52,7 @@ class Judgement(NamedTuple):
     second: NDArray[np.int32]
     """Shape (n,): the language that most letters are in besides the first, -1 where all are in one or nobody knows."""
     share: NDArray[np.float64]
-    """Shape (n,): the share of the letters that were judged that stand in units of the second language."""
+    """Shape (n,): the share of the letters that were judged, each for its weight, in units of the second language."""
     other_script: NDArray[np.float64]
     """Shape (n,): the share of the letters that cannot be of the first language's script."""
 
@@ -102,8 +103,9 @@ class Identifier:
             by_lines: Whether each unit has a vote, or probabilities are averaged.
         """
         counts, visible = count_scripts(units.data, units.offsets)
+        claimed = claims(counts)
         # What is judged of a unit, and so counts for it, are the letters of its own script.
-        letters = (counts * scripts().together[counts.argmax(axis=1)]).sum(axis=1, dtype=np.int64)
+        letters = (claimed * scripts().together[claimed.argmax(axis=1)]).sum(axis=1)
         counts_of, letters_judged, visible_of = (_sums(each, units.bounds) for each in (counts, letters, visible))
         letters_seen = counts_of.sum(axis=1)
         is_noise = (visible_of >= _NOISE_VISIBLE) & (letters_seen * _NOISE_SHARE < visible_of)
@@ -115,7 +117,7 @@ class Identifier:
             part = slice(units.bounds[first], units.bounds[end])
             bounds = units.bounds[first : end + 1] - units.bounds[first]
             weights = letters[part] * np.repeat(wanted[first:end], np.diff(bounds))
-            found = self._probabilities(units, part, counts[part], weights)
+            found = self._probabilities(units, part, claimed[part], weights)
             rows = slice(first, end)
             each = labels[rows], mass[rows], voters[rows], second[rows], share[rows]
             combine(_best_only(found) if by_lines else found, weights, bounds, self._is_language, *each)
@@ -123,18 +125,18 @@ class Identifier:
         for column in range(k):
             labels[:, column] = self._named(labels[:, column], counts_of)
         second = self._named(second, counts_of)
-        labels[:, 0] = np.where(labels[:, 0] < 0, self._unknown[counts_of.argmax(axis=1)], labels[:, 0])
+        labels[:, 0] = np.where(labels[:, 0] < 0, self._unknown[claims(counts_of).argmax(axis=1)], labels[:, 0])
         labels[is_noise, 0], probabilities[is_noise, 0] = self._noise, 1
         return Judgement(labels, probabilities, second, share, self._other_script(labels[:, 0], counts_of))
 
     def _probabilities(
-        self, units: Units, part: slice, counts: NDArray[np.int32], weights: NDArray[np.int64]
+        self, units: Units, part: slice, claimed: NDArray[np.int64], weights: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         """The probability of each of the model's labels for each of some units, all 0 where none is possible."""
         of, together = scripts().of, scripts().together
-        found = np.zeros((len(counts), len(self.model_labels)), np.float32)
-        most, script = counts.max(axis=1), counts.argmax(axis=1)
-        possible = np.column_stack([letters_of(code, counts) >= most for code in self._scripts])
+        found = np.zeros((len(claimed), len(self.model_labels)), np.float32)
+        most, script = claimed.max(axis=1), claimed.argmax(axis=1)
+        possible = np.column_stack([letters_of(code, claimed) >= most for code in self._scripts])
         for rows, mask in _alike(possible, np.flatnonzero(weights)):
             # The last place is for labels without a script.
             allowed = np.append(mask, np.True_)[self._form_script].any(axis=1)

@@ -6,7 +6,7 @@ present, and Han alone is `Hani`. Korean is `Hang`. Whether a text can be in a l
 them is another question, which `letters_of` answers: a Japanese headline may have no kana.
 
 A letter counts for as many of an alphabet as say the same (`_WORTH`), or a Chinese page about software with English
-names in it would be Latin.
+names in it would be Latin. Where it is decided which script a text is in, Latin counts for half besides (`claims`).
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ _WRITTEN_WITH = {
 # in Cantonese and Chinese, 2.6 in Korean, 1.7 to 2.1 in Tigrinya and Amharic; 2.4 in Japanese, a third of it Han. All
 # other scripts have 0.7 to 1.6 (German, Hindi).
 _WORTH = {"Hani": 3, "Hang": 3, "Hira": 2, "Kana": 2, "Ethi": 2}
+# Names, commands, code and what was not translated are in Latin letters in pages of every language, and hardly ever the
+# other way: of 1,441 documentation pages whose language is sure, those in a language of Latin script have 97 % Latin
+# letters or more, those in another up to 77 %, one in thirty of them more than half.
+_ANYWHERE = "Latn"
+_HANDICAP = 2
 
 
 class Scripts(NamedTuple):
@@ -125,6 +130,17 @@ def count_scripts(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> tuple[
     for part in (han, hiragana, katakana):
         counts[is_japanese, part] = 0
     return counts, visible
+
+
+def claims(counts: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """What each script has a claim to a text with, shape (n, scripts): the text is in that with the largest.
+
+    A script other than Latin has it from a third of the letters on.
+    """
+    weights = np.full(counts.shape[1], _HANDICAP, np.int64)
+    weights[scripts().codes.index(_ANYWHERE)] = 1
+    found: NDArray[np.int64] = counts * weights
+    return found
 
 
 @kernel

@@ -16,7 +16,7 @@ from lauter.stages.language.identify import NOISE, Identifier, combine, letters_
 from lauter.stages.language.labels import wikipedia_labels
 from lauter.stages.language.load import load
 from lauter.stages.language.pieces import Units, lines, pieces, whole
-from lauter.stages.language.script import count_scripts, letters_of, scripts
+from lauter.stages.language.script import claims, count_scripts, letters_of, scripts
 from tests.stages.language.test_pieces import buffers
 from tests.stages.language.test_stage import CHEROKEE, CHINESE, ENGLISH, GERMAN, JAPANESE, MODEL, RUSSIAN, SERBIAN
 
@@ -50,7 +50,8 @@ def predictor() -> Predictor:
 def plain_unit(text: str) -> tuple[NDArray[np.float32], int]:
     """The probabilities of one unit, and its letters."""
     counts, _ = count_scripts(*buffers([text]))
-    _, of, _, together = scripts()
+    codes, of, _, together = scripts()
+    counts = counts * np.where(np.array(codes) == "Latn", 1, 2)
     kept = together[int(counts[0].argmax())]
     # In the samples no letter has a mark behind it.
     own = "".join(char if not of[ord(char)] or kept[of[ord(char)]] else " " * len(char.encode()) for char in text)
@@ -80,7 +81,7 @@ def plain(cut: Units, *, by_lines: bool) -> list[tuple[str, float, str | None, f
         if visible[0] >= 30 and seen * 5 < visible[0]:
             found.append((NOISE, 1.0, None, 0.0))
             continue
-        script = scripts().codes[int(counts[0].argmax())]
+        script = scripts().codes[int(claims(counts)[0].argmax())]
         votes: dict[int, int] = {}
         sure: dict[int, int] = {}
         total = np.zeros(len(predictor().model.labels))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lauter.stages.kernels.characters import DIGIT, PUNCTUATION, character_class
-from lauter.stages.language.script import UNDETERMINED, count_scripts, keep_script, letters_of, scripts
+from lauter.stages.language.script import UNDETERMINED, claims, count_scripts, keep_script, letters_of, scripts
 
 
 def count(texts: list[str]) -> tuple[list[dict[str, int]], list[int]]:
@@ -95,6 +95,22 @@ def test_letters_that_can_stand_in_a_writing_system(text: str, script: str, lett
 
 def test_what_is_seen_of_a_text_has_no_marks_and_no_spaces() -> None:
     assert count(["12 + 3 — ☃ \n", "हिन्दी", " \u00a0\u200b\t", "", "Größe 5."])[1] == [6, 3, 0, 0, 7]
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("Нажмите Ctrl", "Cyrl"),
+        ("ДаNein", "Cyrl"),
+        ("ДаEntweder", "Latn"),
+        ("abc", "Latn"),
+        ("ა ბ გ Δ", "Geor"),
+        ("12", UNDETERMINED),
+    ],
+)
+def test_a_text_with_a_third_of_its_letters_in_another_script_than_latin_is_in_that(text: str, script: str) -> None:
+    counts, _ = count_scripts(*encoded([text]))
+    assert scripts().codes[int(claims(counts)[0].argmax())] == script
 
 
 def test_a_chinese_text_with_english_names_is_chinese() -> None:
