@@ -16,7 +16,7 @@ EMBEDDED_RECIPE = Path(__file__).parents[4] / "stages" / "language" / "models" /
 SMALLER: dict[str, dict[str, object]] = {
     "sampling": {"lines": 60, "thin_lines": 60, "sources": {"here": 1.0}, "least_entries": 1, "words_most": 20},
     "held_out": {"one_line_in": 4, "one_type_in": 4, "least_types": 1, "frequent": 2},
-    "network": {"dim": 16, "maxn": 3, "buckets": 2000, "words": 100, "epochs": 3, "batch": 16},
+    "network": {"dim": 16, "members": 1, "maxn": 3, "buckets": 2000, "words": 100, "epochs": 3, "batch": 16},
     "quantisation": {"features": 1500, "sample": 500, "iterations": 3},
 }
 """What the test changes of the embedded model's recipe."""
