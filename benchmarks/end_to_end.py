@@ -145,7 +145,7 @@ class Clock:
 
 
 def lauter(warc: Path, out: Path, *, backend: str) -> Built:
-    """A build with the stages of `all_pages.yaml` and an extraction backend."""
+    """A build with the stages of `all_pages.yaml`, an extraction backend, and the language model that datatrove has."""
     from lauter.pipeline.executors.inline import InlineExecutor
     from lauter.pipeline.graph.plan import Plan
     from lauter.pipeline.resolve import load
@@ -155,7 +155,8 @@ def lauter(warc: Path, out: Path, *, backend: str) -> Built:
 
     manifest = yaml.safe_load((HERE / "all_pages.yaml").read_text())
     manifest["sources"] = [{"name": "pages", "kind": "warc", "paths": [f"{warc}/*.warc.gz"]}]
-    manifest["stages"] = [{"extract": {"backend": backend}} if s == "extract" else s for s in manifest["stages"]]
+    given = {"extract": {"backend": backend}, "language": {"model": "lid.176"}}
+    manifest["stages"] = [{s: given[s]} if s in given else s for s in manifest["stages"]]
     path = out.with_suffix(".yaml")
     path.write_text(yaml.safe_dump(manifest, sort_keys=False))
     clock = Clock()

@@ -84,14 +84,7 @@ def declared() -> Iterator[tuple[str, str]]:
 
 
 def thin_labels() -> frozenset[str]:
-    """Labels of the embedded model that rest on a list of words, or on evidence of tier C or D."""
-    table = support.embedded()
-    path = ROOT / "stages" / "language" / support.EMBEDDED
-    rows = [line.split("\t") for line in path.read_text("utf-8").splitlines() if line and not line.startswith("#")]
-    tier = rows[0].index("tier")
-    return frozenset(
-        row[0] for row in rows[1:] if row[tier] in ("C", "D") or table[row[0]].level in ("words", "untested")
-    )
+    return frozenset(label for label, known in support.embedded().items() if known.is_thin)
 
 
 def kind(label: str, language: str) -> str:

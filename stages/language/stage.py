@@ -94,8 +94,8 @@ class LanguageConfig(StageConfig):
     """A text with fewer letters in its pieces is not identified."""
     min_score: Probability | None = None
     """Probability below which a document is dropped, for labels without a threshold of their own. None: what the table
-    of the embedded model says of each label, but no more than 0.5 where it is well supported and 0.7 where it is known
-    from little text; for other models 0.3."""
+    of the embedded model says of each label, but no more than 0.5 where it is well supported and 0.7 where weakly,
+    unless its evidence is thin; for other models 0.3."""
     thresholds: dict[Label, Probability] = Field(default_factory=dict)
     """The same for single labels: label -> probability. It comes before all others."""
     run_thresholds: RunThresholds | None = None
@@ -257,7 +257,7 @@ class Language:
         own = known_labels(config.model).get(label)
         if own is None:
             return quantised(_ANY_MODEL)
-        return quantised(min(own.threshold, _ENOUGH.get(own.level, 1)))
+        return quantised(own.threshold if own.is_thin else min(own.threshold, _ENOUGH[own.level]))
 
     def _top(self, labels: NDArray[np.int32], probabilities: NDArray[np.float64]) -> pa.Array:
         """The labels of each document with their probabilities, null where only one is kept."""

@@ -30,10 +30,6 @@ THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
 """Probabilities from which answers are taken, for the table of what a threshold costs. FineWeb-2's lie in 0.3 .. 0.9
 (arXiv:2506.20920)."""
 
-THIN = ("words", "untested")
-"""Levels of labels that a text of a large language is taken for at its peril: no running text speaks for them. In the
-table by label, `answered_thin` counts the texts that are, above the threshold of the answer."""
-
 CONFUSIONS = 200
 """Confusions that are listed."""
 
@@ -77,7 +73,8 @@ def evaluate(
 
     Returns:
         `all`, `known` (only texts whose label the model has), `clusters`, `macrolanguages` (`scores.Scores` each);
-        `ece` and its bins; tables by script, level, length, threshold and label; the most frequent confusions.
+        `ece` and its bins; tables by script, level, length, threshold and label, where `answered_thin` counts the texts
+        that are taken for a label with thin evidence, sure enough for its threshold; the most frequent confusions.
     """
     found = _answer(identifier, examples, progress)
     count = len(found.labels)
@@ -195,7 +192,7 @@ def _by_label(found: _Answered, whole: scores.Tally, support: Mapping[str, Suppo
     own = np.array([support[label].threshold if label in support else 0.0 for label in found.labels])
     taken = np.where(found.probabilities >= own[found.answers], found.answers, np.int32(-1))
     sure = scores.tally(found.gold, taken, len(found.labels))
-    is_thin = np.array([label in support and support[label].level in THIN for label in found.labels])
+    is_thin = np.array([label in support and support[label].is_thin for label in found.labels])
     thin = np.bincount(found.gold[(taken >= 0) & is_thin[taken] & (taken != found.gold)], minlength=len(found.labels))
     above = sure.precision()
     rows = []

@@ -41,6 +41,17 @@ class Support(NamedTuple):
     """Name of the group of sister languages that the model does not tell apart, or empty."""
     figures: Mapping[str, float]
     """The other columns that have a number."""
+    tier: str = ""
+    """The column `tier`, what it was trained on: A running text or counted words, B a list of at least 1,000 word
+    types, C at least 300, D fewer. Empty where the table has none."""
+
+    @property
+    def is_thin(self) -> bool:
+        """Whether little speaks for it: no running text to score it with, or few words to learn it from.
+
+        A text of a large language is taken for such a label at its peril.
+        """
+        return self.level in ("words", "untested") or self.tier in ("C", "D")
 
 
 @cache
@@ -85,7 +96,9 @@ def read(path: Path) -> Mapping[str, Support]:
         if row["label"] in found:
             raise ValueError(f"{path}:{number}: {row['label']} is there twice")
         figures = {name: value for name in names if name not in COLUMNS and (value := _number(row[name])) is not None}
-        found[row["label"]] = Support(row["label"], level, row["scored"], threshold, row["cluster"], figures)
+        found[row["label"]] = Support(
+            row["label"], level, row["scored"], threshold, row["cluster"], figures, row.get("tier", "")
+        )
     if not found:
         raise ValueError(f"{path}: no label in it")
     return found

@@ -21,9 +21,18 @@ def table(tmp_path: Path, text: str) -> Path:
 def test_rows_in_order_with_their_figures(tmp_path: Path) -> None:
     found = read(table(tmp_path, HEAD + ROW + "quy_Latn\tC\tword-types\t0.9\twords\tque\t\n"))
     assert list(found.values()) == [
-        Support("deu_Latn", "well", "running-text", 0.4, "", {"f1_udhr": 0.99}),
-        Support("quy_Latn", "words", "word-types", 0.9, "que", {}),
+        Support("deu_Latn", "well", "running-text", 0.4, "", {"f1_udhr": 0.99}, "A"),
+        Support("quy_Latn", "words", "word-types", 0.9, "que", {}, "C"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("level", "tier", "is_thin"),
+    [("well", "A", False), ("weak", "B", False), ("weak", "", False), ("weak", "C", True), ("words", "A", True)],
+)
+def test_a_label_is_thin_by_its_tests_or_its_words(tmp_path: Path, level: str, tier: str, *, is_thin: bool) -> None:
+    row = ROW.replace("well", level).replace("\tA\t", f"\t{tier}\t")
+    assert read(table(tmp_path, HEAD + row))["deu_Latn"].is_thin == is_thin
 
 
 @pytest.mark.parametrize(
