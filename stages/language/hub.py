@@ -2,12 +2,14 @@
 
 GlotLID (A. H. Kargaran et al., GlotLID: Language Identification for Low-Resource Languages, arXiv:2310.16248) has
 1.6 GB, too much for a package. It is fetched by `huggingface_hub` into the cache that all its users share (`HF_HOME`),
-so a machine has one copy, and it is never fetched where `HF_HUB_OFFLINE` is set.
+so a machine has one copy, and it is never fetched where `HF_HUB_OFFLINE` is set. A copy that is there is taken without
+asking the hub: every worker of a run opens the model, and all must have the same one.
 """
 
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +31,7 @@ GLOTLID = HubFile("cis-lmu/glotlid", "model_v3.bin", "1.6 GB")
 
 
 def fetch(file: HubFile, sha256: str | None = None, *, cache: Path | None = None, endpoint: str | None = None) -> Path:
-    """The path of a file of the hub, fetched where it is not on this machine yet.
+    """The path of a file of the hub, fetched where it is not on this machine yet; else the hub is not asked.
 
     Args:
         file: Which.
@@ -43,10 +45,17 @@ def fetch(file: HubFile, sha256: str | None = None, *, cache: Path | None = None
     """
     # Half a second to import, and only this model needs it.
     import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, XetDownloadError
 
+    # The library's client of HTTP is another in each of its major versions, and so is what a broken connection raises:
+    # always the class that the library's own error is derived from.
+    broken: type[Exception] = HfHubHTTPError.__bases__[0]
+    download = partial(huggingface_hub.hf_hub_download, file.repository, file.name, cache_dir=cache, endpoint=endpoint)
     try:
-        found = huggingface_hub.hf_hub_download(file.repository, file.name, cache_dir=cache, endpoint=endpoint)
+        try:
+            found = download(local_files_only=True)
+        except LocalEntryNotFoundError:
+            found = download()
     except LocalEntryNotFoundError:
         offline = huggingface_hub.constants.HF_HUB_OFFLINE
         why = "HF_HUB_OFFLINE is set" if offline else "the hub cannot be reached"
@@ -54,7 +63,7 @@ def fetch(file: HubFile, sha256: str | None = None, *, cache: Path | None = None
             f"{file.repository} {file.name} ({file.size}) is not on this machine, and {why}: fetch it elsewhere with"
             f" `hf download {file.repository} {file.name}`, copy it here, and name its path as the model"
         ) from None
-    except (HfHubHTTPError, OSError) as problem:
+    except (broken, XetDownloadError, OSError) as problem:
         raise ValueError(f"{file.repository} {file.name} cannot be fetched from the hub: {problem}") from problem
     if sha256 is not None:
         check(Path(found), sha256)

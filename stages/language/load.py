@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
 
@@ -29,8 +30,7 @@ def load(model: str, *, normalised: bool | None = None, sha256: str | None = Non
     Args:
         model: One of `NAMED`, or the path of a fastText model.
         normalised: Whether it was trained on normalised text (`normaliser`). None: only the embedded one was.
-        sha256: What the file must have, in hexadecimal. None: it is not checked, and neither is a model that comes with
-            Lauter.
+        sha256: What the file must have, in hexadecimal; None: it is not checked.
 
     Raises:
         ValueError: The file is no fastText model, has labels that are not understood, has another digest, or cannot be
@@ -41,11 +41,12 @@ def load(model: str, *, normalised: bool | None = None, sha256: str | None = Non
         normalised = model == EMBEDDED
     if model in _HUB:
         return Identifier(Predictor(read(str(fetch(_HUB[model], sha256)))), normalised=normalised)
-    if model not in _FILES:
+    with ExitStack() as stack:
+        path = Path(model)
+        if model in _FILES:
+            path = stack.enter_context(resources.as_file(resources.files(__package__).joinpath(_FILES[model])))
         if sha256 is not None:
-            check(Path(model), sha256)
-        return Identifier(Predictor(read(model)), normalised=normalised)
-    with resources.as_file(resources.files(__package__).joinpath(_FILES[model])) as path:
+            check(path, sha256)
         return Identifier(Predictor(read(str(path))), normalised=normalised)
 
 

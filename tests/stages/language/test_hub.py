@@ -21,6 +21,9 @@ FILE = HubFile("some/models", "model.bin", "7 KB")
 
 class _Hub(BaseHTTPRequestHandler):
     downloads = 0
+    requests = 0
+    sent = len(CONTENT)
+    """Bytes of the file after which the connection breaks."""
 
     def do_HEAD(self) -> None:
         self._answer(with_body=False)
@@ -30,6 +33,7 @@ class _Hub(BaseHTTPRequestHandler):
         self._answer(with_body=True)
 
     def _answer(self, *, with_body: bool) -> None:
+        type(self).requests += 1
         found = self.path == "/some/models/resolve/main/model.bin"
         body = CONTENT if found else b"{}"
         self.send_response(200 if found else 404)
@@ -41,7 +45,7 @@ class _Hub(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if with_body:
-            self.wfile.write(body)
+            self.wfile.write(body[: self.sent])
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: the test's output is its own."""
@@ -49,7 +53,7 @@ class _Hub(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hub() -> Iterator[str]:
-    _Hub.downloads = 0
+    _Hub.downloads = _Hub.requests = 0
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -64,6 +68,24 @@ def test_a_file_is_fetched_once(hub: str, tmp_path: Path) -> None:
     assert first.read_bytes() == CONTENT
     assert fetch(FILE, SHA256.upper(), cache=tmp_path, endpoint=hub) == first
     assert _Hub.downloads == 1
+
+
+def test_a_copy_is_taken_without_asking_the_hub(hub: str, tmp_path: Path) -> None:
+    first = fetch(FILE, cache=tmp_path, endpoint=hub)
+    asked = _Hub.requests
+    assert fetch(FILE, cache=tmp_path, endpoint=hub) == first
+    assert _Hub.requests == asked
+
+
+def test_a_connection_that_breaks_is_an_error_and_leaves_no_copy(
+    hub: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Hub, "sent", 3000)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)  # five tries, a second apart
+    with pytest.raises(ValueError, match=r"some/models model\.bin cannot be fetched from the hub"):
+        fetch(FILE, cache=tmp_path, endpoint=hub)
+    monkeypatch.undo()
+    assert fetch(FILE, SHA256, cache=tmp_path, endpoint=hub).read_bytes() == CONTENT
 
 
 def test_offline_the_copy_is_used_or_missed(hub: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
