@@ -69,6 +69,8 @@ class Material(NamedTuple):
     """Names of the sources of running text."""
     held: tuple[Held, ...]
     """Lines to score with, in the order of the labels."""
+    favoured: frozenset[str] = frozenset()
+    """Labels that the recipe prefers."""
 
 
 def read_material(folder: Path, recipe: Recipe) -> Material:
@@ -128,7 +130,7 @@ def read_material(folder: Path, recipe: Recipe) -> Material:
     )
     return Material(
         tuple(labels), found, np.array(lines, np.int64), np.array(types, np.int64), tuple(evidence),
-        frozenset(running), tuple(held),
+        frozenset(running), tuple(held), frozenset(recipe.network.favoured),
     )  # fmt: skip
 
 

@@ -51,11 +51,20 @@ def test_thin_evidence_is_never_well_supported_and_needs_more(tmp_path: Path, ma
 
 
 def test_a_label_that_is_answered_wrongly_at_every_probability_is_weak(tmp_path: Path, material: Material) -> None:
-    found = table(tmp_path, material, scored((DEU, DEU, 0.99, 20), (FRA, DEU, 0.99, 20)))
+    test = scored((DEU, DEU, 0.99, 20), (RUS, DEU, 0.99, 20), (RUS, RUS, 0.99, 20), fits=0)
+    found = table(tmp_path, material, test)
     assert (found[DEU]["level"], found[DEU]["threshold"]) == ("weak", "0.95")
+    found = table(tmp_path, material._replace(favoured=frozenset([DEU])), test)
+    assert (found[DEU]["level"], found[DEU]["threshold"]) == ("weak", "0.50")
 
 
-def test_a_threshold_is_judged_on_lines_that_it_was_not_chosen_with(tmp_path: Path, material: Material) -> None:
+def test_sisters_of_a_weak_label_count_as_right_for_its_threshold(tmp_path: Path, material: Material) -> None:
+    found = table(tmp_path, material, scored((DEU, DEU, 0.99, 20), (FRA, DEU, 0.99, 20), (FRA, FRA, 0.99, 20)))
+    assert found[DEU]["cluster"] == found[FRA]["cluster"] != ""
+    assert (found[DEU]["level"], found[DEU]["threshold"]) == ("weak", "0.50")
+
+
+def test_a_threshold_must_keep_its_precision_on_each_half_of_the_lines(tmp_path: Path, material: Material) -> None:
     lines = [(DEU, DEU, 0.9, 1), (FRA, DEU, 0.9, 1)] * 20
     found = table(tmp_path, material, scored(*lines))
     assert found[DEU]["level"] == "weak"
