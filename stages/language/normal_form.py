@@ -22,6 +22,9 @@ _PAGE = 256
 CHANGES = 256
 """Bit of `Tables.value` for a character that form C does not have, or that may compose with the one before it."""
 _CLASS = 255
+_SHORT = 32
+"""Marks in a run that are sorted by insertion. No language has more than a few; a page may have any number of them, and
+the time for that grows with its square."""
 # Hangul syllables are computed (the Unicode Standard, section 3.12).
 _S, _L, _V, _T = 0xAC00, 0x1100, 0x1161, 0x11A7
 _LS, _VS, _TS = 19, 21, 28
@@ -130,24 +133,56 @@ def decompose(
                 size = _append(out, classes, size, np.int64(forms.parts[at]), forms)
         else:
             size = _append(out, classes, size, code, forms)
+    _order(out, classes, size)
     return size
 
 
 @kernel
 def _append(out: NDArray[np.int32], classes: NDArray[np.uint8], size: int, code: Integer, forms: Tables) -> int:
-    """Put a code point behind the others, before marks of a higher class; the new size."""
-    rank = property_of(code, forms) & _CLASS
-    at = size
-    while rank and at > 0 and classes[at - 1] > rank:
-        out[at], classes[at] = out[at - 1], classes[at - 1]
-        at -= 1
-    out[at], classes[at] = code, rank
+    """Put a code point behind the others; the new size."""
+    out[size], classes[size] = code, property_of(code, forms) & _CLASS
     return size + 1
 
 
 @kernel
+def _order(codes: NDArray[np.int32], classes: NDArray[np.uint8], size: int) -> None:
+    """Bring each run of marks in the order of their classes, equals as they are (Unicode, D109)."""
+    first = 0
+    while first < size:
+        end = first
+        while end < size and classes[end]:
+            end += 1
+        if end - first <= _SHORT:
+            for index in range(first + 1, end):
+                code, rank = codes[index], classes[index]
+                at = index
+                while at > first and classes[at - 1] > rank:
+                    codes[at], classes[at] = codes[at - 1], classes[at - 1]
+                    at -= 1
+                codes[at], classes[at] = code, rank
+        else:
+            _sort_run(codes[first:end], classes[first:end])
+        first = end + 1
+
+
+@kernel
+def _sort_run(codes: NDArray[np.int32], classes: NDArray[np.uint8]) -> None:
+    """Sort a run of marks by class, in time that grows with its length alone."""
+    before, ranks = codes.copy(), classes.copy()
+    places = np.zeros(_CLASS + 2, np.int64)
+    for rank in ranks:
+        places[rank + 1] += 1
+    for rank in range(_CLASS + 1):
+        places[rank + 1] += places[rank]
+    for index in range(ranks.size):
+        place = places[ranks[index]]
+        places[ranks[index]] += 1
+        codes[place], classes[place] = before[index], ranks[index]
+
+
+@kernel
 def compose(codes: NDArray[np.int32], classes: NDArray[np.uint8], size: int, forms: Tables) -> int:
-    """Compose the decomposed `codes[:size]`, of combining `classes`, in place; the new size (UAX #15, D117)."""
+    """Compose the decomposed `codes[:size]`, of combining `classes`, in place; the new size (Unicode, D117)."""
     starter, kept = -1, 0
     last = np.int64(0)
     for index in range(size):

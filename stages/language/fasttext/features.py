@@ -35,6 +35,8 @@ _KEY = 32
 _REMEMBERED = 1 << 17
 """Words whose sums are remembered, 64 bytes and those of a row each: 142 MB for rows of 256 numbers. The sums of
 frequent words are in the processor's cache, and to fetch that of another from memory is one row and not twenty."""
+_MOST_REMEMBERED = 192 << 20
+"""Bytes of them: fewer words where a row has more than some 368 numbers, as 131,072 of a model's 16,384 are 8.6 GB."""
 _WAYS = 4
 """Places that a word may have. With one, frequent words push each other out."""
 _LENGTH, _COUNT, _SUM = _KEY // 4, _KEY // 4 + 1, 16
@@ -95,8 +97,9 @@ def memory_for(model: Model) -> Memory:
     # A last part that is shorter than the others is filled up.
     columns = max(model.dim, model.rows.codes.shape[1] * model.rows.centroids.shape[2])
     columns = _SUM + -(-columns // 16) * 16
-    sums = np.zeros((_REMEMBERED + 1, columns), np.float32)
-    return Memory(np.zeros(_REMEMBERED, np.uint32), sums.view(np.uint8), sums.view(np.int32), sums)
+    kept = min(_REMEMBERED, _MOST_REMEMBERED // (4 * columns) // _WAYS * _WAYS)
+    sums = np.zeros((kept + 1, columns), np.float32)
+    return Memory(np.zeros(kept, np.uint32), sums.view(np.uint8), sums.view(np.int32), sums)
 
 
 @kernel

@@ -56,3 +56,15 @@ CHARACTERS = st.one_of(*(st.sampled_from(pool).map(chr) for pool in (ASSIGNED, M
 @given(st.text(CHARACTERS, min_size=1, max_size=12))
 def test_any_text(text: str) -> None:
     assert forms(text) == (unicodedata.normalize("NFD", text), unicodedata.normalize("NFC", text))
+
+
+@given(st.lists(st.sampled_from(MARKS), min_size=33, max_size=90), st.sampled_from("aei"))
+def test_long_runs_of_marks(marks: list[int], letter: str) -> None:
+    text = f"{letter}{''.join(map(chr, marks))}{letter}"
+    assert forms(text) == (unicodedata.normalize("NFD", text), unicodedata.normalize("NFC", text))
+
+
+def test_time_does_not_grow_with_the_square_of_a_run() -> None:
+    # By insertion these are 2.5e11 moves, some minutes.
+    text = "a" + "\u0301\u0323" * 500_000
+    assert forms(text)[1] == "\u1ea1" + "\u0323" * 499_999 + "\u0301" * 500_000

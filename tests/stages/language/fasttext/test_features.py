@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -62,3 +64,10 @@ def test_a_text_without_features() -> None:
     mean_rows(*buffers([b"nowhere", b""]), features, memory_for(model), hidden, counts)
     assert counts.tolist() == [0, 0]
     assert not hidden.any()
+
+
+@pytest.mark.parametrize(("dim", "most"), [(10, 8.4e6 * 2), (256, 143e6), (368, 202e6), (16384, 202e6)])
+def test_the_memory_is_bounded_whatever_the_dimension(dim: int, most: float) -> None:
+    memory = memory_for(dataclasses.replace(load(str(trained("softmax"))), dim=dim))
+    assert memory.sums.nbytes <= most
+    assert len(memory.tags) % 4 == 0 and len(memory.tags) == len(memory.sums) - 1 >= 2800
