@@ -20,7 +20,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import yaml
 from pydantic import Field, ValidationError, field_validator
@@ -71,20 +71,30 @@ class LanguagesFile:
         self.path = path
         self.entries: dict[str, LanguageEntry] = {}
         """By label, in the order of the file."""
-        text = Path(path).read_text(encoding="utf-8")
-        loader = _Loader(text)
         try:
-            root = loader.get_single_node()
-            self._labels = self._checked_root(root, loader)
-            for label, node in self._labels.items():
-                self._check_keys(node, label)
-                try:
-                    self.entries[label] = LanguageEntry.model_validate(loader.construct_object(node, deep=True))
-                except ValidationError as error:
-                    raise self.fault(label, error) from None
+            self._read(_Loader(Path(path).read_text(encoding="utf-8")))
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path}: not UTF-8 at byte {error.start}") from None
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise ValueError(f"{path}:{line}: no valid YAML: {error.problem}") from None
+        except yaml.YAMLError as error:
+            raise ValueError(f"{path}: no valid YAML: {' '.join(str(error).split())}") from None
+
+    def _read(self, loader: Loader) -> None:
+        try:
+            self._labels = self._checked_root(loader.get_single_node())
+            for label, node in self._labels.items():
+                self._check_keys(node, label)
+                try:
+                    values = loader.construct_object(node, deep=True)
+                except ValueError as error:
+                    # PyYAML lets through what Python says of a value that looks like a date and is none.
+                    raise self._problem(node, f"{label}: a value in it cannot be read: {error}") from None
+                try:
+                    self.entries[label] = LanguageEntry.model_validate(values)
+                except ValidationError as error:
+                    raise self.fault(label, error) from None
         finally:
             loader.dispose()
 
@@ -101,7 +111,7 @@ class LanguagesFile:
         where = ".".join(str(part) for part in (label, *place))
         return ValueError(f"{self.path}:{self._line(self._labels[label], place)}: {where}: {message}")
 
-    def _checked_root(self, root: object, loader: Loader) -> dict[str, yaml.MappingNode]:
+    def _checked_root(self, root: object) -> dict[str, yaml.MappingNode]:
         # The nodes of the labels, in the order of the file.
         if not isinstance(root, yaml.MappingNode):
             raise ValueError(f"{self.path}:1: no languages file: expected `format: {FORMAT}` and `labels:`")  # noqa: TRY004
@@ -110,7 +120,7 @@ class LanguagesFile:
         for name, (key, _) in keys.items():
             if name not in ("format", "labels"):
                 raise self._problem(key, f"{name}: unknown key{_nearest(name, ['format', 'labels'])}")
-        if "format" not in keys or loader.construct_object(keys["format"][1]) != FORMAT:
+        if "format" not in keys or keys["format"][1].value != str(FORMAT):
             raise ValueError(f"{self.path}:1: `format: {FORMAT}` is missing: is it a languages file?")
         labels = keys["labels"][1] if "labels" in keys else None
         if not isinstance(labels, yaml.MappingNode):
@@ -151,6 +161,21 @@ class LanguagesFile:
                 break
             line, node = int(found[0][0].start_mark.line) + 1, found[0][1]
         return line
+
+
+class Stamp(NamedTuple):
+    """A file as it is now, for who keeps what was made of it: a file of half a second for thousands of parts."""
+
+    path: str
+    size: int
+    time_ns: int
+    """When it was changed."""
+
+
+def stamp(path: str) -> Stamp:
+    """The stamp of a file. Raises OSError where it cannot be looked at."""
+    found = Path(path).stat()
+    return Stamp(path, found.st_size, found.st_mtime_ns)
 
 
 def read(path: str) -> Mapping[str, LanguageEntry]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from lauter.pipeline import schema
 from lauter.pipeline.histograms import by_key, deviation, median, numbers_of
 from lauter.stages.language.labels import is_unidentified
-from lauter.stages.languages_file import read
+from lauter.stages.languages_file import Stamp, read, stamp
 
 BINS = 1001
 """Bins of a histogram, each a thousandth: FineWeb-2's thresholds have three places. Of 2,000 labels 32 MB in all."""
@@ -81,14 +80,12 @@ def of_file(path: str) -> Mapping[str, int]:
         ValueError: The file is none; the message says where.
         OSError: It cannot be read.
     """
-    found = Path(path).stat()
-    # A worker decides thousands of parts with one file, which takes half a second to read.
-    return _of_file(path, found.st_size, found.st_mtime_ns)
+    return _of_file(stamp(path))
 
 
 @lru_cache(maxsize=2)
-def _of_file(path: str, _size: int, _time: int) -> Mapping[str, int]:
-    entries = read(path).items()
+def _of_file(file: Stamp) -> Mapping[str, int]:
+    entries = read(file.path).items()
     return {label: quantised(entry.language_score) for label, entry in entries if entry.language_score is not None}
 
 

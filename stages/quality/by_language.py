@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 
 from pydantic import ValidationError
 
-from lauter.stages.languages_file import LanguagesFile
+from lauter.stages.languages_file import LanguagesFile, Stamp, stamp
 from lauter.stages.quality.thresholds import QualityConfig, Thresholds
 
 UNSPACED_SCRIPTS = frozenset(
@@ -21,14 +21,19 @@ _SET_ON_SPACED = ("min_mean_word_length", "max_mean_word_length", "min_line_punc
 _OFF = dict.fromkeys(_SET_ON_SPACED)
 
 
-@cache
 def thresholds_of(path: str) -> Mapping[str, Thresholds]:
-    """The thresholds in a languages file by label; read once per process.
+    """The thresholds in a languages file by label; read once per process, and again where it was changed.
 
     Raises:
         ValueError: It is no languages file, or has a threshold that is none; with file and line.
+        OSError: It cannot be read.
     """
-    file = LanguagesFile(path)
+    return _thresholds_of(stamp(path))
+
+
+@lru_cache(maxsize=2)
+def _thresholds_of(stamped: Stamp) -> Mapping[str, Thresholds]:
+    file = LanguagesFile(stamped.path)
     found = {}
     for label, entry in file.entries.items():
         try:

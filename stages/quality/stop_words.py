@@ -7,7 +7,7 @@ their head says, and each was seen to work on text from elsewhere. FineWeb-2's o
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from importlib.resources import as_file, files
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lauter.stages.kernels.quality import MAX_STOP_WORDS
 from lauter.stages.kernels.words import DROP_PUNCTUATION, FOLD_CASE, hash_whole
-from lauter.stages.languages_file import LanguagesFile
+from lauter.stages.languages_file import LanguagesFile, Stamp, stamp
 
 
 class StopWords(NamedTuple):
@@ -31,20 +31,25 @@ class StopWords(NamedTuple):
         return self.spans.get(label) or self.spans.get(label.partition("_")[0])
 
 
-@cache
 def load_stop_words(path: str | None = None) -> StopWords:
-    """Read the stop words of a languages file, or the built-in ones; once per process.
+    """Read the stop words of a languages file, or the built-in ones; once per process, and again what was changed.
 
     Raises:
-        ValueError: It is no languages file, or a label has more than 64 words; with file and line.
+        ValueError: It is no languages file, or a label has more than 64 words; with the file.
+        OSError: It cannot be read.
     """
     if path is None:
         with as_file(files(__package__) / "stop_words.yaml") as built_in:
             return load_stop_words(str(built_in))
+    return _load(stamp(path))
+
+
+@lru_cache(maxsize=3)
+def _load(file: Stamp) -> StopWords:
     hashes: list[NDArray[np.uint64]] = []
     spans: dict[str, tuple[int, int]] = {}
     total = 0
-    for label, entry in LanguagesFile(path).entries.items():
+    for label, entry in LanguagesFile(file.path).entries.items():
         if entry.stop_words is None:
             continue
         texts = [np.frombuffer(word.encode(), np.uint8) for word in entry.stop_words]
@@ -53,7 +58,9 @@ def load_stop_words(path: str | None = None) -> StopWords:
         )
         words = words[words != 0]
         if len(words) > MAX_STOP_WORDS:
-            raise ValueError(f"{path}: {label}: {len(words)} stop words, at most {MAX_STOP_WORDS} can be told apart")
+            raise ValueError(
+                f"{file.path}: {label}: {len(words)} stop words, at most {MAX_STOP_WORDS} can be told apart"
+            )
         spans[label] = total, total + len(words)
         hashes.append(words)
         total += len(words)

@@ -11,9 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
-from lauter.stages.languages_file import LABEL
+from lauter.stages.language.evaluation.examples import read
 from lauter.stages.thresholds.frequencies import Folding, count_words
 
 SAMPLE_WORDS = 60
@@ -53,22 +51,5 @@ class Check:
 
 
 def read_check(path: Path) -> Check:
-    """A check from a file of lines `label<TAB>text` or `label<TAB>source<TAB>text`; `.zst` and `.gz` are unpacked.
-
-    Raises:
-        ValueError: A line is not of that form; with file and line.
-        OSError: The file cannot be read.
-    """
-
-    def rows() -> Iterable[tuple[str, str]]:
-        compression = {".zst": "zstd", ".gz": "gzip"}.get(path.suffix)
-        with pa.input_stream(str(path), compression=compression) as stream:
-            for number, line in enumerate(stream.read().decode(errors="replace").split("\n"), 1):
-                label, *rest = line.rstrip("\r").split("\t")
-                if not line.strip():
-                    continue
-                if not LABEL.fullmatch(label) or not rest:
-                    raise ValueError(f"{path}:{number}: expected a label, a tab and a text")
-                yield label, rest[-1]
-
-    return Check(rows())
+    """A check from a set of labelled texts. Raises ValueError and OSError as `examples.read` does."""
+    return Check(read(path).pairs())

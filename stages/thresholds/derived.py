@@ -13,7 +13,7 @@ from typing import Any
 from lauter.stages.quality import PUBLISHED
 from lauter.stages.quality.rules import RULES, Rule
 from lauter.stages.thresholds.histograms import Histograms
-from lauter.stages.thresholds.limits import Method, limit, quantile
+from lauter.stages.thresholds.limits import TAIL, Method, limit, quantile
 
 ENGLISH = "eng_Latn"
 LANGUAGE_SCORE = "language_score"
@@ -50,11 +50,12 @@ def quality_of(
     label: str,
     rules: tuple[Rule, ...] = DERIVED,
     method: Method | None = None,
-    tail: float | None = None,
+    tail: float = TAIL,
 ) -> dict[str, Any]:
     """The quality thresholds of a label, rounded as FineWeb-2's are: one place for word lengths, else three.
 
-    `method` and `tail` are in place of each rule's own. A rule of which the label has no score keeps its threshold.
+    `method` is in place of each rule's own; `tail` is the share that the method `tail` drops. A rule of which the label
+    has no score keeps its threshold.
     Raises `ValueError` as `limits.limit` does.
     """
     found: dict[str, Any] = {}
@@ -66,7 +67,7 @@ def quality_of(
         else:
             chosen = method or METHOD_OF[rule.threshold]
             english = histograms.of(ENGLISH, column(rule))
-            scaled = limit(chosen, rule.bound, counts, english, published, tail or 0.1)
+            scaled = limit(chosen, rule.bound, counts, english, published, tail)
             most = quantile(counts, MOST_DROPPED, rule.bound)
             scaled = min(scaled, most) if rule.bound == "min" else max(scaled, most)
             value = round(scaled / rule.scale, _PLACES[rule.scale])
@@ -75,4 +76,8 @@ def quality_of(
                 found[rule.threshold] = value
         else:
             found.setdefault(rule.threshold, []).append(value)
-    return {name: value for name, value in found.items() if not isinstance(value, list) or any(value)}
+    return {
+        name: value
+        for name, value in found.items()
+        if not isinstance(value, list) or any(item is not None for item in value)
+    }

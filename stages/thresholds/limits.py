@@ -6,12 +6,13 @@ same value, and the four here. Which one it took for which filter is not publish
 
 from __future__ import annotations
 
-from math import isqrt
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lauter.pipeline import histograms
+from lauter.pipeline.histograms import Histogram
 from lauter.stages.thresholds.histograms import STEP
 
 Method = Literal["quantile", "mean-std", "median-ratio", "tail"]
@@ -30,19 +31,18 @@ LEAST_SCORE, MOST_SCORE = 0.3, 0.9
 
 def median(counts: NDArray[np.int64]) -> float:
     """The median in units of a score (the middle of its bin; of an even number the mean of the two in the middle)."""
-    below = np.cumsum(counts)
-    places = np.searchsorted(below, [(int(below[-1]) - 1) // 2, int(below[-1]) // 2], side="right")
-    return float(places.sum()) * STEP / 2
+    return histograms.median(_sparse(counts)) * STEP
 
 
 def mean_and_deviation(counts: NDArray[np.int64]) -> tuple[float, float]:
     """Mean and standard deviation of the population, in units of a score, from sums of whole numbers."""
-    documents = int(counts.sum())
     total = sum(place * count for place, count in enumerate(counts.tolist()))
-    squares = sum(place * place * count for place, count in enumerate(counts.tolist()))
-    # The root of a whole number, cut at a 1,024th of a bin: no machine's library has a part in it.
-    deviation = isqrt(((documents * squares - total * total) << 20) // (documents * documents)) / 1024
-    return total / documents * STEP, deviation * STEP
+    return total / int(counts.sum()) * STEP, histograms.deviation(_sparse(counts)) * STEP
+
+
+def _sparse(counts: NDArray[np.int64]) -> Histogram:
+    values = np.flatnonzero(counts)
+    return Histogram(values, counts[values])
 
 
 def language_score(counts: NDArray[np.int64]) -> float:

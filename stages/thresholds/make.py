@@ -84,7 +84,7 @@ def from_corpus(storage: Storage, least: int, listing: Listing, method: Method |
     }
     folding = Folding()
     sources = {label: {"corpus": count_words(texts, folding)} for label, texts in corpus.samples()}
-    words = _listed(((label, sources.get(label, {})) for label in {*sources, *listing.fallback}), listing)
+    words = _listed(((label, sources.get(label, {})) for label in sorted({*sources, *listing.fallback})), listing)
     return Made(found, words, f"the corpus {about['name']}, lineage {about['lineage']}")
 
 

@@ -67,6 +67,9 @@ def test_what_is_written_is_read_back(given_entries: dict[str, LanguageEntry]) -
         (HEAD + "  nob_Latn:\n    stop_words: []", "x.yaml:4: nob_Latn.stop_words: tuple should have at least 1 item"),
         ("format: 1\nlabels: [", "x.yaml:3: no valid YAML"),
         ("\t{", "x.yaml:1: no valid YAML"),
+        ("format: true\nlabels: {}", "x.yaml:1: `format: 1` is missing"),
+        ("\0", "x.yaml: no valid YAML: unacceptable character #x0000"),
+        (HEAD + "  nob_Latn:\n    stop_words: [2001-99-99]", "x.yaml:4: nob_Latn: a value in it cannot be read: month"),
     ],
 )
 def test_a_wrong_file_is_told_with_its_line(tmp_path: Path, text: str, message: str) -> None:
@@ -75,3 +78,10 @@ def test_a_wrong_file_is_told_with_its_line(tmp_path: Path, text: str, message: 
     with pytest.raises(ValueError) as error:
         LanguagesFile(str(path))
     assert message.lower() in str(error.value).lower()
+
+
+def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_bytes(b"format: 1\nlabels: {} # \xff")
+    with pytest.raises(ValueError, match=r"x\.yaml: not UTF-8 at byte 23"):
+        read(str(path))

@@ -59,3 +59,9 @@ def test_a_wrong_threshold_is_told_with_its_line_as_the_manifest_is_read(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         Quality.check_config(QualityConfig(languages_file=written(tmp_path, labels)))
+
+
+def test_a_file_that_was_changed_is_read_again(tmp_path: Path) -> None:
+    for words in (30, 3):
+        config = QualityConfig(languages_file=written(tmp_path, f"  deu_Latn: {{quality: {{min_words: {words}}}}}\n"))
+        assert thresholds_for(config, "deu_Latn").min_words == words

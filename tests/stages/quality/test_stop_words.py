@@ -92,3 +92,10 @@ def test_own_lists_replace_the_built_in_ones(tmp_path: Path) -> None:
     labels = ["tlh_Latn", "eng_Latn", "srp_Latn", "srp_Cyrl", "tha_Thai"]
     batch = pa.RecordBatch.from_pydict({"text": pa.array(texts, pa.large_string()), "language": pa.array(labels)})
     assert stage.apply(batch).columns["stop_words"].to_pylist() == [2, None, 1, 1, 2]
+
+
+def test_a_list_that_was_changed_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "words.yaml"
+    for words in (["der"], ["der", "die"]):
+        path.write_text(languages_text({"deu_Latn": entry(words)}, ""), encoding="utf-8")
+        assert load_stop_words(str(path)).spans == {"deu_Latn": (0, len(words))}

@@ -31,7 +31,15 @@ def test_lines_of_a_file(tmp_path: Path, name: str) -> None:
     assert read_check(tmp_path / name).passes("deu_Latn", ("garten", "katze"))
 
 
-def test_a_wrong_line_is_told(tmp_path: Path) -> None:
-    (tmp_path / "x.tsv").write_text("deu_Latn\ta\ngerman\tb\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"x\.tsv:2: expected a label"):
-        read_check(tmp_path / "x.tsv")
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("x.tsv", b"deu_Latn\ta\ngerman\tb\n", r"x\.tsv:2: 'german' is no label"),
+        ("x.tsv", b"deu_Latn\t\xff", r"x\.tsv: not UTF-8 at byte 9"),
+        ("x.tsv.zst", b"deu_Latn\ta\n", r"x\.tsv\.zst: not compressed as its name says"),
+    ],
+)
+def test_a_wrong_file_is_told(tmp_path: Path, name: str, data: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(ValueError, match=message):
+        read_check(tmp_path / name)
