@@ -156,7 +156,7 @@ def lauter(warc: Path, out: Path, *, backend: str) -> Built:
     manifest = yaml.safe_load((HERE / "all_pages.yaml").read_text())
     manifest["sources"] = [{"name": "pages", "kind": "warc", "paths": [f"{warc}/*.warc.gz"]}]
     given = {"extract": {"backend": backend}, "language": {"model": "lid.176"}}
-    manifest["stages"] = [{s: given[s]} if s in given else s for s in manifest["stages"]]
+    manifest["stages"] = [{s: given[s]} if isinstance(s, str) and s in given else s for s in manifest["stages"]]
     path = out.with_suffix(".yaml")
     path.write_text(yaml.safe_dump(manifest, sort_keys=False))
     clock = Clock()
