@@ -29,7 +29,7 @@ from lauter.stages.language.hub import check
 from lauter.stages.language.identify import Identifier
 from lauter.stages.language.labels import LABEL, is_unidentified
 from lauter.stages.language.labels.named import check_named, wikipedia_answers
-from lauter.stages.language.least_score import counted, decimal, of_file, of_run, quantised
+from lauter.stages.language.least_score import counted, decimal, of_file, of_run, of_table, quantised
 from lauter.stages.language.load import EMBEDDED, NAMED, known_labels, load
 from lauter.stages.language.pieces import lines, pieces
 from lauter.stages.language.report import language_report
@@ -39,13 +39,6 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 _UNIDENTIFIED, _NOT_WANTED, _SCORE, _NO_LANGUAGE = 1, 2, 3, 4  # places in `reasons`, from 1
 _NOISE = "zxx_"
-# Least probability for a model without a table: the least of FineWeb-2 for any language (arXiv:2506.20920).
-_ANY_MODEL = 0.3
-# Most that a document needs of a label of the embedded model, by how well that knows it. The thresholds of its table
-# are for single lines, where 85 % of UDHR lines have 0.5, and of lines in languages never seen 13.5 % have 0.7; the
-# pieces of a page are averaged, and with the table's own 42 % of English pages would go. What is known from a list of
-# words alone keeps what the table says.
-_ENOUGH = {"well": 0.5, "weak": 0.7}
 
 
 class RunThresholds(StageConfig):
@@ -254,10 +247,7 @@ class Language:
                 return known[label]
         if config.min_score is not None:
             return quantised(config.min_score)
-        own = known_labels(config.model).get(label)
-        if own is None:
-            return quantised(_ANY_MODEL)
-        return quantised(own.threshold if own.is_thin else min(own.threshold, _ENOUGH[own.level]))
+        return of_table(known_labels(config.model).get(label))
 
     def _top(self, labels: NDArray[np.int32], probabilities: NDArray[np.float64]) -> pa.Array:
         """The labels of each document with their probabilities, null where only one is kept."""

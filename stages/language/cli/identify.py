@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lauter.pipeline import schema
 from lauter.pipeline.cli.console import USAGE, JsonOption, fail, show
 from lauter.stages.language.cli.model import MODEL_HELP, NormaliseOption, load_model, load_support
 
@@ -92,9 +93,10 @@ def _document(
     units = pieces(*_texts([text]), config.piece_chars)
     found = identifier.judge(lines(units) if by_lines else units, top, config.min_letters, by_lines=by_lines)
     best = _labels(identifier, found, 0)
-    codes = [each["label"][:3] for each in best]
+    # Of lines a probability is the mean of those that voted for the label: those of several labels make no sum.
+    codes = [each["label"][:3] for each in (best[:1] if by_lines else best)]
     family = macrolanguage_of(codes[0]) or codes[0]
-    sisters = [each for each, code in zip(best, codes, strict=True) if (macrolanguage_of(code) or code) == family]
+    sisters = [each for each, code in zip(best, codes, strict=False) if (macrolanguage_of(code) or code) == family]
     second = identifier.names[found.second[0]] if found.second[0] >= 0 else None
     return {
         **best[0],
@@ -143,6 +145,7 @@ def _labels(identifier: Identifier, found: Judgement, row: int) -> list[dict[str
 
 def _print(console: Console, result: Mapping[str, Any], support: Mapping[str, Support]) -> None:
     from lauter.stages.language.labels.support import LEVEL_WORDS
+    from lauter.stages.language.least_score import of_table, quantised
 
     head = Text.assemble((result["file"], "dim"), "  ", (result["name"], "bold"), f"  {result['label']}")
     if result["probability"] is not None:
@@ -150,8 +153,9 @@ def _print(console: Console, result: Mapping[str, Any], support: Mapping[str, Su
     if result["label"] in support:
         known = support[result["label"]]
         head.append(f"  {LEVEL_WORDS[known.level]}", style="green" if known.level == "well" else "yellow")
-        if result["probability"] is not None and result["probability"] < known.threshold:
-            head.append(f"  below its threshold of {known.threshold:.2f}", style="red")
+        least = of_table(known)
+        if result["probability"] is not None and quantised(result["probability"]) < least:
+            head.append(f"  a build drops it below {least / schema.RATIO_SCALE:.2f}", style="red")
     console.print(head, soft_wrap=True)
     others = ", ".join(f"{other['name']} ({other['label']}) {other['probability']:.4f}" for other in result["others"])
     if others:

@@ -21,7 +21,9 @@ def list_labels(
     search: Annotated[
         str | None, typer.Option(metavar="WORD", help="Labels with this in code, any name, or family; any case.")
     ] = None,
-    script: Annotated[str | None, typer.Option(metavar="CODE", help="Labels of a script, by ISO 15924 code.")] = None,
+    script: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Labels of a script, by ISO 15924 code; any case.")
+    ] = None,
     family: Annotated[
         str | None, typer.Option(metavar="NAME", help="Labels of a family whose name begins so; any case.")
     ] = None,
@@ -41,7 +43,7 @@ def list_labels(
     rows = [
         row
         for row in map(described, load_support(EMBEDDED, labels).values())
-        if (script is None or row["label"][4:] == script)
+        if (script is None or row["label"][4:].lower() == script.lower())
         and (family is None or row["family"].lower().startswith(family.lower()))
         and (level is None or row["level"] == level)
         and (search is None or _has(row, search.lower()))

@@ -51,7 +51,7 @@ def sets(path: Path) -> list[Path]:
     """The sets that a path names: itself, or the files of a folder in order of name.
 
     Raises:
-        ValueError: The folder has no set.
+        ValueError: The folder has no set, or two of one name: what is written of one would be over the other's.
         FileNotFoundError: Nothing is there.
     """
     if not path.exists():
@@ -61,7 +61,16 @@ def sets(path: Path) -> list[Path]:
     found = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES))
     if not found:
         raise ValueError(f"{path}: no file of labelled texts in it; their names end in {', '.join(SUFFIXES)}")
+    named: dict[str, Path] = {}
+    for file in found:
+        if (other := named.setdefault(name_of(file), file)) != file:
+            raise ValueError(f"{path}: {other.name} and {file.name} are one set by their names; leave one of them")
     return found
+
+
+def name_of(path: Path) -> str:
+    """The name of a set: that of its file without `SUFFIXES`."""
+    return next((path.name.removesuffix(end) for end in reversed(SUFFIXES) if path.name.endswith(end)), path.name)
 
 
 def read(path: Path) -> Examples:
@@ -88,13 +97,10 @@ def read(path: Path) -> Examples:
         offsets.append(offsets[-1] + len(text))
     if not gold:
         raise ValueError(f"{path}: no labelled text in it")
-    name = next(
-        (path.name.removesuffix(suffix) for suffix in reversed(SUFFIXES) if path.name.endswith(suffix)), path.name
-    )
     places = np.array(offsets, np.int64)
     # As Arrow's buffers are: numba compiles anew for an array that is not.
     places.flags.writeable = False
-    return Examples(name, gold, np.frombuffer(b"".join(texts), np.uint8), places)
+    return Examples(name_of(path), gold, np.frombuffer(b"".join(texts), np.uint8), places)
 
 
 def _lines(path: Path) -> list[str]:

@@ -63,6 +63,7 @@ def test_a_list_as_data(table: str) -> None:
     ("arguments", "labels"),
     [
         (["--script", "Cyrl"], ["rus_Cyrl"]),
+        (["--script", "cyrl"], ["rus_Cyrl"]),
         (["--family", "indo"], ["deu_Latn", "gsw_Latn", "rus_Cyrl"]),
         (["--level", "words"], ["quy_Latn"]),
         (["--search", "SWISS"], ["gsw_Latn"]),
@@ -122,7 +123,7 @@ def test_the_model_that_comes_along_is_asked_first() -> None:
     code, out, err = run("identify", "-", given=GERMAN * 4)
     assert code == 0, err
     assert out.startswith("-  German  deu_Latn  ")
-    assert "well supported" in out
+    assert "well supported" in out and "drops" not in out
     assert len(listed()["labels"]) >= 1900
 
 
@@ -135,6 +136,17 @@ def test_sisters_are_taken_together() -> None:
     named = [each for each in sisters if each["label"][:3] in {"hrv", "srp", "bos", "hbs"}]
     assert len(named) > 1
     assert found["macrolanguage"]["probability"] == pytest.approx(sum(each["probability"] for each in named))
+
+
+def test_votes_of_sisters_are_not_added_up() -> None:
+    latin = "Sva ljudska bića rađaju se slobodna i jednaka u dostojanstvu i pravima."
+    cyrillic = "Сва људска бића рађају се слободна и једнака у достојанству и правима."
+    code, out, err = run("identify", "-", "--lines", "--json", given=f"{latin}\n{cyrillic}\n" * 3)
+    assert code == 0, err
+    (found,) = json.loads(out)
+    assert {each["label"][4:] for each in [found, *found["others"]]} == {"Latn", "Cyrl"}
+    assert sum(each["probability"] for each in [found, *found["others"]]) > 1
+    assert found["macrolanguage"] is None, "each is the mean of its own lines"
 
 
 def test_standard_input_by_lines() -> None:
@@ -157,12 +169,12 @@ def test_bytes_that_are_no_text_have_an_answer() -> None:
 
 
 def test_words_for_people() -> None:
-    code, out, _ = run("identify", "-", "--model", "lid.176", "--lines", given=f"{GERMAN}\n{RUSSIAN} [bold]")
+    code, out, _ = run("identify", "-", "--model", "lid.176", "--lines", given=f"{GERMAN}\n{RUSSIAN}\n[bold] {RUSSIAN}")
     assert code == 0
-    assert "German  deu_Latn" in out or "Russian  rus_Cyrl" in out
-    assert "part in another language: " in out
+    assert out.startswith("-  Russian  rus_Cyrl  ")
+    assert "part in another language: " in out and "German (deu_Latn)" in out
     assert "letters of another script: " in out
-    assert "[bold]" in out or "Все люди" in out
+    assert "[bold] Все люди" in out
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:

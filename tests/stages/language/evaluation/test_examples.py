@@ -83,3 +83,6 @@ def test_the_sets_of_a_folder(tmp_path: Path) -> None:
         sets(tmp_path / "none")
     with pytest.raises(FileNotFoundError, match="no such file"):
         sets(tmp_path / "nothing")
+    written(tmp_path / "a.tsv.zst", LINES)
+    with pytest.raises(ValueError, match=r"a\.tsv and a\.tsv\.zst are one set by their names"):
+        sets(tmp_path)
