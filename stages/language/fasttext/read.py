@@ -33,9 +33,10 @@ _MAGIC = 793712314
 _SUPERVISED = 3
 _LOSSES = {1: "hs", 2: "ns", 3: "softmax", 4: "ova"}
 _CENTROIDS = 256
-# A pruned model keeps only a few of its buckets: the table bucket -> row has an entry for each, 4 bytes.
-_MOST_BUCKETS = 1 << 27
-_MOST_COLUMNS = 1 << 14
+MOST_BUCKETS = 1 << 27
+"""Of a pruned model, which keeps only a few of its buckets: the table bucket -> row has an entry for each, 4 bytes."""
+MOST_COLUMNS = 1 << 14
+"""Numbers of a row."""
 _WORD, _LABEL = 0, 1
 
 Array = TypeVar("Array", bound=NDArray[Any])
@@ -205,7 +206,7 @@ class _Reader:
             raise self._wrong(f"there is no loss number {loss}")
         if version == 11:
             maxn = 0  # such models have no character n-grams, whatever they say (FastText::loadModel)
-        if not 0 < dim <= _MOST_COLUMNS or bucket < 0:
+        if not 0 < dim <= MOST_COLUMNS or bucket < 0:
             raise self._wrong(f"dimension {dim} and {bucket} buckets cannot be")
         if bucket == 0 and (maxn > 0 or word_ngrams > 1):
             raise self._wrong("it has n-grams and no buckets for them")
@@ -265,8 +266,8 @@ class _Reader:
         """Row behind the words of each bucket of a pruned dictionary."""
         if size <= 0:
             return _frozen(np.empty(0, np.int32))
-        if bucket > _MOST_BUCKETS:
-            raise self._wrong(f"{bucket} buckets are more than {_MOST_BUCKETS}")
+        if bucket > MOST_BUCKETS:
+            raise self._wrong(f"{bucket} buckets are more than {MOST_BUCKETS}")
         pairs = self._array(np.int32, (size, 2))
         if (pairs < 0).any() or (pairs[:, 0] >= bucket).any() or (pairs[:, 1] >= size).any():
             raise self._wrong("a pruned bucket or its row is out of range")

@@ -51,6 +51,9 @@ def choose_features(material: Material, recipe: Recipe) -> Chosen:
     """The words and the buckets that an epoch draws most often.
 
     What is drawn is expected, not counted: a word of a list by its share of the list and the lines that are made of it.
+
+    Raises:
+        ValueError: There is no feature.
     """
     network, items = recipe.network, material.items
     drawn = _drawn(material, recipe.sampling.words_median)
@@ -65,6 +68,10 @@ def choose_features(material: Material, recipe: Recipe) -> Chosen:
     enter(unique[order], keys, rows)
     counted = np.zeros(network.buckets)
     count_buckets(items.data, items.starts, drawn, network.minn, network.maxn, counted)
+    if not (counted.any() or len(order)):
+        raise ValueError(
+            f"no word of the data has {network.minn} characters, and no word has a row: lower network.minn"
+        )
     room = min(max(recipe.quantisation.features - len(order), 1), network.buckets)
     kept = np.sort(np.argsort(-counted, kind="stable")[:room])
     buckets = np.full(network.buckets, -1, np.int32)

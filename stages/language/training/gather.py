@@ -67,7 +67,7 @@ def gather(inputs: Path, collections: Mapping[str, Path], kept_out: KeptOut, out
         noise: Lines of noise that are made up.
 
     Raises:
-        ValueError: The table has a source that is not known.
+        ValueError: The table has a source that is not known, or a file is not as those of its source are.
         OSError: A file cannot be read or written.
     """
     out.mkdir(parents=True)
@@ -82,7 +82,10 @@ def gather(inputs: Path, collections: Mapping[str, Path], kept_out: KeptOut, out
         words: dict[str, Counter[str]] = defaultdict(Counter)
         lines: dict[str, list[str]] = defaultdict(list)
         for row in by_label[label]:
-            content = READERS[row.source](collections[row.source], row)
+            try:
+                content = READERS[row.source](collections[row.source], row)
+            except (ValueError, yaml.YAMLError) as problem:
+                raise ValueError(f"{collections[row.source] / row.path} ({row.label}): {problem}") from None
             if isinstance(content, Counter):
                 words[row.source].update(content)
             else:
@@ -96,11 +99,18 @@ def gather(inputs: Path, collections: Mapping[str, Path], kept_out: KeptOut, out
 
 
 def read_inputs(path: Path) -> Iterator[Input]:
-    """The rows of a table of inputs."""
-    for line in path.read_text("utf-8").splitlines():
+    """The rows of a table of inputs.
+
+    Raises:
+        ValueError: A row has too few columns; the message says which.
+        OSError: The file cannot be read.
+    """
+    for number, line in enumerate(path.read_text("utf-8").split("\n"), 1):
         if line and not line.startswith("#"):
-            source, place, label, *_ = line.split("\t")
-            yield Input(source, place, label)
+            cells = line.split("\t")
+            if len(cells) < len(Input._fields):
+                raise ValueError(f"{path}:{number}: {line!r} is not source, path and label with tabs between")
+            yield Input(*cells[: len(Input._fields)])
 
 
 def read_kept_out(

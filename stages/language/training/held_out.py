@@ -2,7 +2,8 @@
 
 Which ones is a function of their bytes, so that a line that two sources share is kept out of both. Of a list the most
 frequent types stay in, as a language is not to be trained without its "and"; the kept-out types of a label are in
-none of its lists. Lines made of such types alone are harder than text, where most words are known.
+none of its lists. Lines made of such types alone are harder than text, where most words are known. A source of which
+nothing is left is none any more; of a label of which nothing would be left, nothing is kept out.
 """
 
 from __future__ import annotations
@@ -48,7 +49,10 @@ def hold_out(label: str, parts: Parts, recipe: HeldOut, *, unspaced: bool) -> tu
             held += [Held(label, TEXT, text) for text in items.filter(pa.array(out)).to_pylist()]
         else:
             out = pc.is_in(items, pa.array(types, pa.string())).to_numpy(zero_copy_only=False)
-        left[source, kind] = (items.filter(pa.array(~out)), counts[~out])
+        if not out.all():
+            left[source, kind] = (items.filter(pa.array(~out)), counts[~out])
+    if not left:
+        return parts, []
     # The same line may be in several sources.
     texts = sorted({line.text for line in held}, key=lambda text: (zlib.crc32(text.encode()), text))
     lines = [Held(label, TEXT, text) for text in texts[: recipe.lines]]

@@ -135,7 +135,7 @@ def read_material(folder: Path, recipe: Recipe) -> Material:
 
 
 def _parts(folder: Path, name: str, sampling: Sampling) -> Parts:
-    """The sources of one label, normalised, each item once and in the order of the file."""
+    """The sources of one label, normalised, in the order of the file; of one that is text and list, the list."""
     parts: Parts = {}
     for kind, suffix, columns in ((TEXT, ".txt", ("source", "item")), (WORDS, ".words", ("source", "item", "count"))):
         path = folder / f"{name}{suffix}"
@@ -153,7 +153,9 @@ def _parts(folder: Path, name: str, sampling: Sampling) -> Parts:
                 parts[source, WORDS] = (items[: sampling.most_words], counts[: sampling.most_words])
             else:
                 parts[source, TEXT] = (items, counts)
-    return parts
+    return {
+        (source, kind): part for (source, kind), part in parts.items() if kind == WORDS or (source, WORDS) not in parts
+    }
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pa.Table:

@@ -8,6 +8,8 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from lauter.stages.language.fasttext.read import MOST_BUCKETS, MOST_COLUMNS
+
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -31,8 +33,8 @@ class Sampling(_Part):
     """Lines of a label without any word type; between the two the number grows with the word types."""
     thin_slope: Annotated[float, Field(ge=0)]
     """Lines that each word type adds below `rich`."""
-    sources: dict[str, Annotated[float, Field(gt=0)]]
-    """Weight of each source among those of a label. A source that is not named is left out."""
+    sources: dict[str, Annotated[float, Field(ge=0.001, le=1000)]]
+    """Weight of each source among those of a label, in whole thousandths. A source that is not named is left out."""
     lists: tuple[str, ...] = Field(default=(), strict=False)
     """Sources that are lists of words. Lines of text from such a source were drawn from it: their words are counted."""
     least_entries: Positive
@@ -50,6 +52,12 @@ class Sampling(_Part):
     words_most: Positive
     crop: Share
     """Share of the lines of running text that are cut to a random part."""
+
+    @model_validator(mode="after")
+    def _least_is_below_most(self) -> Sampling:
+        if self.words_least > self.words_most:
+            raise ValueError(f"words_least {self.words_least} is above words_most {self.words_most}")
+        return self
 
 
 class HeldOut(_Part):
@@ -74,13 +82,13 @@ class HeldOut(_Part):
 class Network(_Part):
     """The shape of the model, and how its numbers are found."""
 
-    dim: Annotated[int, Field(ge=16, multiple_of=16)]
+    dim: Annotated[int, Field(ge=16, le=MOST_COLUMNS, multiple_of=16)]
     members: Positive
     """Models of which each has its part of the dimensions, is trained alone and from other lines, and whose logits are
     averaged: their errors by chance cancel (L. Hansen, P. Salamon, IEEE TPAMI 12, 1990)."""
     minn: Positive
     maxn: Positive
-    buckets: Positive
+    buckets: Annotated[int, Field(ge=1, le=MOST_BUCKETS)]
     """Numbers that n-grams are hashed to."""
     words: Annotated[int, Field(ge=0)]
     """Whole words with a row of their own: those that are drawn most often."""
@@ -106,9 +114,11 @@ class Network(_Part):
     """Share of a line's probability that is spread over all labels (C. Szegedy et al., arXiv:1512.00567, section 7)."""
 
     @model_validator(mode="after")
-    def _members_have_whole_lanes(self) -> Network:
+    def _members_and_ngrams_can_be(self) -> Network:
         if self.dim % (16 * self.members):
             raise ValueError(f"dim {self.dim} is no multiple of 16 for each of {self.members} members")
+        if self.minn > self.maxn:
+            raise ValueError(f"minn {self.minn} is above maxn {self.maxn}")
         return self
 
 
@@ -136,6 +146,15 @@ class Recipe(_Part):
     network: Network
     quantisation: Quantisation
 
+    @model_validator(mode="after")
+    def _parts_divide_the_dimension(self) -> Recipe:
+        # Told before the training, not after it.
+        if self.network.dim % self.quantisation.part:
+            raise ValueError(
+                f"quantisation.part {self.quantisation.part} does not divide network.dim {self.network.dim}"
+            )
+        return self
+
     @staticmethod
     def read(path: Path) -> Recipe:
         """Read a recipe.
@@ -146,9 +165,9 @@ class Recipe(_Part):
         """
         try:
             return Recipe.model_validate(yaml.safe_load(path.read_text("utf-8")))
-        except yaml.YAMLError as problem:
+        except (yaml.YAMLError, UnicodeDecodeError) as problem:
             raise ValueError(f"{path} is no YAML: {problem}") from None
         except ValidationError as problem:
             first = problem.errors()[0]
-            where = ".".join(str(step) for step in first["loc"])
-            raise ValueError(f"{path}: {where}: {first['msg']}") from None
+            where = "".join(f"{step}." for step in first["loc"]).rstrip(".")
+            raise ValueError(f"{path}: {where}: {first['msg']}" if where else f"{path}: {first['msg']}") from None

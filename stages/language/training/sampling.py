@@ -24,7 +24,7 @@ _MOST_CHARACTERS = 120
 _GLUED = 85
 """In such scripts, percent of the drawn lines that have no space between words."""
 _LONGEST = 600
-"""Bytes of a line that is never taken whole."""
+"""Bytes above which every line is cut that has words enough."""
 
 
 class Drawn(NamedTuple):

@@ -66,7 +66,7 @@ def train_model(data: Path, out: Path, recipe: Recipe, progress: Callable[[str],
     output /= np.float32(network.members * network.temperature)
     small = quantise(features, chosen.uses, recipe.quantisation, recipe.seed)
     write_model(out, material.labels, material.lines, chosen, small, output, network)
-    progress(f"{out}: {out.stat().st_size} bytes")
+    progress(f"{out.name}: {out.stat().st_size} bytes")
     return Trained(material, tuple(losses))
 
 

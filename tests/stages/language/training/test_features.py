@@ -47,6 +47,14 @@ def test_the_most_drawn_words_and_buckets_are_kept(tmp_path: Path) -> None:
     assert sorted(chosen.features.buckets[chosen.features.buckets >= 0].tolist()) == list(range(5, len(chosen.uses)))
 
 
+def test_data_without_any_feature_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "deu_Latn.txt").write_text("text\ta b\ntext\tb c\n", "utf-8")
+    by = recipe(minn=4)
+    with pytest.raises(ValueError, match=r"lower network\.minn"):
+        choose_features(read_material(tmp_path / "data", by), by)
+
+
 def test_more_features_than_there_is_room_for_are_left_out(tmp_path: Path) -> None:
     by = recipe()
     chosen = choose_features(read_material(write_data(tmp_path / "data"), by), by)

@@ -95,6 +95,24 @@ def test_an_unknown_source_is_told(tmp_path: Path) -> None:
         gathered(tmp_path, "other\tx\tdeu_Latn\tx")
 
 
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("fw2_words\tdeu", r"inputs.tsv:2: 'fw2_words.tdeu' is not source, path and label"),
+        ("unilex\tde.txt\tdeu_Latn\tx", r"de.txt \(deu_Latn\): invalid literal"),
+        ("unilex\tbytes\tdeu_Latn\tx", r"bytes \(deu_Latn\): .*can't decode byte"),
+        ("fw2_words\tlist\tdeu_Latn\tx", r"list \(deu_Latn\): "),
+    ],
+)
+def test_a_file_of_another_form_is_named(row: str, message: str, tmp_path: Path) -> None:
+    put(tmp_path / "from" / "de.txt", "# Corpus-Size: many\nund\t5\n")
+    put(tmp_path / "from" / "list", "und\n")
+    put(tmp_path / "from" / "configs" / "deu_Latn.yml", "stopwords: [und\n")
+    (tmp_path / "from" / "bytes").write_bytes(b"\xff\xff")
+    with pytest.raises(ValueError, match=message):
+        gathered(tmp_path, row)
+
+
 def test_the_shipped_table_names_files_of_known_sources() -> None:
     rows = list(read_inputs(SHIPPED))
     counted = Counter(row.source for row in rows)

@@ -55,3 +55,15 @@ def test_lines_are_kept_out_of_every_source() -> None:
 def test_words_of_scripts_without_spaces_are_joined() -> None:
     _, held = hold_out("tha_Thai", parts_of(one=[chr(0xE01 + number) for number in range(40)]), BY, unspaced=True)
     assert held and all(" " not in line.text for line in held)
+
+
+def test_a_source_of_which_nothing_is_left_is_none_and_a_label_keeps_its_all() -> None:
+    lines = [f"satz {number}" for number in range(99)]
+    kept, _ = hold_out("deu_Latn", parts_of(text=lines), BY, unspaced=False)
+    out = min(set(lines) - set(kept["text", TEXT][0].to_pylist()))
+    left, held = hold_out("deu_Latn", parts_of(text=[out] * 20, one=["a", "b"]), BY, unspaced=False)
+    assert list(left) == [("one", WORDS)]
+    assert [line.text for line in held] == [out]
+    left, held = hold_out("deu_Latn", parts_of(text=[out] * 20), BY, unspaced=False)
+    assert left["text", TEXT][0].to_pylist() == [out] * 20
+    assert held == []

@@ -62,6 +62,16 @@ def test_lines_that_were_drawn_from_a_list_are_counted(tmp_path: Path) -> None:
     assert np.diff(material.items.cumulative, prepend=np.uint64(0)).tolist()[0] == 3000
 
 
+def test_of_a_source_that_is_text_and_list_the_list_is_read(tmp_path: Path) -> None:
+    folder = put(
+        tmp_path / "data", deu_Latn__txt="list\tein ganzer satz\n" * 3, deu_Latn__words="list\tja\t2\nlist\tnein\t1\n"
+    )
+    material = read_material(folder, recipe())
+    assert material.items.kinds.tolist() == [WORDS]
+    assert material.evidence == ({"list": 2},)
+    assert not material.running
+
+
 def test_sources_without_a_weight_are_left_out_and_so_are_labels_of_nothing_else(tmp_path: Path) -> None:
     folder = put(tmp_path / "data", deu_Latn__txt="other\tein satz\n" * 3, fra_Latn__txt="text\tune phrase\n" * 3)
     assert read_material(folder, recipe()).labels == ("fra_Latn",)

@@ -25,7 +25,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Train
     told: list[str] = []
     result = train_model(data, folder / "model.ftz", recipe(), told.append)
     assert told[0].startswith("5 labels, ")
-    assert told[-1].endswith(f"{(folder / 'model.ftz').stat().st_size} bytes")
+    assert told[-1] == f"model.ftz: {(folder / 'model.ftz').stat().st_size} bytes"
     return data, folder / "model.ftz", result
 
 
