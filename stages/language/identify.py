@@ -52,7 +52,7 @@ class Judgement(NamedTuple):
     second: NDArray[np.int32]
     """Shape (n,): the language that most letters are in besides the first, -1 where all are in one or nobody knows."""
     share: NDArray[np.float64]
-    """Shape (n,): the share of the letters that were judged, each for its weight, in units of the second language."""
+    """Shape (n,): the share of the letters that were judged in units of the second language, each for its worth."""
     other_script: NDArray[np.float64]
     """Shape (n,): the share of the letters that cannot be of the first language's script."""
 
@@ -104,9 +104,11 @@ class Identifier:
         """
         counts, visible = count_scripts(units.data, units.offsets)
         claimed = claims(counts)
-        # What is judged of a unit, and so counts for it, are the letters of its own script.
-        letters = (claimed * scripts().together[claimed.argmax(axis=1)]).sum(axis=1)
-        counts_of, letters_judged, visible_of = (_sums(each, units.bounds) for each in (counts, letters, visible))
+        # What is judged of a unit, and so counts for it, are the letters of its own script: in the choice of a label as
+        # they claim a text, in shares for what they are.
+        own = scripts().together[claimed.argmax(axis=1)]
+        weights, letters = ((each * own).sum(axis=1) for each in (claimed, counts))
+        counts_of, weights_of, visible_of = (_sums(each, units.bounds) for each in (counts, weights, visible))
         letters_seen = counts_of.sum(axis=1)
         is_noise = (visible_of >= _NOISE_VISIBLE) & (letters_seen * _NOISE_SHARE < visible_of)
         wanted = ~is_noise & (letters_seen >= min_letters)
@@ -116,16 +118,17 @@ class Identifier:
         for first, end in _portions(units.bounds):
             part = slice(units.bounds[first], units.bounds[end])
             bounds = units.bounds[first : end + 1] - units.bounds[first]
-            weights = letters[part] * np.repeat(wanted[first:end], np.diff(bounds))
-            found = self._probabilities(units, part, claimed[part], weights)
+            heard = weights[part] * np.repeat(wanted[first:end], np.diff(bounds))
+            found = self._probabilities(units, part, claimed[part], heard)
             rows = slice(first, end)
             each = labels[rows], mass[rows], voters[rows], second[rows], share[rows]
-            combine(_best_only(found) if by_lines else found, weights, bounds, self._is_language, *each)
-        probabilities = mass / np.maximum(voters if by_lines else letters_judged[:, None], 1)
+            combine(_best_only(found) if by_lines else found, heard, letters[part], bounds, self._is_language, *each)
+        probabilities = mass / np.maximum(voters if by_lines else weights_of[:, None], 1)
+        claimed_of = claims(counts_of)
         for column in range(k):
-            labels[:, column] = self._named(labels[:, column], counts_of)
-        second = self._named(second, counts_of)
-        labels[:, 0] = np.where(labels[:, 0] < 0, self._unknown[claims(counts_of).argmax(axis=1)], labels[:, 0])
+            labels[:, column] = self._named(labels[:, column], claimed_of)
+        second = self._named(second, claimed_of)
+        labels[:, 0] = np.where(labels[:, 0] < 0, self._unknown[claimed_of.argmax(axis=1)], labels[:, 0])
         labels[is_noise, 0], probabilities[is_noise, 0] = self._noise, 1
         return Judgement(labels, probabilities, second, share, self._other_script(labels[:, 0], counts_of))
 
@@ -153,11 +156,11 @@ class Identifier:
                 found[rows] = self._predictor.probabilities(data, offsets, everywhere)
         return found
 
-    def _named(self, labels: NDArray[np.int32], counts: NDArray[np.int64]) -> NDArray[np.int32]:
+    def _named(self, labels: NDArray[np.int32], claimed: NDArray[np.int64]) -> NDArray[np.int32]:
         """Indices into `names` from those into the model's labels: of a label without a script, the text's own."""
         forms = self._forms[labels]
         if forms.shape[1] > 1:
-            letters = np.column_stack([*(letters_of(code, counts) for code in self._scripts), np.zeros(len(counts))])
+            letters = np.column_stack([*(letters_of(code, claimed) for code in self._scripts), np.zeros(len(claimed))])
             best = np.take_along_axis(letters, self._form_script[labels], axis=1).argmax(axis=1)
             forms = np.take_along_axis(forms, best[:, None], axis=1)
         named: NDArray[np.int32] = np.where(labels < 0, -1, forms[:, 0]).astype(np.int32)
@@ -221,6 +224,7 @@ def _alike(rows: NDArray[np.bool_], which: NDArray[np.intp]) -> Iterator[tuple[N
 @kernel
 def combine(
     probabilities: NDArray[np.float32],
+    weights: NDArray[np.int64],
     letters: NDArray[np.int64],
     bounds: NDArray[np.int64],
     is_language: NDArray[np.bool_],
@@ -234,14 +238,15 @@ def combine(
 
     Args:
         probabilities: Shape (u, m): of each label for each unit.
-        letters: Shape (u,): weight of each unit; one of 0 has no say.
+        weights: Shape (u,): weight of each unit in the choice of labels; one of 0 has no say.
+        letters: Shape (u,): its letters.
         bounds: Shape (n + 1,): units of each document.
         is_language: Shape (m,): whether a label is a language, and not `und_` or `zxx_`.
         labels: Shape (n, k), -1: filled with the labels of most mass. Of two that are equal the first wins.
-        mass: Shape (n, k), 0: filled with the sum of their probabilities, each times the letters of its unit.
-        voters: Shape (n, k), 0: filled with the letters of the units in which each label is the best.
+        mass: Shape (n, k), 0: filled with the sum of their probabilities, each times the weight of its unit.
+        voters: Shape (n, k), 0: filled with the weights of the units in which each label is the best.
         second: Shape (n,), -1: filled with the language that is best in units of most letters, besides the first.
-        share: Shape (n,), 0: filled with its share of all letters.
+        share: Shape (n,), 0: filled with its share of the letters of all units.
     """
     size = probabilities.shape[1]
     total, votes, sure = np.zeros(size), np.zeros(size, np.int64), np.zeros(size, np.int64)
@@ -249,17 +254,17 @@ def combine(
         total[:] = 0
         votes[:] = 0
         sure[:] = 0
-        weight = 0
+        heard = 0
         for unit in range(bounds[row], bounds[row + 1]):
-            if letters[unit] == 0:
+            if weights[unit] == 0:
                 continue
-            weight += letters[unit]
+            heard += letters[unit]
             top = 0
             for label in range(size):
-                total[label] += letters[unit] * probabilities[unit, label]
+                total[label] += weights[unit] * probabilities[unit, label]
                 if probabilities[unit, label] > probabilities[unit, top]:
                     top = label
-            votes[top] += letters[unit]
+            votes[top] += weights[unit]
             if probabilities[unit, top] >= _SURE and is_language[top]:
                 sure[top] += letters[unit]
         for place in range(labels.shape[1]):
@@ -275,4 +280,4 @@ def combine(
             if label != labels[row, 0] and sure[label] > 0 and (second[row] < 0 or sure[label] > sure[second[row]]):
                 second[row] = label
         if second[row] >= 0:
-            share[row] = sure[second[row]] / weight
+            share[row] = sure[second[row]] / heard

@@ -47,16 +47,16 @@ def predictor() -> Predictor:
     return Predictor(read(str(MODEL)))
 
 
-def plain_unit(text: str) -> tuple[NDArray[np.float32], int]:
-    """The probabilities of one unit, and its letters."""
-    counts, _ = count_scripts(*buffers([text]))
+def plain_unit(text: str) -> tuple[NDArray[np.float32], int, int]:
+    """The probabilities of one unit, its weight and its letters."""
+    seen, _ = count_scripts(*buffers([text]))
     codes, of, _, together = scripts()
-    counts = counts * np.where(np.array(codes) == "Latn", 1, 2)
+    counts = seen * np.where(np.array(codes) == "Latn", 1, 2)
     kept = together[int(counts[0].argmax())]
     # In the samples no letter has a mark behind it.
     own = "".join(char if not of[ord(char)] or kept[of[ord(char)]] else " " * len(char.encode()) for char in text)
     data, offsets = buffers([own.replace("</s>", "    ")])
-    letters, means = int(counts[0, kept].sum()), wikipedia_labels()
+    weight, letters, means = int(counts[0, kept].sum()), int(seen[0, kept].sum()), wikipedia_labels()
     allowed = np.array(
         [
             any(letters_of(script, counts)[0] >= counts.max() for script in means[label[9:]].scripts)
@@ -64,8 +64,8 @@ def plain_unit(text: str) -> tuple[NDArray[np.float32], int]:
         ]
     )
     if letters == 0 or allowed.sum() < 2:
-        return (allowed & (letters > 0)).astype(np.float32), letters
-    return predictor().probabilities(data, offsets, allowed[None])[0], letters
+        return (allowed & (letters > 0)).astype(np.float32), weight, letters
+    return predictor().probabilities(data, offsets, allowed[None])[0], weight, letters
 
 
 def plain(cut: Units, *, by_lines: bool) -> list[tuple[str, float, str | None, float]]:
@@ -77,7 +77,7 @@ def plain(cut: Units, *, by_lines: bool) -> list[tuple[str, float, str | None, f
         own = "".join(units[cut.bounds[row] : cut.bounds[row + 1]])
         counts, visible = count_scripts(*buffers([own]))
         seen = int(counts.sum())
-        letters = sum(weight for _, weight in judged)
+        weights, heard = (sum(unit[place] for unit in judged) for place in (1, 2))
         if visible[0] >= 30 and seen * 5 < visible[0]:
             found.append((NOISE, 1.0, None, 0.0))
             continue
@@ -85,25 +85,25 @@ def plain(cut: Units, *, by_lines: bool) -> list[tuple[str, float, str | None, f
         votes: dict[int, int] = {}
         sure: dict[int, int] = {}
         total = np.zeros(len(predictor().model.labels))
-        for probabilities, weight in judged:
+        for probabilities, weight, letters in judged:
             top = int(probabilities.argmax())
             votes[top] = votes.get(top, 0) + weight
             if probabilities[top] >= 0.5:
-                sure[top] = sure.get(top, 0) + weight
+                sure[top] = sure.get(top, 0) + letters
             only = np.where(np.arange(len(total)) == top, probabilities, 0) if by_lines else probabilities
             total += weight * only.astype(np.float64)
         if seen < 10 or not total.any():
             found.append((f"und_{script}", 0.0, None, 0.0))
             continue
         best = int(total.argmax())
-        others = sorted((-weight, label) for label, weight in sure.items() if label != best)
+        others = sorted((-letters, label) for label, letters in sure.items() if label != best)
         second = others[0][1] if others else None
         found.append(
             (
                 named(best, counts),
-                total[best] / (votes.get(best, 1) if by_lines else letters),
+                total[best] / (votes.get(best, 1) if by_lines else weights),
                 None if second is None else named(second, counts),
-                0.0 if second is None else sure[second] / letters,
+                0.0 if second is None else sure[second] / heard,
             )
         )
     return found
@@ -111,7 +111,7 @@ def plain(cut: Units, *, by_lines: bool) -> list[tuple[str, float, str | None, f
 
 def named(label: int, counts: NDArray[np.int32]) -> str:
     meaning = wikipedia_labels()[predictor().model.labels[label][9:]]
-    return f"{meaning.language}_{max(meaning.scripts, key=lambda script: letters_of(script, counts)[0])}"
+    return f"{meaning.language}_{max(meaning.scripts, key=lambda script: letters_of(script, claims(counts))[0])}"
 
 
 @settings(deadline=None, max_examples=40)
@@ -126,6 +126,23 @@ def test_equals_asking_for_one_unit_after_another(texts: list[str], judged: str,
         assert found.probabilities[row, 0] == pytest.approx(probability, abs=1e-9)
         assert (None if found.second[row] < 0 else identifier().names[found.second[row]]) == second
         assert found.share[row] == pytest.approx(share)
+
+
+def test_a_share_is_one_of_letters_whatever_their_script_claims() -> None:
+    english, russian = f"{ENGLISH} " * 4, f"{RUSSIAN} " * 4
+    found = identifier().judge(lines(whole(*buffers([f"{english}\n{russian}"]))), 1, 10, by_lines=True)
+    letters = [int(count_scripts(*buffers([text]))[0].sum()) for text in (english, russian)]
+    assert [identifier().names[label] for label in (found.labels[0, 0], found.second[0])] == ["rus_Cyrl", "eng_Latn"]
+    assert found.share[0] == pytest.approx(letters[0] / sum(letters))
+    assert found.other_script[0] == pytest.approx(letters[0] / sum(letters))
+
+
+def test_a_label_of_two_scripts_has_the_one_that_decided() -> None:
+    text = f"{SERBIAN} " * 6 + f"{ENGLISH} " * 8
+    counts, _ = count_scripts(*buffers([text]))
+    assert scripts().codes[int(counts[0].argmax())] == "Latn"
+    found = identifier().judge(whole(*buffers([text])), 1, 10)
+    assert identifier().names[found.labels[0, 0]] == "srp_Cyrl"
 
 
 def test_labels_come_in_order_and_each_once() -> None:
@@ -161,7 +178,7 @@ def test_what_is_no_language_is_no_second_language() -> None:
     letters, bounds = np.array([5, 4, 3]), np.array([0, 3])
     for is_language, expected in (([True, True, True], (1, 4 / 12)), ([True, False, True], (-1, 0))):
         labels[:], second[:], share[:] = -1, -1, 0
-        combine(probabilities, letters, bounds, np.array(is_language), labels, mass, voters, second, share)
+        combine(probabilities, letters, letters, bounds, np.array(is_language), labels, mass, voters, second, share)
         assert (int(second[0]), float(share[0])) == pytest.approx(expected)
     assert (labels[0, 0], voters[0, 0]) == (0, 5)
     assert mass[0, 0] == pytest.approx(4.5)
