@@ -83,6 +83,7 @@ def _view(buffer: pa.Buffer | None, dtype: np.dtype[Any]) -> NDArray[Any]:
     return np.frombuffer(b"" if buffer is None else cast(bytes, buffer), dtype)
 
 
+# Twice the same walk, here and in `next_cut_word`: to ask whether there are cuts made hashing 15 % slower.
 @kernel
 def next_word(data: NDArray[np.uint8], position: Integer, end: Integer) -> tuple[Integer, Integer]:
     """The byte range [start, stop) of the first word at or after `position`; (end, end) if there is none.

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
 from pathlib import Path
 
 import pyarrow as pa
@@ -99,3 +101,14 @@ def test_a_list_that_was_changed_is_read_again(tmp_path: Path) -> None:
     for words in (["der"], ["der", "die"]):
         path.write_text(languages_text({"deu_Latn": entry(words)}, ""), encoding="utf-8")
         assert load_stop_words(str(path)).spans == {"deu_Latn": (0, len(words))}
+
+
+def test_every_input_of_the_lists_has_its_terms_beside_them() -> None:
+    folder = files("lauter.stages.quality")
+    head = folder.joinpath("stop_words.yaml").read_text("utf-8").splitlines()[0]
+    notice = folder.joinpath("NOTICE").read_text("utf-8")
+    sources = re.findall(r"--(?:source|fallback) (\w+)", head)
+    assert len(sources) == 4
+    for source in sources:
+        assert re.search(rf"^{source}: ", notice, re.MULTILINE), source
+    assert f"{len(load_stop_words().spans)} labels" in notice
