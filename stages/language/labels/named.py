@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from lauter.stages.language.labels.meaning import is_unidentified, wikipedia_labels
-from lauter.stages.language.labels.registry import resolve
+from lauter.stages.language.labels.registry import members, resolve
 
 
 def check_named(named: Iterable[str], known: Collection[str], model: str) -> None:
@@ -19,18 +19,20 @@ def check_named(named: Iterable[str], known: Collection[str], model: str) -> Non
         model: Its name, for the message.
 
     Raises:
-        ValueError: One is not known; the message has the label that means the same, where there is one.
+        ValueError: One is not known; the message has the label that means the same or those that are akin, where there are some.
     """
     for label in named:
         if label in known or is_unidentified(label):
             continue
         same = resolve(label[:3], {other[:3] for other in known if other[4:] == label[4:]})
-        scripts = sorted(other for other in known if other[:3] == label[:3])
+        # In another script, or the members of a macrolanguage.
+        akin = {label[:3], resolve(label[:3], {other[:3] for other in known}), *members(label[:3])}
+        others = sorted(other for other in known if other[:3] in akin)
         mend = "`lauter lang list` has all of the embedded model"
         if same is not None:
             mend = f"it calls it {same}_{label[4:]}"
-        elif scripts:
-            mend = f"it has {', '.join(scripts)}"
+        elif others:
+            mend = f"it has {', '.join(others)}"
         raise ValueError(f"the model {model} has no label {label}; {mend}")
 
 

@@ -21,6 +21,8 @@ def test_known_and_unidentified_ones_pass() -> None:
         ("pes_Arab", "it calls it fas_Arab"),
         ("est_Latn", "it calls it ekk_Latn"),
         ("srp_Arab", "it has srp_Cyrl, srp_Latn"),
+        ("zho_Hans", "it has cmn_Hani"),
+        ("hbs_Latn", "it has srp_Cyrl, srp_Latn"),
         ("tlh_Latn", "`lauter lang list`"),
     ],
 )
