@@ -19,7 +19,7 @@ def check_named(named: Iterable[str], known: Collection[str], model: str) -> Non
         model: Its name, for the message.
 
     Raises:
-        ValueError: One is not known; the message has the label that means the same or those that are akin, where there are some.
+        ValueError: One is not known; the message has the label that means the same, or those that are akin, if any.
     """
     for label in named:
         if label in known or is_unidentified(label):
