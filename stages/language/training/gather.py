@@ -19,6 +19,7 @@ import pyarrow as pa
 import yaml
 
 from lauter.stages.kernels.words import text_buffers
+from lauter.stages.language.labels import LABEL
 from lauter.stages.language.normaliser import normalise
 from lauter.stages.language.script import count_scripts, letters_of
 from lauter.stages.language.training.material import UNSPACED
@@ -77,15 +78,19 @@ def gather(inputs: Path, collections: Mapping[str, Path], kept_out: KeptOut, out
             raise ValueError(f"{inputs}: source {row.source!r} is none of {', '.join(READERS)}")
         by_label[row.label].append(row)
     own = collections.get("lines")
-    labels = {*by_label, *(path.stem for path in own.glob("*.txt"))} if own else set(by_label)
+    owned = {path.stem for path in own.glob("*.txt")} if own else set()
+    if strange := sorted(name for name in owned if not LABEL.fullmatch(name)):
+        raise ValueError(f"{own}: {strange[0]} is no label like deu_Latn")
+    labels = owned | set(by_label)
     for label in sorted(labels):
         words: dict[str, Counter[str]] = defaultdict(Counter)
         lines: dict[str, list[str]] = defaultdict(list)
         for row in by_label[label]:
             try:
                 content = READERS[row.source](collections[row.source], row)
-            except (ValueError, yaml.YAMLError) as problem:
-                raise ValueError(f"{collections[row.source] / row.path} ({row.label}): {problem}") from None
+            except (ValueError, TypeError, EOFError, gzip.BadGzipFile, yaml.YAMLError) as problem:
+                what = f"{type(problem).__name__} {problem}"
+                raise ValueError(f"{collections[row.source] / row.path} ({row.label}): {what}") from None
             if isinstance(content, Counter):
                 words[row.source].update(content)
             else:
@@ -102,14 +107,16 @@ def read_inputs(path: Path) -> Iterator[Input]:
     """The rows of a table of inputs.
 
     Raises:
-        ValueError: A row has too few columns; the message says which.
+        ValueError: A row has too few columns, or none that is a label; the message says which.
         OSError: The file cannot be read.
     """
     for number, line in enumerate(path.read_text("utf-8").split("\n"), 1):
         if line and not line.startswith("#"):
             cells = line.split("\t")
-            if len(cells) < len(Input._fields):
-                raise ValueError(f"{path}:{number}: {line!r} is not source, path and label with tabs between")
+            if len(cells) < len(Input._fields) or not LABEL.fullmatch(cells[2]):
+                raise ValueError(
+                    f"{path}:{number}: {line!r} is not source, path and a label like deu_Latn, tabs between"
+                )
             yield Input(*cells[: len(Input._fields)])
 
 
@@ -169,9 +176,13 @@ def _write(
 
 
 def _own_lines(folder: Path | None, label: str) -> Iterator[tuple[str, str]]:
-    if folder is None or not (folder / f"{label}.txt").exists():
+    path = folder and folder / f"{label}.txt"
+    if path is None or not path.exists():
         return
-    lines = [line.split("\t", 1) for line in (folder / f"{label}.txt").read_text("utf-8").split("\n") if "\t" in line]
+    try:
+        lines = [line.split("\t", 1) for line in path.read_text("utf-8").split("\n") if "\t" in line]
+    except UnicodeDecodeError as problem:
+        raise ValueError(f"{path} is not UTF-8: {problem}") from None
     yield from zip((source for source, _ in lines), normalised(text for _, text in lines), strict=True)
 
 
@@ -205,6 +216,8 @@ def _fineweb2(folder: Path, row: Input) -> Counter[str]:
     stop: list[str] = []
     if settings.exists():
         found: Any = yaml.load(settings.read_text("utf-8"), Loader=yaml.CSafeLoader) or {}
+        if not isinstance(found, dict):
+            raise ValueError(f"{settings} is no mapping")
         stop = [word for word in dict.fromkeys(normalised(map(str, found.get("stopwords") or []))) if word]
         stop = [word for word in stop if " " not in word]
     counts: Counter[str] = Counter()
@@ -231,9 +244,11 @@ def _wordfreq(folder: Path, row: Input) -> Counter[str]:
     import msgpack  # type: ignore[import-untyped]  # what the collection itself is read with
 
     with gzip.open(folder / row.path) as file:
-        _, *lists = msgpack.load(file, raw=False)
+        content = msgpack.load(file, raw=False)
+    if not isinstance(content, list):
+        raise TypeError("it is no list")
     counts: Counter[str] = Counter()
-    for place, words in enumerate(lists):
+    for place, words in enumerate(content[1:]):
         for word in normalised(_in_script(words, row.label[4:])):
             if word and " " not in word:
                 counts[word] += max(1, round(10 ** (9 - place / 100)))

@@ -98,19 +98,38 @@ def test_an_unknown_source_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("fw2_words\tdeu", r"inputs.tsv:2: 'fw2_words.tdeu' is not source, path and label"),
-        ("unilex\tde.txt\tdeu_Latn\tx", r"de.txt \(deu_Latn\): invalid literal"),
+        ("fw2_words\tdeu", r"inputs.tsv:2: 'fw2_words..deu' is not source, path and a label"),
+        ("fw2_words\tlist\t../Latn\tx", r"inputs.tsv:2: .* is not source, path and a label"),
+        ("unilex\tde.txt\tdeu_Latn\tx", r"de.txt \(deu_Latn\): ValueError invalid literal"),
         ("unilex\tbytes\tdeu_Latn\tx", r"bytes \(deu_Latn\): .*can't decode byte"),
-        ("fw2_words\tlist\tdeu_Latn\tx", r"list \(deu_Latn\): "),
+        ("fw2_words\tlist\tdeu_Latn\tx", r"list \(deu_Latn\): ParserError "),
+        ("fw2_words\tlist\tfra_Latn\tx", r"list \(fra_Latn\): .*fra_Latn.yml is no mapping"),
+        ("wordfreq\tbytes\tdeu_Latn\tx", r"bytes \(deu_Latn\): BadGzipFile "),
+        ("wordfreq\tnumber\tdeu_Latn\tx", r"number \(deu_Latn\): .*is no list"),
     ],
 )
 def test_a_file_of_another_form_is_named(row: str, message: str, tmp_path: Path) -> None:
     put(tmp_path / "from" / "de.txt", "# Corpus-Size: many\nund\t5\n")
     put(tmp_path / "from" / "list", "und\n")
     put(tmp_path / "from" / "configs" / "deu_Latn.yml", "stopwords: [und\n")
+    put(tmp_path / "from" / "configs" / "fra_Latn.yml", "- un\n")
     (tmp_path / "from" / "bytes").write_bytes(b"\xff\xff")
+    (tmp_path / "from" / "number").write_bytes(gzip.compress(b"\x05"))
     with pytest.raises(ValueError, match=message):
         gathered(tmp_path, row)
+
+
+def test_own_lines_of_another_form_are_named(tmp_path: Path) -> None:
+    put(tmp_path / "from" / "sr", "кућа\n")
+    put(tmp_path / "own" / "README.txt", "about\tthese lines\n")
+    with pytest.raises(ValueError, match="README is no label"):
+        gathered(tmp_path, "wiktionary\tsr\tsrp_Cyrl\tx", own=tmp_path / "own")
+    (tmp_path / "own" / "README.txt").rename(tmp_path / "own" / "srp_Cyrl.txt")
+    (tmp_path / "own" / "srp_Cyrl.txt").write_bytes(b"about\t\xff\n")
+    (tmp_path / "again").mkdir()
+    (tmp_path / "from").rename(tmp_path / "again" / "from")
+    with pytest.raises(ValueError, match=r"srp_Cyrl\.txt is not UTF-8"):
+        gathered(tmp_path / "again", "wiktionary\tsr\tsrp_Cyrl\tx", own=tmp_path / "own")
 
 
 def test_the_shipped_table_names_files_of_known_sources() -> None:
