@@ -13,7 +13,7 @@ from lauter.stages.language.labels.support import LEVEL_WORDS, LEVELS, Support
 UNKNOWN_FAMILY = "Family not known"
 
 OTHER = "other"
-"""Kind of a label that no table of support has."""
+"""Kind of a label that no table of support has, and of what is no language."""
 
 
 def language_report(languages: Mapping[str, Mapping[str, int]], support: Mapping[str, Support]) -> ReportSection:
@@ -34,12 +34,13 @@ def language_report(languages: Mapping[str, Mapping[str, int]], support: Mapping
     ]
     if support:
         sentences.append(_shares(kept, support, documents))
-    kinds = [(level, LEVEL_WORDS[level]) for level in LEVELS if support] + [(OTHER, "no label of the embedded model")]
+    known = [(level, LEVEL_WORDS[level]) for level in LEVELS]
+    kinds = [*known, (OTHER, "no language of the embedded model")] if support else [(OTHER, "identified")]
     parts = tuple(
         ReportPart(
             label,
             named[label].family or UNKNOWN_FAMILY,
-            support[label].level if label in support else OTHER,
+            _level(label, support),
             counts["tokens"],
         )
         for label, counts in kept.items()
@@ -52,11 +53,13 @@ def language_report(languages: Mapping[str, Mapping[str, int]], support: Mapping
             _table("By family", "family", {label: named[label].family or UNKNOWN_FAMILY for label in kept}, kept),
         ),
         topic="languages",
-        whole=ReportWhole(
-            "Languages by family", "tokens", tuple(kinds) if support else ((OTHER, "identified"),), parts
-        ),
+        whole=ReportWhole("Languages by family", "tokens", tuple(kinds), parts),
         glossary={label: words.name for label, words in named.items()},
     )
+
+
+def _level(label: str, support: Mapping[str, Support]) -> str:
+    return support[label].level if label in support and not is_unidentified(label) else OTHER
 
 
 def _shares(kept: Mapping[str, Mapping[str, int]], support: Mapping[str, Support], documents: int) -> str:
@@ -64,7 +67,7 @@ def _shares(kept: Mapping[str, Mapping[str, int]], support: Mapping[str, Support
     counts: Counter[str] = Counter()
     labels: Counter[str] = Counter()
     for label, numbers in kept.items():
-        level = support[label].level if label in support else OTHER
+        level = _level(label, support)
         counts[level] += numbers["kept"]
         labels[level] += 1
     well = counts["well"]
@@ -73,7 +76,7 @@ def _shares(kept: Mapping[str, Mapping[str, int]], support: Mapping[str, Support
         for level in LEVELS
         if level != "well" and counts[level]
     ]
-    rest = f", {counts[OTHER]:,} in none of its labels" if counts[OTHER] else ""
+    rest = f", {counts[OTHER]:,} in none of its languages" if counts[OTHER] else ""
     # Rounded down: a part never reads as the whole.
     share = 1000 * well // documents / 10 if documents else 0.0
     return (

@@ -29,7 +29,7 @@ def test_numbers_are_those_of_kept_documents() -> None:
     assert section.sentences == (
         "Labels with a kept document: 4, in 2 scripts and of 2 families.",
         "7 of 11 kept documents (63.6 %) are in 2 labels that the embedded model supports well, 2 in 1 of the level "
-        "“weakly supported”, 1 in 1 of the level “word list only”, 1 in none of its labels.",
+        "“weakly supported”, 1 in 1 of the level “word list only”, 1 in none of its languages.",
     )
     by_script, by_family = section.tables
     assert by_script.rows == (("Latin", 4, 10, 947), ("Cyrillic", 1, 1, 50))
@@ -54,6 +54,14 @@ def test_numbers_are_those_of_kept_documents() -> None:
 def test_almost_all_is_not_all() -> None:
     many = {"deu_Latn": {"kept": 99_999, "tokens": 9}, "roh_Latn": {"kept": 1, "tokens": 1}}
     assert "(99.9 %)" in language_report(many, SUPPORT).sentences[1]
+
+
+def test_what_is_no_language_is_not_supported_well() -> None:
+    noise = {"zxx_Zzzz": Support("zxx_Zzzz", "well", "running-text", 0.5, "", {})}
+    section = language_report({"zxx_Zzzz": {"kept": 2, "tokens": 5}}, SUPPORT | noise)
+    assert section.sentences[1].startswith("0 of 2 kept documents (0.0 %) are in 0 labels")
+    assert section.whole is not None
+    assert [part.kind for part in section.whole.parts] == ["other"]
 
 
 def test_another_model_has_no_levels() -> None:
