@@ -152,10 +152,14 @@ def _scores(row: Mapping[str, Any], cls: Any) -> str:  # noqa: ANN401 - a stage 
     return f" ({', '.join(f'{name} {_told(name, scores[name])}' for name in mine)})" if mine else ""
 
 
-def _told(name: str, value: Any) -> str:  # noqa: ANN401 - a score or a list of them
+def _told(name: str, value: Any) -> str:  # noqa: ANN401 - a score, a list of them, or what scores something named
     """A score in its own scale, to four places: a ratio as 0.9327, a mean length as 5.88."""
     if isinstance(value, list):
         return "/".join(_told(name, item) for item in value)
+    if isinstance(value, Mapping):
+        return " ".join(_told(name, item) for item in value.values())
+    if isinstance(value, str):
+        return value
     return f"{value / SCALES[name]:.4f}".rstrip("0").rstrip(".") if name in SCALES else str(value)
 
 

@@ -194,6 +194,12 @@ def test_scores_are_told_in_their_own_scale() -> None:
     )
 
 
+def test_languages_are_told_with_the_score_of_each() -> None:
+    top = [{"language": "deu_Latn", "score": 9327}, {"language": "gsw_Latn", "score": 50}]
+    row = {"scores": {"top_languages": top}}
+    assert _scores(row, SimpleNamespace(scores=schema.SCORE)) == " (top_languages deu_Latn 0.9327/gsw_Latn 0.005)"
+
+
 def test_long_and_nested_values_are_readable() -> None:
     row = {
         "verdict": "dropped",

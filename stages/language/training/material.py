@@ -77,7 +77,8 @@ def read_material(folder: Path, recipe: Recipe) -> Material:
     """Read a folder of training data.
 
     Raises:
-        ValueError: There is no label in the folder, a name is no label, or a line is not of the form above.
+        ValueError: There is no label in the folder or no source that the recipe names, a name is no label, or a line is
+            not of the form above.
         OSError: A file cannot be read.
     """
     sampling = recipe.sampling
@@ -116,6 +117,11 @@ def read_material(folder: Path, recipe: Recipe) -> Material:
         types.append(_types(parts))
         lines.append(_lines(types[-1], sampling))
     if not labels:
+        if names:
+            raise ValueError(
+                f"{folder}: no file has text of a source that the recipe names in sampling.sources, which are "
+                f"{', '.join(sampling.sources)}: name yours there, or write one of these before the tab"
+            )
         raise ValueError(f"{folder} has no label: files like deu_Latn.txt with lines `source<TAB>text`")
     found = Items(
         data=np.concatenate(data),

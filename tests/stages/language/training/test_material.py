@@ -109,6 +109,7 @@ def test_more_types_give_more_lines_up_to_those_of_a_rich_label(tmp_path: Path) 
     ("files", "message"),
     [
         ({}, "has no label"),
+        ({"deu_Latn__txt": "mine\tein Satz\n"}, r"names in sampling.sources, which are .*text"),
         ({"german__txt": "text\tja\n"}, "german is no label like deu_Latn"),
         ({"deu_Latn__txt": "nothing but text\n"}, r"deu_Latn.txt: every line must be source<TAB>item"),
         ({"deu_Latn__words": "list\tja\tmany\n"}, r"deu_Latn.words: every line must be source<TAB>item<TAB>count"),
