@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from lauter.stages.language.cli import app
+from lauter.stages.language.labels.support import Support
 
 TABLE = """\
 # what is known
@@ -175,6 +180,18 @@ def test_words_for_people() -> None:
     assert "part in another language: " in out and "German (deu_Latn)" in out
     assert "letters of another script: " in out
     assert "[bold] Все люди" in out
+
+
+@pytest.mark.parametrize(("probability", "said"), [(0.4999, ["0.50"]), (0.5, []), (0.89, [])])
+def test_a_doubtful_answer_says_what_a_build_does_with_it(probability: float, said: list[str]) -> None:
+    shown = Console(file=io.StringIO(), width=140)
+    found = {"file": "a.txt", "label": "deu_Latn", "name": "German", "probability": probability, "others": []}
+    rest = {"macrolanguage": None, "second": None, "other_script": 0.0}
+    importlib.import_module("lauter.stages.language.cli.identify")._print(
+        shown, found | rest, {"deu_Latn": Support("deu_Latn", "well", "running-text", 0.9, "", {})}
+    )
+    assert isinstance(shown.file, io.StringIO)
+    assert re.findall(r"a build drops it below (\S+)", shown.file.getvalue()) == said
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
