@@ -104,7 +104,7 @@ class Language:
     """Identifies the language, and drops documents that are in none, in an unwanted one, or unsure."""
 
     name: ClassVar[str] = "language"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     Config: ClassVar[type[StageConfig]] = LanguageConfig
     reads: ClassVar[tuple[str, ...]] = ("text",)
     documents: ClassVar[pa.Schema] = schema.fields(schema.DOCUMENT, "language", "script")

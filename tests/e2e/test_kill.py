@@ -58,7 +58,7 @@ def test_kills_at_random_moments(tmp_path: Path, undisturbed: tuple[dict[str, st
     for moment in range(MOMENTS):
         out = tmp_path / str(moment)
         process = _start(out)
-        delay = draw.uniform(0.1, 1.0) * seconds
+        delay = draw.uniform(0.05, 0.7) * seconds
         try:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=delay)
