@@ -11,17 +11,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lauter.pipeline.storage import Storage
+from lauter.stages.language.labels import UNIDENTIFIED
 from lauter.stages.thresholds.derived import COLUMNS, LANGUAGE_SCORE
 from lauter.stages.thresholds.histograms import Histograms
 from lauter.stages.thresholds.limits import language_score
 from lauter.stages.thresholds.sample import Sample
 
-_UNIDENTIFIED = ("mis_", "mul_", "und_", "zxx_")
 _BATCH_ROWS = 8192
 
 
 class Corpus:
-    """What a corpus says of its languages. Documents that fell below a language's own threshold have no part in it."""
+    """What a corpus says of its languages.
+
+    Documents below the threshold that is made for their label have no part in it. A label with fewer than `least`
+    documents gets none, and all of its documents count, those that the build dropped among them.
+    """
 
     def __init__(self, storage: Storage, least: int) -> None:
         """Read all scores of a corpus. Memory: `Histograms`.
@@ -108,7 +112,7 @@ class Corpus:
 
 def _labels(batch: pa.RecordBatch) -> pa.Array:
     labels = batch.column("language").cast(pa.string())
-    unknown = pc.starts_with(labels, _UNIDENTIFIED[0])
-    for prefix in _UNIDENTIFIED[1:]:
+    unknown = pc.starts_with(labels, UNIDENTIFIED[0])
+    for prefix in UNIDENTIFIED[1:]:
         unknown = pc.or_(unknown, pc.starts_with(labels, prefix))
     return pc.if_else(pc.or_(unknown, pc.is_null(labels)), pa.scalar(None, pa.string()), labels)
