@@ -12,7 +12,7 @@ SETUP := pyproject.toml constraints.txt
 # what is left of the other's, so that a fixture is seldom made twice and none waits for the other's last long test.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-.PHONY: demo train-demo test check soak bench clean
+.PHONY: demo train-demo test check soak bench quality clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/installed: $(SETUP)
@@ -77,6 +77,9 @@ soak: $(VENV)/installed-dev  ## the long fuzz, kill and scale runs
 bench: $(VENV)/installed-bench  ## every benchmark, ours beside the peer
 	@$(BIN)/lauter build benchmarks/all_pages.yaml --out out/all-pages
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+quality: $(VENV)/installed-bench  ## what may not fall: text, filters, PII, toxicity beside the peers, against committed baselines
+	@$(BIN)/python -m benchmarks.gates
 
 clean:  ## remove what make made, never what you built elsewhere
 	rm -rf $(VENV) .cache out
