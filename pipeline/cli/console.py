@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from typing import Annotated, NoReturn
@@ -26,7 +27,11 @@ __all__ = [
     "hex_root",
     "root_of",
     "show",
+    "table_console",
 ]
+
+PIPED_COLUMNS = 1 << 12
+"""Columns of a table that no terminal shows: more than any has, so that `grep` and files get whole rows."""
 
 ManifestArgument = Annotated[str, typer.Argument(metavar="MANIFEST", help="The YAML manifest.")]
 FolderArgument = Annotated[str, typer.Argument(metavar="DIR", help="The run folder (local path or s3://).")]
@@ -52,6 +57,17 @@ def hex_root(root: str | None) -> str | None:
 def show(data: object) -> None:
     """Print JSON to standard output."""
     sys.stdout.write(json.dumps(data, indent=1, ensure_ascii=False, default=str) + "\n")
+
+
+def table_console() -> Console:
+    """A console on standard output whose tables are as wide as they need where it is no terminal (or `COLUMNS` says).
+
+    rich takes 80 columns for a pipe and cuts what does not fit.
+    """
+    console = Console(emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(emoji=False, width=PIPED_COLUMNS)
+    return console
 
 
 def root_of(out: str) -> str:

@@ -13,7 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show
+from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show, table_console
 from lauter.stages.language.cli.model import MODEL_HELP, LabelsOption, NormaliseOption, load_model, load_support
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def evaluate(
     if as_json:
         show(result)
         return
-    console = Console(emoji=False)
+    console = table_console()
     _print(console, reports)
     if out is not None:
         console.print(Text(f"{out}/evaluation.json and charts"), soft_wrap=True)

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lauter.pipeline import schema
-from lauter.pipeline.cli.console import USAGE, JsonOption, fail, show
+from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show, table_console
 from lauter.stages.language.cli.model import MODEL_HELP, NormaliseOption, load_model, load_support
 
 if TYPE_CHECKING:
@@ -48,7 +48,11 @@ def identify(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what language a text is in: label, name, probability, runners-up, and whether part of it is in another."""
+    """Say what language a text is in: label, name, probability, runners-up, and whether part of it is in another.
+
+    JSON has `support`, how well the model knows the label, and `least_score`, below which a build drops the document
+    where no manifest says otherwise, null for what is in no language; `second_by_lines` is what a build with `lines: true` would find besides.
+    """
     from lauter.stages.language.stage import LanguageConfig
 
     texts = {name: _read(name) for name in files}
@@ -57,15 +61,15 @@ def identify(
     config = LanguageConfig()
     results = []
     for name, text in texts.items():
-        found = _document(identifier, text, config, top, by_lines=lines)
+        found = _document(identifier, text, config, support, top, by_lines=lines)
         paragraphs = list(_paragraphs(identifier, text, config)) if lines else []
         results.append({"file": name, **found, **({"lines": paragraphs} if lines else {})})
     if as_json:
         show(results)
         return
-    console = Console(emoji=False)
+    console = table_console()
     for result in results:
-        _print(console, result, support)
+        _print(console, result)
 
 
 def _read(name: str) -> bytes:
@@ -73,8 +77,12 @@ def _read(name: str) -> bytes:
         found = sys.stdin.buffer.read() if name == _STANDARD_INPUT else Path(name).read_bytes()
     except OSError as error:
         fail(f"{name} can't be read: {error.strerror}", USAGE)
-    # Bytes that are no UTF-8 are judged as what a reader would see.
-    return found.decode("utf-8", "replace").encode()
+    try:
+        found.decode("utf-8")
+    except UnicodeDecodeError as error:
+        place = "standard input" if name == _STANDARD_INPUT else name
+        fail(f"{place} is not UTF-8 at byte {error.start}: convert it (`iconv -f LATIN1 -t UTF-8`) and ask again", FAILED)
+    return found
 
 
 def _texts(texts: Sequence[bytes]) -> _Texts:
@@ -84,22 +92,37 @@ def _texts(texts: Sequence[bytes]) -> _Texts:
 
 
 def _document(
-    identifier: Identifier, text: bytes, config: LanguageConfig, top: int, *, by_lines: bool
+    identifier: Identifier,
+    text: bytes,
+    config: LanguageConfig,
+    support: Mapping[str, Support],
+    top: int,
+    *,
+    by_lines: bool,
 ) -> dict[str, Any]:
-    """What the stage finds, with the `top` best labels."""
+    """What the stage finds, with the `top` best labels, and the other language that the lines show where it sees none.
+
+    A text of one piece (`LanguageConfig.piece_chars`) is in one language to the stage, unless it judges lines.
+    """
+    from lauter.stages.language.labels import is_unidentified
     from lauter.stages.language.labels.registry import describe, macrolanguage_of
+    from lauter.stages.language.least_score import of_table
     from lauter.stages.language.pieces import lines, pieces
 
     units = pieces(*_texts([text]), config.piece_chars)
-    found = identifier.judge(lines(units) if by_lines else units, top, config.min_letters, by_lines=by_lines)
+    voting = identifier.judge(lines(units), top, config.min_letters, by_lines=True)
+    found = voting if by_lines else identifier.judge(units, top, config.min_letters)
     best = _labels(identifier, found, 0)
     # Of lines a probability is the mean of those that voted for the label: those of several labels make no sum.
     codes = [each["label"][:3] for each in (best[:1] if by_lines else best)]
     family = macrolanguage_of(codes[0]) or codes[0]
     sisters = [each for each, code in zip(best, codes, strict=False) if (macrolanguage_of(code) or code) == family]
-    second = identifier.names[found.second[0]] if found.second[0] >= 0 else None
+    second = _second(identifier, found)
+    known = support.get(best[0]["label"])
     return {
         **best[0],
+        "support": known.level if known else None,
+        "least_score": None if is_unidentified(best[0]["label"]) else of_table(known) / schema.RATIO_SCALE,
         "script": describe(best[0]["label"]).script,
         "others": best[1:],
         # Which of several sisters it is may be open while their macrolanguage is not.
@@ -110,9 +133,20 @@ def _document(
         }
         if len(sisters) > 1
         else None,
-        "second": second and {"label": second, "name": describe(second).name, "share": float(found.share[0])},
+        "second": second,
+        "second_by_lines": _second(identifier, voting) if second is None else None,
         "other_script": float(found.other_script[0]),
     }
+
+
+def _second(identifier: Identifier, found: Judgement) -> dict[str, Any] | None:
+    """The language that a part of the text is in besides."""
+    from lauter.stages.language.labels.registry import describe
+
+    if found.second[0] < 0:
+        return None
+    label = identifier.names[found.second[0]]
+    return {"label": label, "name": describe(label).name, "share": float(found.share[0])}
 
 
 def _paragraphs(identifier: Identifier, text: bytes, config: LanguageConfig) -> Iterator[dict[str, Any]]:
@@ -143,19 +177,20 @@ def _labels(identifier: Identifier, found: Judgement, row: int) -> list[dict[str
     return best
 
 
-def _print(console: Console, result: Mapping[str, Any], support: Mapping[str, Support]) -> None:
+def _print(console: Console, result: Mapping[str, Any]) -> None:
     from lauter.stages.language.labels.support import LEVEL_WORDS
-    from lauter.stages.language.least_score import of_table, quantised
+    from lauter.stages.language.least_score import quantised
 
     head = Text.assemble((result["file"], "dim"), "  ", (result["name"], "bold"), f"  {result['label']}")
     if result["probability"] is not None:
         head.append(f"  {result['probability']:.4f}")
-    if result["label"] in support:
-        known = support[result["label"]]
-        head.append(f"  {LEVEL_WORDS[known.level]}", style="green" if known.level == "well" else "yellow")
-        least = of_table(known)
-        if result["probability"] is not None and quantised(result["probability"]) < least:
-            head.append(f"  a build drops it below {least / schema.RATIO_SCALE:.2f}", style="red")
+    if result["support"] is not None:
+        level = result["support"]
+        head.append(f"  {LEVEL_WORDS[level]}", style="green" if level == "well" else "yellow")
+    if result["least_score"] is None:
+        head.append("  a build drops it", style="red")
+    elif quantised(result["probability"]) < quantised(result["least_score"]):
+        head.append(f"  a build drops it below {result['least_score']:.2f}", style="red")
     console.print(head, soft_wrap=True)
     others = ", ".join(f"{other['name']} ({other['label']}) {other['probability']:.4f}" for other in result["others"])
     if others:
@@ -170,6 +205,15 @@ def _print(console: Console, result: Mapping[str, Any], support: Mapping[str, Su
         second = result["second"]
         console.print(
             Text(f"  part in another language: {second['share']:.0%} {second['name']} ({second['label']})"),
+            soft_wrap=True,
+        )
+    if result["second_by_lines"]:
+        second = result["second_by_lines"]
+        console.print(
+            Text(
+                f"  some lines in another language: {second['share']:.0%} {second['name']} ({second['label']});"
+                " a build sees it with `lines: true`, --lines shows each"
+            ),
             soft_wrap=True,
         )
     if result["other_script"] >= 0.005:

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lauter.pipeline.cli.console import USAGE, JsonOption, fail, show
+from lauter.pipeline import schema
+from lauter.pipeline.cli.console import USAGE, JsonOption, fail, show, table_console
 from lauter.stages.language.cli.model import LabelsOption, load_support
 
 if TYPE_CHECKING:
@@ -34,7 +35,11 @@ def list_labels(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """List the languages that the embedded model knows, and how well it knows each."""
+    """List the languages that the embedded model knows, and how well it knows each.
+
+    Columns: "from" is the probability from which a build keeps a document with the label, where no manifest says
+    otherwise, "line" that from which the answer is taken for one line.
+    """
     from lauter.stages.language.labels.support import LEVELS
     from lauter.stages.language.load import EMBEDDED
 
@@ -51,12 +56,13 @@ def list_labels(
     if as_json:
         show({"labels": rows, **counts(rows)})
         return
-    _print(Console(emoji=False), rows)
+    _print(table_console(), rows)
 
 
 def described(row: Support) -> dict[str, Any]:
     """A label of the table in words, as plain data."""
     from lauter.stages.language.labels.registry import describe, languages
+    from lauter.stages.language.least_score import of_table
 
     words = describe(row.label)
     language = languages().get(row.label[:3])
@@ -71,6 +77,7 @@ def described(row: Support) -> dict[str, Any]:
         "level": row.level,
         "scored": row.scored,
         "threshold": row.threshold,
+        "least_score": of_table(row) / schema.RATIO_SCALE,
         "cluster": row.cluster,
         "figures": dict(row.figures),
     }
@@ -102,6 +109,7 @@ def _print(console: Console, rows: Sequence[dict[str, Any]]) -> None:
         for head in ("label", "language", "family", "script", "support"):
             table.add_column(head, no_wrap=head in ("label", "support"))
         table.add_column("from", justify="right")
+        table.add_column("line", justify="right", style="dim")
         table.add_column("sisters", style="dim")
         for row in rows:
             table.add_row(
@@ -110,6 +118,7 @@ def _print(console: Console, rows: Sequence[dict[str, Any]]) -> None:
                 Text(row["family"] or "–", style="dim"),
                 Text(row["script"]),
                 Text(LEVEL_WORDS[row["level"]], style=tones[row["level"]]),
+                f"{row['least_score']:.2f}",
                 f"{row['threshold']:.2f}",
                 Text(row["cluster"]),
             )

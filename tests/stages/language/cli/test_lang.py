@@ -14,7 +14,6 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from lauter.stages.language.cli import app
-from lauter.stages.language.labels.support import Support
 
 TABLE = """\
 # what is known
@@ -59,7 +58,7 @@ def test_a_list_as_data(table: str) -> None:
     assert found["labels"][2] == {
         "label": "quy_Latn", "name": "Ayacucho Quechua", "names": ["Ayacucho Quechua"], "family": "Quechuan",
         "script": "Latin", "macrolanguage": "que", "is_iso_639_3": True, "level": "words", "scored": "word-types",
-        "threshold": 0.9, "cluster": "que", "figures": {},
+        "threshold": 0.9, "least_score": 0.9, "cluster": "que", "figures": {},
     }  # fmt: skip
     assert found["labels"][0]["figures"] == {"f1_udhr": 0.99}
 
@@ -86,8 +85,20 @@ def test_a_list_to_read(table: str) -> None:
     code, out, _ = run("list", "--labels", table)
     assert code == 0
     row = next(line for line in out.splitlines() if line.startswith("gsw_Latn"))
-    assert row.split() == ["gsw_Latn", "Swiss", "German", "Indo-European", "Latin", "weakly", "supported", "0.50"]
+    assert row.split() == ["gsw_Latn", "Swiss", "German", "Indo-European", "Latin", "weakly", "supported", "0.50", "0.50"]
+    well = next(line for line in out.splitlines() if line.startswith("zxx_Zzzz"))
+    assert well.split()[-2:] == ["0.50", "0.50"]
     assert "labels 5, codes of ISO 639-3 4, scripts 3, families 2; 3 well supported, 1 weakly supported" in out
+
+
+def test_a_pipe_gets_whole_rows(data: Path, tmp_path: Path) -> None:
+    name = "a-very-long-name-of-a-set-of-labelled-lines-that-no-eighty-columns-hold-with-nine-figures"
+    (data / "wrong.tsv").rename(data / f"{name}.tsv")
+    result = CliRunner().invoke(app, ["evaluate", "lid.176", str(data)], env={"COLUMNS": None})
+    assert result.exit_code == 0
+    head, row = result.stdout.splitlines()[0], next(line for line in result.stdout.splitlines() if line.startswith(name))
+    assert head.split()[-2:] == ["FPR", "ECE"]
+    assert len(row.split()) == len(head.split()) == 10 and "…" not in row
 
 
 def test_a_level_that_is_none(table: str) -> None:
@@ -165,12 +176,38 @@ def test_standard_input_by_lines() -> None:
     assert found["lines"][3]["probability"] is None
 
 
-def test_bytes_that_are_no_text_have_an_answer() -> None:
-    (found,) = identified("-", given=b"\xff\xfe\x00 \x80")
-    assert found["label"] == "und_Zyyy"
-    assert found["probability"] is None
+def test_bytes_that_are_no_utf_8_are_refused_with_their_place(tmp_path: Path) -> None:
+    (tmp_path / "latin1.txt").write_bytes("Grüße aus Köln".encode("latin-1"))
+    code, out, err = run("identify", str(tmp_path / "latin1.txt"), "--json")
+    assert (code, out) == (1, "")
+    assert "latin1.txt is not UTF-8 at byte 2: convert it" in err
+    code, _, err = run("identify", "-", given=b"\xff\xfe\x00 \x80")
+    assert code == 1 and "standard input is not UTF-8 at byte 0" in err
+
+
+def test_nothing_has_an_answer() -> None:
     (found,) = identified("-", given=b"")
-    assert found["label"] == "und_Zyyy"
+    assert (found["label"], found["probability"], found["least_score"]) == ("und_Zyyy", None, None)
+    code, out, _ = run("identify", "-", given=b"")
+    assert code == 0 and "a build drops it" in out
+
+
+def test_json_has_what_a_build_does_with_it() -> None:
+    code, out, err = run("identify", "-", "--json", given=GERMAN * 4)
+    assert code == 0, err
+    (found,) = json.loads(out)
+    assert (found["label"], found["support"], found["least_score"]) == ("deu_Latn", "well", 0.5)
+    (found,) = identified("-", given=GERMAN * 4)
+    assert (found["support"], found["least_score"]) == (None, 0.3), "no table of lid.176, so the least of any model"
+
+
+def test_lines_in_another_language_show_where_the_document_is_one_piece() -> None:
+    (found,) = identified("-", given=f"{GERMAN}\n{GERMAN}\n{ENGLISH}\n")
+    assert found["second"] is None
+    assert found["second_by_lines"]["label"] == "eng_Latn"
+    assert 0.2 < found["second_by_lines"]["share"] < 0.5
+    code, out, _ = run("identify", "-", "--model", "lid.176", given=f"{GERMAN}\n{GERMAN}\n{ENGLISH}\n")
+    assert code == 0 and "some lines in another language: " in out
 
 
 def test_words_for_people() -> None:
@@ -186,10 +223,8 @@ def test_words_for_people() -> None:
 def test_a_doubtful_answer_says_what_a_build_does_with_it(probability: float, said: list[str]) -> None:
     shown = Console(file=io.StringIO(), width=140)
     found = {"file": "a.txt", "label": "deu_Latn", "name": "German", "probability": probability, "others": []}
-    rest = {"macrolanguage": None, "second": None, "other_script": 0.0}
-    importlib.import_module("lauter.stages.language.cli.identify")._print(
-        shown, found | rest, {"deu_Latn": Support("deu_Latn", "well", "running-text", 0.9, "", {})}
-    )
+    rest = {"support": "well", "least_score": 0.5, "macrolanguage": None, "second": None, "second_by_lines": None}
+    importlib.import_module("lauter.stages.language.cli.identify")._print(shown, found | rest | {"other_script": 0.0})
     assert isinstance(shown.file, io.StringIO)
     assert re.findall(r"a build drops it below (\S+)", shown.file.getvalue()) == said
 
