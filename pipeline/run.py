@@ -148,6 +148,7 @@ def run_nodes(
     ready = deque(links.ready)
     again = MadeAgain(storage, results)
     flying = 0
+    stopped = False
 
     def done(name: str, result: Result, *, cached: bool) -> None:
         first = name not in results
@@ -156,6 +157,9 @@ def run_nodes(
         ready.extend(known[other] for other in again.made(name, result))
         if first:
             ready.extend(links.done(name))
+        if stopped:
+            report.skipped += [node.name for node in ready]
+            ready.clear()
 
     while ready or flying:
         while ready and (not flying or flying < lazy.get().window):
@@ -186,10 +190,15 @@ def run_nodes(
                     report.reused += outcome.result.info.get("reused", 0)
                     report.recomputed += outcome.result.info.get("recomputed", 0)
                     done(outcome.task.name, outcome.result, cached=False)
-                else:
-                    report.failures.append(
-                        Failure(outcome.task.name, (outcome.error or "unknown error")[:ERROR_CHARACTERS])
-                    )
-                    observer.ended(outcome.task.name, None, cached=False)
+                    continue
+                failure = Failure(outcome.task.name, (outcome.error or "unknown error")[:ERROR_CHARACTERS])
+                if outcome.stops:
+                    # Others in flight end alike; what is ready is not begun.
+                    stopped = True
+                    report.skipped += [node.name for node in ready]
+                    ready.clear()
+                if not outcome.stops or all(failure.error != other.error for other in report.failures):
+                    report.failures.append(failure)
+                observer.ended(outcome.task.name, None, cached=False)
     unmade = [node.name for node in nodes if node.name not in results and links.waits(node.name)]
     report.skipped += [*unmade, *again.waiting()]

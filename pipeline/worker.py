@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from lauter.pipeline.contract import StageContext
 from lauter.pipeline.manifest import StageSpec
+from lauter.pipeline.stopped import NothingOpens, said_by
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.task import Result, Task, forget, record
 
@@ -35,7 +36,10 @@ def execute(task: Task) -> Result:
 
 
 def opened(spec: Mapping[str, Any], context: StageContext) -> Any:  # noqa: ANN401 - a stage of any kind
-    """The stage of a task's arguments, opened; kept for the next task of this process."""
+    """The stage of a task's arguments, opened; kept for the next task of this process.
+
+    Raises `NothingOpens` for a model or a file that it can't have.
+    """
     return _opened(
         json.dumps(spec, sort_keys=True), context.seed, context.artefacts or "", context.quarantine or "", os.getpid()
     )
@@ -45,7 +49,8 @@ def opened(spec: Mapping[str, Any], context: StageContext) -> Any:  # noqa: ANN4
 def _opened(spec: str, seed: int, artefacts: str, quarantine: str, _process: int) -> Any:  # noqa: ANN401
     stage = made(json.loads(spec), StageContext(seed, artefacts or None, quarantine or None))
     if hasattr(stage, "open"):
-        stage.open()
+        with said_by(f"stage {stage.name} cannot be opened", NothingOpens):
+            stage.open()
     return stage
 
 

@@ -15,6 +15,8 @@ class Outcome:
     task: Task
     result: Result | None
     error: str | None = None
+    stops: bool = False
+    """Whether no other task need be tried (`stopped.NothingOpens`)."""
 
 
 class Executor(Protocol):

@@ -6,7 +6,7 @@ import traceback
 from collections import deque
 
 from lauter.pipeline.executors.executor import Outcome
-from lauter.pipeline.stopped import told
+from lauter.pipeline.stopped import NothingOpens, told
 from lauter.pipeline.task import Task
 from lauter.pipeline.worker import execute
 
@@ -29,7 +29,8 @@ class InlineExecutor:
         try:
             return [Outcome(task, execute(task))]
         except Exception as error:
-            return [Outcome(task, None, told(error, "".join(traceback.format_exception(error))))]
+            said = told(error, "".join(traceback.format_exception(error)))
+            return [Outcome(task, None, said, isinstance(error, NothingOpens))]
 
     def close(self) -> None:
         """Nothing to give back."""

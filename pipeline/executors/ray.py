@@ -17,7 +17,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from lauter.pipeline.executors.executor import Outcome
-from lauter.pipeline.stopped import told
+from lauter.pipeline.stopped import NothingOpens, told
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.worker import execute
 
@@ -85,7 +85,7 @@ class RayExecutor:
             result: Result = ray.get(reference)
             return Outcome(task, result)
         except RayTaskError as error:
-            return Outcome(task, None, told(error.cause, str(error)))
+            return Outcome(task, None, told(error.cause, str(error)), isinstance(error.cause, NothingOpens))
         except RayError as error:
             return Outcome(task, None, f"the worker died {CRASH_RETRIES + 1} times: {type(error).__name__}: {error}")
 

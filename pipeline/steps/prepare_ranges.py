@@ -20,7 +20,8 @@ import pyarrow as pa
 
 from lauter.pipeline import exchange
 from lauter.pipeline.contract import PartitionedStage, StageContext
-from lauter.pipeline.steps.prepare import publish, said_by
+from lauter.pipeline.steps.prepare import cannot_prepare, publish
+from lauter.pipeline.stopped import said_by
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.task import Result, Task
 from lauter.pipeline.worker import listing, made
@@ -41,7 +42,7 @@ def map_files(task: Task, storage: Storage) -> Result:
     """Rows of some input files, partitioned by key, and what they ask of other ranges."""
     stage, counts = _stage(task), Counter[str]()
     rows_path, questions_path = _path(ROWS, task), _path(QUESTIONS, task)
-    with said_by(task.args["stage"]["name"]), ExitStack() as stack:
+    with said_by(cannot_prepare(task.args["stage"]["name"])), ExitStack() as stack:
         staged = [stack.enter_context(storage.staging(path)) for path in (rows_path, questions_path)]
         rows = exchange.PartitionedSink(staged[0], stage.prepare_rows)
         asked = exchange.PartitionedSink(staged[1], stage.prepare_questions)

@@ -28,7 +28,13 @@ from lauter.pipeline.manifest import Catalogue
 HERE = "tests.pipeline.small_stages"
 CATALOGUE = Catalogue(
     readers={"lines": f"{HERE}:LineReader"},
-    stages={"words": f"{HERE}:Words", "length": f"{HERE}:Length", "boom": f"{HERE}:Boom", "lookup": f"{HERE}:Lookup"},
+    stages={
+        "words": f"{HERE}:Words",
+        "length": f"{HERE}:Length",
+        "boom": f"{HERE}:Boom",
+        "shut": f"{HERE}:Shut",
+        "lookup": f"{HERE}:Lookup",
+    },
     barriers={"same-text": f"{HERE}:SameText"},
     encoder=f"{HERE}:Bytes",
 )
@@ -186,6 +192,27 @@ class Boom:
     def apply(self, batch: pa.RecordBatch) -> Verdict:
         if any("boom" in value for value in batch.column("text").to_pylist()):
             raise ValueError("boom")
+        return Verdict(np.zeros(batch.num_rows, np.uint8))
+
+
+class Shut:
+    """Has no model to open."""
+
+    name: ClassVar[str] = "shut"
+    version: ClassVar[int] = 1
+    Config: ClassVar[type[StageConfig]] = NoConfig
+    reads: ClassVar[tuple[str, ...]] = ("text",)
+    documents: ClassVar[pa.Schema] = pa.schema([])
+    scores: ClassVar[pa.Schema] = pa.schema([])
+    reasons: ClassVar[tuple[Reason, ...]] = ()
+
+    def __init__(self, config: NoConfig, context: StageContext) -> None:
+        pass
+
+    def open(self) -> None:
+        raise ValueError("the model is not on this machine: fetch it")
+
+    def apply(self, batch: pa.RecordBatch) -> Verdict:
         return Verdict(np.zeros(batch.num_rows, np.uint8))
 
 

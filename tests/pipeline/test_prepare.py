@@ -15,8 +15,7 @@ from lauter.pipeline.executors.inline import InlineExecutor
 from lauter.pipeline.manifest import StageSpec
 from lauter.pipeline.prepare_alone import prepare_alone
 from lauter.pipeline.run import Observer
-from lauter.pipeline.steps.prepare import said_by
-from lauter.pipeline.stopped import BuildStopped
+from lauter.pipeline.stopped import BuildStopped, said_by
 from lauter.pipeline.storage import Storage, stat
 
 OPTOUT = "lauter.stages.optout.stage:OptOut"
@@ -61,10 +60,11 @@ def test_in_one_go_and_by_ranges(tmp_path: Path, range_bytes: int) -> None:
     "error", [KeyError("row"), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"), pa.ArrowInvalid("no")]
 )
 def test_what_was_said_to_programmers_keeps_its_traceback(error: Exception) -> None:
-    with pytest.raises(type(error)), said_by("mine"):
+    with pytest.raises(type(error)), said_by("stage mine cannot be prepared"):
         raise error
 
 
 def test_a_file_that_is_gone_is_told_as_well(tmp_path: Path) -> None:
-    with pytest.raises(BuildStopped, match=r"stage mine cannot be prepared: .*No such file.*gone"), said_by("mine"):
+    said = said_by("stage mine cannot be prepared")
+    with pytest.raises(BuildStopped, match=r"stage mine cannot be prepared: .*No such file.*gone"), said:
         (tmp_path / "gone").read_bytes()

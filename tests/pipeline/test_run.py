@@ -181,6 +181,17 @@ def test_a_stage_that_raises_costs_its_rows_only(tmp_path: Path) -> None:
     assert failed["rule"] == {"agent": None, "signal": None, "line": None, "text": "ValueError in stage boom"}
 
 
+def test_a_stage_that_cannot_be_opened_is_one_error_and_stops_the_build(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, {f"a{n}.txt": f"n{n}\tplain text" for n in range(5)}, ["words", "shut"])
+    outcome = build(manifest, tmp_path / "out")
+    assert [failure.error for failure in outcome.report.failures] == [
+        "stage shut cannot be opened: the model is not on this machine: fetch it"
+    ]
+    assert {f"documents/source-a/a{n}.txt" for n in range(1, 5)} <= set(outcome.report.skipped)
+    assert len(set(outcome.report.skipped)) == len(outcome.report.skipped)
+    assert not list((tmp_path / "out/state/documents").rglob("*.json"))
+
+
 def test_a_task_that_fails_is_named_and_the_rest_is_done(tmp_path: Path) -> None:
     good = "\n".join(f"g{i}\tplain text number {i}" for i in range(30))
     bad = "\n".join(f"b{i}\tboom boom" for i in range(30))
