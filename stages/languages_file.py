@@ -1,6 +1,7 @@
 """The file of what is set by language: thresholds and stop words, made from data and read by the stages.
 
     format: 1
+    model: embedded
     labels:
       deu_Latn:
         documents: 812
@@ -11,12 +12,14 @@
 `lauter lang thresholds` makes it from a corpus or from lines of text, `lauter lang import-fineweb2` from FineWeb-2's
 published configs. Each stage reads what is its own: the language stage `language_score`, the quality stage `quality`
 (a threshold is a decision, so a change reads scores only) and `stop_words` (they are counted in the text, so they
-usually stand in a file of their own). What a label does not have is as the stage's own parameters say.
+usually stand in a file of their own). What a label does not have is as the stage's own parameters say. `model`, which
+may be missing, is the one whose scores `language_score` was made from: those of another mean something else.
 """
 
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +31,7 @@ from pydantic import Field, ValidationError, field_validator
 from lauter.pipeline.contract import StageConfig
 
 FORMAT = 1
+_KEYS = ("format", "model", "labels")
 LABEL = re.compile(r"[a-z]{3}(_[A-Z][a-z]{3})?")
 """ISO 639-3, as a rule with a script of ISO 15924. The bare language is for a model that names no script."""
 
@@ -69,6 +73,8 @@ class LanguagesFile:
             ValueError: It is no such file; the message has file, line and what to write instead.
         """
         self.path = path
+        self.model: str | None = None
+        """The language model whose scores `language_score` was made from, where the file says so."""
         self.entries: dict[str, LanguageEntry] = {}
         """By label, in the order of the file."""
         try:
@@ -118,10 +124,12 @@ class LanguagesFile:
         self._check_keys(root, "the file")
         keys = {key.value: (key, value) for key, value in root.value}
         for name, (key, _) in keys.items():
-            if name not in ("format", "labels"):
-                raise self._problem(key, f"{name}: unknown key{_nearest(name, ['format', 'labels'])}")
+            if name not in _KEYS:
+                raise self._problem(key, f"{name}: unknown key{_nearest(name, list(_KEYS))}")
         if "format" not in keys or keys["format"][1].value != str(FORMAT):
             raise ValueError(f"{self.path}:1: `format: {FORMAT}` is missing: is it a languages file?")
+        if "model" in keys:
+            self.model = self._name(keys["model"][1])
         labels = keys["labels"][1] if "labels" in keys else None
         if not isinstance(labels, yaml.MappingNode):
             raise ValueError(f"{self.path}:1: `labels:` with an entry for each language is missing")  # noqa: TRY004
@@ -134,6 +142,11 @@ class LanguagesFile:
             if not isinstance(value, yaml.MappingNode):
                 raise self._problem(value, f"{key.value}: expected a mapping, e.g. {{language_score: 0.8}}")
         return {key.value: value for key, value in labels.value}
+
+    def _name(self, node: yaml.Node) -> str:
+        if not isinstance(node, yaml.ScalarNode) or not node.value:
+            raise self._problem(node, "model: expected the name of a language model")
+        return str(node.value)
 
     def _check_keys(self, node: yaml.MappingNode, name: str) -> None:
         seen: set[str] = set()
@@ -183,14 +196,15 @@ def read(path: str) -> Mapping[str, LanguageEntry]:
     return LanguagesFile(path).entries
 
 
-def languages_text(entries: Mapping[str, LanguageEntry], head: str) -> str:
-    """The file's text: `head` as comment lines, then the entries, sorted by label.
+def languages_text(entries: Mapping[str, LanguageEntry], head: str, model: str | None = None) -> str:
+    """The file's text: `head` as comment lines, then the `model` of its scores, then the entries, sorted by label.
 
     Numbers are written so that they are read back equal, and every stop word in quotes where YAML would take it for
     something else ("no", "on", "1").
     """
     lines = [f"# {line}".rstrip() for line in head.splitlines()]
-    lines += [f"format: {FORMAT}", "labels:" if entries else "labels: {}"]
+    named = [f"model: {json.dumps(model)}"] if model is not None else []
+    lines += [f"format: {FORMAT}", *named, "labels:" if entries else "labels: {}"]
     for label in sorted(entries):
         values = entries[label].model_dump(mode="json", exclude_none=True, exclude_defaults=True)
         text = yaml.dump(values, allow_unicode=True, default_flow_style=True, sort_keys=False, width=1 << 20)

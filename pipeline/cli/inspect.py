@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from lauter import __version__
 from lauter.pipeline.cli.console import FAILED, USAGE, FolderArgument, JsonOption, fail, show
 from lauter.pipeline.storage import Storage, StorageError
 
@@ -61,8 +62,13 @@ def report(folder: FolderArgument, *, as_json: JsonOption = False) -> None:
     except StorageError as error:
         fail(str(error), USAGE)
     except (KeyError, TypeError, AttributeError) as error:
-        # Its form holds, but not all that the pages are made of.
-        fail(f"{folder} cannot be read, `lauter audit` says more: corpus.json: {error!r}", USAGE)
+        # Its form holds, but not all that the pages are made of: as a rule other code has written it.
+        fail(
+            f"{folder}: corpus.json is of another version of Lauter ({corpus.get('lauter')}; this is {__version__}) "
+            f"or damaged, as it has no fit {error}: run the same build again, which writes it anew and does again "
+            "only what it must; of damage `lauter audit` says more",
+            USAGE,
+        )
     if as_json:
         show(report_data(corpus))
         return

@@ -70,6 +70,17 @@ def fetch(file: HubFile, sha256: str | None = None, *, cache: Path | None = None
     return Path(found)
 
 
+def stored(file: HubFile) -> Path | None:
+    """The path of a file of the hub if a copy is on this machine; the hub is not asked."""
+    import huggingface_hub
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return Path(huggingface_hub.hf_hub_download(file.repository, file.name, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+
+
 def check(path: Path, sha256: str) -> None:
     """Refuse a file whose content is not what is expected.
 

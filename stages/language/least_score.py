@@ -20,7 +20,7 @@ from lauter.pipeline import schema
 from lauter.pipeline.histograms import by_key, deviation, median, numbers_of
 from lauter.stages.language.labels import is_unidentified
 from lauter.stages.language.labels.support import Support
-from lauter.stages.languages_file import Stamp, read, stamp
+from lauter.stages.languages_file import LanguagesFile, Stamp, stamp
 
 BINS = 1001
 """Bins of a histogram, each a thousandth: FineWeb-2's thresholds have three places. Of 2,000 labels 32 MB in all."""
@@ -85,13 +85,27 @@ def of_file(path: str) -> Mapping[str, int]:
         ValueError: The file is none; the message says where.
         OSError: It cannot be read.
     """
-    return _of_file(stamp(path))
+    return _of_file(stamp(path))[0]
+
+
+def model_of_file(path: str) -> str | None:
+    """The model whose scores those of a file were made from, where it says so; None where it has no scores.
+
+    Raises as `of_file` does.
+    """
+    scores, model = _of_file(stamp(path))
+    return model if scores else None
 
 
 @lru_cache(maxsize=2)
-def _of_file(file: Stamp) -> Mapping[str, int]:
-    entries = read(file.path).items()
-    return {label: quantised(entry.language_score) for label, entry in entries if entry.language_score is not None}
+def _of_file(stamped: Stamp) -> tuple[Mapping[str, int], str | None]:
+    file = LanguagesFile(stamped.path)
+    found = {
+        label: quantised(entry.language_score)
+        for label, entry in file.entries.items()
+        if entry.language_score is not None
+    }
+    return found, file.model
 
 
 def of_table(known: Support | None) -> int:

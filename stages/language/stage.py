@@ -13,7 +13,8 @@ A. Joulin et al. (arXiv:1607.01759 and arXiv:1612.03651; CC-BY-SA-3.0) with 176,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, cast
 
@@ -25,11 +26,12 @@ from pydantic import Field, StringConstraints, model_validator
 from lauter.pipeline import schema
 from lauter.pipeline.contract import FilePath, ModelPath, Reason, ReportSection, StageConfig, StageContext, Verdict
 from lauter.stages.kernels.words import text_buffers
-from lauter.stages.language.hub import check
+from lauter.stages.language.fasttext import read as fasttext
+from lauter.stages.language.hub import GLOTLID, check, stored
 from lauter.stages.language.identify import Identifier
-from lauter.stages.language.labels import LABEL, is_unidentified
-from lauter.stages.language.labels.named import check_named, wikipedia_answers
-from lauter.stages.language.least_score import counted, decimal, of_file, of_run, of_table, quantised
+from lauter.stages.language.labels import LABEL, is_unidentified, meanings
+from lauter.stages.language.labels.named import answers, check_named, wikipedia_answers
+from lauter.stages.language.least_score import counted, decimal, model_of_file, of_file, of_run, of_table, quantised
 from lauter.stages.language.load import EMBEDDED, NAMED, known_labels, load
 from lauter.stages.language.pieces import lines, pieces
 from lauter.stages.language.report import language_report
@@ -133,14 +135,18 @@ class Language:
 
     @classmethod
     def check_config(cls, config: LanguageConfig) -> None:
-        """Raise ValueError for a file that is not as it should be, and for labels that the model does not have."""
+        """Raise ValueError for a file that is not as it should be, and for labels that the model does not have.
+
+        The labels of a model that would have to be fetched first are not known.
+        """
         if config.sha256 is not None and config.model not in NAMED:
             check(Path(config.model), config.sha256)
         if config.languages_file is not None:
             of_file(config.languages_file)
-        known = {EMBEDDED: known_labels(EMBEDDED), "lid.176": wikipedia_answers()}.get(config.model)
+        named = [*(config.languages or ()), *config.thresholds]
+        known = _answers(config.model) if named else None
         if known is not None:
-            check_named([*(config.languages or ()), *config.thresholds], known, config.model)
+            check_named(named, known, config.model)
 
     def __init__(self, config: LanguageConfig, context: StageContext) -> None:
         self._config = config
@@ -225,7 +231,11 @@ class Language:
     @classmethod
     def report(cls, summary: Mapping[str, Any], prepared: Mapping[str, int], config: LanguageConfig) -> ReportSection:
         """Which languages there are, and how well the model knows them."""
-        return language_report(summary["languages"], known_labels(config.model))
+        section = language_report(summary["languages"], known_labels(config.model))
+        made_for = None if config.languages_file is None else model_of_file(config.languages_file)
+        if config.model in NAMED and made_for in NAMED and made_for != config.model:
+            return replace(section, warnings=(*section.warnings, _other_model(config, made_for)))
+        return section
 
     def _unwanted(self, label: str) -> int:
         """The reason to drop a document for its label alone, 0 for none."""
@@ -263,8 +273,32 @@ class Language:
         return pa.ListArray.from_arrays(pa.array(offsets), each, type=kind)
 
 
+def _answers(model: str) -> Collection[str] | None:
+    """The labels that a model can answer with; None where it is not on this machine.
+
+    Raises:
+        ValueError: The file is no fastText model, or one with labels that are not understood.
+        OSError: It cannot be read.
+    """
+    if model == EMBEDDED:
+        return known_labels(EMBEDDED)
+    if model == "lid.176":
+        return wikipedia_answers()
+    path = stored(GLOTLID) if model == "glotlid" else Path(model)
+    return None if path is None else answers(meanings(fasttext.load(str(path)).labels))
+
+
 def _is_none(label: str) -> bool:
     return label == "unknown" or is_unidentified(label)
+
+
+def _other_model(config: LanguageConfig, made_for: str) -> str:
+    name = Path(config.languages_file or "").name
+    return (
+        f"the thresholds of language_score in {name} are for scores of {made_for}, and the language stage used "
+        f"{config.model}, whose scores mean something else: make your own with `lauter lang thresholds`, set "
+        f"`run_thresholds: {{}}`, or use `model: {made_for}`"
+    )
 
 
 def _ratios(values: NDArray[np.float64], null: NDArray[np.bool_]) -> pa.Array:

@@ -88,7 +88,7 @@ def thresholds(
     command += [f"--source {name}" for name in source or ()] + ([f"--fallback {fallback.name}"] if fallback else [])
     command += [f"--check {path.name}" for path in check or ()]
     head = f"Made by `{' '.join(command)}`, not by hand.\nFrom {made.origin}."
-    _write(out, made.thresholds, made.words, head, as_json=as_json)
+    _write(out, made.thresholds, made.words, head, made.model, as_json=as_json)
 
 
 def import_fineweb2(
@@ -120,7 +120,7 @@ def import_fineweb2(
         f"From FineWeb-2's configs (repository huggingface/fineweb-2, Apache-2.0; arXiv:2506.20920), {len(entries):,} "
         f"files, SHA-256 over them {digest(folder)}.\nIts thresholds of language_score are for scores of GlotLID."
     )
-    _write(out, limits, words, head, as_json=as_json)
+    _write(out, limits, words, head, "glotlid", as_json=as_json)
 
 
 def _write(
@@ -128,6 +128,7 @@ def _write(
     limits: Mapping[str, LanguageEntry],
     words: Mapping[str, LanguageEntry],
     head: str,
+    model: str | None,
     *,
     as_json: bool,
 ) -> None:
@@ -135,7 +136,7 @@ def _write(
 
     listed = out.with_name(f"{out.stem}-words.yaml")
     try:
-        out.write_text(languages_text(limits, head), encoding="utf-8")
+        out.write_text(languages_text(limits, head, model), encoding="utf-8")
         listed.write_text(languages_text(words, head), encoding="utf-8")
     except OSError as error:
         fail(f"{error.filename or out} can't be written: {error.strerror or error}", FAILED)

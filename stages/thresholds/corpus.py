@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from lauter.pipeline.storage import Storage
 from lauter.stages.language.labels import UNIDENTIFIED
+from lauter.stages.quality import Quality
 from lauter.stages.thresholds.derived import COLUMNS, LANGUAGE_SCORE
 from lauter.stages.thresholds.histograms import Histograms
 from lauter.stages.thresholds.limits import language_score
@@ -19,12 +20,16 @@ from lauter.stages.thresholds.sample import Sample
 
 _BATCH_ROWS = 8192
 
+_BY_SCORE = "language-score"
+"""The reason with which the language stage drops a document below its label's threshold."""
+
 
 class Corpus:
     """What a corpus says of its languages.
 
-    Documents below the threshold that is made for their label have no part in it. A label with fewer than `least`
-    documents gets none, and all of its documents count, those that the build dropped among them.
+    Documents that the build dropped have no part in it, but for two kinds. What the stage `quality` dropped counts: its
+    thresholds are what is made here, and made of their own survivors they would creep up with every turn. And of a
+    label that gets a threshold of its score here, that threshold says which documents count, not the build's.
     """
 
     def __init__(self, storage: Storage, least: int) -> None:
@@ -56,7 +61,7 @@ class Corpus:
         self.language_scores: dict[str, float] = {}
         """Threshold of the score of each label with `least` documents."""
         self.documents: dict[str, int] = {}
-        """Documents of each label."""
+        """Documents of each label, dropped ones among them: a threshold is made of all scores, as FineWeb-2's is."""
         for label in scores.labels:
             counts = scores.of(label, LANGUAGE_SCORE)
             if counts is not None:
@@ -64,19 +69,23 @@ class Corpus:
                 if self.documents[label] >= least:
                     self.language_scores[label] = language_score(counts)
         self.histograms = Histograms(COLUMNS)
-        """Of the documents at or above that threshold."""
+        """Of the documents that count."""
         for path in self._parts:
+            ends = self._read(_beside(path, "decisions"), ["stage", "reason"])
+            row = 0
             for batch in self._batches(path, ["language", LANGUAGE_SCORE, *sorted(wanted)]):
-                self.histograms.add(self._sure(batch), {name: batch.column(name) for name in wanted})
+                labels = self._counted(batch, ends.slice(row, batch.num_rows))
+                self.histograms.add(labels, {name: batch.column(name) for name in wanted})
+                row += batch.num_rows
 
     def samples(self) -> Iterator[tuple[str, list[str]]]:
         """Texts of each label, sorted by label. Memory: `Sample` for each label."""
         found: dict[str, Sample] = defaultdict(Sample)
         for path in self._parts:
             scores = self._read(path, ["row", "language", LANGUAGE_SCORE])
-            labels = self._sure(scores)
+            labels = self._counted(scores, self._read(_beside(path, "decisions"), ["stage", "reason"]))
             rows = scores.column("row").to_numpy()
-            with self._storage.open(path.replace("scores/", "documents/", 1)) as stream:
+            with self._storage.open(_beside(path, "documents")) as stream:
                 for batch in pq.ParquetFile(stream).iter_batches(_BATCH_ROWS, columns=["doc_id", "row", "text"]):
                     places = np.searchsorted(rows, batch.column("row").to_numpy())
                     own = labels.take(pa.array(places)).to_pylist()
@@ -100,14 +109,24 @@ class Corpus:
             table = pq.ParquetFile(stream).read(columns=names).combine_chunks()
         return pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=table.schema)
 
-    def _sure(self, scores: pa.RecordBatch) -> pa.Array:
-        # The label of each row, null where the document is in no language or below the label's threshold.
+    def _counted(self, scores: pa.RecordBatch, ends: pa.RecordBatch) -> pa.Array:
+        """The label of each row, null where the document does not count; `ends`: `stage` and `reason` of each."""
         labels = _labels(scores)
         names = labels.unique().drop_null().to_pylist()
         least = [round(self.language_scores.get(name, 0.0) * 10_000) for name in names]
         bound = pc.fill_null(pa.array(least, pa.int64()).take(pc.index_in(labels, pa.array(names, pa.string()))), 0)
         score = pc.fill_null(scores.column(LANGUAGE_SCORE).cast(pa.int64()), -1)
-        return pc.if_else(pc.greater_equal(score, bound), labels, pa.scalar(None, pa.string()))
+        stage, reason = (pc.fill_null(ends.column(name).cast(pa.string()), "") for name in ("stage", "reason"))
+        judged_here = pc.and_(
+            pc.equal(reason, _BY_SCORE), pc.is_in(labels, pa.array(sorted(self.language_scores), pa.string()))
+        )
+        stands = pc.or_(pc.is_in(stage, pa.array(["", Quality.name])), judged_here)
+        return pc.if_else(pc.and_(stands, pc.greater_equal(score, bound)), labels, pa.scalar(None, pa.string()))
+
+
+def _beside(path: str, folder: str) -> str:
+    """The file of another folder of the same part."""
+    return path.replace("scores/", f"{folder}/", 1)
 
 
 def _labels(batch: pa.RecordBatch) -> pa.Array:

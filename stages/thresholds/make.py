@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
+import yaml
 
 from lauter.pipeline.contract import StageContext
 from lauter.pipeline.storage import Storage
+from lauter.stages.language.load import NAMED
+from lauter.stages.language.stage import Language
 from lauter.stages.languages_file import LanguageEntry
 from lauter.stages.quality import Quality, QualityConfig
 from lauter.stages.thresholds.checking import Check
@@ -30,6 +33,8 @@ class Made(NamedTuple):
     thresholds: Mapping[str, LanguageEntry]
     words: Mapping[str, LanguageEntry]
     origin: str
+    model: str | None = None
+    """The language model that gave the scores, where it has a name and the thresholds are of scores."""
 
 
 class Listing(NamedTuple):
@@ -85,7 +90,7 @@ def from_corpus(storage: Storage, least: int, listing: Listing, method: Method |
     folding = Folding()
     sources = {label: {"corpus": count_words(texts, folding)} for label, texts in corpus.samples()}
     words = _listed(((label, sources.get(label, {})) for label in sorted({*sources, *listing.fallback})), listing)
-    return Made(found, words, f"the corpus {about['name']}, lineage {about['lineage']}")
+    return Made(found, words, f"the corpus {about['name']}, lineage {about['lineage']}", _model(storage))
 
 
 def from_folder(
@@ -135,6 +140,16 @@ def from_folder(
         }
     used = f" of the sources {', '.join(sorted(sources))}" if sources else ""
     return Made(found, words, f"{len(labels):,} labels' lines and lists{used}, SHA-256 over them {_digest(folder)}")
+
+
+def _model(storage: Storage) -> str | None:
+    """The language model of a corpus by its name; None where it has none, as a file has not."""
+    locked = yaml.safe_load(storage.read("manifest.lock.yaml"))
+    for stage in locked["stages"]:
+        if Language.name in stage:
+            named = stage[Language.name]["config"]["model"]
+            return named if named in NAMED else None
+    return None
 
 
 def _listed(counts: Iterable[tuple[str, Mapping[str, Counter[str]]]], listing: Listing) -> dict[str, LanguageEntry]:

@@ -89,10 +89,16 @@ def test_status_report_and_plan(corpus: Path) -> None:
     assert run("status", str(corpus / "nothing")).exit_code == 2
     index = corpus / "out/corpus.json"
     content = index.read_text()
-    index.write_text(json.dumps(json.loads(content) | {"summary": {}}))
-    broken = run("report", str(corpus / "out"))
+    old = json.loads(content) | {"lauter": "0.0.9"}
+    for section in old["sections"]:
+        del section["topic"]
+    for data in (json.loads(content) | {"summary": {}}, old):
+        index.write_text(json.dumps(data))
+        broken = run("report", str(corpus / "out"))
+        assert broken.exit_code == 2 and "`lauter audit` says more" in " ".join(broken.output.split())
+        assert "run the same build again" in " ".join(broken.output.split())
     index.write_text(content)
-    assert broken.exit_code == 2 and "`lauter audit` says more" in " ".join(broken.output.split())
+    assert "of another version of Lauter (0.0.9; this is " in " ".join(broken.output.split())
     report = json.loads(run("report", str(corpus / "out"), "--json").stdout)
     assert report["funnel"][0] == {"stage": "read", "records": 3, "ended": 0, "reasons": {}}
     plan = json.loads(run("plan", str(corpus / "m.yaml"), "--out", str(corpus / "out"), "--json").stdout)

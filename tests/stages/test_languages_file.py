@@ -67,6 +67,7 @@ def test_what_is_written_is_read_back(given_entries: dict[str, LanguageEntry]) -
         (HEAD + "  nob_Latn:\n    stop_words: []", "x.yaml:4: nob_Latn.stop_words: tuple should have at least 1 item"),
         ("format: 1\nlabels: [", "x.yaml:3: no valid YAML"),
         ("\t{", "x.yaml:1: no valid YAML"),
+        ("format: 1\nmodel: [a]\nlabels: {}", "x.yaml:2: model: expected the name of a language model"),
         ("format: true\nlabels: {}", "x.yaml:1: `format: 1` is missing"),
         ("\0", "x.yaml: no valid YAML: unacceptable character #x0000"),
         (HEAD + "  nob_Latn:\n    stop_words: [2001-99-99]", "x.yaml:4: nob_Latn: a value in it cannot be read: month"),

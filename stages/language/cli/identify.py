@@ -51,7 +51,8 @@ def identify(
     """Say what language a text is in: label, name, probability, runners-up, and whether part of it is in another.
 
     JSON has `support`, how well the model knows the label, and `least_score`, below which a build drops the document
-    where no manifest says otherwise, null for what is in no language; `second_by_lines` is what a build with `lines: true` would find besides.
+    where no manifest says otherwise (null for what is in no language). `second_by_lines` is what a build with
+    `lines: true` would find besides.
     """
     from lauter.stages.language.stage import LanguageConfig
 
@@ -81,7 +82,8 @@ def _read(name: str) -> bytes:
         found.decode("utf-8")
     except UnicodeDecodeError as error:
         place = "standard input" if name == _STANDARD_INPUT else name
-        fail(f"{place} is not UTF-8 at byte {error.start}: convert it (`iconv -f LATIN1 -t UTF-8`) and ask again", FAILED)
+        mend = "convert it (`iconv -f LATIN1 -t UTF-8`) and ask again"
+        fail(f"{place} is not UTF-8 at byte {error.start}: {mend}", FAILED)
     return found
 
 

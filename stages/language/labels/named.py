@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
-from lauter.stages.language.labels.meaning import is_unidentified, wikipedia_labels
+from lauter.stages.language.labels.meaning import Meaning, is_unidentified, wikipedia_labels
 from lauter.stages.language.labels.registry import members, resolve
 
 
@@ -36,8 +36,15 @@ def check_named(named: Iterable[str], known: Collection[str], model: str) -> Non
         raise ValueError(f"the model {model} has no label {label}; {mend}")
 
 
-def wikipedia_answers() -> frozenset[str]:
-    """Every label that lid.176 can answer with: each language in each script that it is written in."""
+def answers(labels: Mapping[str, Meaning]) -> frozenset[str]:
+    """Every label that a model can answer with: of one that names no script, each that the language is written in."""
     return frozenset(
-        f"{meaning.language}_{script}" for meaning in wikipedia_labels().values() for script in meaning.scripts
+        name
+        for meaning in labels.values()
+        for name in ([f"{meaning.language}_{script}" for script in meaning.scripts] or [meaning.language])
     )
+
+
+def wikipedia_answers() -> frozenset[str]:
+    """Every label that lid.176 can answer with."""
+    return answers(wikipedia_labels())

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
+from lauter.stages.language import Language, LanguageConfig
 from lauter.stages.language.labels.support import Support
 from lauter.stages.language.report import language_report
 
@@ -76,3 +81,29 @@ def test_a_corpus_of_nothing() -> None:
     assert section.whole is not None
     assert section.whole.parts == ()
     assert "0 of 0 kept documents (0.0 %)" in section.sentences[1]
+
+
+@pytest.mark.parametrize(
+    ("made_for", "used", "warned"),
+    [
+        ("glotlid", "embedded", True),
+        ("glotlid", "glotlid", False),
+        ("glotlid", "mine.bin", False),
+        (None, "embedded", False),
+    ],
+)
+def test_thresholds_for_scores_of_another_model_are_warned_of(
+    tmp_path: Path, made_for: str | None, used: str, *, warned: bool
+) -> None:
+    path = tmp_path / "limits.yaml"
+    named = f"model: {made_for}\n" if made_for else ""
+    path.write_text(f"format: 1\n{named}labels: {{deu_Latn: {{language_score: 0.7}}}}\n", "utf-8")
+    section = Language.report({"languages": LANGUAGES}, {}, LanguageConfig(model=used, languages_file=str(path)))
+    assert bool(section.warnings) is warned
+    if warned:
+        assert "limits.yaml are for scores of glotlid, and the language stage used embedded" in section.warnings[0]
+    # A file of limits of quality alone has no scores that could be another model's.
+    path.write_text(f"format: 1\n{named}labels: {{deu_Latn: {{quality: {{}}}}}}\n", "utf-8")
+    assert not Language.report(
+        {"languages": LANGUAGES}, {}, LanguageConfig(model=used, languages_file=str(path))
+    ).warnings

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +16,7 @@ from typer.testing import CliRunner
 
 from lauter.pipeline.contract import StageContext
 from lauter.stages.language.cli import app
-from lauter.stages.languages_file import read
+from lauter.stages.languages_file import LanguagesFile, read
 from lauter.stages.quality import Quality, QualityConfig
 from lauter.stages.quality.by_language import thresholds_of
 from lauter.stages.thresholds.sample import DOCUMENT_BYTES, SAMPLE_BYTES, Sample
@@ -37,7 +39,12 @@ def documents() -> list[tuple[bytes, str, int, str]]:
     return rows
 
 
-def corpus(folder: Path, rows: list[tuple[bytes, str, int, str]], parts: int) -> Path:
+def corpus(
+    folder: Path,
+    rows: list[tuple[bytes, str, int, str]],
+    parts: int,
+    dropped: Mapping[bytes, tuple[str, str]] = MappingProxyType({}),
+) -> Path:
     """A run folder with as much of a corpus as the command reads, scored by the quality stage."""
     stage = Quality(QualityConfig(), StageContext())
     stage.open()
@@ -57,11 +64,21 @@ def corpus(folder: Path, rows: list[tuple[bytes, str, int, str]], parts: int) ->
             "language_score": score,
             **stage.apply(batch).columns,
         }
-        for name, columns in {"scores": scores, "documents": {"doc_id": ids, "row": number, "text": batch[0]}}.items():
+        ends = {
+            "doc_id": ids,
+            "row": number,
+            **{
+                name: pa.array([dropped.get(row[0], (None, None))[place] for row in own], pa.string())
+                for place, name in enumerate(("stage", "reason"))
+            },
+        }
+        tables = {"scores": scores, "documents": {"doc_id": ids, "row": number, "text": batch[0]}, "decisions": ends}
+        for name, columns in tables.items():
             path = folder / name / "web" / f"{part}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(pa.table(columns), path)
     (folder / "corpus.json").write_text(json.dumps({"name": "small", "lineage": "0a"}), encoding="utf-8")
+    (folder / "manifest.lock.yaml").write_text("stages: [{language: {config: {model: lid.176}}}]", encoding="utf-8")
     return folder
 
 
@@ -80,6 +97,7 @@ def test_a_corpus_gives_thresholds_and_stop_words_whatever_its_parts(tmp_path: P
         files.append((out.read_text("utf-8"), out.with_name("small-words.yaml").read_text("utf-8")))
     assert files[0] == files[1]
     assert "From the corpus small, lineage 0a." in files[0][0]
+    assert LanguagesFile(str(tmp_path / "one" / "small.yaml")).model == "lid.176"
     found = read(str(tmp_path / "one" / "small.yaml"))
     # Of 12 documents one has a score of 0.2: median 0.9 less a deviation of 0.193.
     assert {label: entry.language_score for label, entry in found.items()} == dict.fromkeys(
@@ -95,6 +113,30 @@ def test_a_corpus_gives_thresholds_and_stop_words_whatever_its_parts(tmp_path: P
     assert set(words) == {"deu_Latn", "eng_Latn", "tha_Thai"}
     assert {"der", "und"} <= set(words["deu_Latn"].stop_words or ())
     assert {"ภาษา", "เป็น", "ที่"} <= set(words["tha_Thai"].stop_words or ())
+
+
+def test_documents_that_the_build_dropped_have_no_part(tmp_path: Path) -> None:
+    rows = documents()
+    spam = [
+        (hashlib.blake2b(f"spam{n}".encode(), digest_size=16).digest(), label, 9000, "kaufen billig klicken " * 9)
+        for n in range(12)
+        for label in ("deu_Latn", "gsw_Latn")
+    ]
+    spam = [(bytes([n]) + row[0][1:], *row[1:]) for n, row in enumerate(spam)]
+    ends = [("toxicity", "toxic"), ("language", "language-score"), ("quality", "few-stop-words")]
+    words = []
+    for stage, reason in ends:
+        folder = tmp_path / stage
+        data = corpus(folder / "corpus", rows + spam, 2, {row[0]: (stage, reason) for row in spam})
+        # 24 German documents make a threshold, 15 Swiss German ones none.
+        result = made(data, folder / "x.yaml", "--least", "20", "--least-words", "100", "--method", "tail")
+        assert result.exit_code == 0, result.output
+        assert set(read(str(folder / "x.yaml"))) == {"deu_Latn"}
+        found = read(str(folder / "x-words.yaml"))
+        words.append([("kaufen" in (found[label].stop_words or ())) for label in ("deu_Latn", "gsw_Latn")])
+    # What is toxic never counts; what the language stage found too unsure does where a threshold is made anew, which is
+    # for German; what quality dropped always does.
+    assert words == [[False, False], [True, False], [True, True]]
 
 
 def test_a_folder_of_lines_and_lists(tmp_path: Path) -> None:

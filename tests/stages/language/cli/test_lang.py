@@ -85,7 +85,7 @@ def test_a_list_to_read(table: str) -> None:
     code, out, _ = run("list", "--labels", table)
     assert code == 0
     row = next(line for line in out.splitlines() if line.startswith("gsw_Latn"))
-    assert row.split() == ["gsw_Latn", "Swiss", "German", "Indo-European", "Latin", "weakly", "supported", "0.50", "0.50"]
+    assert row.split()[-4:] == ["weakly", "supported", "0.50", "0.50"] and "Swiss German" in row
     well = next(line for line in out.splitlines() if line.startswith("zxx_Zzzz"))
     assert well.split()[-2:] == ["0.50", "0.50"]
     assert "labels 5, codes of ISO 639-3 4, scripts 3, families 2; 3 well supported, 1 weakly supported" in out
@@ -96,7 +96,7 @@ def test_a_pipe_gets_whole_rows(data: Path, tmp_path: Path) -> None:
     (data / "wrong.tsv").rename(data / f"{name}.tsv")
     result = CliRunner().invoke(app, ["evaluate", "lid.176", str(data)], env={"COLUMNS": None})
     assert result.exit_code == 0
-    head, row = result.stdout.splitlines()[0], next(line for line in result.stdout.splitlines() if line.startswith(name))
+    head, row = (next(line for line in result.stdout.splitlines() if line.startswith(word)) for word in ("set", name))
     assert head.split()[-2:] == ["FPR", "ECE"]
     assert len(row.split()) == len(head.split()) == 10 and "…" not in row
 
