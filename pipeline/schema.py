@@ -80,11 +80,15 @@ RECORD = pa.schema(
         pa.field("charset", pa.string()),
         pa.field("payload", pa.large_binary()),
         pa.field("text", pa.large_string()),
+        pa.field("repository", pa.string()),
+        pa.field("path", pa.string()),
+        pa.field("licences", pa.list_(pa.field("element", pa.string()))),
     ]
 )
 """What a reader yields. `offset` and `length` are bytes of the (compressed) file; `payload` is the body after
 de-chunking and decompression; `text` is set instead where the source holds text already (WET, Parquet, JSONL).
-`http_headers` is the raw header block, for the page-level signals."""
+`http_headers` is the raw header block, for the page-level signals. `repository` (`owner/name`), `path` in it and
+`licences`, as they were declared, are of source code, and of other text whose columns name them."""
 
 IDENTITY = ("doc_id", "url", "fetched_at")
 """The columns of a record that travel with its document."""
@@ -128,6 +132,8 @@ SCORE = pa.schema(
         pa.field("newline_ratio", pa.uint16()),
         pa.field("pii_count", pa.int32()),
         pa.field("toxicity", pa.uint16()),
+        pa.field("quality_classifier", pa.uint16()),
+        pa.field("embedding_scores", pa.list_(pa.field("element", pa.uint16()))),
         pa.field("contamination", pa.uint16()),
         pa.field("contamination_item", pa.uint32()),
         pa.field("contamination_place", pa.uint32()),
@@ -136,7 +142,8 @@ SCORE = pa.schema(
 )
 """Scores are quantised before any comparison, so that the last bits of a float never change a decision. Ratios and
 probabilities are ten-thousandths (0.8215 -> 8215); `mean_word_length` is in hundredths of a code point. The
-`contamination_` columns are numbers of the stage's index: an item, a word in it, and n-grams."""
+`contamination_` columns are numbers of the stage's index: an item, a word in it, and n-grams. `quality_classifier` and
+`embedding_scores`, one a head in the order of the stage's parameters, are log-odds (`stages.log_odds`)."""
 
 RATIO_SCALE = 10_000
 """Ratios and probabilities in score columns are round(value * RATIO_SCALE)."""

@@ -20,6 +20,7 @@ CATALOGUE = Catalogue(
         "quality": "lauter.stages.quality.stage:Quality",
         "pii": "lauter.stages.pii.stage:Pii",
         "toxicity": "lauter.stages.toxicity.stage:Toxicity",
+        "embedding": "lauter.stages.embedding.stage:Embedding",
         "decontaminate": "lauter.stages.decontaminate.stage:Decontaminate",
     },
     barriers={"dedup": "lauter.stages.dedup.stage:Dedup"},
