@@ -14,7 +14,7 @@ from typing import BinaryIO, ClassVar, NamedTuple
 
 from lauter.pipeline.contract import FileCount, ReadBatch
 from lauter.stages.read import framing
-from lauter.stages.read.columns import TableReader, check_columns
+from lauter.stages.read.columns import TableReader, check_columns, filled, is_template
 from lauter.stages.read.containers import Break, Container, opened
 from lauter.stages.read.recount import count_lines
 from lauter.stages.read.rows import Row, Rows, corrupt_row, escaped, seconds
@@ -75,12 +75,21 @@ class JsonlReader(TableReader):
         if value is None:
             return corrupt_row(self._source, file, line.start, line.end, "invalid-json")
         text = value.get(names.text)
-        url = _string(value.get(names.url)) if names.url else None
+        url = self._url(value)
         date = _string(value.get(names.date)) if names.date else None
         own = value.get(names.id) if names.id else None
         identifier = own if isinstance(own, (str, int)) and not isinstance(own, bool) else None
         address = escaped(url.encode("utf-8", "surrogatepass")) if url else None
-        row = Row(b"", line.start, line.end - line.start, address, seconds(date or ""))
+        row = Row(
+            b"",
+            line.start,
+            line.end - line.start,
+            address,
+            seconds(date or ""),
+            repository=_readable(value.get(names.repository or "")),
+            path=_readable(value.get(names.path or "")),
+            licences=_licences(value.get(names.licences or "")),
+        )
         if isinstance(text, str) and text and not text.isspace():
             row = row._replace(text=_utf8(text))
         else:
@@ -88,8 +97,26 @@ class JsonlReader(TableReader):
         return self._finished(row, file, identifier=identifier, date=_utf8(date).decode() if date else None)
 
 
+    def _url(self, value: dict[str, object]) -> str | None:
+        name = self._columns.url
+        if name is None or not is_template("url", name):
+            return _string(value.get(name)) if name else None
+        return filled(name, {place: _string(value.get(place)) for place in self._columns.names()["url"]})
+
+
 def _string(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _readable(value: object) -> str | None:
+    return _utf8(value).decode() if isinstance(value, str) and value else None
+
+
+def _licences(value: object) -> tuple[str, ...] | None:
+    """A text, or the texts of a list; None for anything else, as if nothing were said."""
+    items = value if isinstance(value, list) else [value]
+    found = tuple(text for text in map(_readable, items) if text)
+    return found if found and len(found) == len(items) else None
 
 
 def _utf8(text: str) -> bytes:

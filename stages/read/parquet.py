@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lauter.pipeline.contract import FileCount, ReadBatch
-from lauter.stages.read.columns import TableReader, check_columns
+from lauter.stages.read.columns import UNITS, TableReader, check_columns, filled, is_template
 from lauter.stages.read.rows import BATCH_BYTES, BATCH_ROWS, Row, Rows, corrupt_row, escaped, instant, seconds, utf8
 from lauter.stages.read.watched import Watched
 
@@ -87,7 +87,7 @@ class ParquetReader(TableReader):
 
     def _batches(self, table: pq.ParquetFile, group: int) -> Iterator[pa.RecordBatch]:
         names = table.schema_arrow.names
-        roles = (self._columns.text, self._columns.id, self._columns.url, self._columns.date)
+        roles = dict.fromkeys(name for given in self._columns.names().values() for name in given)
         wanted = [name for name in roles if name in names]
         meta = table.metadata.row_group(group)
         if not wanted or meta.num_rows == 0:
@@ -101,21 +101,45 @@ class ParquetReader(TableReader):
         names = self._columns
         texts = _bytes(_column(batch, names.text), batch.num_rows)
         identifiers = _values(batch, names.id)
-        urls = _values(batch, names.url)
+        urls = self._urls(batch)
         dates = _values(batch, names.date)
+        repositories, paths = _readable(batch, names.repository), _readable(batch, names.path)
+        licences = _licences(batch, names.licences)
+        # A column of timestamps comes in seconds already.
+        unit = UNITS[self._config.date_unit] if _is_number(batch, names.date) else 1
         for index, raw in enumerate(texts, first):
             at = index - first
             text = None if raw is None else utf8(raw)
             url, date = urls[at], dates[at]
             address = _address(url)
-            moment = instant(date) if isinstance(date, int) else seconds(_plain(date))
+            moment = instant(date // unit) if isinstance(date, int) else seconds(_plain(date))
             reason = None
             if not text or text.isspace():
                 reason = "no-text"
             elif len(text) > self._config.max_record_bytes:
                 reason = "record-too-large"
-            row = Row(b"", index, 1, address, moment, text=text, reason=reason)
+            row = Row(
+                b"",
+                index,
+                1,
+                address,
+                moment,
+                text=text,
+                repository=repositories[at],
+                path=paths[at],
+                licences=licences[at],
+                reason=reason,
+            )
             yield self._finished(row, file, identifier=identifiers[at], date=_plain(date) or None)
+
+    def _urls(self, batch: pa.RecordBatch) -> list[object]:
+        name = self._columns.url
+        if name is None or not is_template("url", name):
+            return _values(batch, name)
+        places = self._columns.names()["url"]
+        rows = zip(*(_readable(batch, place) for place in places), strict=True)
+        made = (filled(name, dict(zip(places, values, strict=True))) for values in rows)
+        return [url.encode() if url else None for url in made]
 
 
 def _opened(stream: Watched) -> pq.ParquetFile | None:
@@ -172,6 +196,34 @@ def _values(batch: pa.RecordBatch, name: str | None) -> list[object]:
     if pa.types.is_integer(column.type):
         return list(column.to_pylist())
     return [None] * batch.num_rows
+
+
+def _readable(batch: pa.RecordBatch, name: str | None) -> list[str | None]:
+    """Values of a column of text, U+FFFD for bytes that are none; null for an empty one and for any other column."""
+    found = _bytes(_column(batch, name), batch.num_rows)
+    return [value.decode("utf-8", "replace") if value else None for value in found]
+
+
+def _licences(batch: pa.RecordBatch, name: str | None) -> list[tuple[str, ...] | None]:
+    """Values of a column of texts or of lists of them; null for anything else, as if nothing were said."""
+    column = _column(batch, name)
+    if column is None or not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+        return [(value,) if value else None for value in _readable(batch, name)]
+    if not _is_text(column.type.value_type):
+        return [None] * batch.num_rows
+    rows: list[list[str | bytes | None] | None] = column.to_pylist()
+    return [_texts(row) for row in rows]
+
+
+def _texts(row: list[str | bytes | None] | None) -> tuple[str, ...] | None:
+    items = [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in row or ()]
+    found = tuple(item for item in items if item)
+    return found if found and len(found) == len(items) else None
+
+
+def _is_number(batch: pa.RecordBatch, name: str | None) -> bool:
+    column = _column(batch, name)
+    return column is not None and pa.types.is_integer(column.type)
 
 
 def _plain(date: object) -> str:

@@ -52,6 +52,9 @@ class Row(NamedTuple):
     payload: bytes | memoryview | None = None
     text: bytes | None = None
     """UTF-8."""
+    repository: str | None = None
+    path: str | None = None
+    licences: tuple[str, ...] | None = None
     reason: str | None = None
 
 

@@ -48,6 +48,9 @@ def test_a_response_fills_every_column() -> None:
             "charset": "utf-8",
             "payload": PAGE,
             "text": None,
+            "repository": None,
+            "path": None,
+            "licences": None,
         }
     ]
     assert list(batch.verdict.reason) == [0]
