@@ -9,8 +9,9 @@ Hard decisions (`apply`) drop at once; soft decisions (`decide`) are made later,
 changed threshold re-reads a few bytes a document and never text.
 
 What a stage may do besides is a protocol of its own, and the engine asks for it by its methods: decide from scores
-(alone, or with what was counted of the whole corpus: `surveying`), prepare files (in one go or by ranges of keys), want
-to know of copies of what it drops, have its keeps derived again by the audit, and speak in the report.
+(alone, or with what was counted of the whole corpus: `surveying`), run in a step of its own, prepare files (in one go
+or by ranges of keys), want to know of copies of what it drops, have its keeps derived again by the audit, and speak in
+the report.
 """
 
 from __future__ import annotations
@@ -128,6 +129,28 @@ class SoftStage(Protocol):
 
     def decide(self, scores: pa.RecordBatch) -> Verdict:
         """Reasons (and rules) from score columns alone; `columns` stays empty."""
+        ...
+
+
+class Placement(NamedTuple):
+    """What one task of a placed stage takes of a machine."""
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+
+@runtime_checkable
+class PlacedStage(Protocol):
+    """A soft stage that may ask for a step of its own, because it wants a GPU or holds a large model.
+
+    It runs over the documents that all other map stages have let pass, with their final text, in processes that keep
+    it open between tasks. It reads columns of documents/ and scores/, writes scores alone, and `apply` drops
+    nothing. A row on which it raises has null scores and is counted as failed.
+    """
+
+    @classmethod
+    def placement(cls, config: Any) -> Placement | None:  # noqa: ANN401 - the stage's own Config
+        """What its tasks take; None: it runs in the same pass as the stages around it."""
         ...
 
 

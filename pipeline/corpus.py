@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from lauter import __version__
+from lauter.pipeline.graph.annotating import scored
 from lauter.pipeline.graph.cutting import cut_counts
 from lauter.pipeline.graph.joining import cluster_counts
 from lauter.pipeline.graph.mirroring import mirror_counts
@@ -160,7 +161,7 @@ def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
             "ledger": [output.to_json() for output in ledger],
             "tokens": [shard.lying("tokens").to_json() for shards in streams.values() for shard in shards],
             "documents": _outputs(plan, results, "documents", "documents"),
-            "scores": _outputs(plan, results, "documents", "scores"),
+            "scores": _within([scored(results, part.name) for part in plan.parts], "scores"),
             "decisions": _outputs(plan, results, "decide", "decisions"),
             **({"cuts": _outputs(plan, results, "cut", "cuts")} if plan.cutter else {}),
             "signals": _outputs(plan, results, "documents", "signals"),
@@ -194,8 +195,12 @@ def combined_digest(outputs: list[Output]) -> str:
 
 
 def _outputs(plan: Plan, results: Mapping[str, Result], step: str, folder: str) -> list[dict[str, Any]]:
-    done = [results[f"{step}/{part.name}"].published() for part in plan.parts]
-    return [output.to_json() for outputs in done for output in outputs if output.path.startswith(folder + "/")]
+    return _within([results[f"{step}/{part.name}"] for part in plan.parts], folder)
+
+
+def _within(done: Iterable[Result], folder: str) -> list[dict[str, Any]]:
+    published = (output for result in done for output in result.published())
+    return [output.to_json() for output in published if output.path.startswith(folder + "/")]
 
 
 def _input(part: Any, result: Result) -> dict[str, Any]:  # noqa: ANN401 - plan.Part, kept out to break a cycle
@@ -214,8 +219,9 @@ def _input(part: Any, result: Result) -> dict[str, Any]:  # noqa: ANN401 - plan.
 
 def _stage_counts(plan: Plan, results: Mapping[str, Result]) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
-    for part in plan.parts:
-        for name, stage in results[f"documents/{part.name}"].info["stages"].items():
+    passes = [f"{step}/{part.name}" for step in ("documents", "annotate") for part in plan.parts]
+    for task in (name for name in passes if name in results):
+        for name, stage in results[task].info["stages"].items():
             row = counts.setdefault(name, {"rows": 0, "dropped": 0})
             row["rows"] += stage["rows"]
             row["dropped"] += stage["dropped"]

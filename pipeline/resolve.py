@@ -350,6 +350,7 @@ class Resolver:
         `given` is `text` where every reader gives it, and else the `payload_hash` that a barrier may read.
         """
         written = (set(schema.RECORD.names) - {"text"}) | (given & {"text"})
+        late: dict[str, str] = {}
         barrier_seen = cutter_seen = False
         for index, spec in enumerate(specs):
             where: Location = ("stages", index)
@@ -367,6 +368,13 @@ class Resolver:
             reads = cls.reads_for(config) if hasattr(cls, "reads_for") else cls.reads
             if "pii_spans" in written and "text" in writes:
                 self.problem(where, f"{spec.name!r} rewrites text whose spans an earlier stage has written; move it up")
+            if hasattr(cls, "placement") and cls.placement(config) is not None:
+                if cls.documents.names or hasattr(cls, "ledger"):
+                    self.problem(where, f"{spec.name!r} wants a step of its own, and may write scores alone")
+                late |= dict.fromkeys(cls.scores.names, spec.name)
+            else:
+                for column in (name for name in reads if name in late):
+                    self.problem(where, f"reads column {column!r}, which {late[column]!r} writes in a later step")
             given_too = {"source"} | given if is_barrier(cls) else set()
             for column in (name for name in reads if name not in given_too):
                 # A stage that makes text of payloads, as the extractor does, takes what text there is already.

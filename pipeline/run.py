@@ -119,7 +119,8 @@ def published(plan: Plan, results: Mapping[str, Result]) -> list[Node]:
 
 def failing_stages(plan: Plan, results: Mapping[str, Result]) -> list[Failure]:
     """A stage that raised all over the corpus, a few rows a file: no task saw it, the sum does."""
-    done = [results[name].info for part in plan.parts if (name := f"documents/{part.name}") in results]
+    names = [f"{step}/{part.name}" for step in ("documents", "annotate") for part in plan.parts]
+    done = [results[name].info for name in names if name in results]
     failed, records = sum(info["failed"] for info in done), sum(info["records"] for info in done)
     if not too_many_failed(failed, records):
         return []

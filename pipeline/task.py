@@ -38,6 +38,9 @@ class Task:
     """Everything that the output depends on."""
     token: str = ""
     """The build that the task belongs to (`Storage.claim`); no part of its key."""
+    cpus: float = 1.0
+    """Cores that an executor keeps free for it; no part of its key."""
+    gpus: float = 0.0
 
     @property
     def key(self) -> str:

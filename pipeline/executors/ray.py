@@ -44,7 +44,7 @@ def check_listens(address: str) -> None:
 
 
 class RayExecutor:
-    """Ray Core with one CPU a task."""
+    """Ray Core, with the cores and GPUs that each task asks for."""
 
     def __init__(self, workers: int | None, address: str | None) -> None:
         """`workers` None: the cores of the machine, or of the cluster. Raises `ConnectionError`."""
@@ -66,12 +66,13 @@ class RayExecutor:
         cores = workers or int(resources.get("CPU", 1))
         # Twice as many as run, so that none waits for the driver. A cluster may have more cores than we were given.
         self.window = cores if address is not None and workers is not None else 2 * max(1, cores)
-        self._run = ray.remote(num_cpus=1, max_retries=CRASH_RETRIES)(execute)
+        # No limit of calls: Ray would end a process that had a GPU after each task, and with it the model it holds.
+        self._run = ray.remote(num_cpus=1, max_retries=CRASH_RETRIES, max_calls=0)(execute)
         self._flying: dict[Any, Task] = {}
 
     def submit(self, task: Task) -> None:
         """Hand a task to Ray."""
-        self._flying[self._run.remote(task)] = task
+        self._flying[self._run.options(num_cpus=task.cpus, num_gpus=task.gpus).remote(task)] = task
 
     def wait(self) -> list[Outcome]:
         """Every task that has ended, at least one."""

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lauter.pipeline.digests import DigestCache
+from lauter.pipeline.graph.annotating import annotate_nodes, is_placed, scored, scores_folder, scoring
 from lauter.pipeline.graph.cutting import cuts_of, cutting_nodes, emptied_rows, kept_rows, last_kept
 from lauter.pipeline.graph.joining import (
     LIMITS,
@@ -68,6 +69,8 @@ class Plan:
         self.stages = [stage_spec(spec, self._digests) for spec in manifest.stages]
         self.working = [working_spec(spec, self._digests) for spec in manifest.stages]
         """The stages as `apply` sees them."""
+        self.placed = [spec for spec in self.working if is_placed(spec)]
+        """Those that have a step of their own."""
         self.barrier = stage_spec(manifest.barrier, self._digests) if manifest.barrier else None
         compared = as_compared(manifest.barrier) if manifest.barrier else None
         self.joining = apply_spec(stage_spec(compared, self._digests)) if compared else None
@@ -110,6 +113,7 @@ class Plan:
         nodes = [node for stage in self.manifest.stages if stage.name in self.prepared for node in self._prepare(stage)]
         nodes.append(self._tokenizer())
         nodes += [self._documents(part) for part in self.parts]
+        nodes += annotate_nodes(self)
         nodes += self.reducing("same", "same_record:run", "documents", "state/identity", self._identities)
         if self.barrier:
             nodes += joining_nodes(self)
@@ -137,7 +141,8 @@ class Plan:
 
     def _documents(self, part: Part) -> Node:
         after = tuple(f"prepare/{name}" for name in self.prepared)
-        prepared = () if part.planted else self.prepared
+        fused = [spec for spec in self.working if spec not in self.placed]
+        prepared = () if part.planted else [spec["name"] for spec in fused if spec["name"] in self.prepared]
 
         def build(results: Results) -> Task:
             return self.task(
@@ -149,7 +154,8 @@ class Plan:
                     "reader": dict(part.reader),
                     "file": part.described(),
                     "planted": part.planted,
-                    "stages": self.working,
+                    "scores": scores_folder(self, part),
+                    "stages": fused,
                     "prepared": _prepared(results, prepared),
                     "seed": self.manifest.seed,
                 },
@@ -195,7 +201,7 @@ class Plan:
         return behind(clustered, (f"{step}/{name}" for step in steps for name in self.range_names()))
 
     def _decide(self, part: Part, decided: tuple[Joint]) -> Node:
-        after: list[str | Joint] = [f"documents/{part.name}", *decided]
+        after: list[str | Joint] = [scoring(self, part), *decided]
         soft = [spec for spec in self.stages if hasattr(spec_class(spec), "decide") and not part.planted]
         if soft:
             after += surveyed_nodes(self)
@@ -211,7 +217,7 @@ class Plan:
                     "ordinal": part.ordinal,
                     "priority": part.priority,
                     "documents": done.output("documents").to_json(),
-                    "scores": done.output("scores").to_json(),
+                    "scores": scored(results, part.name).output("scores").to_json(),
                     "stages": soft,
                     "prepared": _prepared(results, prepared),
                     "surveyed": surveyed_outputs(self, results) if soft else {},

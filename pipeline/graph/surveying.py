@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lauter.pipeline.graph.annotating import scored, scoring
 from lauter.pipeline.graph.node import Node, Results
 from lauter.pipeline.graph.parts import Part
 from lauter.pipeline.specs import apply_spec, spec_class
@@ -57,11 +58,11 @@ def _survey(plan: Plan, spec: dict[str, Any], part: Part) -> Node:
     name = f"survey/{spec['name']}/{part.name}"
 
     def build(results: Results) -> Task:
-        scores = results[f"documents/{part.name}"].output("scores").to_json()
+        scores = scored(results, part.name).output("scores").to_json()
         args = {"part": part.name, "scores": scores, "stage": spec, "seed": plan.manifest.seed}
         return plan.task(name, "survey:survey", args)
 
-    return Node(name, (f"documents/{part.name}",), build)
+    return Node(name, (scoring(plan, part),), build)
 
 
 def _sums(plan: Plan, stage: str, counted: Sequence[Part]) -> list[Node]:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from lauter.pipeline import exchange
+from lauter.pipeline.graph.annotating import scored
 from lauter.pipeline.graph.node import Node, Results, behind
 from lauter.pipeline.report.domains import SizedDomains
 from lauter.pipeline.report.summary import summary_of
@@ -112,8 +113,8 @@ def _size_by(of: CountedParts, results: Results) -> str:
 
 
 def _tally(of: CountedParts, part: Sourced, ledger: Output, results: Results, ranges: int) -> Node:
-    documents = results[f"documents/{part.name}"].published()
-    scores = next((output for output in documents if output.path.startswith("scores/")), None)
+    outputs = scored(results, part.name).published()
+    scores = next((output for output in outputs if output.path.startswith("scores/")), None)
     args = {
         "part": part.name,
         "source": part.source,

@@ -64,7 +64,7 @@ class _Pass:
         paths = {
             "records": f"state/records/{self.part}.parquet",
             "documents": f"documents/{self.part}.parquet",
-            "scores": f"scores/{self.part}.parquet",
+            "scores": f"{self.task.args['scores']}/{self.part}.parquet",
         }
         schemas_ = {"records": RECORDS, "documents": self.document_schema, "scores": self.score_schema}
         if any(getattr(stage, "signals", False) for stage in self.stages):

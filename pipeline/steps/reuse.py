@@ -59,7 +59,7 @@ def earlier_run(task: Task, storage: Storage, stages: Sequence[MapStage]) -> Ear
     try:
         before = record["info"][REUSABLE]
         made = Result(tuple(Output.from_json(item) for item in record["outputs"]))
-        outputs = [made.output(folder) for folder in ("state/records", "documents", "scores")]
+        outputs = [made.output(folder) for folder in ("state/records", "documents", task.args["scores"])]
         cut = _changed(before, made_with(task))
     except (KeyError, TypeError, ValueError):
         return None

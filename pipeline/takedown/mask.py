@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from lauter.pipeline import exchange, parquet
+from lauter.pipeline.graph.annotating import FUSED
 from lauter.pipeline.steps.layouts import CANDIDATES, ENCODED, ITEMS, PASSAGES
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.takedown import blank
@@ -121,7 +122,9 @@ def apply(storage: Storage, found: Found, demands: Sequence[Demand], *, believed
     pad = pad_id(storage)
     # Items first: which those are is read from the parts' own signatures, which lose them last.
     jobs = _item_jobs(storage, items_of(storage, found.parts))
-    jobs += [job for part in found.parts for job in _part_jobs(part, kinds, pad)]
+    for part in found.parts:
+        annotated = storage.size(f"state/annotate/{part.part}.json") is not None
+        jobs += _part_jobs(part, kinds, pad, annotated=annotated)
     jobs += [_shard_job(place, rows, pad) for place, rows in found.shards().items()]
     masked: dict[str, Output] = {}
     if jobs and storage.size(PENDING) is None:
@@ -145,7 +148,8 @@ def pad_id(storage: Storage) -> int | None:
     return int(control["id"])
 
 
-def _part_jobs(part: PartHits, kinds: Sequence[str], pad: int | None) -> list[_Job]:
+def _part_jobs(part: PartHits, kinds: Sequence[str], pad: int | None, *, annotated: bool) -> list[_Job]:
+    # `annotated`: whether a step of its own has added to the scores, so that `documents` has left its own elsewhere.
     name, rows = part.part, part.rows
     reasons = np.array([kinds[index] for index in part.demand.tolist()], object)
 
@@ -162,9 +166,10 @@ def _part_jobs(part: PartHits, kinds: Sequence[str], pad: int | None) -> list[_J
         "documents": (
             _Parquet(f"state/records/{name}.parquet", _alone(blank.record_rows), by_place=True),
             _Parquet(f"documents/{name}.parquet", _alone(blank.without_text)),
-            _Parquet(f"scores/{name}.parquet", _alone(blank.without_text)),
+            _Parquet(f"{FUSED if annotated else 'scores'}/{name}.parquet", _alone(blank.without_text)),
             _Parquet(f"signals/{name}.parquet", dropped),
         ),
+        "annotate": (_Parquet(f"scores/{name}.parquet", _alone(blank.without_text)),) if annotated else (),
         "sign": _signatures("signatures/keys", "signatures/items", name, dropped),
         "mirrors": _signatures("state/mirror-keys", "state/mirror-items", name, dropped),
         "passages": (_Exchange(f"state/passages/{name}.arrow", PASSAGES, dropped),),
