@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -13,15 +14,19 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 
+from lauter.pipeline.audit import audit
 from lauter.pipeline.contract import PlacedStage, Placement, Reason, StageConfig, StageContext, Verdict
 from lauter.pipeline.graph.plan import Plan
 from lauter.pipeline.resolve import load
 from lauter.pipeline.schema import SCORE
 from lauter.pipeline.storage import Storage
+from lauter.pipeline.takedown.act import take_down
+from lauter.pipeline.takedown.demands import demand
 from lauter.pipeline.task import Task
 from lauter.pipeline.yaml_lines import ManifestError
 from tests.pipeline.small_run import build, digests, ledger, write_manifest
 from tests.pipeline.small_stages import CATALOGUE
+from tests.pipeline.takedown.masked import published
 
 
 class LongConfig(StageConfig):
@@ -148,3 +153,23 @@ def test_no_stage_of_the_common_pass_may_read_its_scores(tmp_path: Path) -> None
     path = write_manifest(tmp_path, FILES, ["words", "long", "reader"])
     with pytest.raises(ManifestError, match="reads column 'toxicity', which 'long' writes in a later step"):
         load(str(path), PLACED)
+
+
+def test_a_removed_page_leaves_both_files_of_scores(tmp_path: Path) -> None:
+    path = manifest(tmp_path / "m", alone=True)
+    out = tmp_path / "m/out"
+    build(path, out, catalogue=PLACED)
+    before = {folder: pq.read_table(out / f"{folder}/source-a/a.txt.parquet") for folder in ("scores", "state/fused")}
+    take_down(Storage(str(out)), (demand("url", "https://a3.example/"),), with_copies=False)
+    for folder, table in before.items():
+        after = pq.read_table(out / f"{folder}/source-a/a.txt.parquet")
+        changed = [row for row in range(table.num_rows) if table.slice(row, 1) != after.slice(row, 1)]
+        assert table.column("row").take(changed).to_pylist() == [3]
+        assert after.column("words")[changed[0]].as_py() is None
+    assert audit(Storage(str(out)), PLACED).violations == []
+    masked = published(out)
+    report = build(path, out, catalogue=PLACED).report
+    assert not report.failures and report.executed == 0
+    shutil.copytree(out / "takedown", tmp_path / "m/new/takedown")
+    build(path, tmp_path / "m/new", catalogue=PLACED)
+    assert published(tmp_path / "m/new") == masked == published(out)
