@@ -69,13 +69,28 @@ class RayExecutor:
         # No limit of calls: Ray would end a process that had a GPU after each task, and with it the model it holds.
         self._run = ray.remote(num_cpus=1, max_retries=CRASH_RETRIES, max_calls=0)(execute)
         self._flying: dict[Any, Task] = {}
+        # A cluster may grow, this machine does not.
+        self._machine = (float(cores), float(resources.get("GPU", 0))) if address is None else None
+        self._refused: list[Outcome] = []
 
     def submit(self, task: Task) -> None:
         """Hand a task to Ray."""
-        self._flying[self._run.options(num_cpus=task.cpus, num_gpus=task.gpus).remote(task)] = task
+        cpus = task.cpus
+        if self._machine is not None:
+            cores, gpus = self._machine
+            cpus = min(cpus, cores)
+            if task.gpus > gpus:
+                # Ray would wait for one for ever.
+                wants = f"{task.name} wants {task.gpus:g} GPU and this machine has {gpus:g}"
+                self._refused.append(Outcome(task, None, f"{wants}; set the stage's device to cpu, or give --address"))
+                return
+        self._flying[self._run.options(num_cpus=cpus, num_gpus=task.gpus).remote(task)] = task
 
     def wait(self) -> list[Outcome]:
         """Every task that has ended, at least one."""
+        if self._refused:
+            refused, self._refused = self._refused, []
+            return refused
         done, _ = ray.wait(list(self._flying), num_returns=1)
         ready, _ = ray.wait(list(self._flying), num_returns=len(self._flying), timeout=0)
         return [self._outcome(reference) for reference in dict.fromkeys([*done, *ready])]

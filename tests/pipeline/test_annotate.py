@@ -33,6 +33,7 @@ class LongConfig(StageConfig):
     """Where it runs."""
 
     alone: bool = True
+    gpus: float = 0.5
     most: int = 40
 
 
@@ -56,7 +57,7 @@ class Long:
 
     @classmethod
     def placement(cls, config: LongConfig) -> Placement | None:
-        return Placement(cpus=2.0, gpus=0.5) if config.alone else None
+        return Placement(cpus=2.0, gpus=config.gpus) if config.alone else None
 
     def apply(self, batch: pa.RecordBatch) -> Verdict:
         texts = batch.column("text").to_pylist()

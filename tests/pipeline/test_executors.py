@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.pipeline.small_run import build, digests, write_manifest
+from tests.pipeline.test_annotate import PLACED
 
 ROOT = Path(__file__).parents[2]
 FILES = {
@@ -36,10 +37,17 @@ sys.exit(1 if outcome.report.failures else 0)
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.soak), 2])
 def test_ray_gives_the_same_bytes(tmp_path: Path, workers: int) -> None:
-    manifest = write_manifest(tmp_path, FILES)
-    inline = build(manifest, tmp_path / "inline")
-    ray = build(manifest, tmp_path / "ray", "ray", workers)
+    # One stage has a step of its own, that takes more cores than one worker has.
+    stages: list[object] = ["words", {"length": {"min_words": 2}}, {"long": {"gpus": 0.0}}, "same-text"]
+    manifest = write_manifest(tmp_path, FILES, stages)
+    inline = build(manifest, tmp_path / "inline", catalogue=PLACED)
+    ray = build(manifest, tmp_path / "ray", "ray", workers, PLACED)
     assert ray.report.failures == []
+    if workers == 1:
+        content = manifest.read_text().replace("gpus: 0.0", "gpus: 1.0")
+        manifest.write_text(content)
+        (failure, *_) = build(manifest, tmp_path / "no-gpu", "ray", workers, PLACED).report.failures
+        assert "wants 1 GPU and this machine has 0" in failure.error
     assert digests(tmp_path / "ray") == digests(tmp_path / "inline")
     assert ray.corpus["lineage"] == inline.corpus["lineage"]
 
