@@ -102,6 +102,7 @@ DOCUMENT = pa.schema(
         pa.field("basis", BASIS),
         pa.field("language", pa.string()),
         pa.field("script", pa.string()),
+        pa.field("licence", pa.string()),
         pa.field("pii_spans", pa.list_(SPAN)),
     ]
 )
