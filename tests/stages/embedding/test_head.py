@@ -19,12 +19,10 @@ def test_logits_equal_those_of_torch(folder: Path, tmp_path: Path, outputs: int)
     import torch
 
     head = make_head(tmp_path / "head", folder, ("deu_Latn",), outputs=outputs)
-    layers = torch.nn.Sequential(
-        torch.nn.Linear(WIDTH, 16), torch.nn.ReLU(), torch.nn.Dropout(), torch.nn.Linear(16, outputs)
-    )
-    layers.load_state_dict({
-        name: torch.from_numpy(value) for name, value in zip(("0.weight", "0.bias", "3.weight", "3.bias"), head.weights.values(), strict=True)
-    })  # fmt: skip
+    linear, names = torch.nn.Linear, ("0.weight", "0.bias", "3.weight", "3.bias")
+    layers = torch.nn.Sequential(linear(WIDTH, 16), torch.nn.ReLU(), torch.nn.Dropout(), linear(16, outputs))
+    given = zip(names, head.weights.values(), strict=True)
+    layers.load_state_dict({name: torch.from_numpy(value) for name, value in given})
     with torch.no_grad():
         out = layers.eval()(torch.from_numpy(VECTORS)).numpy()
     wanted = out[:, 0] if outputs == 1 else out[:, 1] - out[:, 0]
