@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -171,7 +172,10 @@ def _weights(path: str) -> dict[str, torch.Tensor]:
         except SafetensorError as error:
             raise ValueError(f"{path} is no file of safetensors: {error}") from error
     else:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+            raise ValueError(f"{path} holds no weights: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ValueError(f"{path} holds no weights: a mapping of names to tensors was expected")
     found = {}

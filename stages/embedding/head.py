@@ -10,6 +10,7 @@ for training alone.
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,10 @@ Chunks = Literal["first", "highest"]
 
 _METADATA = "lauter"
 _TENSORS = ("hidden.weight", "hidden.bias", "out.weight", "out.bias")
+
+
+class NoHeadError(ValueError):
+    """A file that is no head of Lauter, though it may hold the weights of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +109,9 @@ def load(path: str) -> Head:
             metadata = stream.metadata() or {}
             weights = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - no mapping
     except SafetensorError as error:
-        raise ValueError(f"{path} is no file of safetensors: {error}") from error
+        raise NoHeadError(f"{path} is no file of safetensors: {error}") from error
     if _METADATA not in metadata:
-        raise ValueError(f"{path} is no head of Lauter: `lauter embedding calibrate` makes one of bare weights")
+        raise NoHeadError(f"{path} is no head of Lauter: `lauter embedding calibrate` makes one of bare weights")
     try:
         facts = json.loads(metadata[_METADATA])
         head = Head(
@@ -143,7 +148,10 @@ def from_state(path: str) -> Mapping[str, NDArray[np.float32]]:
     else:
         import torch
 
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+            raise ValueError(f"{path} holds no weights: {' '.join(str(error).split())[:200]}") from error
         if not isinstance(loaded, Mapping) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
             raise ValueError(f"{path} holds no weights: a mapping of names to tensors was expected")
         state = {name: value.float().numpy() for name, value in loaded.items()}
