@@ -131,6 +131,15 @@ SCORE = pa.schema(
         pa.field("line_punctuation_ratio", pa.uint16()),
         pa.field("short_line_ratio", pa.uint16()),
         pa.field("newline_ratio", pa.uint16()),
+        pa.field("extension", pa.string()),
+        pa.field("lines", pa.int32()),
+        pa.field("max_line_length", pa.int32()),
+        pa.field("mean_line_length", pa.int32()),
+        pa.field("letter_ratio", pa.uint16()),
+        pa.field("alphanumeric_ratio", pa.uint16()),
+        pa.field("encoded_ratio", pa.uint16()),
+        pa.field("max_encoded_length", pa.int32()),
+        pa.field("generated", pa.bool_()),
         pa.field("pii_count", pa.int32()),
         pa.field("toxicity", pa.uint16()),
         pa.field("quality_classifier", pa.uint16()),
@@ -142,8 +151,8 @@ SCORE = pa.schema(
     ]
 )
 """Scores are quantised before any comparison, so that the last bits of a float never change a decision. Ratios and
-probabilities are ten-thousandths (0.8215 -> 8215); `mean_word_length` is in hundredths of a code point. The
-`contamination_` columns are numbers of the stage's index: an item, a word in it, and n-grams. `quality_classifier` and
+probabilities are ten-thousandths (0.8215 -> 8215); `mean_word_length` and `mean_line_length` are in hundredths of a code
+point. The `contamination_` columns are numbers of the stage's index: an item, a word in it, and n-grams. `quality_classifier` and
 `embedding_scores`, one a head in the order of the stage's parameters, are log-odds (`stages.log_odds`)."""
 
 RATIO_SCALE = 10_000

@@ -15,8 +15,11 @@ CATALOGUE = Catalogue(
     stages={
         "optout": "lauter.stages.optout.stage:OptOut",
         "extract": "lauter.stages.extract.stage:Extract",
+        "licence": "lauter.stages.licence.stage:Licence",
+        "repositories": "lauter.stages.code.repositories:Repositories",
         "normalise": "lauter.stages.normalise:Normalise",
         "language": "lauter.stages.language.stage:Language",
+        "code": "lauter.stages.code.stage:Code",
         "quality": "lauter.stages.quality.stage:Quality",
         "pii": "lauter.stages.pii.stage:Pii",
         "toxicity": "lauter.stages.toxicity.stage:Toxicity",
