@@ -8,6 +8,7 @@ from typing import Literal
 
 from lauter.stages.extract.doubt import Effort, Tree, best_text
 from lauter.stages.extract.invisible import keep_invisible
+from lauter.stages.extract.keeping import for_resiliparse, for_trafilatura, preserving
 
 Extractor = Callable[[str], str]
 Backend = Literal["trafilatura", "trafilatura-precision", "resiliparse"]
@@ -66,7 +67,7 @@ def _trafilatura(*, favor_precision: bool) -> Extractor:
         )
         return text or ""
 
-    return lambda html: best_text(html, attempt, recall=not favor_precision)
+    return preserving(for_trafilatura(lambda html: best_text(html, attempt, recall=not favor_precision)))
 
 
 def load_resiliparse() -> Extractor:
@@ -77,4 +78,4 @@ def load_resiliparse() -> Extractor:
         text: str = extract_plain_text(html, main_content=True)
         return text
 
-    return run
+    return preserving(for_resiliparse(run))

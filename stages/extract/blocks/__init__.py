@@ -1,0 +1,1 @@
+"""Which blocks of a page are its main text: a learned rule over one linear pass, which the backend `cascade` asks first."""
