@@ -3,7 +3,9 @@
 Libraries choose how they multiply matrices by their shapes, and the last bits of a sum with it. A chunk is padded to
 the next multiple of 64 tokens, and a batch of chunks of one length always has the same number of rows: where chunks are
 lacking, the last one is repeated. So a chunk meets the same shapes whatever else is in the run, and the padding is
-masked. Cost: of 500 web pages 5 % of the tokens that are computed are padding, and less than one batch a length.
+masked. Cost: 2 % of the tokens of 3,301 kept web pages, cut to 512 each, are padding, and less than one batch a length
+is repeated. With an encoder of XLM-R base's shape a chunk's vector has the same bytes in any company (float32, one
+thread).
 """
 
 from __future__ import annotations

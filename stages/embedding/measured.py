@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lauter.stages.classifier.calibration import expected_error, fit_platt
-from lauter.stages.classifier.measures import area, best_f1
+from lauter.stages.classifier.calibration import fit_platt
+from lauter.stages.classifier.measures import area, best_f1, calibration_error
 from lauter.stages.embedding.chunks import Chunker
 from lauter.stages.embedding.encoder import Model, embed
 from lauter.stages.embedding.head import Chunks, Head
@@ -82,7 +82,8 @@ def calibrated(head: Head, calibrating: Labelled, measuring: Labelled, encoder: 
     Raises:
         ValueError: Its logits do not grow with the class, so that no calibration keeps their order.
     """
-    slope, offset = fit_platt(raw(head, calibrating.texts, encoder), calibrating.positive)
+    logits = raw(head, calibrating.texts, encoder)
+    slope, offset = fit_platt(logits, calibrating.positive, np.ones(len(logits)))
     if not slope > 0:
         raise ValueError(f"the head tells the classes apart no better than chance: slope {slope:.4f} of its logits")
     found = replace(head, slope=slope, offset=offset)
@@ -110,7 +111,7 @@ def measures(head: Head, texts: Labelled, encoder: Encoder) -> dict[str, dict[st
             "AUC": round(area(probability, positive), 4),
             "F1": round(f1, 4),
             "threshold": round(threshold, 4),
-            "ECE": round(expected_error(probability, positive), 4),
+            "ECE": round(calibration_error(probability, positive, np.ones(len(positive))), 4),
         }
     return found
 

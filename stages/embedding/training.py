@@ -35,7 +35,7 @@ class Recipe:
     """Which chunks of a document the head judges; it is trained on first chunks."""
     batch: int
     warm_up: int
-    """Steps over which the rate grows to its full height."""
+    """Steps over which the rate grows to its full height; no more than a tenth of all."""
     dropout: float = 0.2
     rate: float = 3e-4
     epochs: int = 6
@@ -97,6 +97,7 @@ def _train(
     other, other_classes = torch.from_numpy(checked[0]), torch.from_numpy(checked[1].astype(np.int64))
     weight = count / (2 * torch.bincount(classes, minlength=2).clamp(min=1).float())
     best, kept = float("inf"), {name: value.clone() for name, value in layers.state_dict().items()}
+    warm_up = max(min(recipe.warm_up, recipe.epochs * -(-count // recipe.batch) // 10), 1)
     step = 0
     for epoch in range(1, recipe.epochs + 1):
         layers.train()
@@ -104,7 +105,7 @@ def _train(
         for first in range(0, count, recipe.batch):
             step += 1
             for group in optimizer.param_groups:
-                group["lr"] = recipe.rate * min(1.0, step / max(recipe.warm_up, 1))
+                group["lr"] = recipe.rate * min(1.0, step / warm_up)
             rows = order[first : first + recipe.batch]
             optimizer.zero_grad()
             _loss(layers(given[rows]), classes[rows], weight).backward()

@@ -44,6 +44,7 @@ def train(
     ] = "quality",
     language: LanguageOption = None,
     most: MostOption = MOST,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the texts; the best one stays.")] = 6,
     seed: Annotated[int, typer.Option(help="Seed of weights, dropout and order.")] = 42,
     licence: Annotated[str, typer.Option(help="Licence and source of the texts, for the card.")] = "not stated",
     device: DeviceOption = "cpu",
@@ -69,7 +70,7 @@ def train(
     from lauter.stages.embedding.measured import train_head
     from lauter.stages.embedding.training import RECIPES
 
-    recipe = replace(RECIPES[head], seed=seed)
+    recipe = replace(RECIPES[head], epochs=epochs, seed=seed)
     console = Console(stderr=True, emoji=False)
     labels = ["all"] if together else sorted(set(texts.languages))
     made: dict[str, Head] = {}
