@@ -110,6 +110,10 @@ class Catalogue:
     cutters: Mapping[str, str] = field(default_factory=dict)
     commands: Mapping[str, str] = field(default_factory=dict)
     """Name of a group of commands (`lauter NAME …`) -> import path of its typer app."""
+    endings: Mapping[str, str] = field(default_factory=dict)
+    """How a file name ends, `.gz` and the like left out -> the reader that takes it, where no manifest names one."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Column -> import path of what finds its value in a record's own fields, for records that no stage has seen."""
 
 
 @dataclass(frozen=True, slots=True)

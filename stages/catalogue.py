@@ -29,6 +29,8 @@ CATALOGUE = Catalogue(
     barriers={"dedup": "lauter.stages.dedup.stage:Dedup"},
     cutters={"passages": "lauter.stages.passages.stage:RepeatedPassages"},
     encoder="lauter.stages.tokens.encoder:HuggingFaceEncoder",
+    endings={".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".warc": "warc", ".wet": "wet"},
+    given={"language": "lauter.stages.language.labels.given:label_of"},
     commands={
         "optout": "lauter.stages.optout.cli:app",
         "lang": "lauter.stages.language.cli:app",

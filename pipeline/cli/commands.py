@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from lauter import __version__
-from lauter.pipeline.cli import audit, build, inspect, takedown
+from lauter.pipeline.cli import audit, build, inspect, takedown, try_stage
 
 
 def _mounted() -> dict[str, str]:
@@ -57,6 +57,7 @@ for command in (
     takedown.filter_output,
 ):
     app.command()(command)
+app.command("try")(try_stage.try_stage)
 
 
 def _version(value: bool) -> None:  # noqa: FBT001 - typer hands an option's value over so

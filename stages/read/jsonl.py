@@ -69,6 +69,12 @@ class JsonlReader(TableReader):
         """Lines that are not blank, by other code than `read`."""
         return count_lines(stream)
 
+    def given(self, stream: BinaryIO) -> Iterator[dict[str, object]]:
+        """The object of each line that `read` makes a row of, empty where it is none (`showing.ShowingReader`)."""
+        for line in _lines(opened(stream), self._config.max_record_bytes):
+            if line.content is None or line.content.strip(BLANKS):
+                yield _object(line.content or b"", first=line.start == 0) or {}
+
     def _row(self, line: _Line, content: bytes, file: str) -> Row:
         names = self._columns
         value = _object(content, first=line.start == 0)
@@ -95,7 +101,6 @@ class JsonlReader(TableReader):
         else:
             row = row._replace(reason="no-text")
         return self._finished(row, file, identifier=identifier, date=_utf8(date).decode() if date else None)
-
 
     def _url(self, value: dict[str, object]) -> str | None:
         name = self._columns.url

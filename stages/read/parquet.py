@@ -85,6 +85,21 @@ class ParquetReader(TableReader):
             return FileCount(0, 1)
         return FileCount(footer.num_rows) if _believable(footer, size) else FileCount(0, 1)
 
+    def given(self, stream: BinaryIO) -> Iterator[dict[str, object]]:
+        """The columns of each row, empty where it cannot be read (`showing.ShowingReader`)."""
+        stream.seek(0)
+        table = _opened(Watched(stream))
+        if table is None:
+            return
+        for group in range(table.metadata.num_row_groups):
+            left = table.metadata.row_group(group).num_rows
+            try:
+                for batch in table.iter_batches(BATCH_ROWS // 8, row_groups=[group], use_threads=False):
+                    yield from batch.to_pylist()
+                    left -= batch.num_rows
+            except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError):
+                yield from ({} for _ in range(left))
+
     def _batches(self, table: pq.ParquetFile, group: int) -> Iterator[pa.RecordBatch]:
         names = table.schema_arrow.names
         roles = dict.fromkeys(name for given in self._columns.names().values() for name in given)

@@ -1,0 +1,34 @@
+"""Score columns in the units that people know: 8215 ten-thousandths are 0.8215 (`schema.SCORE`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from lauter.pipeline import schema
+
+SCALES = {"mean_word_length": 100}
+"""Parts of one that a column counts, where they are not ten-thousandths."""
+
+COUNTS = frozenset({"stop_words"})
+"""Columns that look like ratios and are none."""
+
+
+def natural(name: str, value: Any) -> Any:  # noqa: ANN401 - a value of a column, as plain data
+    """A value in natural units; None for one that is in such units as it is, or that the schema does not say it of.
+
+    >>> natural("language_score", 8215), natural("mean_word_length", 512), natural("words", 7)
+    (0.8215, 5.12, None)
+    """
+    if name not in schema.SCORE.names or name in COUNTS or value is None:
+        return None
+    kind = schema.SCORE.field(name).type
+    if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
+        kind = kind.value_type
+    scale = SCALES.get(name, schema.RATIO_SCALE)
+    if pa.types.is_uint16(kind):
+        return [item / scale for item in value] if isinstance(value, list) else value / scale
+    if kind == schema.LANGUAGE:
+        return [{**item, "score": item["score"] / scale} for item in value]
+    return None
