@@ -107,7 +107,12 @@ def describe_plan(manifest: Manifest, out: str | None) -> dict[str, Any]:
             for source in manifest.sources
         ],
         "stages": [
-            {"name": spec.name, "version": spec.load().version, "config": dict(spec.config)}
+            {
+                "name": spec.name,
+                "version": spec.load().version,
+                "config": dict(spec.config),
+                **({"sources": list(spec.sources)} if spec.sources else {}),
+            }
             for spec in (*manifest.stages, manifest.barrier, manifest.cutter)
             if spec is not None
         ],
@@ -158,7 +163,8 @@ def print_plan(console: Console, data: dict[str, Any]) -> None:
         stages.add_column(header, overflow="fold")
     for stage in data["stages"]:
         parameters = ", ".join(f"{name}={value}" for name, value in stage["config"].items())
-        stages.add_row(stage["name"], str(stage["version"]), escape(parameters))
+        name = stage["name"] + (f" ({', '.join(stage['sources'])} only)" if "sources" in stage else "")
+        stages.add_row(name, str(stage["version"]), escape(parameters))
     console.print(stages)
     for probes in data["probes"]:
         print_probes(console, probes)

@@ -130,6 +130,7 @@ def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
         "lineage": lineage(plan, results),
         "layout_id": layout,
         "order": ["read", *(spec["name"] for spec in plan.all_stages())],
+        "routes": {name: list(sources) for name, sources in plan.routes.items()},
         "summary": summary,
         "stages": _stage_counts(plan, results),
         "inputs": [_input(part, results[f"documents/{part.name}"]) for part in plan.parts],
@@ -147,7 +148,13 @@ def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
         "tokenizer": {"settings": _settings(plan.encoder), "sha256": tokenizer.info["sha256"]},
         "prepared": prepared,
         "sections": [
-            *sections(plan.all_stages(), {**summary, "cuts": cuts}, prepared, mirror_counts(plan, results) or {}),
+            *sections(
+                plan.all_stages(),
+                {**summary, "cuts": cuts},
+                prepared,
+                mirror_counts(plan, results) or {},
+                plan.routes,
+            ),
             *({"stage": "read", **plain(section)} for section in [probes_section(probes)] if section is not None),
             *({"stage": "pack", **plain(section)} for section in [repeats_section(repeats)] if section is not None),
         ],
@@ -241,6 +248,11 @@ def _locked(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _routed(plan: Plan, spec: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The sources that a stage is limited to."""
+    return {"sources": sorted(plan.routes[spec["name"]])} if spec["name"] in plan.routes else {}
+
+
 def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Every parameter; of a file its name alone, since where it lay is nobody's business."""
     config, paths = _locked(spec)["config"], {name for name, _ in input_fields(spec_class(spec).Config)}
@@ -283,7 +295,7 @@ def lock_file(plan: Plan, results: Mapping[str, Result]) -> dict[str, Any]:
             }
             for part in plan.parts
         ],
-        "stages": [{spec["name"]: _locked(spec)} for spec in plan.all_stages()],
+        "stages": [{spec["name"]: _locked(spec) | _routed(plan, spec)} for spec in plan.all_stages()],
         "tokenizer": _locked(plan.encoder),
         "sharding": manifest.sharding.model_dump(mode="json"),
         "streams": None if manifest.streams is None else manifest.streams.model_dump(mode="json"),
@@ -304,7 +316,7 @@ def lineage(plan: Plan, results: Mapping[str, Result]) -> str:
         del item["about"]
     # The order of groups of languages decides; as text it stays.
     lock["streams"] = json.dumps(lock["streams"])
-    lock["stages"] = [{spec["name"]: _without_paths(spec)} for spec in plan.all_stages()]
+    lock["stages"] = [{spec["name"]: _without_paths(spec) | _routed(plan, spec)} for spec in plan.all_stages()]
     lock["tokenizer"] = _without_paths(plan.encoder)
     return hashlib.sha256(json.dumps(lock, sort_keys=True).encode()).hexdigest()
 

@@ -21,6 +21,7 @@ from lauter.pipeline.manifest import Catalogue
 from lauter.pipeline.origin import locate
 from lauter.pipeline.originals import add_originals
 from lauter.pipeline.proof.leaves import doc_id_of, ledger_batches
+from lauter.pipeline.routing import passes
 from lauter.pipeline.spellings import near_urls
 from lauter.pipeline.storage import Storage, StorageError
 from lauter.pipeline.story import story
@@ -58,9 +59,13 @@ def explain(storage: Storage, wanted: str, catalogue: Catalogue) -> list[dict[st
     except (pa.ArrowException, OSError, KeyError) as error:
         raise StorageError(f"{storage.root} cannot be read, `lauter audit` says more: {error}") from error
     readable = [{name: _readable(name, value) for name, value in row.items()} for row in found]
-    planted = planted_names(corpus, catalogue)
+    planted, routes = planted_names(corpus, catalogue), data.get("routes", {})
+
+    def own(row: Mapping[str, Any]) -> list[str]:
+        return [name for name in order if passes(routes, name, row["source"])]
+
     return [
-        {**row, "story": [list(part) for part in _told(row, order, catalogue, planted=row["source"] in planted)]}
+        {**row, "story": [list(part) for part in _told(row, own(row), catalogue, planted=row["source"] in planted)]}
         for row in readable
     ]
 

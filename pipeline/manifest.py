@@ -125,6 +125,8 @@ class StageSpec:
     config: Mapping[str, Any]
     inputs: tuple[FileStat, ...] = ()
     python_path: str = ""
+    sources: tuple[str, ...] = ()
+    """The sources whose records pass it; empty: all (`routing`)."""
 
     def load(self) -> type[Any]:
         """Import the stage's class; raises what `load_target` raises."""

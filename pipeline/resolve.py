@@ -7,15 +7,14 @@ nearest valid name; all problems are told at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
 from pydantic import BaseModel, ValidationError
 
-from lauter.pipeline import schema
 from lauter.pipeline.conformance import is_barrier, is_cutter, shortcomings
 from lauter.pipeline.contract import InputFile
 from lauter.pipeline.declared import plain
@@ -34,8 +33,8 @@ from lauter.pipeline.older import corpus_fields
 from lauter.pipeline.older import faults as corpus_faults
 from lauter.pipeline.paths import PathError, expand_paths, first_inside, name_pattern
 from lauter.pipeline.planted import planted_twice
-from lauter.pipeline.preferences import preference_faults
 from lauter.pipeline.specs import input_fields
+from lauter.pipeline.stage_order import order_faults
 from lauter.pipeline.storage import FileStat, StorageError, open_input
 from lauter.pipeline.streams import stream_faults, taken_names
 from lauter.pipeline.takedown.demands import Demand, DemandError, parse_tombstones
@@ -98,8 +97,8 @@ class Resolver:
             return None
         for index, message in planted_twice(sources):
             self.problem(("sources", index, "paths"), message)
-        has_text = all(load_target(source.target, "").provides_text for source in sources)
-        self.check_order(specs, {"text"} if has_text else {"payload_hash"})
+        for place, message in order_faults(specs, sources):
+            self.problem(place, message)
         barriers = [spec for spec in specs if is_barrier(spec.load())]
         cutters = [spec for spec in specs if is_cutter(spec.load())]
         self.check_streams(section, specs, joined=bool(barriers))
@@ -217,12 +216,14 @@ class Resolver:
         return tuple(found)
 
     def stage(self, entry: object, location: Location) -> StageSpec | None:
-        """`name`, `{name: parameters}` or `{use: module:attribute, with: parameters}`."""
+        """`name`, `{name: parameters}` or `{use: module:attribute, with: parameters}`, perhaps with `sources`."""
         if isinstance(entry, str):
             entry = {entry: None}
         if not isinstance(entry, dict):
             self.problem(location, "a stage is a name, or a name with its parameters")
             return None
+        if "sources" in entry:
+            return self.routed(entry, location)
         if "use" in entry:
             extra = sorted(set(entry) - {"use", "with"})
             if extra or not isinstance(entry["use"], str) or ":" not in entry["use"]:
@@ -242,6 +243,15 @@ class Resolver:
             self.problem((*location, name), f"unknown stage{nearest(name, list(known))}")
             return None
         return self.configured(name, known[name], parameters, (*location, name), "")
+
+    def routed(self, entry: Mapping[str, object], location: Location) -> StageSpec | None:
+        """A stage that only the records of some sources pass."""
+        found = self.stage({key: value for key, value in entry.items() if key != "sources"}, location)
+        names = entry["sources"]
+        if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+            self.problem((*location, "sources"), "expected a list of names of sources: [web, books]")
+            return None
+        return None if found is None else replace(found, sources=tuple(dict.fromkeys(names)))
 
     def loaded(self, target: str, python_path: str, location: Location) -> type[Any] | None:
         """What `module:attribute` names, if it is a stage. A user's module may raise anything while it is imported."""
@@ -343,54 +353,6 @@ class Resolver:
                 self.problem(("streams", *place), message)
         for place, message in taken_names(section.streams, sources, section.sharding.stream):
             self.problem(place, message)
-
-    def check_order(self, specs: list[StageSpec], given: set[str]) -> None:
-        """What a stage reads must have been written before it; what joins all documents, then what cuts, comes last.
-
-        `given` is `text` where every reader gives it, and else the `payload_hash` that a barrier may read.
-        """
-        written = (set(schema.RECORD.names) - {"text"}) | (given & {"text"})
-        late: dict[str, str] = {}
-        barrier_seen = cutter_seen = False
-        for index, spec in enumerate(specs):
-            where: Location = ("stages", index)
-            if any(spec.name == other.name for other in specs[:index]):
-                self.problem(where, f"the stage {spec.name!r} stands twice")
-            cls = spec.load()
-            if cutter_seen:
-                self.problem(where, "no stage may follow the one that cuts passages; move it up")
-            elif barrier_seen and not is_cutter(cls):
-                self.problem(where, "no stage may follow the one that joins all documents; move it up")
-            barrier_seen = barrier_seen or is_barrier(cls)
-            cutter_seen = cutter_seen or is_cutter(cls)
-            writes = {*cls.documents.names, *cls.scores.names} if hasattr(cls, "documents") else set()
-            config = cls.Config.model_validate(dict(spec.config))
-            reads = cls.reads_for(config) if hasattr(cls, "reads_for") else cls.reads
-            if "pii_spans" in written and "text" in writes:
-                self.problem(where, f"{spec.name!r} rewrites text whose spans an earlier stage has written; move it up")
-            if hasattr(cls, "placement") and cls.placement(config) is not None:
-                if cls.documents.names or hasattr(cls, "ledger"):
-                    self.problem(where, f"{spec.name!r} wants a step of its own, and may write scores alone")
-                late |= dict.fromkeys(cls.scores.names, spec.name)
-            else:
-                for column in (name for name in reads if name in late):
-                    self.problem(where, f"reads column {column!r}, which {late[column]!r} writes in a later step")
-            given_too = {"source"} | given if is_barrier(cls) else set()
-            for column in (name for name in reads if name not in given_too):
-                # A stage that makes text of payloads, as the extractor does, takes what text there is already.
-                if column not in written and not (column == "text" and "text" in writes and "payload" in reads):
-                    lacking = f"which no earlier stage writes{nearest(column, sorted(written))}"
-                    if is_barrier(cls) and column == "payload_hash":
-                        lacking = "and no source has payloads: their readers give text"
-                    self.problem(where, f"reads column {column!r}, {lacking}")
-            if is_barrier(cls):
-                earlier = [other.load() for other in specs[:index]]
-                scores = {column.name: column.type for other in earlier for column in getattr(other, "scores", ())}
-                for fault in preference_faults(cls.prefers(config), scores):
-                    self.problem(where, fault)
-            written |= writes
-        if "text" not in written:
-            self.problem(("stages",), "no stage writes the column 'text'; add `extract`")
 
 
 def told(error: BaseException) -> str:

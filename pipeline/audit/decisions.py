@@ -45,6 +45,8 @@ class Decided(NamedTuple):
     stage: type[VerifiedStage]
     config: Any
     """The stage's own Config, with the auditor's options in it."""
+    sources: frozenset[str] | None = None
+    """The sources that passed it; None: all."""
 
 
 def decided_stages(
@@ -78,7 +80,8 @@ def decided_stages(
             raise StorageError(f"{name}: {error}") from error
         problems = _problems(config, chosen, locked["inputs"])
         if not problems:
-            found.append(Decided(name, cls, chosen))
+            routed = locked.get("sources")
+            found.append(Decided(name, cls, chosen, None if routed is None else frozenset(routed)))
         elif asked:
             raise StorageError(
                 f"{name}: its decisions cannot be derived again as was asked: {'; '.join(problems)}. Give a path that "
@@ -131,13 +134,14 @@ def check_decisions(
 
     Raises `StorageError` where a file that it verifies with cannot be read.
     """
-    for name, stage, config in decided:
+    for name, stage, config, sources in decided:
+        own = [part for part in parts if sources is None or part.entry.source in sources]
         try:
             verifier = stage.verifier(config)
         except (ValueError, OSError) as error:
             raise StorageError(f"{name}: {error}") from error
         try:
-            _check(storage, name, verifier, parts, workers, report)
+            _check(storage, name, verifier, own, workers, report)
         finally:
             verifier.close()
 

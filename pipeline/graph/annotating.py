@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lauter.pipeline.contract import Placement
 from lauter.pipeline.graph.node import Node, Results
 from lauter.pipeline.graph.parts import Part
+from lauter.pipeline.routing import shapes
 from lauter.pipeline.specs import spec_class
 from lauter.pipeline.task import Result, Task
 
@@ -58,18 +59,20 @@ def annotate_nodes(plan: Plan) -> list[Node]:
     """One task a part, where a stage is placed. Planted records pass no stage."""
     if not plan.placed:
         return []
-    return [_annotate(plan, part, _together(plan.placed)) for part in plan.parts if not part.planted]
+    return [_annotate(plan, part) for part in plan.parts if not part.planted]
 
 
 def _together(placed: Sequence[Mapping[str, Any]]) -> Placement:
     """What a process takes that holds all of them: they run one after another, so the most of each kind."""
-    found = [placement for spec in placed if (placement := placement_of(spec)) is not None]
+    found = [placement for spec in placed if (placement := placement_of(spec)) is not None] or [Placement()]
     return Placement(max(one.cpus for one in found), max(one.gpus for one in found))
 
 
-def _annotate(plan: Plan, part: Part, placement: Placement) -> Node:
+def _annotate(plan: Plan, part: Part) -> Node:
+    own = plan.passed(plan.placed, part)
+    placement = _together(own)
     before, name = f"documents/{part.name}", f"annotate/{part.name}"
-    prepared = [spec["name"] for spec in plan.placed if spec["name"] in plan.prepared]
+    prepared = [spec["name"] for spec in own if spec["name"] in plan.prepared]
 
     def build(results: Results) -> Task:
         done = results[before]
@@ -77,8 +80,8 @@ def _annotate(plan: Plan, part: Part, placement: Placement) -> Node:
             "part": part.name,
             "documents": done.output("documents").to_json(),
             "fused": done.output(FUSED).to_json(),
-            "stages": plan.placed,
-            "all_stages": plan.working,
+            "stages": own,
+            "columns": shapes(plan.working),
             "prepared": {
                 stage: [output.to_json() for output in results[f"prepare/{stage}"].outputs] for stage in prepared
             },

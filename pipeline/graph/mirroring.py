@@ -59,7 +59,6 @@ def signing_stages(stages: Sequence[Mapping[str, Any]], barrier: Mapping[str, An
 def mirror_nodes(plan: Plan, partitions: Sequence[str]) -> list[Node]:
     """One `mirrors` task a part, and three tasks a range: of keys, of the records' items, and of the documents'."""
     assert plan.joining is not None
-    stages = signing_stages(plan.working, plan.joining)
     names, ranges = [part.name for part in plan.parts], list(enumerate(partitions))
     signed = behind(f"{step}/{name}" for step in ("mirrors", "sign") for name in names)
     met = behind(f"mirror-meet/{name}" for name in partitions)
@@ -69,7 +68,7 @@ def mirror_nodes(plan: Plan, partitions: Sequence[str]) -> list[Node]:
     carrying = ("mirror-judge",) if alone else ("mirror-judge", "members")
     judged = behind(f"{step}/{name}" for step in carrying for name in partitions)
     return [
-        *(_mirrors(plan, part, stages, plan.joining, len(partitions)) for part in plan.parts),
+        *(_mirrors(plan, part, plan.joining, len(partitions)) for part in plan.parts),
         *(
             _ranged(plan, f"mirror-meet/{name}", number, "mirror_pairs:meet", signed, _meeting)
             for number, name in ranges
@@ -84,10 +83,9 @@ def _task(plan: Plan, name: str, function: str, args: dict[str, Any]) -> Task:
     return Task(name, f"lauter.pipeline.steps.{function}", plan.storage.root, args, plan.storage.token)
 
 
-def _mirrors(
-    plan: Plan, part: Part, stages: Sequence[Mapping[str, Any]], barrier: Mapping[str, Any], partitions: int
-) -> Node:
+def _mirrors(plan: Plan, part: Part, barrier: Mapping[str, Any], partitions: int) -> Node:
     name = f"mirrors/{part.name}"
+    stages = signing_stages(plan.passed(plan.working, part), barrier)
     prepared = [spec["name"] for spec in stages if spec["name"] in plan.prepared]
     wanted = {item.stage: list(item.reasons) for item in plan.mirroring}
 
@@ -103,7 +101,7 @@ def _mirrors(
                 "file": part.described(),
                 "records": results[f"documents/{part.name}"].output("state/records").to_json(),
                 "wanted": wanted,
-                "stages": list(stages),
+                "stages": stages,
                 "prepared": {
                     stage: [output.to_json() for output in results[f"prepare/{stage}"].outputs] for stage in prepared
                 },

@@ -39,6 +39,7 @@ from lauter.pipeline.graph.surveying import survey_nodes, surveyed_nodes, survey
 from lauter.pipeline.manifest import Manifest, StageSpec
 from lauter.pipeline.older import as_compared, older_parts
 from lauter.pipeline.report.domains import crawled_sources
+from lauter.pipeline.routing import passed, routes_of, shapes
 from lauter.pipeline.specs import apply_spec, spec_class, stage_spec
 from lauter.pipeline.storage import Output, Storage
 from lauter.pipeline.streams import rule_of
@@ -66,6 +67,7 @@ class Plan:
         self.partitions = manifest.sharding.ranges or ranges_of(sum(part.file.size for part in self.parts))
         self._digests = DigestCache(storage)
         self._listings = Listings(storage)
+        self.routes = routes_of(manifest.stages)
         self.stages = [stage_spec(spec, self._digests) for spec in manifest.stages]
         self.working = [working_spec(spec, self._digests) for spec in manifest.stages]
         """The stages as `apply` sees them."""
@@ -103,6 +105,10 @@ class Plan:
     def all_stages(self) -> list[dict[str, Any]]:
         """Every stage in order: the one that joins all documents and the one that cuts passages last."""
         return [*self.stages, *(spec for spec in (self.barrier, self.cutter) if spec is not None)]
+
+    def passed(self, specs: Sequence[dict[str, Any]], part: Part) -> list[dict[str, Any]]:
+        """Those of some stages that the records of a part pass."""
+        return passed(self.routes, specs, part.source)
 
     def listings(self) -> list[str]:
         """Paths of the lists that tasks of this plan read."""
@@ -142,7 +148,8 @@ class Plan:
     def _documents(self, part: Part) -> Node:
         after = tuple(f"prepare/{name}" for name in self.prepared)
         fused = [spec for spec in self.working if spec not in self.placed]
-        prepared = () if part.planted else [spec["name"] for spec in fused if spec["name"] in self.prepared]
+        own = self.passed(fused, part)
+        prepared = () if part.planted else [spec["name"] for spec in own if spec["name"] in self.prepared]
 
         def build(results: Results) -> Task:
             return self.task(
@@ -155,7 +162,8 @@ class Plan:
                     "file": part.described(),
                     "planted": part.planted,
                     "scores": scores_folder(self, part),
-                    "stages": fused,
+                    "stages": own,
+                    "columns": shapes(fused),
                     "prepared": _prepared(results, prepared),
                     "seed": self.manifest.seed,
                 },
@@ -202,9 +210,9 @@ class Plan:
 
     def _decide(self, part: Part, decided: tuple[Joint]) -> Node:
         after: list[str | Joint] = [scoring(self, part), *decided]
-        soft = [spec for spec in self.stages if hasattr(spec_class(spec), "decide") and not part.planted]
-        if soft:
-            after += surveyed_nodes(self)
+        own = [] if part.planted else self.passed(self.stages, part)
+        soft = [spec for spec in own if hasattr(spec_class(spec), "decide")]
+        after += surveyed_nodes(self, soft)
         prepared = [spec["name"] for spec in soft if spec["name"] in self.prepared]
 
         def build(results: Results) -> Task:
@@ -220,7 +228,7 @@ class Plan:
                     "scores": scored(results, part.name).output("scores").to_json(),
                     "stages": soft,
                     "prepared": _prepared(results, prepared),
-                    "surveyed": surveyed_outputs(self, results) if soft else {},
+                    "surveyed": surveyed_outputs(self, results, soft),
                     "same": self._same_listing(results),
                     "copies": copies_of(self, results, part),
                     "mirrors": found_mirrors(self, results),

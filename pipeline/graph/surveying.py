@@ -33,25 +33,28 @@ def surveying(stages: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]
 
 
 def survey_nodes(plan: Plan) -> list[Node]:
-    """One task a part and stage, and those of each stage that sum them. Planted records are not counted."""
-    counted = [part for part in plan.parts if not part.planted]
-    return [
-        node
-        for spec in plan.surveying
-        for node in (*(_survey(plan, spec, part) for part in counted), *_sums(plan, spec["name"], counted))
-    ]
+    """One task a part and stage, and those of each stage that sum them. Records that do not pass it are not counted."""
+    nodes = []
+    for spec in plan.surveying:
+        counted = [part for part in plan.parts if not part.planted and plan.passed([spec], part)]
+        nodes += [*(_survey(plan, spec, part) for part in counted), *_sums(plan, spec["name"], counted)]
+    return nodes
 
 
-def surveyed_nodes(plan: Plan) -> list[str]:
-    """The nodes that `decide` waits for."""
-    return [f"surveyed/{spec['name']}" for spec in plan.surveying]
+def surveyed_nodes(plan: Plan, deciding: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The nodes that a `decide` with some stages waits for."""
+    return [f"surveyed/{name}" for name in _surveyed(plan, deciding)]
 
 
-def surveyed_outputs(plan: Plan, results: Results) -> dict[str, Any]:
-    """What `decide` is told: stage -> where its counts stand."""
-    return {
-        spec["name"]: results[f"surveyed/{spec['name']}"].output("state/surveyed").to_json() for spec in plan.surveying
-    }
+def surveyed_outputs(plan: Plan, results: Results, deciding: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What it is told: stage -> where its counts stand."""
+    names = _surveyed(plan, deciding)
+    return {name: results[f"surveyed/{name}"].output("state/surveyed").to_json() for name in names}
+
+
+def _surveyed(plan: Plan, deciding: Sequence[Mapping[str, Any]]) -> list[str]:
+    names = {spec["name"] for spec in deciding}
+    return [spec["name"] for spec in plan.surveying if spec["name"] in names]
 
 
 def _survey(plan: Plan, spec: dict[str, Any], part: Part) -> Node:

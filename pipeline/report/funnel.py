@@ -12,26 +12,39 @@ from rich.table import Table
 
 from lauter.pipeline.report.display import counted
 from lauter.pipeline.report.tallies import UNPLACED
+from lauter.pipeline.routing import Routes
 
 
-def funnel_rows(summary: Mapping[str, Any], order: Sequence[str]) -> list[dict[str, Any]]:
+def funnel_rows(summary: Mapping[str, Any], order: Sequence[str], routes: Routes | None = None) -> list[dict[str, Any]]:
     """One row a stage, in pipeline order: records that reached it, that it ended, and why.
 
-    Removed records that no shard held are taken out first (`summary.UNPLACED`): which stage had ended them is
-    forgotten, so that counted further down they would have passed stages that they may never have reached.
+    A stage that only some sources pass (`routes`) is reached by their records alone. Removed records that no shard held
+    are taken out first (`summary.UNPLACED`): which stage had ended them is forgotten, so that counted further down they
+    would have passed stages that they may never have reached.
     """
-    ended: dict[str, Counter[str]] = {}
-    for item in summary["reasons"]:
-        ended.setdefault(item["stage"], Counter())[item["reason"]] += item["records"]
-    left = summary["records"]
+    ended = _ended(summary["reasons"])
+    left = {name: row["records"] for name, row in summary["sources"].items()} if routes else {}
+    by_source = {name: _ended(summary["by_source"][name]["reasons"]) for name in left}
+    whole, routes = summary["records"], routes or {}
     rows = []
     first = [UNPLACED] if UNPLACED in ended else []
     for name in [*first, *order, *sorted(set(ended) - {*first, *order})]:
         reasons = dict(ended.get(name, {}))
         gone = sum(reasons.values())
-        rows.append({"stage": name, "records": left, "ended": gone, "reasons": reasons})
-        left -= gone
+        reached = sum(left.get(source, 0) for source in routes[name]) if name in routes else whole
+        rows.append({"stage": name, "records": reached, "ended": gone, "reasons": reasons})
+        whole -= gone
+        for source in left:
+            left[source] -= by_source[source].get(name, Counter()).total()
     return rows
+
+
+def _ended(reasons: Sequence[Mapping[str, Any]]) -> dict[str, Counter[str]]:
+    """Stage -> reason -> records that it ended."""
+    ended: dict[str, Counter[str]] = {}
+    for item in reasons:
+        ended.setdefault(item["stage"], Counter())[item["reason"]] += item["records"]
+    return ended
 
 
 def print_funnel(console: Console, corpus: Mapping[str, Any]) -> None:
@@ -40,7 +53,7 @@ def print_funnel(console: Console, corpus: Mapping[str, Any]) -> None:
     table = Table(title=f"{escape(corpus['name'])}: {counted(summary['records'], 'record')}", title_justify="left")
     for header, justify in (("stage", "left"), ("in", "right"), ("ended", "right"), ("left", "right"), ("why", "left")):
         table.add_column(header, justify=justify, overflow="fold")  # type: ignore[arg-type]
-    for row in funnel_rows(summary, corpus["order"]):
+    for row in funnel_rows(summary, corpus["order"], corpus.get("routes")):
         why = _told(row["reasons"])
         left = row["records"] - row["ended"]
         table.add_row(escape(row["stage"]), f"{row['records']:,}", f"{row['ended']:,}", f"{left:,}", escape(why))
@@ -76,7 +89,7 @@ def print_nothing_kept(console: Console, corpus: Mapping[str, Any]) -> None:
     if summary["verdicts"].get("kept", 0):
         return
     why = f"of {counted(summary['records'], 'record')}" if summary["records"] else "no record was read"
-    for row in funnel_rows(summary, corpus["order"]):
+    for row in funnel_rows(summary, corpus["order"], corpus.get("routes")):
         if row["ended"]:
             why += f", {row['stage']} ended {row['ended']:,} first ({_told(row['reasons'])})"
             break

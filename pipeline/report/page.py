@@ -47,7 +47,7 @@ FILES = {
 def report_data(corpus: Mapping[str, Any]) -> dict[str, Any]:
     """What the page shows, as plain JSON data of bounded size: long lists are cut to their first entries."""
     summary = corpus["summary"]
-    funnel = funnel_rows(summary, corpus["order"])
+    funnel = funnel_rows(summary, corpus["order"], corpus.get("routes"))
     inputs = summarise_inputs(corpus)
     verdicts = {name: summary["verdicts"].get(name, 0) for name in VERDICTS}
     return {

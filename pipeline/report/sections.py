@@ -11,6 +11,7 @@ from typing import Any
 
 from lauter.pipeline.contract import ReportSection, ReportWhole
 from lauter.pipeline.report.funnel import funnel_rows
+from lauter.pipeline.routing import Routes
 from lauter.pipeline.specs import spec_class
 
 ROWS = 60
@@ -25,10 +26,11 @@ def sections(
     summary: Mapping[str, Any],
     prepared: Mapping[str, Mapping[str, int]],
     mirrors: Mapping[str, Any],
+    routes: Routes | None = None,
 ) -> list[dict[str, Any]]:
     """The sections of the stages that have a `report`, in pipeline order, each with the name of its `stage`."""
     order = ["read", *(spec["name"] for spec in specs)]
-    told = {**summary, "funnel": funnel_rows(summary, order), "mirrors": dict(mirrors)}
+    told = {**summary, "funnel": funnel_rows(summary, order, routes), "mirrors": dict(mirrors)}
     found = []
     for spec in specs:
         cls = spec_class(spec)

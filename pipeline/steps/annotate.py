@@ -28,7 +28,7 @@ IDENTITY = ("doc_id", "row")
 def run(task: Task, storage: Storage) -> Result:
     """Score one part. Raises `StageError` where a stage drops rows, or fails on many."""
     args = task.args
-    written, whole = schemas([spec_class(spec) for spec in args["all_stages"]])
+    written, whole = schemas([spec_class(spec) for spec in args["columns"]])
     wanted = {name for spec in args["stages"] for name in reads_of(spec)}
     columns = [*IDENTITY, *(name for name in written.names if name in wanted and name not in IDENTITY)]
     scores = exchange.one_batch(parquet.read(storage, args["fused"]["path"]))

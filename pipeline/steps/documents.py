@@ -54,7 +54,7 @@ class _Pass:
         self.task, self.storage, self.reader, self.stages = task, storage, reader, stages
         self.part: str = task.args["part"]
         self.tally = Tally()
-        self.document_schema, self.score_schema = schemas([spec_class(spec) for spec in task.args["stages"]])
+        self.document_schema, self.score_schema = schemas([spec_class(spec) for spec in task.args["columns"]])
         self.beat = _Heartbeat(storage, task)
         self.planted: bool = task.args["planted"]
         self.earlier = None if self.planted else earlier_run(task, storage, stages)
