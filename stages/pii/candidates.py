@@ -9,12 +9,14 @@ what it would see in the page.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lauter.pipeline.kernel import kernel
+from lauter.stages.pii import marks
 
 EMAIL, IPV4, IPV6, IBAN, CARD, CRYPTO, PLUS, NUMBER, IDENTIFIER = range(9)
 """Kinds of window. PLUS is a telephone number with its country code, NUMBER one without, IDENTIFIER a national id."""
@@ -52,9 +54,15 @@ PHONE_BYTES = 96
 """A telephone number has at most 15 digits (ITU-T E.164); the rest is room for punctuation."""
 CARD_DIGITS = 12
 """Primary account numbers have 12 to 19 digits here (ISO/IEC 7812-1 allows 8 to 19)."""
-IDENTIFIER_DIGITS = 4
-"""The fewest in a format of `national_id` (an Italian code with letters for its last digits)."""
+IDENTIFIER_DIGITS, IDENTIFIER_CAPITALS = 6, 6
+"""Digits of a format of `national_id`, or capitals beside four or five digits (India's, and Italian codes with letters
+in place of digits): no years."""
 CRYPTO_LENGTH = 26
+BLOCK = 13
+"""A private key between lines that say so; the four kinds before it are those of `marks`."""
+BLOCK_BYTES = 16_384
+"""The longest that is looked for: an RSA key of 8,192 bits has 6,400 characters (RFC 7468, section 10)."""
+_BLOCK_NAME, _BLOCK_BEGIN, _BLOCK_HEAD = b"PRIVATE KEY", b"-----BEGIN ", 64
 
 
 @kernel
@@ -72,7 +80,7 @@ def _next_trigger(data: NDArray[np.uint8], position: int, end: int) -> int:
 
 
 @kernel
-def _scan(
+def scan(
     data: NDArray[np.uint8],
     offsets: NDArray[np.int64],
     wanted: int,
@@ -312,7 +320,11 @@ def _scan(
                     else:
                         break
                 identifier_until = right
-                if digits >= IDENTIFIER_DIGITS:
+                capitals = 0
+                if 4 <= digits < IDENTIFIER_DIGITS:
+                    for place in range(left, last):
+                        capitals += (_CLASS[data[place]] & _UPPER) != 0
+                if digits >= IDENTIFIER_DIGITS or capitals >= IDENTIFIER_CAPITALS:
                     out[count] = (IDENTIFIER, row, left, last)
                     count += 1
             i = stop
@@ -350,17 +362,38 @@ def candidates(
         data: the column's bytes, shape (b,).
         offsets: where each of n documents starts and ends in `data`, shape (n + 1,).
         kinds: the kinds to look for.
-        limit: windows a document, of all kinds, before any are joined.
+        limit: windows a document that either scan may find, before any are joined.
         skipped: documents that are not looked at, shape (n,); None for none.
     """
     wanted = 0
     for kind in kinds:
         wanted |= 1 << kind
     beyond = np.zeros(offsets.size - 1, np.bool_)
-    rows, count = _scan(data, offsets, wanted, limit, beyond, np.zeros_like(beyond) if skipped is None else skipped)
+    skipped = np.zeros_like(beyond) if skipped is None else skipped
+    rows, count = scan(data, offsets, wanted, limit, beyond, skipped)
     rows = rows[:count]
+    if wanted >> marks.RUN:
+        more, count = marks.scan(data, offsets, wanted, limit, beyond, skipped | beyond)
+        rows = np.concatenate([rows, more[:count]])
+        # A document that one of the two scans found too much in has no window of the other either.
+        rows = rows[~beyond[rows[:, 1]]]
     windows = {kind: _joined(rows[rows[:, 0] == kind]) for kind in kinds if np.any(rows[:, 0] == kind)}
+    if BLOCK in kinds:
+        blocks = [row for row in _blocks(data, offsets) if not beyond[row[1]] and not skipped[row[1]]]
+        windows |= {BLOCK: _joined(np.array(blocks, np.int64))} if blocks else {}
     return Candidates(windows, beyond)
+
+
+def _blocks(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Iterator[tuple[int, int, int, int]]:
+    """Private keys in text form: from the line that begins one on, as far as one may reach."""
+    text = data.tobytes()
+    place = text.find(_BLOCK_NAME)
+    while place >= 0:
+        begin = text.rfind(_BLOCK_BEGIN, max(0, place - _BLOCK_HEAD), place)
+        row = int(np.searchsorted(offsets, place, side="right")) - 1
+        if begin >= offsets[row]:
+            yield BLOCK, row, begin, min(begin + BLOCK_BYTES, int(offsets[row + 1]))
+        place = text.find(_BLOCK_NAME, place + len(_BLOCK_NAME))
 
 
 def _joined(rows: NDArray[np.int64]) -> Windows:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from lauter.stages.pii.recogniser import Hit
+
 _SEPARATOR = r"[ \-\u00a0]"
 _EDGE = r"(?<![0-9A-Za-z_])(?<![0-9][.,])"
 _END = r"(?![0-9A-Za-z_])(?![.,][0-9])"
@@ -44,9 +46,10 @@ Maestro, Discover, UnionPay and Mir issue (ISO/IEC 7812 issuer ranges as the net
 _IN_URL = re.compile(r"(?:://|\bwww\.)\S*\Z|[/=#&]\Z")
 
 
-def refine(before: str, match: str, after: str) -> tuple[int, int] | None:
+def refine(hit: Hit) -> tuple[int, int] | None:
     """Take a number of a known issuer whose check digit holds, unless it is a part of a URL."""
-    if _IN_URL.search(before) or re.match(r"[/_-]\w", after):
+    match = hit.text
+    if _IN_URL.search(hit.before) or re.match(r"[/_-]\w", hit.after):
         return None
     # The last group may be the security code that stands beside the number.
     for end in (len(match), max(match.rfind(separator) for separator in " -\u00a0")):

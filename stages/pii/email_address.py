@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from lauter.stages.pii.recogniser import Refine
+from lauter.stages.pii.recogniser import Hit, Refine
 
 LOCAL_LENGTH = 64
 """The longest local part (RFC 5321, section 4.5.3.1.1), here in code points."""
@@ -37,8 +37,9 @@ def refine(is_registrable: Callable[[str], bool]) -> Refine:
         is_registrable: whether a host name has a label below a public suffix.
     """
 
-    def cut(before: str, match: str, after: str) -> tuple[int, int] | None:
-        local, at, domain = match.rpartition("@" if "@" in match else "%40")
+    def cut(hit: Hit) -> tuple[int, int] | None:
+        before = hit.before
+        local, at, domain = hit.text.rpartition("@" if "@" in hit.text else "%40")
         start = _local_start(local)
         if start == 0 and before and re.match(_LOCAL, before[-1]):
             latin = _LATIN_RUN.search(local)
@@ -47,7 +48,7 @@ def refine(is_registrable: Callable[[str], bool]) -> Refine:
             start = _leading(local, latin.start())
         if start == len(local) or local.endswith("."):
             return None
-        if local[start:] in _REPOSITORY_USERS and after.startswith(":"):
+        if local[start:] in _REPOSITORY_USERS and hit.after.startswith(":"):
             return None  # git@host:path is the address of a repository.
         length = _domain_length(domain, is_registrable)
         return (start, len(local) + len(at) + length) if length else None

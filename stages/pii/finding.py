@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lauter.stages.pii.candidates import Windows, candidates
+from lauter.stages.pii.candidates import candidates
 from lauter.stages.pii.folding import fold, unfold
-from lauter.stages.pii.recogniser import CONTEXT_BYTES, Recogniser
+from lauter.stages.pii.place import Place
+from lauter.stages.pii.recogniser import CONTEXT_BYTES, Hit, Recogniser
 from lauter.stages.pii.spans import Match, resolve
 
 WINDOWS_PER_TEXT = 64
@@ -30,7 +31,14 @@ class Found(NamedTuple):
     unchecked: NDArray[np.bool_]
 
 
-def find(data: NDArray[np.uint8], offsets: NDArray[np.int64], recognisers: Sequence[Recogniser], limit: int) -> Found:
+def find(
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    recognisers: Sequence[Recogniser],
+    limit: int,
+    places: Sequence[Place],
+    rows: NDArray[np.bool_] | None = None,
+) -> Found:
     """Personal data in a string column, without overlap, in order of position.
 
     Args:
@@ -38,15 +46,19 @@ def find(data: NDArray[np.uint8], offsets: NDArray[np.int64], recognisers: Seque
         offsets: where each of n documents starts and ends in `data`, shape (n + 1,).
         recognisers: in order of priority.
         limit: windows a document; one with more is left unchecked.
+        places: where each of the n documents is from.
+        rows: which of them are looked at, shape (n,); None for all.
     """
     shadow = fold(data, offsets)
-    skipped = np.zeros(offsets.size - 1, np.bool_)
+    left_out = np.zeros(offsets.size - 1, np.bool_) if rows is None else ~rows
     if shadow is None:
-        return _find(data, offsets, recognisers, limit, skipped)
+        return _find(data, offsets, recognisers, limit, left_out, places)
+    skipped = left_out.copy()
     skipped[shadow.rows] = True
-    matches, unchecked = _find(data, offsets, recognisers, limit, skipped)
-    none = np.zeros(shadow.rows.size, np.bool_)
-    others, unchecked[shadow.rows] = _find(shadow.data, shadow.offsets, recognisers, limit, none)
+    matches, unchecked = _find(data, offsets, recognisers, limit, skipped, places)
+    theirs = [places[row] for row in shadow.rows.tolist()]
+    folded = _find(shadow.data, shadow.offsets, recognisers, limit, left_out[shadow.rows], theirs)
+    others, unchecked[shadow.rows] = folded
     return Found(sorted(matches + unfold(data, offsets, shadow, others), key=lambda match: match.start), unchecked)
 
 
@@ -56,16 +68,55 @@ def _find(
     recognisers: Sequence[Recogniser],
     limit: int,
     skipped: NDArray[np.bool_],
+    places: Sequence[Place],
 ) -> Found:
     kinds = tuple(sorted({recogniser.window for recogniser in recognisers}))
     windows, unchecked = candidates(data, offsets, kinds, limit, skipped)
+    column = _Column(data, offsets, places)
     matches: list[Match] = []
     for kind, found in windows.items():
-        for text in _texts(data, offsets, found):
-            for priority, recogniser in enumerate(recognisers):
-                if recogniser.window == kind:
-                    matches += _matches(text, recogniser, priority)
+        rows = list(zip(*(edges.tolist() for edges in found), strict=True))
+        texts = list(_texts(column, rows, ()))
+        for priority, recogniser in enumerate(recognisers):
+            if recogniser.window == kind:
+                plain = recogniser.screen is None and not recogniser.regional
+                for text in texts if plain else _screened(column, rows, recogniser):
+                    matches += _matches(column, text, recogniser, priority)
     return Found(resolve(matches), unchecked)
+
+
+class _Column(NamedTuple):
+    """The bytes of n documents, where each begins, and where each is from."""
+
+    data: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+    places: Sequence[Place]
+
+
+_Row = tuple[int, int, int]
+"""A window: document, and bytes [start, end) of the buffer."""
+
+
+def _screened(column: _Column, rows: list[_Row], recogniser: Recogniser) -> Iterator[_Text]:
+    """Those windows that a recogniser looks at, together by the regions that it is told."""
+    groups: dict[tuple[str, ...], list[_Row]] = {}
+    for row in rows:
+        document, start, end = row
+        if recogniser.screen is None or recogniser.screen(_hit(column, document, start, end)):
+            regions = column.places[document].regions if recogniser.regional else ()
+            groups.setdefault(regions, []).append(row)
+    for regions, group in groups.items():
+        yield from _texts(column, group, regions)
+
+
+def _hit(column: _Column, document: int, start: int, end: int) -> Hit:
+    begin, finish = int(column.offsets[document]), int(column.offsets[document + 1])
+    return Hit(
+        _decoded(column.data, max(start - CONTEXT_BYTES, begin), start),
+        _decoded(column.data, start, end),
+        _decoded(column.data, end, min(end + CONTEXT_BYTES, finish)),
+        column.places[document],
+    )
 
 
 class _Window(NamedTuple):
@@ -82,12 +133,11 @@ class _Text(NamedTuple):
 
     text: str
     windows: list[_Window]
-    data: NDArray[np.uint8]
-    offsets: NDArray[np.int64]
+    regions: tuple[str, ...]
 
 
-def _texts(data: NDArray[np.uint8], offsets: NDArray[np.int64], windows: Windows) -> Iterator[_Text]:
-    rows = list(zip(*(column.tolist() for column in windows), strict=True))
+def _texts(column: _Column, rows: list[_Row], regions: tuple[str, ...]) -> Iterator[_Text]:
+    data, offsets, _ = column
     for place in range(0, len(rows), WINDOWS_PER_TEXT):
         parts: list[str] = []
         cores: list[_Window] = []
@@ -100,30 +150,24 @@ def _texts(data: NDArray[np.uint8], offsets: NDArray[np.int64], windows: Windows
             length += len(before)
             cores.append(_Window(length, length + len(core), start, document))
             length += len(core) + len(after) + len(_SEPARATOR)
-        yield _Text("".join(parts), cores, data, offsets)
+        yield _Text("".join(parts), cores, regions)
 
 
-def _matches(text: _Text, recogniser: Recogniser, priority: int) -> Iterator[Match]:
+def _matches(column: _Column, text: _Text, recogniser: Recogniser, priority: int) -> Iterator[Match]:
     starts = [window.start for window in text.windows]
-    for start, end in recogniser.find(text.text):
+    for start, end in recogniser.find(text.text, text.regions):
         place = bisect_right(starts, start) - 1
         if place < 0 or end > text.windows[place].end:
             continue  # It starts in a margin or reaches into one: another window has it whole, or it is none.
         window = text.windows[place]
         first = window.byte + _size(text.text, window.start, start)
         last = first + _size(text.text, start, end)
-        begin, finish = int(text.offsets[window.document]), int(text.offsets[window.document + 1])
-        match = text.text[start:end]
-        part = recogniser.refine(
-            _decoded(text.data, max(first - CONTEXT_BYTES, begin), first),
-            match,
-            _decoded(text.data, last, min(last + CONTEXT_BYTES, finish)),
-        )
+        part = recogniser.refine(_hit(column, window.document, first, last))
         if part is not None:
             yield Match(
                 window.document,
-                first + _size(match, 0, part[0]),
-                first + _size(match, 0, part[1]),
+                first + _size(text.text, start, start + part[0]),
+                first + _size(text.text, start, start + part[1]),
                 priority,
                 recogniser.type,
             )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from lauter.stages.pii.recogniser import Hit
+
 _STRUCTURES = {
     "10n11c2n": "BL FR GF GP MC MF MQ NC PF PM RE TF WF YT",
     "11n": "NO",
@@ -113,10 +115,10 @@ def _pattern(structures: dict[str, str], separator: str) -> str:
     return rf"(?<![0-9A-Za-z])(?:IBAN)?(?:{body})(?![0-9A-Za-z])"
 
 
-def refine(_before: str, match: str, _after: str) -> tuple[int, int] | None:
+def refine(hit: Hit) -> tuple[int, int] | None:
     """Take a number whose check digits hold, without the word IBAN that may be written onto it."""
-    start = 4 if match.startswith("IBAN") else 0
-    return (start, len(match)) if is_iban("".join(re.findall("[0-9A-Za-z]", match[start:]))) else None
+    start = 4 if hit.text.startswith("IBAN") else 0
+    return (start, len(hit.text)) if is_iban("".join(re.findall("[0-9A-Za-z]", hit.text[start:]))) else None
 
 
 def is_iban(number: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from lauter.stages.pii.recogniser import Refine
+from lauter.stages.pii.recogniser import Hit, Refine
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 
@@ -70,11 +70,11 @@ _PORT_OR_PREFIX = re.compile(r":[0-9]{2,5}\b")
 def refine_ipv4(*, public_only: bool) -> Refine:
     """Take a dotted quad unless it is a version or, with `public_only`, in a range that names no one."""
 
-    def decide(before: str, match: str, after: str) -> tuple[int, int] | None:
-        address = ipaddress.IPv4Address(match.partition("/")[0])
+    def decide(hit: Hit) -> tuple[int, int] | None:
+        address = ipaddress.IPv4Address(hit.text.partition("/")[0])
         if public_only and not is_public(address):
             return None
-        return None if is_version(before, match, after) else (0, len(match))
+        return None if is_version(hit.before, hit.text, hit.after) else (0, len(hit.text))
 
     return decide
 
@@ -82,14 +82,14 @@ def refine_ipv4(*, public_only: bool) -> Refine:
 def refine_ipv6(*, public_only: bool) -> Refine:
     """Take what parses as an IPv6 address, outside the public range only if `public_only` is false."""
 
-    def decide(before: str, match: str, _after: str) -> tuple[int, int] | None:
+    def decide(hit: Hit) -> tuple[int, int] | None:
         try:
-            address = ipaddress.IPv6Interface(match).ip
+            address = ipaddress.IPv6Interface(hit.text).ip
         except ValueError:
             return None
         if public_only and not is_public(address):
             return None
-        return 0, len(match)
+        return 0, len(hit.text)
 
     return decide
 

@@ -1,59 +1,133 @@
-"""National identity and insurance numbers that carry a check digit; the checks are python-stdnum's."""
+"""National identity, insurance and tax numbers of persons; the checks are python-stdnum's.
+
+Numbers are found by their *shape*: digits, capitals and signs as they are usually written. One expression over the
+shapes of a window finds all countries' numbers in one pass; what a shape may be is then checked one by one. Bare digits
+pass one check digit in ten by chance, so how sure a format is by itself decides what else must speak for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import import_module
+from pathlib import Path
+from typing import Literal
 
-_LEFT = r"(?<![0-9A-Za-z_])(?<![0-9A-Za-z][.,/-])"
-_RIGHT = r"(?![0-9A-Za-z_]|[.,/-][0-9A-Za-z])"
-_DATE = r"[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+import yaml
+from pydantic import BaseModel, ConfigDict
 
-FORMATS: dict[str, tuple[str, str]] = {
-    "be-nn": ("be.nn", r"[0-9]{2}[.]?[0-9]{2}[.]?[0-9]{2}[- ]?[0-9]{3}[. ]?[0-9]{2}"),
-    "bg-egn": ("bg.egn", r"[0-9]{10}"),
-    "br-cpf": ("br.cpf", r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}"),
-    "ch-ahv": ("ch.ssn", r"756([. ]?)[0-9]{4}\1[0-9]{4}\1[0-9]{2}"),
-    "cl-rut": ("cl.rut", r"[0-9]{1,2}(\.?)[0-9]{3}\1[0-9]{3}-[0-9Kk]"),
-    "cn-ric": ("cn.ric", r"[1-9][0-9]{5}(?:19|20)" + _DATE + r"[0-9]{3}[0-9Xx]"),
-    "cz-rc": ("cz.rc", r"[0-9]{6}/[0-9]{3,4}"),
-    "de-idnr": ("de.idnr", r"[1-9][0-9](?: ?[0-9]{3}){3}"),
-    "ee-ik": ("ee.ik", r"[1-6]" + _DATE + r"[0-9]{4}"),
-    "es-dni": ("es.dni", r"[0-9]{8}-?[A-Z]"),
-    "es-nie": ("es.nie", r"[XYZ]-?[0-9]{7}-?[A-Z]"),
-    "fi-hetu": ("fi.hetu", r"[0-3][0-9][01][0-9]{3}[-+A][0-9]{3}[0-9A-Y]"),
-    "fr-nir": ("fr.nir", r"[12] ?[0-9]{2} ?[0-9]{2} ?[0-9][0-9AB] ?[0-9]{3} ?[0-9]{3} ?[0-9]{2}"),
-    "gb-nhs": ("gb.nhs", r"[0-9]{3}([ -])[0-9]{3}\1[0-9]{4}"),
-    "hr-oib": ("hr.oib", r"[0-9]{11}"),
-    "in-aadhaar": ("in_.aadhaar", r"[2-9][0-9]{3}([ -])[0-9]{4}\1[0-9]{4}"),
-    "it-codicefiscale": (
-        "it.codicefiscale",
-        r"[A-Z]{6}[0-9]{2}[A-EHLMPRST][0-9]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]",
-    ),
-    "kr-rrn": ("kr.rrn", _DATE + r"-[1-8][0-9]{6}"),
-    "lt-asmens": ("lt.asmens", r"[1-6]" + _DATE + r"[0-9]{4}"),
-    "mx-curp": ("mx.curp", r"[A-Z]{4}" + _DATE + r"[HM][A-Z]{5}[0-9A-Z][0-9]"),
-    "nl-bsn": ("nl.bsn", r"[0-9]{9}"),
-    "no-fodselsnummer": ("no.fodselsnummer", r"[0-7][0-9]{5}[ -]?[0-9]{5}"),
-    "pl-pesel": ("pl.pesel", r"[0-9]{11}"),
-    "ro-cnp": ("ro.cnp", r"[1-9]" + _DATE + r"[0-9]{6}"),
-    "se-personnummer": ("se.personnummer", r"(?:[12][0-9])?" + _DATE + r"[-+][0-9]{4}"),
-    "th-pin": ("th.pin", r"[0-9]([- ])[0-9]{4}\1[0-9]{5}\1[0-9]{2}\1[0-9]"),
-    "tr-tckimlik": ("tr.tckimlik", r"[1-9][0-9]{10}"),
-    "za-idnr": ("za.idnr", _DATE + r"[0-9]{7}"),
+from lauter.stages.pii import national_check
+from lauter.stages.pii.recogniser import Find, Hit, Refine
+
+Strength = Literal["alone", "region", "cue"]
+
+
+class Format(BaseModel):
+    """How the numbers of one kind are written, and what must speak for one besides its check digits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    check: str
+    """Module of python-stdnum, or a function of `national_check` with `own:` before it."""
+    shapes: tuple[str, ...]
+    """0 a digit, A a capital, B a letter, X a digit or capital; `_` is a space; all else stands for itself."""
+    strength: Strength
+    """`alone`: nothing, as one running number in 10,000 or fewer passes; `region`: a document from there, or a cue, as
+    it has a date, two check digits or a rare shape; `cue`: a word that names it, in the 64 bytes before."""
+    regions: frozenset[str]
+    cue: str
+    """A regular expression for words that name it, in any case."""
+
+
+FORMATS: dict[str, Format] = {
+    name: Format.model_validate(given)
+    for name, given in yaml.safe_load(Path(__file__).with_name("national_ids.yaml").read_text("utf-8")).items()
 }
-"""Name -> (python-stdnum module, how the number is written). Only numbers of persons, only with a checksum, and where
-the usual way of writing has separators only that way: bare digits pass one check digit in ten by chance."""
+"""Name -> format, numbers of persons alone."""
+
+_LEFT = r"(?<![0Aa_])(?<![0Aa][.,/-])"
+_RIGHT = r"(?![0Aa_]|[.,/-][0Aa])"
+_GENERAL_CUE = (
+    r"national id|identity (?:card|number|no)|id (?:card|number|no\.?)\b|personal (?:id|number|code)|personalausweis|"
+    r"passport|social security|tax (?:id|number|no)|fiscal"
+)
+_TABLE = (
+    dict.fromkeys(range(48, 58), "0")
+    | dict.fromkeys(range(65, 91), "A")
+    | dict.fromkeys(range(97, 123), "a")
+    | {0xA0: " "}
+)
+_CLASSES = {"0": "0", "A": "A", "B": "[Aa]", "X": "[0A]", "_": " "}
 
 
-def pattern(name: str) -> str:
-    """The regular expression of one format, with its boundaries."""
-    return f"{_LEFT}(?:{FORMATS[name][1]}){_RIGHT}"
+def shape(text: str) -> str:
+    """A text with 0 for each digit, A for each capital and a for each small letter; code points keep their places.
+
+    >>> shape("X-1234567-L")
+    'A-0000000-A'
+    """
+    return text.translate(_TABLE)
+
+
+def _expression(template: str) -> str:
+    return "".join(_CLASSES.get(character, re.escape(character)) for character in template)
+
+
+def find(names: tuple[str, ...]) -> Find:
+    """Texts in the shape of one of the named formats, the longest at each place."""
+    templates = sorted({part for name in names for part in FORMATS[name].shapes}, key=lambda t: (-len(t), t))
+    pattern = re.compile(f"{_LEFT}(?:{'|'.join(map(_expression, templates))}){_RIGHT}")
+
+    def spans(text: str, _regions: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+        for match in pattern.finditer(shape(text)):
+            yield match.span()
+
+    return spans
+
+
+def refine(names: tuple[str, ...], *, need_context: bool) -> Refine:
+    """Take a number that one of the named formats vouches for, `need_context` with what its strength asks besides."""
+    chosen = [
+        (
+            re.compile("|".join(map(_expression, FORMATS[name].shapes))),
+            FORMATS[name],
+            FORMATS[name].regions,
+            re.compile(f"(?i){FORMATS[name].cue}"),
+            validator(name),
+        )
+        for name in names
+    ]
+    general = re.compile(f"(?i){_GENERAL_CUE}")
+
+    @cache
+    def of_shape(text: str) -> tuple[int, ...]:
+        return tuple(place for place, (pattern, *_) in enumerate(chosen) if pattern.fullmatch(text))
+
+    def decide(hit: Hit) -> tuple[int, int] | None:
+        for place in of_shape(shape(hit.text)):
+            _, format_, regions, cue, is_valid = chosen[place]
+            local = not regions.isdisjoint(hit.place.regions)
+            if (
+                not need_context
+                or format_.strength == "alone"
+                or (format_.strength == "region" and local)
+                or cue.search(hit.before)
+                or (local and general.search(hit.before))
+            ) and is_valid(hit.text.replace("\u00a0", " ")):
+                return 0, len(hit.text)
+        return None
+
+    return decide
 
 
 def validator(name: str) -> Callable[[str], bool]:
-    """python-stdnum's check of one format."""
-    module = import_module(f"stdnum.{FORMATS[name][0]}")
+    """The check of one format."""
+    source = FORMATS[name].check
+    if source.startswith("own:"):
+        found: Callable[[str], bool] = getattr(national_check, source[4:])
+        return found
+    module = import_module(f"stdnum.{source}")
 
     def is_valid(number: str) -> bool:
         return bool(module.is_valid(number))

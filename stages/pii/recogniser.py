@@ -6,11 +6,25 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
-Refine = Callable[[str, str, str], tuple[int, int] | None]
-"""(text before, match, text after) -> the part of the match to remove, as a range in it, or None if it is no hit.
-A function of these three alone; `before` and `after` hold at most `CONTEXT_BYTES` of the same document."""
+from lauter.stages.pii.place import NOWHERE, Place
 
 CONTEXT_BYTES = 64
+
+
+class Hit(NamedTuple):
+    """A match and what stands around it: `before` and `after` hold at most `CONTEXT_BYTES` of the same document."""
+
+    before: str
+    text: str
+    after: str
+    place: Place = NOWHERE
+
+
+Refine = Callable[[Hit], tuple[int, int] | None]
+"""The part of a match to remove, as a range in it, or None if it is no personal data. A function of the hit alone."""
+
+Find = Callable[[str, tuple[str, ...]], Iterable[tuple[int, int]]]
+"""Ranges in a text, ascending; linear in its length. It is told the regions of the documents that the text is of."""
 
 
 class Recogniser(NamedTuple):
@@ -19,10 +33,13 @@ class Recogniser(NamedTuple):
     type: str
     """The span's type: what `<…-pii>` says."""
     window: int
-    """The kind of window it reads (`candidates`)."""
-    find: Callable[[str], Iterable[tuple[int, int]]]
-    """Ranges in a text, ascending; linear in its length."""
+    """The kind of window it reads (`candidates`, `long_runs`)."""
+    find: Find
     refine: Refine
+    screen: Callable[[Hit], bool] | None = None
+    """Whether it looks at a window at all, given as a hit: for what costs much more than a look at the words around."""
+    regional: bool = False
+    """Whether `find` reads the regions. Windows of several places are then not read together."""
 
 
 class PatternSource(Protocol):
@@ -41,7 +58,7 @@ class Pattern(Protocol):
     regex: str
 
 
-def matches(recogniser: PatternSource) -> Callable[[str], Iterator[tuple[int, int]]]:
+def matches(recogniser: PatternSource) -> Find:
     """The matches of a Presidio pattern recogniser that its own validation does not refuse, in time linear in the text.
 
     `PatternRecognizer.analyze` compares every result with every other (4,000 e-mail addresses on one page: 8 million
@@ -49,7 +66,7 @@ def matches(recogniser: PatternSource) -> Callable[[str], Iterator[tuple[int, in
     """
     patterns = [re.compile(pattern.regex) for pattern in recogniser.patterns]
 
-    def find(text: str) -> Iterator[tuple[int, int]]:
+    def find(text: str, _regions: tuple[str, ...]) -> Iterator[tuple[int, int]]:
         for pattern in patterns:
             for match in pattern.finditer(text):
                 if recogniser.validate_result(match[0]) is not False:
@@ -58,6 +75,6 @@ def matches(recogniser: PatternSource) -> Callable[[str], Iterator[tuple[int, in
     return find
 
 
-def accept(_before: str, match: str, _after: str) -> tuple[int, int]:
+def accept(hit: Hit) -> tuple[int, int]:
     """Take the match as it is."""
-    return 0, len(match)
+    return 0, len(hit.text)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from lauter.pipeline.contract import ReportSection
+from lauter.stages.pii.config import PiiConfig
 
 
-def pii_report(summary: Mapping[str, Any], entities: Sequence[str]) -> ReportSection:
+def pii_report(summary: Mapping[str, Any], config: PiiConfig) -> ReportSection:
     """The section (`contract.ReportingStage`)."""
     ended = sum(row["ended"] for row in summary["funnel"] if row["stage"] == "pii")
-    replaced = f"Personal data in text and titles was replaced by placeholders: {', '.join(entities)}."
+    entities = [*config.entities, *(["name"] if config.names else [])]
+    by = "placeholders" if config.replacement == "placeholder" else "invented values of the same form"
+    replaced = f"Personal data in text and titles was replaced by {by}: {', '.join(entities)}."
     return ReportSection(
         "Personal data",
         (replaced, f"{ended:,} documents were dropped because they could not be cleaned or were mostly placeholders."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -73,16 +74,33 @@ class Rewritten(NamedTuple):
     spans: pa.ListArray
 
 
+class StandIn(NamedTuple):
+    """What stands in place of a match, and the type of the span that says so."""
+
+    text: str
+    type: str
+
+
+def stand_in(match: Match) -> StandIn:
+    """The placeholder of a match."""
+    return StandIn(placeholder(match.type), match.type)
+
+
 def rewrite(
-    column: pa.LargeStringArray, data: NDArray[np.uint8], offsets: NDArray[np.int64], matches: list[Match]
+    column: pa.LargeStringArray,
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    matches: list[Match],
+    replaced: Callable[[Match], StandIn] = stand_in,
 ) -> Rewritten:
-    """Put placeholders in place of matches.
+    """Put something else in place of matches.
 
     Args:
         column: the column without nulls; it is the result where nothing matched.
         data: the column's bytes, shape (b,).
         offsets: where each of n documents starts and ends in `data`, shape (n + 1,).
         matches: resolved, in order of position.
+        replaced: what stands in place of each.
     """
     documents = offsets.size - 1
     pieces: list[memoryview | bytes] = []
@@ -98,13 +116,14 @@ def rewrite(
             seen = int(offsets[document])
         else:
             seen = done
-        mark = placeholder(match.type).encode()
+        text, kind = replaced(match)
+        mark = text.encode()
         pieces += (view[done : match.start], mark)
         place += code_points(data[seen : match.start])
         starts.append(place)
-        place += len(mark)
+        place += len(text)
         ends.append(place)
-        types.append(match.type)
+        types.append(kind)
         counts[document] += 1
         lengths[document] += len(mark) - (match.end - match.start)
         done = match.end
@@ -118,8 +137,8 @@ def rewrite(
     if not matches:
         return Rewritten(column, spans)
     text_offsets = np.concatenate([[0], np.cumsum(lengths)])
-    text = pa.LargeStringArray.from_buffers(documents, pa.py_buffer(text_offsets), pa.py_buffer(b"".join(pieces)))
-    return Rewritten(text, spans)
+    joined = pa.py_buffer(b"".join(pieces))
+    return Rewritten(pa.LargeStringArray.from_buffers(documents, pa.py_buffer(text_offsets), joined), spans)
 
 
 def code_points(data: NDArray[np.uint8]) -> int:

@@ -14,59 +14,36 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
 
 from lauter.pipeline import schema
 from lauter.pipeline.contract import Reason, ReportSection, StageConfig, StageContext, Verdict
 from lauter.stages.kernels.words import text_buffers
+from lauter.stages.pii.config import PiiConfig
 from lauter.stages.pii.finding import find
+from lauter.stages.pii.own import Own, find_own, from_file, from_model
+from lauter.stages.pii.place import Place, place, places
 from lauter.stages.pii.recogniser import Recogniser
-from lauter.stages.pii.recognisers import check, recognisers
+from lauter.stages.pii.recognisers import recognisers
 from lauter.stages.pii.report import pii_report
-from lauter.stages.pii.spans import code_points, rewrite
+from lauter.stages.pii.spans import Match, code_points, resolve, rewrite, stand_in
+from lauter.stages.pii.surrogates import Surrogates
 
 _UNCHECKED, _TOO_DENSE, _NO_TEXT = 1, 2, 3  # places in `reasons`, from 1
 
 
-class PiiConfig(StageConfig):
-    """What is taken for personal data."""
-
-    entities: tuple[str, ...] = Field(default=("email", "ip", "iban", "card", "crypto", "phone"), strict=False)
-    """What is looked for: these six, and the national ids of `national_id.FORMATS` (all become `<id-pii>`). Without
-    national ids by default: most are bare digits that one number in ten or eleven passes by chance."""
-    public_ips_only: bool = True
-    """Leave private, loopback, documentation and reserved addresses: they are the same in every network and name no
-    one, and tutorials are full of them."""
-    phone_regions: tuple[str, ...] = Field(default=(), strict=False)
-    """Regions (ISO 3166-1 alpha-2) whose national telephone numbers are looked for. Numbers with a country code (+41 …)
-    are always found where `phone` is among the entities. None by default: read by eye, 171 of 171 numbers with country
-    code in 52 MB of real pages were telephone numbers, but only about nine in ten of those without."""
-    max_candidates_per_document: int = Field(default=100_000, ge=1)
-    """Places to look at in one text or title. A document with more of them is dropped (`pii-unchecked`): it cannot be
-    cleaned in bounded time, and an unclean one must not pass."""
-    max_spans_per_1000_chars: int | None = Field(default=None, ge=0)
-    """Drop a document with more placeholders, those of its title included, than this per 1,000 code points of its text
-    (`pii-too-dense`); off by default."""
-
-    @field_validator("entities")
-    @classmethod
-    def _known(cls, entities: tuple[str, ...]) -> tuple[str, ...]:
-        check(entities)
-        return entities
-
-
 class Pii:
-    """Finds e-mail and IP addresses, IBANs, card, wallet, telephone and national id numbers.
+    """Finds e-mail and IP addresses, numbers of accounts, cards, telephones and persons, wallets, and secrets.
 
     `pii_spans` are ranges in `text` alone; `pii_count` counts what was found in the title too. A batch need not have a
     `title`: the column is then null.
     """
 
     name: ClassVar[str] = "pii"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     libraries: ClassVar[tuple[str, ...]] = ("presidio-analyzer", "phonenumbers", "python-stdnum", "tldextract")
     Config: ClassVar[type[StageConfig]] = PiiConfig
-    reads: ClassVar[tuple[str, ...]] = ("text",)
+    reads: ClassVar[tuple[str, ...]] = ("doc_id", "url", "text")
+    reads_if_written: ClassVar[tuple[str, ...]] = ("language", "title", "path")
     documents: ClassVar[pa.Schema] = schema.fields(schema.DOCUMENT, "text", "title", "pii_spans")
     scores: ClassVar[pa.Schema] = schema.fields(schema.SCORE, "pii_count", "chars")
     reasons: ClassVar[tuple[Reason, ...]] = (
@@ -76,21 +53,39 @@ class Pii:
     )
     decision_fields: ClassVar[frozenset[str]] = frozenset({"max_spans_per_1000_chars"})
 
+    @classmethod
+    def check_config(cls, config: PiiConfig) -> None:
+        """Load what the manifest brings, before any work.
+
+        Raises:
+            ValueError: a file cannot be used.
+        """
+        _own(config)
+
     def __init__(self, config: PiiConfig, context: StageContext) -> None:
         self._config = config
-        self._recognisers: list[Recogniser] = []
+        self._seed = context.seed
+        self._text: list[Recogniser] = []
+        self._code: list[Recogniser] = []
+        self._own: list[Own] = []
 
     def open(self) -> None:
         """Build the recognisers; imports Presidio and with it spaCy (seconds).
 
         Raises:
-            ValueError: a region has no numbering plan.
+            ValueError: a region has no numbering plan, or a file of the manifest cannot be used.
         """
-        self._recognisers = recognisers(
-            self._config.entities,
-            public_ips_only=self._config.public_ips_only,
-            phone_regions=self._config.phone_regions,
+        self._text, self._code = (
+            recognisers(
+                entities,
+                ids_need_context=self._config.ids_need_context,
+                public_ips_only=self._config.public_ips_only,
+                phone_regions=self._config.phone_regions,
+                phones_by_place=self._config.phones_by_place,
+            )
+            for entities in (self._config.entities, self._config.code_entities)
         )
+        self._own = _own(self._config)
 
     def apply(self, batch: pa.RecordBatch) -> Verdict:
         """Text and title with placeholders, the spans in the text, and how many there are in both.
@@ -99,11 +94,12 @@ class Pii:
         """
         column = batch.column("text")
         missing = column.is_null().to_numpy(zero_copy_only=False)
-        text, spans, count, unchecked = self._cleaned(column)
+        seen = _Seen(places(batch), _is_code(batch), self._surrogates(batch))
+        text, spans, count, unchecked = self._cleaned(column, seen)
         titled = "title" in batch.schema.names
         title = batch.column("title") if titled else pa.nulls(batch.num_rows, pa.string())
         if title.null_count < len(title):
-            title, _, more, beyond = self._cleaned(title)
+            title, _, more, beyond = self._cleaned(title, seen)
             count += more
             unchecked |= beyond
         chars = pc.utf8_length(text).cast(pa.int32())
@@ -118,23 +114,50 @@ class Pii:
             },
         )
 
-    def _cleaned(self, column: pa.Array) -> _Cleaned:
+    def _surrogates(self, batch: pa.RecordBatch) -> Surrogates | None:
+        if self._config.replacement == "placeholder":
+            return None
+        return Surrogates(self._seed, batch.column("doc_id").to_pylist())
+
+    def _cleaned(self, column: pa.Array, seen: _Seen) -> _Cleaned:
         given = column.cast(pa.large_string())
         filled = pc.fill_null(given, "") if given.null_count else given
         offsets, data = text_buffers(filled)
-        matches, unchecked = find(data, offsets, self._recognisers, self._config.max_candidates_per_document)
-        text, spans = rewrite(filled, data, offsets, matches)
+        matches, unchecked = self._found(data, offsets, seen.places, seen.code)
+        replaced = stand_in if seen.surrogates is None else seen.surrogates.of(data)
+        text, spans = rewrite(filled, data, offsets, matches, replaced)
         if unchecked.any():
             text = pc.if_else(pa.array(unchecked), pa.scalar("", pa.large_string()), text)
         if given.null_count:
             text = pc.if_else(given.is_null(), pa.scalar(None, pa.large_string()), text)
         return _Cleaned(text, spans, np.diff(spans.offsets.to_numpy()), unchecked)
 
-    def spans(self, text: str) -> list[tuple[int, int, str]]:
-        """Personal data in one text, as (start, end, type) in code points of this text, in order."""
+    def _found(
+        self, data: NDArray[np.uint8], offsets: NDArray[np.int64], where: list[Place], code: NDArray[np.bool_]
+    ) -> tuple[list[Match], NDArray[np.bool_]]:
+        """Resolved matches of a column, and its documents that have too many places to look at."""
+        limit = self._config.max_candidates_per_document
+        matches: list[Match] = []
+        unchecked = np.zeros(code.size, np.bool_)
+        for chosen, rows in ((self._text, ~code), (self._code, code)):
+            if rows.any():
+                found, beyond = find(data, offsets, chosen, limit, where, rows)
+                matches += found
+                unchecked |= beyond
+        if code.any():
+            matches.sort()
+        if self._own:
+            matches = resolve(matches + find_own(data, offsets, self._own, where, ~code & ~unchecked))
+        return matches, unchecked
+
+    def spans(self, text: str, language: str | None = None, url: str | None = None) -> list[tuple[int, int, str]]:
+        """Personal data in one text, as (start, end, type) in code points of this text, in order.
+
+        `language` is a label as the stage `language` writes it; it and the URL say whose national numbers are meant.
+        """
         raw = text.encode("utf-8", "surrogatepass")
         data, offsets = np.frombuffer(raw, np.uint8), np.array([0, len(raw)], np.int64)
-        matches, _ = find(data, offsets, self._recognisers, self._config.max_candidates_per_document)
+        matches, _ = self._found(data, offsets, [place(language, url)], np.zeros(1, np.bool_))
         return [(code_points(data[: m.start]), code_points(data[: m.end]), m.type) for m in matches]
 
     def decide(self, scores: pa.RecordBatch) -> Verdict:
@@ -159,7 +182,26 @@ class Pii:
     @classmethod
     def report(cls, summary: Mapping[str, Any], prepared: Mapping[str, int], config: PiiConfig) -> ReportSection:
         """What was looked for, and how many documents were dropped."""
-        return pii_report(summary, config.entities)
+        return pii_report(summary, config)
+
+
+class _Seen(NamedTuple):
+    """What is known of the n rows of a batch besides their texts."""
+
+    places: list[Place]
+    code: NDArray[np.bool_]
+    surrogates: Surrogates | None
+
+
+def _own(config: PiiConfig) -> list[Own]:
+    files = [own for path in config.recognisers for own in from_file(path, config.least_score)]
+    return files + [from_model(path) for path in config.names]
+
+
+def _is_code(batch: pa.RecordBatch) -> NDArray[np.bool_]:
+    if "path" not in batch.schema.names:
+        return np.zeros(batch.num_rows, np.bool_)
+    return np.asarray(batch.column("path").is_valid().to_numpy(zero_copy_only=False), np.bool_)
 
 
 class _Cleaned(NamedTuple):
