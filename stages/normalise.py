@@ -16,7 +16,10 @@ What it does, in order (each rule with its reason):
   ZWSP and tags are removed and U+202F is a space.
 * Spaces: NBSP, U+2000-200A and U+205F become U+0020.
 * Unicode normal form C (UAX #15).
-* Layout: no space, tab or U+3000 at the end of a line, at most one blank line in a row, none at the ends.
+* Layout: no space, tab or U+3000 at the end of a line, at most two blank lines in a row, none at the ends. Two, since
+  that is how Python and others set functions apart; the stage `extract` leaves one between paragraphs of prose. White
+  space at the start of a line and within it is code's indentation and stays. Only what a language says by spaces at the
+  end of a line is lost (Markdown's line break, Whitespace).
 """
 
 from __future__ import annotations
@@ -52,7 +55,7 @@ _SPACE = re.compile("[\xa0\u2000-\u200a\u205f]|\u202f(?![\u1820-\u1878\u1880-\u1
 _TAGS = re.compile("(\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f)|[\U000e0000-\U000e007f]")
 _UNSPACED = "\u0e01-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\ua9e0-\ua9ff\uaa00-\uaadf"
 _ZERO_WIDTH = re.compile(f"((?<=[{_UNSPACED}])\u200b+|\u200b+(?=[{_UNSPACED}]))|\u200b+")
-_BLANK_LINES = re.compile("\n{3,}")
+_BLANK_LINES = re.compile("\n{4,}")
 _LINE_SPACE = " \t\u3000"
 _IDEOGRAPHIC_SPACE = 0x3000
 
@@ -82,7 +85,7 @@ def normalise(text: str, rules: int = EVERY_RULE) -> str:
         return text  # no composition makes or moves a space or a line end
     # Line by line: a pattern for spaces before a line end takes quadratic time on a long run of spaces.
     text = "\n".join([line.rstrip(_LINE_SPACE) for line in text.split("\n")])
-    return _BLANK_LINES.sub("\n\n", text).strip("\n")
+    return _BLANK_LINES.sub("\n\n\n", text).strip("\n")
 
 
 @cache
@@ -127,7 +130,7 @@ class Normalise:
     """Map stage, a rewriter of `text`: see the module's text for its rules. Writes `chars` (code points) anew."""
 
     name: ClassVar[str] = "normalise"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config: ClassVar[type[StageConfig]] = NormaliseConfig
     reads: ClassVar[tuple[str, ...]] = ("text",)
     documents: ClassVar[pa.Schema] = schema.fields(schema.DOCUMENT, "text")

@@ -63,6 +63,6 @@ def for_resiliparse(extract: Callable[[str], str]) -> Callable[[str], str]:
     def run(page: str) -> str:
         if _TABLE.search(page):
             page = with_tables(page, flat_cells=True)
-        return with_bars(extract(with_lists(page)))
+        return tidied(with_bars(extract(with_lists(page))))
 
     return run

@@ -59,7 +59,7 @@ class Extract:
     """
 
     name: ClassVar[str] = "extract"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     libraries: ClassVar[tuple[str, ...]] = ("trafilatura", "lxml", "resiliparse")
     Config: ClassVar[type[StageConfig]] = ExtractConfig
     reads: ClassVar[tuple[str, ...]] = ("doc_id", "media_type", "charset", "payload", "text")

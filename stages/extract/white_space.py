@@ -11,7 +11,8 @@ import re
 _PRE = re.compile(r"(<(?:pre|textarea|xmp)(?=[\s>]).*?</(?:pre|textarea|xmp)\s*>)", re.IGNORECASE | re.DOTALL)
 _RAW = ("<pre", "<PRE", "<textarea", "<xmp")
 _RUN = re.compile(r"(?<=\S)[ \t\r\f\xa0]{2,}(?=\S)|(?<=\S)\t(?=\S)")
-_ITEM = re.compile(r" *- ")
+_ITEM = re.compile(r" *(?:- |\d+\. )")
+_BLANK_LINES = re.compile("\n{3,}")
 
 
 def joined_lines(page: str) -> str:
@@ -29,5 +30,6 @@ def _joined(source: str) -> str:
 
 
 def tidied(text: str) -> str:
-    """Lines without white space around them, and one space for several; the depth of a list stays."""
-    return "\n".join(_RUN.sub(" ", line.rstrip() if _ITEM.match(line) else line.strip()) for line in text.split("\n"))
+    """Lines without white space around them, one space for several, one blank line; the depth of a list stays."""
+    lines = (_RUN.sub(" ", line.rstrip() if _ITEM.match(line) else line.strip()) for line in text.split("\n"))
+    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")

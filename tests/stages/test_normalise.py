@@ -48,14 +48,15 @@ def every_rule_in_turn(text: str) -> str:
     text = rules._ZERO_WIDTH.sub(lambda match: "\u200b" if match[1] else "", text)
     text = unicodedata.normalize("NFC", text)
     text = "\n".join([line.rstrip(" \t\u3000") for line in text.split("\n")])
-    return rules._BLANK_LINES.sub("\n\n", text).strip("\n")
+    return rules._BLANK_LINES.sub("\n\n\n", text).strip("\n")
 
 
 @pytest.mark.parametrize(
     ("text", "normal"),
     [
         ("a\r\nb\rc\vd\fe\x85f\u2028g\u2029h", "a\nb\nc\nd\ne\nf\ng\n\nh"),
-        ("\n\n a \t\n \t \n\n\nb\u3000\n", " a\n\nb"),
+        ("\n\n a \t\n \t \n\n\nb\u3000\n", " a\n\n\nb"),
+        ("import a\n\n\ndef f():\n\n    if x:\n\treturn  1  # b", None),
         ("nul\0 bell\7 del\x7f c1\x9b", "nul bell del c1"),
         ("\ufeffmark wo\u00adrd joi\u2060ner \ufdd0\ufffe\U0010ffff", "mark word joiner"),
         ("a\u00a0b\u2003c\u202fd\u205fe", "a b c d e"),
