@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lauter.stages.extract import marks
-from lauter.stages.extract.elements import either_case, element_end
+from lauter.stages.extract.elements import Ends, either_case
 
 _LONGEST_LINE = 1500
 """Characters; a longer paragraph is running text, whatever it speaks of."""
@@ -32,6 +32,9 @@ _BESIDE = 3
 _MOST_VISIBLE = 8_000
 """An element with more characters of text is no notice, but a page that has one open (and says so in its class)."""
 
+_LONGEST = 1 << 18
+"""The same in characters of source, scripts and styles included."""
+
 _NAMES = (
     r"(?:cookies?|consent|gdpr|ccpa|privacy)[-_]?(?:banner|bar|notice|consent|law|message|popup|pop-up|modal|overlay"
     r"|disclaimer|info|alert|wrapper|container|hint|note|box|layer|dialog|manager|prompt|notification|warning|panel)"
@@ -39,10 +42,10 @@ _NAMES = (
     r"|osano-cm|termly|klaro|tarteaucitron|cky-|borlabs|fc-consent|evidon|cc-window|cookieconsent|eu-cookie|cmpbox"
 )
 _ELEMENT = re.compile(
-    rf"<{either_case('div section aside dialog form')}(?=\s)[^>]*?(?:\b(?:id|class)\s*=\s*[\"'][^\"'>]*?(?i:{_NAMES})"
-    r"|role\s*=\s*[\"']?(?:alert)?dialog[^>]*?(?i:cookie|consent))[^>]*>"
+    rf"<{either_case('div section aside dialog form')}(?=\s)[^<>]*?(?:\b(?:id|class)\s*=\s*[\"'][^\"'>]*?(?i:{_NAMES})"
+    r"|role\s*=\s*[\"']?(?:alert)?dialog[^<>]*?(?i:cookie|consent))[^<>]*>"
 )
-_TAG = re.compile(r"<(script|style|noscript)(?=[\s>]).*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<(script|style|noscript)(?=[\s>])(?:(?!<\1[\s>]).)*?</\1\s*>|<[^<>]*>", re.IGNORECASE | re.DOTALL)
 _CONTENT = re.compile(rf"<{either_case('main article h1 body')}(?=[\s>])")
 
 
@@ -106,9 +109,10 @@ def has_notice(text: str) -> bool:
 def without_elements(page: str) -> str:
     """The page's source without the elements of consent tools; the page itself where it has none."""
     pieces: list[str] = []
+    ends = Ends(page, _LONGEST)
     done = at = 0
     while match := _ELEMENT.search(page, at):
-        end = element_end(page, match.start())
+        end = ends.of(match.start())
         at = match.end()
         if end is None:
             continue

@@ -10,40 +10,46 @@ from __future__ import annotations
 import html
 import re
 
-from lauter.stages.extract.elements import OPAQUE, TAG, attributes, either_case, element_end, opaque_end
+from lauter.stages.extract.elements import OPAQUE, TAG, Ends, attributes, either_case, opaque_end
 from lauter.stages.extract.marks import hide_block
 
 _START = re.compile(
     rf"<(?:(?P<opaque>{OPAQUE})|(?P<pre>{either_case('pre')}(?=[\s>]))|(?P<code>{either_case('code')}(?=[\s>]))"
-    r"""|(?P<drawn>div(?=\s)[^>]*?\bsyntaxhighlighter\b))"""
+    r"""|(?P<drawn>div(?=\s)[^<>]*?\bsyntaxhighlighter\b))"""
 )
+_LONGEST = 1 << 20
+"""A block with more source (characters) is left as it stands."""
 _TAG = re.compile(TAG)
 _GUTTER = re.compile(
-    r"""<(span|a|td|th|i|b|em|div)(?=\s)[^>]*?\b(?:line-?nos?|line-?num(?:ber)?s?|ln|lnum|lnt|gutter|hljs-ln-n)\b[^>]*>"""
-    r"(?:\s|<[^>]*>|\d|&nbsp;|&#160;)*?</\1>\s?",
+    r"""<(span|a|td|th|i|b|em|div)(?=\s)[^<>]*?\b(?:line-?nos?|line-?num(?:ber)?s?|ln|lnum|lnt|gutter|hljs-ln-n)\b[^<>]*>"""
+    r"(?:\s|<[^<>]*>|\d|&nbsp;|&#160;){0,40}?</\1>\s?",
     re.IGNORECASE,
 )
-_UNSEEN = re.compile(r"<!--.*?-->|<(button|style|script|svg|template)(?=[\s>]).*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_UNSEEN = re.compile(
+    r"<!--(?:(?!<!--).)*?-->|<(button|style|script|svg|template)(?=[\s>])(?:(?!<\1[\s>]).)*?</\1\s*>",
+    re.IGNORECASE | re.DOTALL,
+)
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _LINE = re.compile(r"</(?:div|li|tr|p)\s*>", re.IGNORECASE)
 _ANY_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _LAYOUT = re.compile(r"<(?:h[1-6]|table|p|ul|dl|form|article|section|iframe|video|blockquote)(?=[\s>])", re.IGNORECASE)
-_LINK = re.compile(r"<a(?=\s)[^>]*?\bhref\b[^>]*>(.*?)</a\s*>", re.IGNORECASE | re.DOTALL)
+_LINK = re.compile(r"<a(?=\s)[^<>]*?\bhref\b[^<>]*>((?:(?!<a\s).)*?)</a\s*>", re.IGNORECASE | re.DOTALL)
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _NUMBERS = re.compile(r"\s*\d+(?:\s+\d+)*\s*")
-_CODE_CELL = re.compile(r"""<td(?=\s)[^>]*?\bcode\b[^>]*>""", re.IGNORECASE)
+_CODE_CELL = re.compile(r"""<td(?=\s)[^<>]*?\bcode\b[^<>]*>""", re.IGNORECASE)
 
 
 def with_code(page: str) -> str:
     """The page's source with the white space of its code as marks; the page itself where it has none."""
     pieces: list[str] = []
+    ends = Ends(page, _LONGEST)
     done = at = 0
     while match := _START.search(page, at):
         start = match.start()
         if match["opaque"]:
             at = opaque_end(page, start)
             continue
-        end = element_end(page, start)
+        end = ends.of(start)
         at = match.end() if end is None else end
         if end is None:
             continue
@@ -118,9 +124,11 @@ def _lines_by_breaks(source: str) -> str | None:
 def _highlighted(source: str) -> str | None:
     # SyntaxHighlighter draws a table: a gutter, and a cell with an element a line.
     cell = _CODE_CELL.search(source)
-    end = element_end(source, cell.start()) if cell else None
+    end = Ends(source, len(source)).of(cell.start()) if cell else None
     if cell is None or end is None:
         return None
-    lines = re.findall(r"<div(?=\s)[^>]*?\bline\b[^>]*>(.*?)</div>", source[cell.end() : end], re.DOTALL)
+    lines = re.findall(
+        r"<div(?=\s)[^<>]*?\bline\b[^<>]*>((?:(?!<div\s).)*?)</div>", source[cell.end() : end], re.DOTALL
+    )
     code = hide_block("\n".join(code_of(line) for line in lines))
     return f"<pre>{html.escape(code, quote=False)}</pre>" if code else None

@@ -10,7 +10,7 @@ import html
 import re
 from functools import lru_cache
 
-TAG = r"""<[a-zA-Z][^\s/>]*(?:[^>"']|"[^"]*"|'[^']*')*>"""
+TAG = r"""<[a-zA-Z][^\s/<>]*(?:[^<>"']|"[^"]*"|'[^']*')*>"""
 
 
 def either_case(names: str) -> str:
@@ -28,15 +28,13 @@ def either_case(names: str) -> str:
 OPAQUE = rf"!--|{either_case('script style textarea title xmp iframe noembed noframes')}(?=[\s/>])"
 """After `<`: what holds no markup (section 13.1.2: comments, raw text and escapable raw text elements)."""
 
-_MOST_TAGS = 20_000
-"""An element with more tags of its own name inside is taken for one that is never closed."""
 _ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
-_NAME = re.compile(r"<([a-zA-Z][^\s/>]*)")
+_NAME = re.compile(r"<([a-zA-Z][^\s/<>]*)")
 
 
 @lru_cache(maxsize=64)
 def _tags_named(name: str) -> re.Pattern[str]:
-    return re.compile(rf"<(/?){either_case(name)}(?=[\s/>])[^>]*>")
+    return re.compile(rf"<(/?){either_case(name)}(?=[\s/>])[^<>]*>")
 
 
 def attributes(tag: str) -> dict[str, str]:
@@ -51,27 +49,31 @@ def attributes(tag: str) -> dict[str, str]:
     return found
 
 
-def classes(tag: str) -> set[str]:
-    """The class names of a start tag."""
-    return set(attributes(tag).get("class", "").split())
+class Ends:
+    """Where elements of one page end. What all questions cost together grows with the page and no faster."""
 
+    def __init__(self, page: str, longest: int) -> None:
+        """An element of more than `longest` characters of source counts as one that never ends."""
+        self._page = page
+        self._longest = longest
+        self._asked: dict[str, int] = {}
 
-def element_end(page: str, start: int) -> int | None:
-    """Where the element that begins at `start` ends (after its end tag); None where it is never closed.
+    def of(self, start: int) -> int | None:
+        """The position after the end tag of the element that begins at `start`, None where it does not end.
 
-    Only tags of its own name are counted, so nesting by other names that overlap does no harm.
-    """
-    name = _NAME.match(page, start)
-    if name is None:
-        return None
-    depth = 0
-    for seen, tag in enumerate(_tags_named(name[1].lower()).finditer(page, start)):
-        depth += -1 if tag[1] else 1
-        if not depth:
-            return tag.end()
-        if seen > _MOST_TAGS:
+        Only tags of its own name are counted, so nesting by other names that overlap does no harm. Where one does not
+        end, the others of its name within `longest` are taken not to end either.
+        """
+        match = _NAME.match(self._page, start)
+        if match is None or start < self._asked.get(name := match[1].lower(), 0):
             return None
-    return None
+        depth = 0
+        for tag in _tags_named(name).finditer(self._page, start, start + self._longest):
+            depth += -1 if tag[1] else 1
+            if not depth:
+                return tag.end()
+        self._asked[name] = start + self._longest
+        return None
 
 
 def opaque_end(page: str, start: int) -> int:
@@ -80,5 +82,5 @@ def opaque_end(page: str, start: int) -> int:
         end = page.find("-->", start + 2)
         return end + 3 if end >= 0 else len(page)
     name = _NAME.match(page, start)
-    close = re.compile(rf"</{name[1]}(?=[\s/>])[^>]*>", re.IGNORECASE).search(page, start) if name else None
-    return close.end() if close else len(page)
+    tags = _tags_named(name[1].lower()).finditer(page, start) if name else ()
+    return next((tag.end() for tag in tags if tag[1]), len(page))

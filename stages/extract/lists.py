@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import re
 
-from lauter.stages.extract.elements import element_end
+from lauter.stages.extract.elements import Ends
 from lauter.stages.extract.marks import hide
 
-_LIST = re.compile(r"<[uU][lL](?=[\s>])[^>]*>")
+_LIST = re.compile(r"<[uU][lL](?=[\s>])[^<>]*>")
 _MENU = re.compile(
-    r"\s*<li(?=[\s>])[^>]*>\s*(?:<(?:span|div|h[1-6]|i|b)(?=[\s>])[^>]*>\s*)*<(?:a|img|svg)(?=[\s>])", re.IGNORECASE
+    r"\s*<li(?=[\s>])[^<>]*>\s*(?:<(?:span|div|h[1-6]|i|b)(?=[\s>])[^<>]*>\s*)*<(?:a|img|svg)(?=[\s>])", re.IGNORECASE
 )
 """A list whose first item begins with a link is a menu or a row of teasers, and is not read to its end."""
-_PIECE = re.compile(r"<(/?)(ul|ol|li)(?=[\s>/])[^>]*>(?:\s*<p(?=[\s>])[^>]*>)?", re.IGNORECASE)
-_TAG = re.compile(r"<[^>]*>")
-_LINK = re.compile(r"<a(?=\s).*?</a\s*>", re.IGNORECASE | re.DOTALL)
+_PIECE = re.compile(r"<(/?)(ul|ol|li)(?=[\s>/])[^<>]*>(?:\s*<p(?=[\s>])[^<>]*>)?", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
+_LINK = re.compile(r"<a(?=\s)(?:(?!<a\s).)*?</a\s*>", re.IGNORECASE | re.DOTALL)
 _OTHER = re.compile(
     r"(?:nav|menu|related|latest|recent|popular|trending|teaser|more|social|share|tags?|comment|author|byline|meta|crumb"
     r"|sidebar|widget|footer|header|pag(?:er|ination)|tabs?|slider|carousel|card|product|result|ticket|gallery)",
     re.IGNORECASE,
 )
+_LONGEST = 1 << 18
+"""A list with more source (characters) is left as it stands."""
 _FORM = re.compile(r"<(?:input|select|button|form|textarea)(?=[\s>/])", re.IGNORECASE)
 _LINKED_SHARE = 5
 """A list of text has links in fewer than 1 in 5 of its characters. At 1 in 3 teasers with a summary come in: word F1 on
@@ -34,12 +36,13 @@ _LINKED_SHARE = 5
 def with_lists(page: str) -> str:
     """The page's source with its lists of text as lines; the page itself where it has none."""
     pieces: list[str] = []
+    ends = Ends(page, _LONGEST)
     done = at = 0
     while match := _LIST.search(page, at):
         at = match.end()
         if _OTHER.search(match[0]) or _MENU.match(page, at):
             continue
-        end = element_end(page, match.start())
+        end = ends.of(match.start())
         if end is None:
             continue
         source = page[match.start() : end]

@@ -22,7 +22,7 @@ _HIDDEN = str.maketrans({" ": _SPACE, "\t": _TAB, "\u3000": _WIDE})
 _ALL = (BEGIN, END, _LINE, _SPACE, _TAB, _WIDE)
 _ANY = re.compile(f"[{BEGIN}-{_WIDE}]")
 _BROKEN = re.compile(f" ?{_LINE} ?")
-_EDGE = re.compile(f"(^|\n?)[ \t]*(?:{BEGIN}|{END})[ \t]*(\n?)")
+_EDGE = re.compile(f"\n?[ \t]{{0,8}}(?:{BEGIN}|{END})[ \t]{{0,8}}\n?")
 
 
 def lines_of(text: str) -> list[str]:

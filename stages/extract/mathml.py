@@ -27,12 +27,17 @@ from lauter.stages.extract.mathml_symbols import (
     VARIANTS,
 )
 
-_PIECE = re.compile(rf"<!--.*?-->|</\s*([a-zA-Z][\w:.-]*)[^>]*>|({TAG})|<!\[CDATA\[(.*?)\]\]>|([^<]+)|<", re.DOTALL)
+_PIECE = re.compile(
+    rf"<!--(?:(?!<!--).)*?-->|</\s*([a-zA-Z][\w:.-]*)[^<>]*>|({TAG})|<!\[CDATA\[((?:(?!<!\[).)*?)\]\]>|([^<]+)|<",
+    re.DOTALL,
+)
 _NAME = re.compile(r"<(?:[\w.-]+:)?([a-zA-Z][\w.-]*)")
 _TOKENS = {"mi", "mn", "mo", "mtext", "ms"}
 _LEFT_OUT = {"annotation", "annotation-xml", "maligngroup", "malignmark", "none", "mprescripts"}
 _COMMAND_END = re.compile(r"\\[A-Za-z]+\Z")
 _ONE = re.compile(r"\\[A-Za-z]+|\\.|[^\\{}^_\s]", re.DOTALL)
+_DEEPEST = 256
+"""Elements below are taken for their content; `extract` admits no page that is deeper."""
 _WIDE_SPACE_EM = 0.9
 """A space of one em is `\\quad` (TeXbook, chapter 18); browsers round it."""
 _LENGTH = re.compile(r"\s*([\d.]+)\s*em\s*")
@@ -70,7 +75,7 @@ def to_latex(source: str) -> str:
                 while stack[-1].name != name:
                     _close(stack)
                 _close(stack)
-        elif tag:
+        elif tag and len(stack) < _DEEPEST:
             match = _NAME.match(tag)
             stack.append(_Open(match[1].lower() if match else "", tag))
             if tag.endswith("/>"):

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from lauter.stages.extract.elements import OPAQUE, attributes, either_case, opaque_end
 
 _NAMES = either_case("table tbody thead tfoot tr td th caption")
-_TAG = re.compile(rf"<(?:(?P<opaque>{OPAQUE})|(/?)({_NAMES})(?=[\s>/])[^>]*>)")
+_TAG = re.compile(rf"<(?:(?P<opaque>{OPAQUE})|(/?)({_NAMES})(?=[\s>/])[^<>]*>)")
 _VISIBLE = re.compile(r"<[^>]*>|&nbsp;|&#160;|\s+")
 _BLOCK = either_case("p div ul ol li h1 h2 h3 h4 h5 h6 center section hr dl dt dd")
-_BREAKS = re.compile(rf"</?(?:{_BLOCK}|{either_case('br')})(?=[\s>/])[^>]*>")
+_BREAKS = re.compile(rf"</?(?:{_BLOCK}|{either_case('br')})(?=[\s>/])[^<>]*>")
 
 
 class Tag(NamedTuple):

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 
-_PRE = re.compile(r"(<(?:pre|textarea|xmp)(?=[\s>]).*?</(?:pre|textarea|xmp)\s*>)", re.IGNORECASE | re.DOTALL)
+_PRE = re.compile(
+    r"(<(?:pre|textarea|xmp)(?=[\s>])(?:(?!<(?:pre|textarea|xmp)[\s>]).)*?</(?:pre|textarea|xmp)\s*>)",
+    re.IGNORECASE | re.DOTALL,
+)
 _RAW = ("<pre", "<PRE", "<textarea", "<xmp")
 _RUN = re.compile(r"(?<=\S)[ \t\r\f\xa0]{2,}(?=\S)|(?<=\S)\t(?=\S)")
 _ITEM = re.compile(r" *(?:- |\d+\. )")
