@@ -34,6 +34,8 @@ CATALOGUE = Catalogue(
     commands={
         "optout": "lauter.stages.optout.cli:app",
         "lang": "lauter.stages.language.cli:app",
+        "embedding": "lauter.stages.embedding.cli:app",
+        "quality": "lauter.stages.quality.cli:app",
         "tokenizer": "lauter.stages.tokens.cli:app",
         "probes": "lauter.stages.read.probes.cli:app",
     },
