@@ -45,6 +45,23 @@ def fit_platt(
     return _rounded(found[0]), _rounded(found[1])
 
 
+def fit_offset(logits: NDArray[np.float64], positive: NDArray[np.bool_], weights: NDArray[np.float64]) -> float:
+    """The offset alone, for logits that have their slope already: the mean probability becomes the share of positives.
+
+    Raises:
+        ValueError: One of the classes has no weight.
+    """
+    of_positive, of_negative = float(weights[positive].sum()), float(weights[~positive].sum())
+    if not of_positive or not of_negative:
+        raise ValueError("a calibration needs texts of both classes")
+    low, high = -64.0, 64.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        mean = float((weights / (1 + np.exp(-np.clip(logits + middle, -500, 500)))).sum())
+        low, high = (middle, high) if mean < of_positive else (low, middle)
+    return _rounded((low + high) / 2)
+
+
 def fit_temperature(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
     """What logits of shape (n, k) are divided by before a softmax, so that it gives probabilities (Guo et al. 2017).
 

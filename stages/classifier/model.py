@@ -1,4 +1,4 @@
-"""A trained model and its file: one JSON header and three tables, with a digest, and nothing that could run."""
+"""A trained model and its file: one JSON header and a table, with a digest, and nothing that could run."""
 
 from __future__ import annotations
 
@@ -28,12 +28,11 @@ class Classifier:
     """
 
     labels: tuple[str, ...]
-    """Names of the classes. With two, `weights` has one column, that of the second."""
+    """Names of the classes. With two, there is one column, that of the second."""
     shape: Shape
-    weights: NDArray[np.int16]
-    """Shape (buckets, columns)."""
-    rarities: NDArray[np.uint8]
-    """Shape (buckets,): in sixteenths of a nat, plus one."""
+    table: NDArray[np.int16]
+    """Shape (buckets, 1 + columns): a feature's rarity, in sixteenths of a nat, plus one; then its weights. They lie
+    side by side, as each feature of a text is a look into memory that no cache foresees."""
     scales: NDArray[np.float64]
     """Shape (columns,)."""
     bias: NDArray[np.float64]
@@ -55,17 +54,17 @@ class Classifier:
     ) -> Classifier:
         """A model whose weights are rounded to 16 bits, from the highest of each column."""
         highest = np.maximum(np.abs(table).max(axis=0), 1e-30)
-        weights = read_only(np.rint(table / highest * _MOST).astype(np.int16))
-        return Classifier(labels, shape, weights, read_only(rarities), highest / _MOST, bias)
+        whole = np.hstack([rarities[:, None], np.rint(table / highest * _MOST)]).astype(np.int16)
+        return Classifier(labels, shape, read_only(whole), highest / _MOST, bias)
 
     @property
     def columns(self) -> int:
         """Logits of a text: 1 for two classes, else one a class."""
-        return self.weights.shape[1]
+        return self.table.shape[1] - 1
 
     @cached_property
     def digest(self) -> str:
-        """XXH3-128 of header and tables, in hexadecimal."""
+        """XXH3-128 of header and table, in hexadecimal."""
         return _digest(self._header(), self._body())
 
     def calibrated(self, slope: Sequence[float], offset: Sequence[float]) -> Classifier:
@@ -104,10 +103,9 @@ class Classifier:
             raise ValueError(f"{path} is damaged: its digest is not that of its content; fetch or train it again")
         told = json.loads(header)
         shape, columns = Shape(**told["shape"]), len(told["bias"])
-        weights = np.frombuffer(body, "<i2", shape.buckets * columns).reshape(shape.buckets, columns)
-        rarities = np.frombuffer(body, np.uint8, shape.buckets, weights.nbytes)
+        table = np.frombuffer(body, "<i2").reshape(shape.buckets, columns + 1).astype(np.int16, copy=False)
         return Classifier(
-            tuple(told["labels"]), shape, read_only(weights.astype(np.int16, copy=False)), rarities,
+            tuple(told["labels"]), shape, read_only(table),
             np.array(told["scales"], np.float64), np.array(told["bias"], np.float64),
             tuple(told["slope"]), tuple(told["offset"]), told["notes"],
         )  # fmt: skip
@@ -120,7 +118,7 @@ class Classifier:
         return json.dumps(told, ensure_ascii=False, sort_keys=True, allow_nan=False).encode()
 
     def _body(self) -> bytes:
-        return self.weights.astype("<i2", copy=False).tobytes() + self.rarities.tobytes()
+        return self.table.astype("<i2", copy=False).tobytes()
 
 
 def _digest(header: bytes, body: bytes) -> str:

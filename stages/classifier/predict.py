@@ -34,7 +34,7 @@ def logits(
     out = np.empty((count, model.columns), np.float32)
     add_up(
         read_only(data), read_only(offsets), tags_of(groups, count), tags_of(marks, count), model.shape,
-        memory_for(model.shape), model.weights, model.rarities, model.scales, model.bias, out,
+        memory_for(model.shape), model.table, model.scales, model.bias, out,
     )  # fmt: skip
     return out
 
@@ -65,14 +65,13 @@ def add_up(
     mark: NDArray[np.int64],
     shape: Shape,
     memory: Memory,
-    weights: NDArray[np.int16],
-    rarities: NDArray[np.uint8],
+    table: NDArray[np.int16],
     scales: NDArray[np.float64],
     bias: NDArray[np.float64],
     out: NDArray[np.float32],
 ) -> None:
     """Fill `out`, shape (n, columns), with the logits; the other arguments as for `logits` and `Classifier`."""
-    columns = weights.shape[1]
+    columns = table.shape[1] - 1
     sums = np.zeros(columns, np.int64)
     for text in range(offsets.size - 1):
         count = find_features(data, offsets[text], offsets[text + 1], shape, group[text], mark[text], memory)
@@ -80,10 +79,10 @@ def add_up(
         sums[:] = 0
         for place in range(count):
             bucket = memory.found[place]
-            rare = np.int64(rarities[bucket])
+            rare = np.int64(table[bucket, 0])
             square += rare * rare
             for column in range(columns):
-                sums[column] += np.int64(weights[bucket, column]) * rare
+                sums[column] += np.int64(table[bucket, column + 1]) * rare
         length = np.sqrt(np.float64(square)) if square else 1.0
         for column in range(columns):
             out[text, column] = bias[column] + scales[column] * np.float64(sums[column]) / length

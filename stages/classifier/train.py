@@ -6,7 +6,7 @@ and no exponential, so every operation is one that IEEE 754 defines to the last 
 of our own, and one thread runs it. x is a text's features, each weighed by its rarity ln((1 + n) / (1 + texts with
 it)) + 1 in whole sixteenths (K. Sparck Jones 1972, smoothed), at length 1, and a bias.
 
-Features are found anew on each pass, so memory is that of the texts and 9 bytes a bucket and column.
+Features are found anew on each pass, so memory is that of the texts and 13 bytes a bucket and column.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from lauter.pipeline.kernel import kernel
 from lauter.stages.classifier.features import Memory, Shape, find_features, memory_for
 from lauter.stages.classifier.model import Classifier, read_only, tags_of
+from lauter.stages.kernels.hashing import GOLDEN
 from lauter.stages.kernels.words import finish_hash
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 RARITY_UNIT = 16
 """Rarities are in this part of a nat."""
 
@@ -36,7 +36,7 @@ class Recipe(BaseModel):
     )
 
     bits: Annotated[int, Field(ge=8, le=24)] = 20
-    """Two to this power are the buckets; 3 bytes each in the file of a model of two classes."""
+    """Two to this power are the buckets; 4 bytes each in the file of a model of two classes."""
     words: Annotated[int, Field(ge=0, le=4)] = 2
     """Longest n-gram of words."""
     gap: Annotated[int, Field(ge=0, le=4)] = 0
@@ -176,7 +176,7 @@ def descend(
     state = seed
     for _ in range(epochs):
         for last in range(total - 1, 0, -1):
-            state += _GOLDEN
+            state += GOLDEN
             other = np.int64((finish_hash(state) >> np.uint64(32)) * np.uint64(last + 1) >> np.uint64(32))
             order[last], order[other] = order[other], order[last]
         for turn in range(total):
