@@ -116,7 +116,7 @@ class Embedding:
         """
         if self._model is None or self._chunker is None:
             raise RuntimeError("open() comes before apply()")
-        languages: list[str | None] = batch.column("language").cast(pa.string()).to_pylist()
+        languages: list[str] = batch.column("language").cast(pa.string()).fill_null("").to_pylist()
         rows, chunks = [], []
         for row, language in enumerate(languages):
             judges = [heads[language] for heads in self._heads.values() if language in heads]
@@ -196,14 +196,14 @@ def _heads(config: EmbeddingConfig) -> ByLanguage:
 
 def _judge(
     heads: Mapping[str, Head],
-    languages: list[str | None],
+    languages: list[str],
     row_of: NDArray[np.int64],
     vectors: NDArray[np.float32],
     logits: NDArray[np.float64],
     known: NDArray[np.bool_],
 ) -> None:
     """Write the log-odds of the rows whose language a head knows. `row_of`: the row of each vector, ascending."""
-    for language in sorted({label for label in languages if label in heads}):
+    for language in sorted(set(languages) & set(heads)):
         head = heads[language]
         own = np.flatnonzero(np.array([label == language for label in languages])[row_of])
         rows, first = np.unique(row_of[own], return_index=True)
