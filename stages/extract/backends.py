@@ -9,11 +9,13 @@ from typing import Literal
 from lauter.stages.extract.doubt import Effort, Tree, best_text
 from lauter.stages.extract.invisible import keep_invisible
 from lauter.stages.extract.keeping import for_resiliparse, for_trafilatura, preserving
+from lauter.stages.extract.wire import WHOLE
 
 Extractor = Callable[[str], str]
-Backend = Literal["trafilatura", "trafilatura-precision", "resiliparse"]
+Backend = Literal["cascade", "trafilatura", "trafilatura-precision", "resiliparse"]
 
 LOADERS: dict[Backend, str] = {
+    "cascade": f"{__name__}:load_cascade",
     "trafilatura": f"{__name__}:load_trafilatura",
     "trafilatura-precision": f"{__name__}:load_trafilatura_precision",
     "resiliparse": f"{__name__}:load_resiliparse",
@@ -79,3 +81,16 @@ def load_resiliparse() -> Extractor:
         return text
 
     return preserving(for_resiliparse(run))
+
+
+def load_cascade() -> Extractor:
+    """What `cascade.to_extract` sends: a whole page by trafilatura, a page's kept blocks as they are by resiliparse."""
+    from resiliparse.extract.html2text import extract_plain_text
+
+    def kept(html: str) -> str:
+        # The rule chose the blocks; texts that stand for pictures are no part of them.
+        text: str = extract_plain_text(html, main_content=False, alt_texts=False)
+        return text
+
+    whole, lines = load_trafilatura(), preserving(for_resiliparse(kept))
+    return lambda sent: whole(sent[1:]) if sent.startswith(WHOLE.decode()) else lines(sent[1:])

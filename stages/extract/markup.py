@@ -16,18 +16,28 @@ from numpy.typing import NDArray
 
 from lauter.pipeline.kernel import kernel
 
-_VOID, _RAW, _CLOSES_P, _LIST_SCOPE, _TABLE_SCOPE, _FOREIGN = 1, 2, 4, 8, 16, 32
+VOID, RAW, _CLOSES_P, _LIST_SCOPE, _TABLE_SCOPE, FOREIGN, INLINE, UNSEEN = 1, 2, 4, 8, 16, 32, 64, 128
+"""Flags of a name. `blocks.cutting` asks the last two: stands in a line of text; holds no text of the page."""
 _NO_GROUP, _P, _LI, _DESCRIPTION, _OPTION, _CELL, _ROW, _ROWS, _ANCHOR = range(9)
 
 _FLAGS: dict[int, str] = {
-    _VOID: "area base basefont bgsound br col embed frame hr image img input keygen link meta param source track wbr",
-    _RAW: "iframe noembed noframes script style textarea title xmp",
+    VOID: "area base basefont bgsound br col embed frame hr image img input keygen link meta param source track wbr",
+    RAW: "iframe noembed noframes script style textarea title xmp",
     _CLOSES_P: "address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer "
     "form h1 h2 h3 h4 h5 h6 header hgroup hr main menu nav ol p pre search section summary table ul xmp",
     _LIST_SCOPE: "button caption dl marquee object ol select table td template th ul",
     _TABLE_SCOPE: "table template",
-    _FOREIGN: "math svg",
+    FOREIGN: "math svg",
+    INLINE: "a abbr acronym b bdi bdo big br cite code data del dfn em font i img input ins kbd label link mark meta "
+    "nobr picture q rb rp rt ruby s samp small source span strike strong sub sup time tt u var wbr",
+    UNSEEN: "audio canvas datalist noscript object select svg template video",
 }
+KINDS = (
+    "div", "section", "article", "main", "p", "h1", "h2", "h3", "h4", "h5", "h6", "li", "ul", "ol", "dl", "dt", "dd",
+    "blockquote", "pre", "figure", "figcaption", "table", "tr", "td", "th", "form", "fieldset", "button", "address",
+    "nav", "aside", "header", "footer", "body", "html", "details", "summary", "center", "tbody", "caption",
+)  # fmt: skip
+"""Elements whose kind tells something of the text in them."""
 _GROUPS: dict[int, str] = {
     _P: "p",
     _LI: "li",
@@ -40,7 +50,7 @@ _GROUPS: dict[int, str] = {
 }
 
 
-def _hash(name: str) -> int:
+def name_hash(name: str) -> int:
     """FNV-1a, 64 bits, of a lower-case tag name (as in the kernel)."""
     value = 0xCBF29CE484222325
     for byte in name.encode():
@@ -49,15 +59,17 @@ def _hash(name: str) -> int:
 
 
 def _table() -> tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.uint8]]:
-    names = sorted({name for line in (*_FLAGS.values(), *_GROUPS.values()) for name in line.split()}, key=_hash)
+    lines = (*_FLAGS.values(), *_GROUPS.values(), *KINDS)
+    names = sorted({name for line in lines for name in line.split()}, key=name_hash)
     flags = [sum(flag for flag, line in _FLAGS.items() if name in line.split()) for name in names]
     groups = [next((group for group, line in _GROUPS.items() if name in line.split()), _NO_GROUP) for name in names]
-    return np.array([_hash(name) for name in names], np.uint64), np.array(flags, np.uint8), np.array(groups, np.uint8)
+    hashes = [name_hash(name) for name in names]
+    return np.array(hashes, np.uint64), np.array(flags, np.uint8), np.array(groups, np.uint8)
 
 
-_NAMES, _NAME_FLAGS, _NAME_GROUPS = _table()
-_TITLE = np.uint64(_hash("title"))
-_FNV_START, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+NAMES, NAME_FLAGS, NAME_GROUPS = _table()
+_TITLE = np.uint64(name_hash("title"))
+FNV_START, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 
 
 class Markup(NamedTuple):
@@ -80,7 +92,8 @@ def scan(html: bytes, *, max_depth: int) -> Markup:
 
 
 @kernel
-def _find(names: NDArray[np.uint64], name: np.uint64) -> int:
+def find_name(names: NDArray[np.uint64], name: np.uint64) -> int:
+    """Where a name stands in `names`, -1 if it does not."""
     low, high = 0, len(names)
     while low < high:
         middle = (low + high) // 2
@@ -92,31 +105,33 @@ def _find(names: NDArray[np.uint64], name: np.uint64) -> int:
 
 
 @kernel
-def _letter(byte: int) -> bool:
+def is_letter(byte: int) -> bool:
+    """Whether a byte is an ASCII letter."""
     return 65 <= byte <= 90 or 97 <= byte <= 122
 
 
 @kernel
-def _space(byte: int) -> bool:
+def is_space(byte: int) -> bool:
+    """Whether a byte is ASCII white space."""
     return byte == 32 or 9 <= byte <= 13
 
 
 @kernel
-def _name(html: NDArray[np.uint8], at: int) -> tuple[np.uint64, int]:
-    # Hash of the lower-cased tag name that starts at `at`, and where it ends.
-    value = _FNV_START
+def tag_name(html: NDArray[np.uint8], at: int) -> tuple[np.uint64, int]:
+    """Hash of the lower-cased tag name that starts at `at`, and where it ends."""
+    value = FNV_START
     while at < len(html):
         byte = html[at]
-        if byte == 62 or byte == 47 or _space(byte):
+        if byte == 62 or byte == 47 or is_space(byte):
             break
-        value = (value ^ np.uint64(byte | 32 if _letter(byte) else byte)) * _FNV_PRIME
+        value = (value ^ np.uint64(byte | 32 if is_letter(byte) else byte)) * FNV_PRIME
         at += 1
     return value, at
 
 
 @kernel
-def _after_attributes(html: NDArray[np.uint8], at: int) -> tuple[int, bool]:
-    # First byte after the tag's `>`, and whether the tag ends in `/>`. A quote opens a value only after `=`.
+def after_attributes(html: NDArray[np.uint8], at: int) -> tuple[int, bool]:
+    """First byte after the tag's `>`, and whether the tag ends in `/>`. A quote opens a value only after `=`."""
     slash = value = False
     while at < len(html):
         byte = html[at]
@@ -129,18 +144,18 @@ def _after_attributes(html: NDArray[np.uint8], at: int) -> tuple[int, bool]:
             slash = value = False
         elif byte == 61:
             slash, value = False, True
-        elif not _space(byte):
+        elif not is_space(byte):
             slash, value = byte == 47 and not value, False
         at += 1
     return at, slash
 
 
 @kernel
-def _raw_end(html: NDArray[np.uint8], at: int, name: np.uint64) -> int:
-    # Where the end tag of a raw-text element starts, or the end of the page.
+def raw_end(html: NDArray[np.uint8], at: int, name: np.uint64) -> int:
+    """Where the end tag of a raw-text element starts, or the end of the page."""
     while at + 2 < len(html):
-        if html[at] == 60 and html[at + 1] == 47 and _letter(html[at + 2]):
-            found, _ = _name(html, at + 2)
+        if html[at] == 60 and html[at + 1] == 47 and is_letter(html[at + 2]):
+            found, _ = tag_name(html, at + 2)
             if found == name:
                 return at
         at += 1
@@ -148,8 +163,8 @@ def _raw_end(html: NDArray[np.uint8], at: int, name: np.uint64) -> int:
 
 
 @kernel
-def _after_declaration(html: NDArray[np.uint8], at: int) -> int:
-    # `at` is the byte after `<`: a comment, a doctype, or a bogus comment.
+def after_declaration(html: NDArray[np.uint8], at: int) -> int:
+    """First byte after a comment, a doctype or a bogus comment; `at` is the byte after its `<`."""
     if at + 2 < len(html) and html[at] == 33 and html[at + 1] == 45 and html[at + 2] == 45:
         at += 1  # `<!-->` is a whole comment: its dashes both open and close it
         while at + 2 < len(html):
@@ -163,12 +178,12 @@ def _after_declaration(html: NDArray[np.uint8], at: int) -> int:
 
 
 @kernel
-def _implied_end(stack: NDArray[np.int16], open_elements: int, entry: int) -> int:
-    # How many elements stay open when a start tag of this kind closes its forerunner.
-    group = _NAME_GROUPS[entry]
+def implied_end(stack: NDArray[np.int16], open_elements: int, entry: int) -> int:
+    """How many elements stay open when a start tag of this kind closes its forerunner."""
+    group = NAME_GROUPS[entry]
     if group in (_NO_GROUP, _P):
         top = stack[open_elements - 1] if open_elements else -1
-        closes = _NAME_FLAGS[entry] & _CLOSES_P and top >= 0 and _NAME_GROUPS[top] == _P
+        closes = NAME_FLAGS[entry] & _CLOSES_P and top >= 0 and NAME_GROUPS[top] == _P
         return open_elements - 1 if closes else open_elements
     in_table = _CELL <= group <= _ROWS
     boundary = _TABLE_SCOPE if in_table else _LIST_SCOPE
@@ -178,11 +193,11 @@ def _implied_end(stack: NDArray[np.int16], open_elements: int, entry: int) -> in
         if other < 0:
             continue
         if in_table:
-            if _CELL <= _NAME_GROUPS[other] <= group:
+            if _CELL <= NAME_GROUPS[other] <= group:
                 remain = index
-        elif _NAME_GROUPS[other] == group:
+        elif NAME_GROUPS[other] == group:
             return index
-        if _NAME_FLAGS[other] & boundary:
+        if NAME_FLAGS[other] & boundary:
             break
     return remain
 
@@ -199,39 +214,39 @@ def _scan(
             continue
         byte = html[at + 1]
         if byte == 33 or byte == 63:
-            at = _after_declaration(html, at + 1)
-        elif byte == 47 and at + 2 < len(html) and _letter(html[at + 2]):
-            name, at = _name(html, at + 2)
-            at, _ = _after_attributes(html, at)
+            at = after_declaration(html, at + 1)
+        elif byte == 47 and at + 2 < len(html) and is_letter(html[at + 2]):
+            name, at = tag_name(html, at + 2)
+            at, _ = after_attributes(html, at)
             for index in range(open_elements - 1, -1, -1):
                 if hashes[index] == name:
                     for closed in range(index, open_elements):
-                        foreign -= stack[closed] >= 0 and _NAME_FLAGS[stack[closed]] & _FOREIGN != 0
+                        foreign -= stack[closed] >= 0 and NAME_FLAGS[stack[closed]] & FOREIGN != 0
                     open_elements = index
                     break
         elif byte == 47:
-            at = _after_declaration(html, at + 1)
-        elif _letter(byte):
-            name, at = _name(html, at + 1)
-            at, slash = _after_attributes(html, at)
+            at = after_declaration(html, at + 1)
+        elif is_letter(byte):
+            name, at = tag_name(html, at + 1)
+            at, slash = after_attributes(html, at)
             elements += 1
-            entry = _find(_NAMES, name)
-            flags = _NAME_FLAGS[entry] if entry >= 0 else 0
+            entry = find_name(NAMES, name)
+            flags = NAME_FLAGS[entry] if entry >= 0 else 0
             if foreign == 0 and entry >= 0:
-                open_elements = _implied_end(stack, open_elements, entry)
+                open_elements = implied_end(stack, open_elements, entry)
             depth = max(depth, open_elements + 1)
-            if foreign == 0 and flags & _RAW:
-                end = _raw_end(html, at, name)
+            if foreign == 0 and flags & RAW:
+                end = raw_end(html, at, name)
                 if name == _TITLE and title_start < 0:
                     title_start, title_end = at, end
                 at = end
-            elif not (flags & _VOID or (slash and (foreign > 0 or flags & _FOREIGN))):
+            elif not (flags & VOID or (slash and (foreign > 0 or flags & FOREIGN))):
                 if open_elements >= max_depth:
                     return elements, max_depth + 1, title_start, title_end
                 stack[open_elements] = entry
                 hashes[open_elements] = name
                 open_elements += 1
-                foreign += flags & _FOREIGN != 0
+                foreign += flags & FOREIGN != 0
         else:
             at += 1
     return elements, depth, title_start, title_end

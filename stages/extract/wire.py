@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 READY = b"R"
+KEPT, WHOLE = b"k", b"w"
+"""What stands before each page of the backend `cascade`: the HTML of its kept blocks follows, or the page itself."""
 OK, FAILED = 0, 1
 ANSWER = struct.Struct("<BI")
 

@@ -1,1 +1,1 @@
-"""Which blocks of a page are its main text: a learned rule over one linear pass, which the backend `cascade` asks first."""
+"""Which blocks of a page are its main text: a learned rule over one linear pass, asked first by `cascade`."""

@@ -51,7 +51,7 @@ def attribute_words(
         if at >= end or html[at] != 61:
             continue
         at, start, stop = _value(html, at + 1, end)
-        if name == _CLASS or name == _ID or name == _ROLE or name == _ITEMPROP:
+        if name in (_CLASS, _ID, _ROLE, _ITEMPROP):
             words, used = _names(html, start, stop, words, used)
         elif name == _STYLE:
             hidden = hidden or _displays_none(html, start, stop)

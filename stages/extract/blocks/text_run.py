@@ -14,8 +14,8 @@ links, and links; letters of scripts without spaces; ends of sentences; commas a
 begin with an ASCII capital; signs that prose seldom has; inline tags; `<br>`."""
 LAST, ELEMENT, TERMS, IN_PRE, LETTERS = range(12, 17)
 """What kind of character stands last (1 letter, 2 digit, 3 end of a sentence, 4 comma, 5 colon, 6 sign, 7 other
-punctuation, 8 ellipsis); the innermost element that is not inline; hashes kept of its words; whether it is in a `<pre>`;
-the letters of its words (bytes of ASCII, else code points)."""
+punctuation, 8 ellipsis); the innermost element that is not inline; hashes kept of its words; whether it is in a
+`<pre>`; the letters of its words (bytes of ASCII, else code points)."""
 COLUMNS = 17
 MAX_TERMS = 24
 """So many words of a block are looked up: they decide short blocks, and a long one is known by its punctuation."""
@@ -49,9 +49,12 @@ def _blank(html: NDArray[np.uint8], at: int, end: int) -> int:
 
 @kernel
 def count_text(
-    html: NDArray[np.uint8], at: int, end: int, row: NDArray[np.int32], terms: NDArray[np.uint64], linked: bool
+    html: NDArray[np.uint8], at: int, end: int, row: NDArray[np.int32], terms: NDArray[np.uint64], links: int
 ) -> int:
-    """Add what stands in html[at:end], which holds no tag, to a block's row and terms; returns its code points."""
+    """Add what stands in html[at:end], which holds no tag, to a block's row and terms; returns its code points.
+
+    `links` is how many links are open around it.
+    """
     word, letters, chars = FNV_START, 0, 0
     while at < end:
         byte = html[at]
@@ -85,7 +88,7 @@ def count_text(
     if letters > 0:
         _end_word(row, terms, word, letters)
     row[CHARS] += chars
-    if linked:
+    if links > 0:
         row[LINKED] += chars
     return chars
 
@@ -120,7 +123,7 @@ def _ascii(html: NDArray[np.uint8], at: int, end: int, row: NDArray[np.int32]) -
             stop += 1
         if stop < end and html[stop] == 59:
             # &copy; and &raquo; stand for themselves, any other entity for a character of no kind.
-            named = html[at + 1] == 99 and html[at + 2] == 111 or html[at + 1] == 114 and html[at + 2] == 97
+            named = (html[at + 1] == 99 and html[at + 2] == 111) or (html[at + 1] == 114 and html[at + 2] == 97)
             row[SYMBOLS] += named
             return stop
         row[SYMBOLS] += 1

@@ -13,7 +13,7 @@ from lauter.stages.extract.markup import _FLAGS, _GROUPS, Markup, scan
 from tests.stages.extract.pages import warc
 
 # The scan once more, by regular expressions and lists of names.
-VOID, RAW, CLOSES_P, LIST_SCOPE, TABLE_SCOPE, FOREIGN = ({*line.split()} for line in _FLAGS.values())
+VOID, RAW, CLOSES_P, LIST_SCOPE, TABLE_SCOPE, FOREIGN, *_ = ({*line.split()} for line in _FLAGS.values())
 GROUP = {name: group for group, line in _GROUPS.items() for name in line.split()}
 P, CELL, ROWS = GROUP["p"], GROUP["td"], GROUP["tbody"]
 TAG = re.compile(rb"<(/?)([A-Za-z][^>/\t-\r ]*)")
