@@ -98,11 +98,12 @@ def spec_class(spec: Mapping[str, Any]) -> type[Any]:
 
 
 def reads_of(spec: Mapping[str, Any]) -> frozenset[str]:
-    """The columns that a stage reads with its parameters."""
+    """The columns that a stage reads with its parameters, and those that it reads where there are any."""
     cls = spec_class(spec)
+    besides = frozenset[str](getattr(cls, "reads_if_written", ()))
     if not hasattr(cls, "reads_for"):
-        return frozenset(cls.reads)
-    return frozenset(cls.reads_for(cls.Config.model_validate(dict(spec["config"]))))
+        return besides.union(cls.reads)
+    return besides.union(cls.reads_for(cls.Config.model_validate(dict(spec["config"]))))
 
 
 def writes_of(spec: Mapping[str, Any]) -> frozenset[str]:

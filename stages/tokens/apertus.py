@@ -16,6 +16,7 @@ from typing import Any
 
 from lauter.stages.tokens.definition import canonical_json
 from lauter.stages.tokens.pattern import LATEX, LATEX_SPLIT, SPLIT
+from lauter.stages.tokens.placeholders import PLACEHOLDERS
 from lauter.stages.tokens.sidecar import Control, Sidecar
 from lauter.stages.tokens.tekken import convert, embedded_files
 
@@ -45,16 +46,14 @@ NAMES = (
     *(*_FIRST, *LATEX, *NAMED),
     *(f"<SPECIAL_{index}>" for index in range(len(_FIRST) + len(LATEX) + len(NAMED), CONTROL_COUNT)),
 )
-"""Names of the ids 0 to 999, the four LaTeX pieces included."""
+"""Apertus's names of the ids 0 to 999, the four LaTeX pieces included."""
 
 SIDECAR = Sidecar(
     unk=Control(id=0, token="<unk>"),
     bos=Control(id=1, token="<s>"),
     eos=Control(id=2, token="</s>"),
     pad=Control(id=3, token="<pad>"),
-    placeholders={
-        kind: Control(id=NAMES.index(f"<{kind}-pii>"), token=f"<{kind}-pii>") for kind in ("iban", "email", "ip")
-    },
+    placeholders=PLACEHOLDERS,
     added={name: NAMES.index(name) for name in NAMED if not name.endswith("-pii>")},
     reserved=((0, min(LATEX.values())), (max(LATEX.values()) + 1, CONTROL_COUNT)),
 )
@@ -72,7 +71,14 @@ def build(tekken: bytes | None = None) -> dict[str, bytes]:
     document = _renamed(tekken)
     (split, *rest) = document["pre_tokenizer"]["pretokenizers"]
     cut = {**split, "pattern": {"Regex": LATEX_SPLIT}}
-    whole = {**document, "pre_tokenizer": {**document["pre_tokenizer"], "pretokenizers": [cut, *rest]}}
+    # Apertus removes three types of personal data; the other types have ids that it has no use for.
+    names = {NAMES[control.id]: control.token for control in PLACEHOLDERS.values()}
+    vocabulary = {names.get(name, name): index for name, index in document["model"]["vocab"].items()}
+    whole = {
+        **document,
+        "model": {**document["model"], "vocab": vocabulary},
+        "pre_tokenizer": {**document["pre_tokenizer"], "pretokenizers": [cut, *rest]},
+    }
     return {"tokenizer.json": canonical_json(whole), "sidecar.json": SIDECAR.canonical()}
 
 

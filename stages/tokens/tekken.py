@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lauter.stages.tokens.definition import canonical_json
+from lauter.stages.tokens.placeholders import PLACEHOLDERS
 from lauter.stages.tokens.sealing import BYTE_LETTERS
 from lauter.stages.tokens.sidecar import Control, Sidecar
 
@@ -66,6 +67,11 @@ def convert(source: bytes) -> dict[str, bytes]:
     if any(bytes([byte]) not in ranks for byte in range(256)):
         raise ValueError("a byte is no token, so not every text could be encoded")
     special = [*_SPECIAL, *(f"<SPECIAL_{index}>" for index in range(len(_SPECIAL), special_count))]
+    # Fillers have no use; a small vocabulary has no room for all types of personal data, and then has none.
+    fits = all(control.id < special_count for control in PLACEHOLDERS.values())
+    placeholders = PLACEHOLDERS if fits else {}
+    for control in placeholders.values():
+        special[control.id] = control.token
     vocabulary = {name: index for index, name in enumerate([*special, *map(_letters, tokens)])}
     if len(vocabulary) != special_count + len(tokens):
         raise ValueError("a special token has the name of an ordinary one")
@@ -75,6 +81,7 @@ def convert(source: bytes) -> dict[str, bytes]:
         eos=Control(id=2, token="</s>"),
         pad=Control(id=11, token="<pad>"),
         unk=Control(id=0, token="<unk>"),
+        placeholders=placeholders,
         reserved=((0, special_count),),
     )
     return {

@@ -24,11 +24,9 @@ from lauter.pipeline.storage import Storage
 from lauter.stages.tokens.definition import canonical_json, load_definition, tokenizer_digest
 from lauter.stages.tokens.encoder import cut_out
 from lauter.stages.tokens.pattern import SPLIT
+from lauter.stages.tokens.placeholders import PERSONAL_DATA
 from lauter.stages.tokens.sealing import BYTE_LETTERS
 from lauter.stages.tokens.sidecar import Control, Sidecar
-
-PERSONAL_DATA = ("iban", "email", "ip", "card", "crypto", "phone", "id")
-"""Types of the spans (`schema.SPAN`) that the stage `pii` writes; the first three in Apertus's order."""
 
 SIDECAR = Sidecar(
     unk=Control(id=0, token="<unk>"),
@@ -37,7 +35,7 @@ SIDECAR = Sidecar(
     pad=Control(id=3, token="<pad>"),
     placeholders={kind: Control(id=4 + place, token=f"<{kind}-pii>") for place, kind in enumerate(PERSONAL_DATA)},
 )
-"""The control tokens: ids 0 to 10, the first four as Apertus has them."""
+"""The control tokens: ids 0 to 14, the first four as Apertus has them."""
 
 CONTROLS = tuple(control.token for control in sorted(SIDECAR.controls().values(), key=lambda control: control.id))
 LEAST = len(CONTROLS) + len(BYTE_LETTERS)

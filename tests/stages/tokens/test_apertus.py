@@ -25,6 +25,7 @@ from lauter.stages.tokens.definition import load_definition
 from lauter.stages.tokens.encoder import HuggingFaceEncoder, TokenizerConfig
 from lauter.stages.tokens.engine import FastokensEngine, HuggingFaceEngine
 from lauter.stages.tokens.pattern import LATEX, SPLIT
+from lauter.stages.tokens.placeholders import PERSONAL_DATA
 from tests.stages.tokens.conftest import DATA
 from tests.stages.tokens.test_tekken import BYTES, tekken_file
 
@@ -97,6 +98,8 @@ def test_the_control_tokens_lie_where_apertus_has_them() -> None:
     assert [ids[name] for name in NAMED] == list(range(18, 73))
     parts = {"unk": 0, "bos": 1, "eos": 2, "pad": 3}
     parts |= {"placeholder 'iban'": 36, "placeholder 'email'": 37, "placeholder 'ip'": 38}
+    others = PERSONAL_DATA[3:]
+    parts |= {f"placeholder {kind!r}": 73 + place for place, kind in enumerate(others)}
     assert {part: control.id for part, control in SIDECAR.controls().items()} == parts
     assert SIDECAR.added["<|user_start|>"] == 65
     assert SIDECAR.ids() == set(range(CONTROL_COUNT)) - NOT_CONTROL
@@ -111,7 +114,10 @@ def test_the_files_are_canonical_and_have_no_added_tokens(folder: Path, document
     assert made["model"]["merges"] == document["model"]["merges"]
     names = {index: name for name, index in document["model"]["vocab"].items()}
     changed = {index: name for name, index in made["model"]["vocab"].items() if names[index] != name}
-    assert changed == {index: NAMES[index] for index in (3, *range(10, 73))}
+    assert changed == {index: NAMES[index] for index in (3, *range(10, 36), *range(39, 73))}
+    assert made["model"]["vocab"]["<card-pii>"] == 73
+    published = json.loads(build_huggingface()["tokenizer.json"])["model"]["vocab"]
+    assert published["<SPECIAL_73>"] == 73
 
 
 def test_special_names_in_text_are_text_and_never_control_tokens(

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from lauter.stages.tokens.definition import canonical_json
 from lauter.stages.tokens.encoder import HuggingFaceEncoder
 from lauter.stages.tokens.engine import FastokensEngine, HuggingFaceEngine
+from lauter.stages.tokens.placeholders import PERSONAL_DATA, PLACEHOLDERS
 from lauter.stages.tokens.sealing import BYTE_LETTERS
 from lauter.stages.tokens.sidecar import Sidecar
 from lauter.stages.tokens.tekken import FOLDER, SOURCE_SHA256, convert, main
@@ -67,7 +68,11 @@ def test_the_committed_files_are_whole_canonical_and_named_in_the_notice(documen
         "eos": (2, "</s>"),
         "pad": (11, "<pad>"),
         "unk": (0, "<unk>"),
+        **{f"placeholder {kind!r}": (control.id, control.token) for kind, control in PLACEHOLDERS.items()},
     }
+    names = {index: name for name, index in document["model"]["vocab"].items()}
+    assert [names[control.id] for control in PLACEHOLDERS.values()] == [f"<{kind}-pii>" for kind in PERSONAL_DATA]
+    assert [control.id for control in PLACEHOLDERS.values()] == [36, 37, 38, *range(73, 81)]
     assert sidecar.ids() == set(range(SPECIAL_COUNT))
     notice = (FOLDER / "NOTICE").read_text("utf-8")
     for name in ("tokenizer.json", "sidecar.json"):

@@ -23,14 +23,14 @@ from lauter.pipeline.contract import StageContext
 from lauter.pipeline.finished import NoCorpus
 from lauter.pipeline.resolve import load
 from lauter.stages.catalogue import CATALOGUE
-from lauter.stages.pii.recognisers import ENTITIES, recognisers
+from lauter.stages.pii.recognisers import KINDS
 from lauter.stages.pii.spans import placeholder
 from lauter.stages.tokens.encoder import HuggingFaceEncoder, TokenizerConfig
 from lauter.stages.tokens.pattern import SPLIT
+from lauter.stages.tokens.placeholders import PERSONAL_DATA
 from lauter.stages.tokens.training import (
     CONTROLS,
     LEAST,
-    PERSONAL_DATA,
     SIDECAR,
     Trained,
     train_tokenizer,
@@ -119,7 +119,7 @@ def test_removed_personal_data_is_one_id_and_its_placeholder_is_no_text_to_learn
 
 
 def test_the_sidecar_has_a_token_for_all_that_the_pii_stage_removes() -> None:
-    kinds = {recogniser.type for recogniser in recognisers(ENTITIES, public_ips_only=True, phone_regions=("CH",))}
+    kinds = {*KINDS, "name"}
     assert kinds == set(PERSONAL_DATA) == SIDECAR.placeholders.keys()
     assert {kind: control.token for kind, control in SIDECAR.placeholders.items()} == {
         kind: placeholder(kind) for kind in kinds
@@ -184,7 +184,7 @@ def test_a_sample_is_a_share_of_the_documents_and_follows_the_seed(run: Path) ->
 
 
 def test_too_small_a_vocabulary_is_refused(run: Path) -> None:
-    with pytest.raises(ValueError, match=f"--vocabulary {LEAST - 1}: 11 control tokens and 256 bytes are {LEAST} ids"):
+    with pytest.raises(ValueError, match=f"--vocabulary {LEAST - 1}: 15 control tokens and 256 bytes are {LEAST} ids"):
         train_tokenizer(str(run), LEAST - 1)
     assert train_tokenizer(str(run), LEAST).ids == LEAST
 
