@@ -79,7 +79,7 @@ def ended(out: Path) -> dict[str, tuple[str, str]]:
     return {str(row["url"]): (str(row["reason"]), row["rule"]["agent"]) for row in rows}  # type: ignore[index]
 
 
-def test_the_best_share_is_the_same_in_any_order_and_reads_no_text_again(folder: Path, tmp_path: Path) -> None:
+def test_the_best_share_is_the_same_in_any_order_and_place_and_reads_no_text_again(folder: Path, tmp_path: Path) -> None:
     words = TEXTS[3].split()
     generator = np.random.default_rng(0)
     pages = [f"page{n}\t{TEXTS[3]} {' '.join(generator.permutation(words))}" for n in range(60)]
@@ -107,6 +107,10 @@ def test_the_best_share_is_the_same_in_any_order_and_reads_no_text_again(folder:
     other = manifest_of(tmp_path / "two", pages[::-1], [7, 31], stage | {"decisions": decision})
     build(other, tmp_path / "other", catalogue=WITH_STAGES)
     assert ended(tmp_path / "other") == found
+
+    placed = stage | {"decisions": decision, "placement": {"cpus": 1.0}}
+    build(manifest_of(tmp_path / "one", pages, [], placed), tmp_path / "placed", catalogue=WITH_STAGES)
+    assert ended(tmp_path / "placed") == found
 
     before = {file: file.stat().st_mtime_ns for file in (out / "scores").rglob("*.parquet")}
     build(manifest_of(tmp_path / "one", pages, [], stage), out, catalogue=WITH_STAGES)
