@@ -79,7 +79,7 @@ def ended(out: Path) -> dict[str, tuple[str, str]]:
     return {str(row["url"]): (str(row["reason"]), row["rule"]["agent"]) for row in rows}  # type: ignore[index]
 
 
-def test_the_best_share_is_the_same_in_any_order_and_place_and_reads_no_text_again(folder: Path, tmp_path: Path) -> None:
+def test_the_best_share_is_the_same_in_any_order_and_place_without_reading_text(folder: Path, tmp_path: Path) -> None:
     words = TEXTS[3].split()
     generator = np.random.default_rng(0)
     pages = [f"page{n}\t{TEXTS[3]} {' '.join(generator.permutation(words))}" for n in range(60)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from lauter.stages.embedding.chunks import WINDOW, Chunker
@@ -69,3 +71,10 @@ def test_what_is_no_tokenizer(tmp_path: Path) -> None:
     path.write_text("{}")
     with pytest.raises(ValueError, match=r"is no tokenizer\.json"):
         Chunker(str(path), 64)
+
+
+@given(st.text(max_size=300), st.integers(1, 5))
+def test_any_text_has_a_chunk_and_none_is_too_long(tokenizer: str, text: str, most: int) -> None:
+    found = Chunker(tokenizer, 16).chunks(text, most)
+    assert 1 <= len(found) <= most
+    assert all(2 <= len(chunk) <= 16 for chunk in found)
