@@ -38,5 +38,6 @@ CATALOGUE = Catalogue(
         "quality": "lauter.stages.quality.cli:app",
         "tokenizer": "lauter.stages.tokens.cli:app",
         "probes": "lauter.stages.read.probes.cli:app",
+        "toxicity": "lauter.stages.toxicity.cli:app",
     },
 )

@@ -60,7 +60,7 @@ class Classifier:
     @property
     def columns(self) -> int:
         """Logits of a text: 1 for two classes, else one a class."""
-        return self.table.shape[1] - 1
+        return int(self.table.shape[1]) - 1
 
     @cached_property
     def digest(self) -> str:

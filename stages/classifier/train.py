@@ -184,7 +184,7 @@ def descend(
             if costs[text] <= 0:
                 continue
             count = find_features(data, offsets[text], offsets[text + 1], shape, group[text], mark[text], memory)
-            square, product = 0, 0.0
+            square, product = np.int64(0), 0.0
             for place in range(count):
                 bucket = memory.found[place]
                 rare = np.int64(rarities[bucket])

@@ -1,4 +1,4 @@
-"""The toxicity stage (`stage`), its word lists (`lexicon`, `match`), and checkpoints of Detoxify (`detoxify`)."""
+"""The toxicity stage (`stage`): an embedded classifier (`embedded`), word lists (`lexicon`), Detoxify (`detoxify`)."""
 
 from lauter.stages.toxicity.stage import Toxicity, ToxicityConfig
 

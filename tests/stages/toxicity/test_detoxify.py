@@ -14,7 +14,7 @@ import pytest
 
 from lauter.pipeline.contract import StageContext
 from lauter.stages.toxicity import Toxicity, ToxicityConfig
-from lauter.stages.toxicity.detoxify import MissingExtraError
+from lauter.stages.toxicity.detoxify import MissingExtraError, in_batches
 
 HAS_TORCH = all(importlib.util.find_spec(name) is not None for name in ("torch", "transformers"))
 needs_torch = pytest.mark.skipif(not HAS_TORCH, reason="torch and transformers are not installed (extra `toxicity`)")
@@ -122,10 +122,44 @@ def test_marks_in_a_text_are_left_out(folder: Path) -> None:
 
 
 @needs_torch
-def test_batches_and_empty_texts(folder: Path) -> None:
-    made = opened(folder)
-    texts = [*TEXTS, "", TEXTS[0] * 20]
-    assert score(made, texts) == [value for text in texts for value in score(made, [text])]
+@pytest.mark.parametrize("batch_tokens", [512, 4096])
+def test_batches_and_empty_texts(folder: Path, batch_tokens: int) -> None:
+    made = opened(folder, batch_tokens=batch_tokens)
+    texts = [*TEXTS, "", TEXTS[0] * 20, *TEXTS * 3]
+    together, alone = score(made, texts), [value for text in texts for value in score(made, [text])]
+    # What padding changes are the last bits of a float; rounded, a score is the same or its neighbour.
+    assert np.abs(np.array(together) - np.array(alone)).max() <= 1
+
+
+def test_batches_hold_no_more_tokens_than_they_may_and_every_chunk() -> None:
+    chunks = [(row, [7] * length) for row, length in enumerate([512, 3, 100, 512, 40, 41, 2])]
+    batches = list(in_batches(chunks, 512))
+    assert sorted(entry for batch in batches for entry in batch) == sorted(chunks)
+    assert all(len(batch) * max(len(chunk) for _, chunk in batch) <= 512 for batch in batches)
+    assert len(batches) == 3
+
+
+@needs_torch
+def test_a_cascade_shows_it_what_the_embedded_model_is_in_doubt_of(folder: Path) -> None:
+    cheap = Toxicity(ToxicityConfig(), StageContext())
+    cheap.open()
+    texts = [*TEXTS, "I hate all of you, you are disgusting and should die"]
+    first = np.array(score(cheap, texts))
+    low, high = sorted(first)[1], sorted(first)[-2]
+    made = opened(folder, cascade=(low / 10_000, high / 10_000))
+    columns = {"text": pa.array(texts, pa.large_string()), "language": pa.array(["eng_Latn"] * len(texts))}
+    found = made.apply(pa.record_batch(columns)).columns
+    clear = (first < low) | (first > high)
+    assert 0 < clear.sum() < len(texts)
+    assert found["toxicity_model"].to_pylist() == np.where(clear, 2, 3).tolist()
+    assert np.array(found["toxicity"].to_pylist())[clear].tolist() == first[clear].tolist()
+
+
+def test_a_gpu_asks_for_a_step_of_its_own() -> None:
+    files = {"checkpoint": "a", "encoder_config": "b", "tokenizer": "c"}
+    config = ToxicityConfig.model_validate({"model": "detoxify", "device": "cuda", "threads": 2, **files})
+    assert Toxicity.placement(config) == (2.0, 1.0)
+    assert Toxicity.placement(ToxicityConfig()) is None
 
 
 @needs_torch

@@ -1,12 +1,58 @@
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from lauter.stages.toxicity.stage import Toxicity, ToxicityConfig
 
 
+def summary(**languages: int) -> dict[str, Any]:
+    rule = {"stage": "toxicity", "reason": "toxic", "signal": "toxicity by lexicon", "agent": "-", "records": 1234}
+    return {
+        "funnel": [{"stage": "toxicity", "records": 1500, "ended": 1234}],
+        "languages": {label: {"records": count} for label, count in languages.items()},
+        "evidence": {"rules": [rule]},
+    }
+
+
 def test_the_section_names_filter_threshold_and_count() -> None:
-    summary = {"funnel": [{"stage": "toxicity", "records": 1500, "ended": 1234}]}
-    section = Toxicity.report(summary, {}, ToxicityConfig(max_score=0.25))
+    section = Toxicity.report(summary(deu_Latn=1), {}, ToxicityConfig(model="lexicon", max_score=0.25))
     (told,) = section.answers["3.2"]
     assert "lists of swear words" in told
     assert told.endswith("1,234 above 0.25 were dropped.")
-    assert dict(section.facts) == {"model": "lexicon", "documents dropped above": "0.25"}
+    assert dict(section.facts) == {
+        "model": "lexicon", "documents dropped": "above 0.25", "dropped by lexicon": "1,234",
+    }  # fmt: skip
+    assert not section.warnings
+    assert not section.tables
+
+
+def test_languages_that_nobody_judged_are_listed_and_warned_of() -> None:
+    section = Toxicity.report(summary(deu_Latn=900, swh_Latn=70, sme_Latn=80), {}, ToxicityConfig())
+    (table,) = section.tables
+    assert table.rows == (("sme_Latn", 80), ("swh_Latn", 70))
+    (warning,) = section.warnings
+    assert "2 languages with 150 records (sme_Latn, swh_Latn)" in warning
+    assert "not judged" in warning
+
+
+@pytest.mark.parametrize(
+    ("config", "limit"),
+    [
+        ({}, "above 0.8 (0.5 of word lists)"),
+        ({"model": "lexicon"}, "above 0.5"),
+        ({"keep_lowest": 0.95}, "languages with 100 or more)"),
+        ({"keep_lowest": 0.95, "max_score": 0.9}, "languages with 100 or more) or above 0.9"),
+    ],
+)
+def test_the_limit_is_told_with_its_population(config: dict[str, Any], limit: str) -> None:
+    section = Toxicity.report(summary(), {}, ToxicityConfig.model_validate(config))
+    assert dict(section.facts)["documents dropped"].endswith(limit)
+
+
+def test_a_cascade_is_told() -> None:
+    files = {"checkpoint": "a", "encoder_config": "b", "tokenizer": "c"}
+    config = ToxicityConfig.model_validate({"model": "detoxify", "cascade": [0.2, 0.9], **files})
+    (told,) = Toxicity.report(summary(), {}, config).answers["3.2"]
+    assert "Detoxify classifier gives where the embedded classifier finds between 0.2 and 0.9" in told

@@ -28,7 +28,7 @@ FILLER = "the quick brown fox jumps over that lazy dog and runs "
 
 @cache
 def stage() -> Toxicity:
-    made = Toxicity(ToxicityConfig(), StageContext())
+    made = Toxicity(ToxicityConfig(model="lexicon"), StageContext())
     made.open()
     return made
 
@@ -40,6 +40,18 @@ def score(texts: list[str | None], languages: list[str | None]) -> list[int | No
     assert verdict.columns["toxicity"].type == Toxicity.scores.field("toxicity").type
     values: list[int | None] = verdict.columns["toxicity"].to_pylist()
     return values
+
+
+def judged(
+    scores: list[int | None], who: list[int] | None = None, languages: list[str] | None = None
+) -> pa.RecordBatch:
+    """The columns that decisions are made from."""
+    models = [None if score is None else 1 for score in scores] if who is None else who
+    labels = ["eng_Latn"] * len(scores) if languages is None else languages
+    return pa.record_batch({
+        "toxicity": pa.array(scores, pa.uint16()), "toxicity_model": pa.array(models, pa.uint8()),
+        "language": pa.array(labels, pa.string()),
+    })  # fmt: skip
 
 
 def test_it_is_a_map_stage_that_decides_later() -> None:
@@ -181,20 +193,47 @@ def test_batch_cuts_do_not_matter(texts: list[str], data: st.DataObject) -> None
 
 
 def test_decisions_name_score_and_threshold_only() -> None:
-    scores = pa.record_batch({"toxicity": pa.array([0, 5000, 5001, 10_000, None], pa.uint16())})
-    verdict = stage().decide(scores)
+    verdict = stage().decide(judged([0, 5000, 5001, 10_000, None]))
     assert verdict.reason.tolist() == [0, 0, 1, 1, 0]
     assert Toxicity.reasons[0].name == "toxic"
     assert verdict.rule is not None
     texts = pc.struct_field(verdict.rule, "text").to_pylist()
     assert texts == [None, None, "0.5001 > 0.5000", "1.0000 > 0.5000", None]
+    assert set(pc.struct_field(verdict.rule, "signal").to_pylist()) == {None, "toxicity by lexicon"}
     assert all(text is None or re.fullmatch(r"[0-9. >]+", str(text)) for text in texts)
 
 
 def test_a_threshold_of_the_users_own() -> None:
     made = Toxicity(ToxicityConfig(max_score=0.1), StageContext())
-    scores = pa.record_batch({"toxicity": pa.array([1000, 1001], pa.uint16())})
-    assert made.decide(scores).reason.tolist() == [0, 1]
+    assert made.decide(judged([1000, 1001])).reason.tolist() == [0, 1]
+
+
+def test_each_model_has_its_own_threshold() -> None:
+    made = Toxicity(ToxicityConfig(), StageContext())
+    assert made.decide(judged([6000, 6000, 9500], who=[1, 2, 2])).reason.tolist() == [1, 0, 1]
+
+
+def test_a_share_of_each_language_is_kept_and_ties_with_it() -> None:
+    config = ToxicityConfig(keep_lowest=0.9, min_documents=10)
+    assert Toxicity.surveys(config)
+    assert not Toxicity.surveys(ToxicityConfig())
+    made = Toxicity(config, StageContext())
+    batch = judged(
+        [*range(0, 1000, 100), *[7] * 20, 9000], languages=["deu_Latn"] * 10 + ["fra_Latn"] * 20 + ["ita_Latn"]
+    )
+    number, documents = np.unique(made.occurrences(batch), return_counts=True)
+    made.surveyed(number, documents.astype(np.uint64))
+    verdict = made.decide(batch)
+    assert verdict.reason.tolist() == [0] * 9 + [2] + [0] * 20 + [1]  # Italian has too few: the absolute threshold
+    assert [reason.name for reason in Toxicity.reasons] == ["toxic", "toxic-share"]
+
+
+def test_a_share_and_a_threshold_together() -> None:
+    config = ToxicityConfig(keep_lowest=0.9, min_documents=1, max_score=0.05)
+    made = Toxicity(config, StageContext())
+    batch = judged([*range(0, 1000, 100)])
+    made.surveyed(*(array.astype(np.uint64) for array in np.unique(made.occurrences(batch), return_counts=True)))
+    assert made.decide(batch).reason.tolist() == [0] * 6 + [1] * 4
 
 
 @pytest.mark.parametrize(
@@ -205,6 +244,18 @@ def test_a_threshold_of_the_users_own() -> None:
         {"checkpoint": "x"},
         {"max_score": 2.0},
         {"model": "other"},
+        {"model": "lexicon", "model_file": "x"},
+        {"cascade": (0.1, 0.9)},
+        {"model": "detoxify", "checkpoint": "a", "encoder_config": "b", "tokenizer": "c", "cascade": (0.9, 0.1)},
+        {
+            "model": "detoxify",
+            "checkpoint": "a",
+            "encoder_config": "b",
+            "tokenizer": "c",
+            "cascade": (0.1, 0.9),
+            "keep_lowest": 0.95,
+        },
+        {"keep_lowest": 0.0},
     ],
 )
 def test_a_wrong_configuration_is_an_error(values: dict[str, object]) -> None:

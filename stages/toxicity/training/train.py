@@ -1,0 +1,137 @@
+"""Training the toxicity model: figures and calibration from folds, then one model from all.
+
+Each fold is judged by a model of the others, so every text has a logit of a model that never saw it or its template.
+The slope that turns logits into probabilities, and the offset of each language, are fitted to these, every language
+with the same weight and its two classes too: a probability is at even odds, since the share of toxic posts in a set
+says nothing of the web. The model that is written is trained on all folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from lauter.stages.classifier.calibration import fit_offset, fit_platt
+from lauter.stages.classifier.model import Classifier
+from lauter.stages.classifier.predict import logits
+from lauter.stages.classifier.train import train
+from lauter.stages.kernels.words import TextBuffers, text_buffers
+from lauter.stages.toxicity.embedded import marks_of, probabilities
+from lauter.stages.toxicity.lexicon import Lexicon
+from lauter.stages.toxicity.training.folds import folds_of
+from lauter.stages.toxicity.training.recipe import Recipe
+from lauter.stages.toxicity.training.sets import Post, check_licences, licences_of, paths_of, read_ordinary, read_set
+
+CLASSES = ("other", "toxic")
+
+
+class Material(NamedTuple):
+    """Labelled texts and what the model is told of each; all of n rows."""
+
+    posts: tuple[Post, ...]
+    texts: TextBuffers
+    groups: NDArray[np.int64]
+    """The place of the language among the recipe's."""
+    marks: NDArray[np.int64]
+    """What the word list of the language finds (`embedded.marks_of`)."""
+    toxic: NDArray[np.bool_]
+
+    def logits(self, model: Classifier) -> NDArray[np.float64]:
+        """The logits of a model, shape (n,)."""
+        found = logits(model, self.texts.data, self.texts.offsets, self.groups, self.marks)
+        return found[:, 0].astype(np.float64)
+
+
+class Trained(NamedTuple):
+    """A model and what it was measured with."""
+
+    model: Classifier
+    material: Material
+    held_out: NDArray[np.float64]
+    """Shape (n,): the logit of each text by a model that was trained without its fold."""
+    probability: NDArray[np.float64]
+    """Shape (n,): the same, calibrated."""
+    fold: NDArray[np.int64]
+    """Shape (n,)."""
+
+
+def material_of(posts: Sequence[Post], recipe: Recipe) -> Material:
+    """What the model is told of texts, all in languages of the recipe."""
+    codes = sorted(recipe.languages)
+    text = pa.array([post.text for post in posts], pa.large_string())
+    labels = pa.array([recipe.languages[post.language][0] for post in posts], pa.string())
+    groups = np.array([codes.index(post.language) for post in posts], np.int64)
+    toxic = np.array([post.toxic for post in posts], np.bool_)
+    return Material(tuple(posts), text_buffers(text), groups, marks_of(Lexicon(), text, labels), toxic)
+
+
+def read_training(folder: Path, recipe: Recipe) -> list[Post]:
+    """The texts to train on, in the order of sets and of their lines.
+
+    Raises:
+        ValueError: A set is not there, or its licence does not allow it, or a line is none.
+        OSError: A file cannot be read.
+    """
+    check_licences([*recipe.train, *recipe.ordinary], licences_of(folder), recipe.licences)
+    paths = paths_of(folder)
+    missing = [name for name in (*recipe.train, *recipe.ordinary) if name not in paths]
+    if missing:
+        raise ValueError(f"{folder} has no {', '.join(missing)}: a set is NAME.jsonl, NAME.jsonl.gz or a folder NAME")
+    posts = [post for name in sorted(recipe.train) for post in read_set(name, paths[name])]
+    for name in sorted(recipe.ordinary):
+        posts += read_ordinary(name, paths[name], recipe.ordinary_texts)
+    return [post for post in posts if post.language in recipe.languages]
+
+
+def train_model(posts: Sequence[Post], recipe: Recipe, told: Callable[[str], None]) -> Trained:
+    """Train, measure on folds and calibrate.
+
+    Raises:
+        ValueError: A language has no texts of both classes.
+    """
+    material = material_of(posts, recipe)
+    fold = folds_of(posts, recipe.folds)
+    held_out = np.zeros(len(posts))
+    for part in range(recipe.folds):
+        apart = fold == part
+        held_out[apart] = material.logits(_trained(material, ~apart, recipe))[apart]
+        told(f"fold {part + 1} of {recipe.folds}: {int(apart.sum()):,} texts judged by a model of the others")
+    weights = even_weights(material, recipe)
+    slope, offset = fit_platt(held_out, material.toxic, weights)
+    groups: dict[str, list[float]] = {}
+    offsets = np.zeros(len(recipe.languages))
+    for place, code in enumerate(sorted(recipe.languages)):
+        own = material.groups == place
+        offsets[place] = fit_offset(slope * held_out[own], material.toxic[own], weights[own])
+        groups |= {label: [place, float(offsets[place])] for label in recipe.languages[code]}
+    model = _trained(material, np.ones(len(posts), np.bool_), recipe).calibrated((slope,), (offset,))
+    probability = probabilities(held_out, slope, offsets[material.groups])
+    return Trained(model.noted({"languages": groups}), material, held_out, probability, fold)
+
+
+def measured(material: Material, recipe: Recipe) -> NDArray[np.bool_]:
+    """The texts that figures and calibration are of, shape (n,): all but ordinary ones."""
+    return np.array([post.of_set not in recipe.ordinary for post in material.posts], np.bool_)
+
+
+def even_weights(material: Material, recipe: Recipe) -> NDArray[np.float64]:
+    """Weights, shape (n,), with which all languages and both classes of each count alike, and ordinary text nothing."""
+    cells = material.groups * 2 + material.toxic
+    rows = measured(material, recipe)
+    counts = np.bincount(cells[rows], minlength=int(cells.max()) + 1)
+    weights: NDArray[np.float64] = np.where(
+        rows, rows.sum() / np.count_nonzero(counts) / np.maximum(counts, 1)[cells], 0
+    )
+    return weights
+
+
+def _trained(material: Material, chosen: NDArray[np.bool_], recipe: Recipe) -> Classifier:
+    return train(
+        material.texts.data, material.texts.offsets, material.toxic.astype(np.int32), chosen.astype(np.float32),
+        CLASSES, recipe.classifier, material.groups, material.marks,
+    )  # fmt: skip
