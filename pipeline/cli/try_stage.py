@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -71,6 +72,9 @@ def try_stage(
         columns = given_columns(asked, CATALOGUE, has_text=files.gives_text())
         with Trial(asked, columns, label(language, CATALOGUE)) as trial:
             _show(trial, files, as_json=as_json)
+    except BrokenPipeError:
+        # Who reads has left, as `head` does. The interpreter flushes once more and must find a stream that takes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (TrialFault, ValueError) as error:
         fail(str(error), USAGE)
     except (StageError, BuildStopped, StorageError, OSError) as error:

@@ -117,6 +117,10 @@ def test_a_limit_ends_reading(tmp_path: Path, limit: int) -> None:
     assert texts == ["a0", "a1", "a2", "a3", "b0", "b1", "b2", "b3"][:limit]
 
 
+def test_names_lead_to_readers_that_there_are() -> None:
+    assert {*CATALOGUE.endings.values()} <= {*CATALOGUE.readers}
+
+
 def test_a_path_without_a_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no file matches"):
         inputs(tmp_path / "*.jsonl")
