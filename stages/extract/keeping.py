@@ -21,16 +21,16 @@ _FORMULAS = ("math", "m:math", "mml:math", "mjx-container")
 _TABLE = re.compile("</(?:table|TABLE)")
 _TARGET = re.compile(r"<[aA](?=\s)(?![^<>]*\bhref)[^<>]*>\s*</[aA]>")
 """An empty target of links. trafilatura drops a short block that holds nothing else of links: 8 of 79 code blocks."""
-_TEX = re.compile(r"tex(?![a-z])")
-_BEFORE_TEX = ("ka", "la", "h/", "x-", '="')
-"""What stands before `tex` where it means the language: katex, latex, math/tex, x-tex, class="tex"."""
+_TEX = re.compile(r"tex(?![a-z ])")
+_BEFORE_TEX = ("ka", "la", "h/", "x-", '="', "='", " ")
+"""What stands before `tex` where it means the language: katex, latex, math/tex, x-tex, a class `tex`."""
 
 
 def before(page: str) -> str:
     """The page's source with its formulas as TeX and its code under marks; the page itself where it has neither."""
     names = {name.lower() for name in _END_TAGS.findall(page)}
     tex = not names.isdisjoint(_FORMULAS) or any(
-        page[max(match.start() - 2, 0) : match.start()] in _BEFORE_TEX for match in _TEX.finditer(page)
+        page[max(match.start() - 2, 0) : match.start()].endswith(_BEFORE_TEX) for match in _TEX.finditer(page)
     )
     code = not names.isdisjoint(("pre", "code"))
     if tex or code:

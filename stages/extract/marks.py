@@ -22,6 +22,7 @@ _HIDDEN = str.maketrans({" ": _SPACE, "\t": _TAB, "\u3000": _WIDE})
 _ALL = (BEGIN, END, _LINE, _SPACE, _TAB, _WIDE)
 _ANY = re.compile(f"[{BEGIN}-{_WIDE}]")
 _BROKEN = re.compile(f" ?{_LINE} ?")
+_EMPTY = re.compile(f"(?<={_LINE})  (?={_LINE})")
 _EDGE = re.compile(f"\n?[ \t]{{0,8}}(?:{BEGIN}|{END})[ \t]{{0,8}}\n?")
 
 
@@ -37,7 +38,7 @@ def hide(text: str) -> str:
     True
     """
     lines = [_HIDE.sub(lambda run: run[0].translate(_HIDDEN), line) for line in lines_of(text)]
-    return f" {_LINE} ".join(lines)
+    return _EMPTY.sub("", f" {_LINE} ".join(lines))
 
 
 def hide_block(text: str) -> str:

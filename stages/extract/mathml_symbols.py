@@ -32,7 +32,7 @@ ESCAPED = {character: "\\" + character for character in "%#$&_{}"}
 PLAIN = {"−": "-", "‐": "-", "–": "-", "∶": ":", "∕": "/", "⁄": "/", "⁎": "*", "^": r"\hat{}", "~": r"\sim"}
 """Operators that are written with ASCII."""
 
-UNSEEN = dict.fromkeys("\u200b\u2060\u2061\u2062\u2063\u2064\ufeff")
+UNSEEN = dict.fromkeys(map(ord, "\u200b\u2060\u2061\u2062\u2063\u2064\ufeff"))
 """Invisible operators (function application, times, separator, plus) and joiners, for `str.translate`."""
 
 BIG = set("∑∏∐∫∬∭∮⋂⋃⋀⋁⨁⨂") | {"lim", "max", "min", "sup", "inf", "limsup", "liminf", "argmax", "argmin"}

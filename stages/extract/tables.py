@@ -73,6 +73,7 @@ def _tables(page: str) -> list[_Table]:
         if tag.name == "table" and not tag.closing:
             if stack:
                 stack[-1].layout = True
+                stack[-1].cell = None
             role = attributes(match[0]).get("role", "").lower()
             stack.append(_Table(tag, presentation=role in ("presentation", "none")))
             continue
