@@ -1,7 +1,8 @@
-"""Score columns in the units that people know: 8215 ten-thousandths are 0.8215 (`schema.SCORE`)."""
+"""Score columns in the units that people know (`schema.SCORE`): 8215 is 0.8215, and log-odds are probabilities."""
 
 from __future__ import annotations
 
+from math import exp
 from typing import Any
 
 import pyarrow as pa
@@ -27,8 +28,17 @@ def natural(name: str, value: Any) -> Any:  # noqa: ANN401 - a value of a column
     if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
         kind = kind.value_type
     scale = SCALES.get(name, schema.RATIO_SCALE)
+    if name in schema.LOG_ODDS:
+        return [_probability(item) for item in value] if isinstance(value, list) else _probability(value)
     if pa.types.is_uint16(kind):
         return [item / scale for item in value] if isinstance(value, list) else value / scale
     if kind == schema.LANGUAGE:
         return [{**item, "score": item["score"] / scale} for item in value]
     return None
+
+
+def _probability(score: int | None) -> float | None:
+    """The probability of a score of log-odds, with six digits that count: 0.999441; null in a list stays so."""
+    if score is None:
+        return None
+    return float(f"{1 / (1 + exp((schema.LOG_ODDS_HALF - score) / schema.LOG_ODDS_STEPS)):.6g}")

@@ -164,6 +164,12 @@ code point. The `contamination_` columns are numbers of the stage's index: an it
 RATIO_SCALE = 10_000
 """Ratios and probabilities in score columns are round(value * RATIO_SCALE)."""
 
+LOG_ODDS = frozenset({"quality_classifier", "embedding_scores"})
+"""Columns of log-odds: LOG_ODDS_HALF + round(logit * LOG_ODDS_STEPS), logits from -16 to 16."""
+LOG_ODDS_STEPS = 1024
+LOG_ODDS_HALF = 1 << 15
+"""The score of a probability of 0.5."""
+
 VERDICTS = ("kept", "dropped", "duplicate", "error", "removed")
 
 LEDGER = pa.schema(

@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-STEPS = 1024
-"""Steps of one unit of log-odds."""
-HALF = 1 << 15
-"""The score of a probability of 0.5."""
+from lauter.pipeline import schema
+
+STEPS = schema.LOG_ODDS_STEPS
+HALF = schema.LOG_ODDS_HALF
 MOST = 16
 """Logits beyond it count as this: a probability of 1 - 1.1e-7."""
 
