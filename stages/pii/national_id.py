@@ -121,15 +121,18 @@ def refine(names: tuple[str, ...], *, need_context: bool) -> Refine:
     return decide
 
 
+@cache
 def validator(name: str) -> Callable[[str], bool]:
-    """The check of one format."""
+    """Whether a text is written as a number of one format is, and its check holds."""
     source = FORMATS[name].check
+    written = re.compile("|".join(map(_expression, FORMATS[name].shapes)))
+    check: Callable[[str], bool]
     if source.startswith("own:"):
-        found: Callable[[str], bool] = getattr(national_check, source[4:])
-        return found
-    module = import_module(f"stdnum.{source}")
+        check = getattr(national_check, source[4:])
+    else:
+        check = import_module(f"stdnum.{source}").is_valid
 
     def is_valid(number: str) -> bool:
-        return bool(module.is_valid(number))
+        return written.fullmatch(shape(number)) is not None and bool(check(number))
 
     return is_valid
