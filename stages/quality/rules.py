@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lauter.pipeline.schema import RATIO_SCALE
 from lauter.stages.quality.thresholds import Thresholds
 
-Family = Literal["gopher-quality", "gopher-repetition", "fineweb-quality"]
+Family = Literal["gopher-quality", "gopher-repetition", "fineweb-quality", "c4"]
 MEAN_SCALE = 100
 """`mean_word_length` is in hundredths of a code point."""
 
@@ -102,6 +102,10 @@ RULES = (
     Rule("few-ended-lines", "fineweb-quality", "line_punctuation_ratio", "min_line_punctuation_ratio", "min"),
     Rule("short-lines", "fineweb-quality", "short_line_ratio", "max_short_line_ratio", "max"),
     Rule("line-breaks", "fineweb-quality", "newline_ratio", "max_newline_ratio", "max"),
+    Rule("lorem-ipsum", "c4", "lorem_ipsum_lines", "max_lorem_ipsum_lines", "max", 1),
+    Rule("curly-brackets", "c4", "curly_bracket_lines", "max_curly_bracket_lines", "max", 1),
+    Rule("few-sentences", "c4", "c4_sentences", "min_c4_sentences", "min", 1),
+    Rule("few-kept-lines", "c4", "c4_line_ratio", "min_c4_line_ratio", "min"),
 )
 
 

@@ -79,8 +79,9 @@ def score_columns(counts: NDArray[np.int64], listed: NDArray[np.bool_]) -> dict[
         "words": pa.array(words - column[counted.SYMBOL_WORDS], pa.int32()),
         "mean_word_length": pa.array(quantised(column[counted.WORD_CHARACTERS], plain, MEAN_SCALE), mask=no_words),
         "symbol_ratio": ratio(symbols, words),
-        "bullet_line_ratio": ratio(column[counted.BULLET_LINES], lines),
-        "ellipsis_line_ratio": ratio(column[counted.ELLIPSIS_LINES], lines),
+        # Of all lines, as datatrove has them and as the published thresholds were set.
+        "bullet_line_ratio": ratio(column[counted.BULLET_LINES], column[counted.ALL_LINES]),
+        "ellipsis_line_ratio": ratio(column[counted.ELLIPSIS_LINES], column[counted.ALL_LINES]),
         "alphabetic_word_ratio": ratio(column[counted.ALPHABETIC_WORDS], column[counted.WORDS]),
         "stop_words": pa.array(column[counted.STOP_WORDS].astype(np.uint16), mask=~listed),
         "duplicate_line_ratio": ratio(column[counted.DUPLICATE_LINES], lines),

@@ -31,8 +31,14 @@ class StopWords(NamedTuple):
         return self.spans.get(label) or self.spans.get(label.partition("_")[0])
 
 
-def load_stop_words(path: str | None = None) -> StopWords:
+FOLDED = FOLD_CASE | DROP_PUNCTUATION
+"""How words are hashed where case and punctuation do not matter; 0 for words as they are written."""
+
+
+def load_stop_words(path: str | None = None, flags: int = FOLDED) -> StopWords:
     """Read the stop words of a languages file, or the built-in ones; once per process, and again what was changed.
+
+    `flags`: FOLDED or 0.
 
     Raises:
         ValueError: It is no languages file, or a label has more than 64 words; with the file.
@@ -40,12 +46,12 @@ def load_stop_words(path: str | None = None) -> StopWords:
     """
     if path is None:
         with as_file(files(__package__) / "stop_words.yaml") as built_in:
-            return load_stop_words(str(built_in))
-    return _load(stamp(path))
+            return load_stop_words(str(built_in), flags)
+    return _load(stamp(path), flags)
 
 
 @lru_cache(maxsize=3)
-def _load(file: Stamp) -> StopWords:
+def _load(file: Stamp, flags: int) -> StopWords:
     hashes: list[NDArray[np.uint64]] = []
     spans: dict[str, tuple[int, int]] = {}
     total = 0
@@ -54,7 +60,7 @@ def _load(file: Stamp) -> StopWords:
             continue
         texts = [np.frombuffer(word.encode(), np.uint8) for word in entry.stop_words]
         words = np.unique(
-            np.array([hash_whole(text, 0, len(text), FOLD_CASE | DROP_PUNCTUATION) for text in texts], np.uint64)
+            np.array([hash_whole(text, 0, len(text), flags) for text in texts], np.uint64)
         )
         words = words[words != 0]
         if len(words) > MAX_STOP_WORDS:

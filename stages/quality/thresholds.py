@@ -2,15 +2,23 @@
 
 *Gopher*: MassiveText's quality and repetition filters (arXiv 2112.11446, section A.1.1 and table A1), set on English.
 *FineWeb*: the three filters found by comparing good and bad crawls (arXiv 2406.17557, section 3.6), set on English.
+*C4*: Raffel et al. 2020 (JMLR 21:140, section 2.2). Off unless asked for: FineWeb-2 runs none of them, and the rule for
+ends of lines cost FineWeb 30 % of its tokens (arXiv 2406.17557, section 3.5). C4's list of bad words is no rule, as
+the toxicity stage has lists.
 *FineWeb-2*: how these were carried to 1,868 languages (arXiv 2506.20920): rules that do not carry over are off, and the
 rest has values by language.
 """
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Self
 
-from lauter.pipeline.contract import FilePath, StageConfig
+from pydantic import Field, model_validator
+
+from lauter.pipeline.contract import FilePath, ModelPath, StageConfig
+from lauter.stages.kernels.words import DROP_PUNCTUATION, FOLD_CASE
+
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Thresholds(StageConfig):
@@ -66,6 +74,29 @@ class Thresholds(StageConfig):
     """Largest share of short lines. FineWeb: 0.67; FineWeb-2: off."""
     max_newline_ratio: float | None = 0.3
     """Most line breaks per word. FineWeb, as it was run: 0.3; FineWeb-2: by language."""
+    min_c4_sentences: int | None = None
+    """Fewest sentences in the lines that C4 keeps. C4: 5; FineWeb-2 runs none of C4's rules. Needs `c4`."""
+    min_c4_line_ratio: float | None = None
+    """Smallest share of characters in lines that C4 keeps; C4 itself removes the other lines. Needs `c4`."""
+    max_lorem_ipsum_lines: int | None = None
+    """Most lines with "lorem ipsum". C4: 0. Needs `c4`."""
+    max_curly_bracket_lines: int | None = None
+    """Most lines with "{". C4: 0, which was to keep code out. Needs `c4`."""
+
+
+class C4Lines(StageConfig):
+    """Which lines C4 keeps (`kernels.c4`); others count for nothing, and no text is changed."""
+
+    terminal: bool = True
+    """Whether a line must end in . ? ! or a quotation mark. FineWeb left this out: it cost 30 % of all tokens."""
+    min_words: int = 3
+    """Words that a line has at least."""
+    max_word_length: int | None = 1_000
+    """Code points that a word of a line has at most."""
+    javascript: bool = True
+    """Whether lines that say "javascript" go."""
+    policy: bool = True
+    """Whether lines about cookies, privacy and terms of use go."""
 
 
 class QualityConfig(Thresholds):
@@ -82,6 +113,34 @@ class QualityConfig(Thresholds):
     """Code points that a line has at most to be short. FineWeb: 30."""
     stop_words: FilePath | None = None
     """A languages file whose `stop_words` are used in place of the built-in ones."""
+    exact_stop_words: bool = False
+    """Whether a stop word must stand as it is written, in this case and without punctuation at it, as datatrove wants
+    it. Else "Of," is a stop word too."""
+    c4: C4Lines | None = None
+    """Count what C4's rules are about: `c4: {}`. Left out, its scores are null and its rules have no say."""
+    classifier: ModelPath | None = None
+    """A model of `lauter quality train`: its score of each document is stored, and decides where a limit is set."""
+    min_classifier: float | None = Field(default=None, ge=0, le=1)
+    """The least probability of being good. A document in a language that the classifier does not know is kept."""
+    keep_best: Share | None = None
+    """The share of each language's documents that is kept, the best by the classifier: 0.33 or 0.1, as Apertus took of
+    FineWeb2-HQ. Those that tie with the last are kept too."""
+    keep_best_of: dict[str, Share] = Field(default_factory=dict)
+    """Other shares for single languages, `deu_Latn: 0.1`."""
+    min_documents: int = Field(default=100, ge=1)
+    """Documents of a language in the run below which no share of it is taken."""
+
+    @property
+    def stop_word_flags(self) -> int:
+        """How stop words are hashed (`kernels.words`)."""
+        return 0 if self.exact_stop_words else FOLD_CASE | DROP_PUNCTUATION
+
+    @model_validator(mode="after")
+    def _limits_have_a_classifier(self) -> Self:
+        decides = self.min_classifier is not None or self.keep_best is not None or self.keep_best_of
+        if decides and self.classifier is None:
+            raise ValueError("`min_classifier` and `keep_best` need a `classifier`: `lauter quality train` makes one")
+        return self
 
 
 PUBLISHED = QualityConfig(

@@ -20,11 +20,12 @@ from lauter.stages.kernels.characters import (
     expand_lower,
 )
 from lauter.stages.kernels.segmentation import word_begins
-from lauter.stages.kernels.words import DROP_PUNCTUATION, FOLD_CASE, text_buffers, word_hashes
+from lauter.stages.kernels.words import DROP_PUNCTUATION, FOLD_CASE, hash_whole, text_buffers, word_hashes
 from tests.stages.kernels.cutting import CLASSES, cut, in_dictionary, kind
 
 LOWER = expand_lower()
 SPACES = "".join(chr(code) for code in np.flatnonzero(CLASSES & WHITE_SPACE))
+FOLDED = FOLD_CASE | DROP_PUNCTUATION
 STOP_WORDS = ("the", "und", "é", "的", "die")
 SHORT = 5
 
@@ -73,17 +74,20 @@ def twin(text: str) -> list[int]:
     row[counted.IDEOGRAPHS] = len(heads) - len(syllables)
     row[counted.ALPHABETIC_WORDS] = sum(any(kind(c) & LETTER for c in found) for found in words)
     row[counted.STOP_WORDS] = len(set(plain) & set(STOP_WORDS))
-    for found, bare in zip(words, plain, strict=True):
+    for found, letters in zip(words, plain, strict=True):
         if not kind(found[0]) & UNSPACED or in_dictionary(found[0]):
-            row[counted.WORD_CHARACTERS if bare else counted.SYMBOL_WORDS] += len(found) if bare else 1
+            row[counted.WORD_CHARACTERS if letters else counted.SYMBOL_WORDS] += len(found) if letters else 1
     row[counted.HASHES] = text.count("#")
     row[counted.ELLIPSES] = text.count("…") + text.count("...")
-    lines = [stripped for each in text.split("\n") if (stripped := each.strip(SPACES))]
-    runs = groupby((each.strip(SPACES) for each in text.split("\n")), bool)
+    written = text.split("\n")
+    lines = [each for each in written if each.strip(SPACES)]
+    bare = [each.strip(SPACES) for each in lines]
+    runs = groupby(written, lambda each: bool(each.strip(SPACES)))
     paragraphs = [list(run) for full, run in runs if full]
     row[counted.LINES] = len(lines)
-    row[counted.BULLET_LINES] = sum(each[0] in "-*·•‣◦▪●" for each in lines)
-    row[counted.ELLIPSIS_LINES] = sum(each.endswith(("...", "…")) for each in lines)
+    row[counted.ALL_LINES] = len(written) - (written[-1] == "")
+    row[counted.BULLET_LINES] = sum(each[0] in "-*·•‣◦▪●" for each in bare)
+    row[counted.ELLIPSIS_LINES] = sum(each.endswith(("...", "…")) for each in bare)
     row[counted.TERMINAL_LINES] = sum(kind(each[-1]) & TERMINAL != 0 for each in lines)
     row[counted.SHORT_LINES] = sum(len(each) <= SHORT for each in lines)
     row[counted.DUPLICATE_LINES : counted.DUPLICATE_LINES + 2] = repeated(lines, [len(each) for each in lines])
@@ -121,15 +125,21 @@ def twin(text: str) -> list[int]:
 def test_counts_are_those_of_the_twin(batch: list[str]) -> None:
     offsets, data = text_buffers(pa.array(["skipped", *batch], pa.large_string())[1:])
     listed = np.frombuffer(" ".join(STOP_WORDS).encode(), np.uint8)
-    stop_words = word_hashes(listed, 0, len(listed), FOLD_CASE | DROP_PUNCTUATION)
+    stop_words = word_hashes(listed, 0, len(listed), FOLDED)
     spans = np.tile([0, len(stop_words)], (len(batch), 1))
-    counts = counted.measure(offsets, data, word_begins(offsets, data), SHORT, stop_words, spans)
+    begins = word_begins(offsets, data)
+    counts = counted.measure(offsets, data, begins, SHORT, stop_words, spans, FOLDED)
     assert counts.tolist() == [twin(text) for text in batch]
+    written = np.sort(np.array([hash_whole(np.frombuffer(word.encode(), np.uint8), 0, len(word.encode()), 0)
+                                for word in STOP_WORDS], np.uint64))  # fmt: skip
+    counts = counted.measure(offsets, data, begins, SHORT, written, spans, 0)
+    assert counts[:, counted.STOP_WORDS].tolist() == [len(set(cut(text)) & set(STOP_WORDS)) for text in batch]
 
 
 def test_a_text_has_only_its_own_stop_words() -> None:
     offsets, data = text_buffers(pa.array(["the die", "the die"], pa.large_string()))
     listed = np.frombuffer(b"the die", np.uint8)
-    stop_words = word_hashes(listed, 0, len(listed), FOLD_CASE | DROP_PUNCTUATION)
-    counts = counted.measure(offsets, data, word_begins(offsets, data), SHORT, stop_words, np.array([[0, 1], [0, 0]]))
+    stop_words = word_hashes(listed, 0, len(listed), FOLDED)
+    spans = np.array([[0, 1], [0, 0]])
+    counts = counted.measure(offsets, data, word_begins(offsets, data), SHORT, stop_words, spans, FOLDED)
     assert counts[:, counted.STOP_WORDS].tolist() == [1, 0]

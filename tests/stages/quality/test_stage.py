@@ -68,7 +68,7 @@ def test_it_is_a_soft_map_stage() -> None:
     stage: MapStage = opened()
     assert isinstance(stage, SoftStage)
     assert stage.decision_fields <= set(QualityConfig.model_fields)
-    assert len({reason.name for reason in stage.reasons}) == len(RULES) < 256
+    assert len({reason.name for reason in stage.reasons}) == len(RULES) + 1 < 256
     assert all(field.equals(schema.SCORE.field(field.name)) for field in stage.scores)
 
 
