@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lauter.pipeline.kernel import kernel
-from lauter.stages.kernels.characters import WHITE_SPACE, Integer, character_class, decode
+from lauter.stages.kernels.characters import ASCII_CLASS, WHITE_SPACE, Integer, character_class, decode
 from lauter.stages.kernels.lines import characters, strip
 from lauter.stages.kernels.sentences import sentence_spans
 
@@ -44,6 +44,11 @@ _LOREM = _phrases("lorem ipsum")
 _JAVASCRIPT = _phrases("javascript")
 _POLICY = _phrases("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
 _CITATIONS = _phrases("[edit]", "[citation needed]")
+LOREM, JAVASCRIPT, CURLY, POLICY = 1, 2, 4, 8
+"""Bits of `marks_of`."""
+_FIRST = np.zeros(256, np.uint8)
+for _letters, _mark in (("lL", LOREM), ("jJ", JAVASCRIPT), ("tTpPcCuU", POLICY)):
+    _FIRST[[ord(letter) for letter in _letters]] = _mark
 # . ? ! " '
 _ENDS = np.array([0x2E, 0x3F, 0x21, 0x22, 0x27], np.uint8)
 
@@ -66,12 +71,25 @@ def length_at(data: NDArray[np.uint8], start: Integer, end: Integer, phrases: ND
 
 
 @kernel
-def holds(data: NDArray[np.uint8], start: Integer, end: Integer, phrases: NDArray[np.uint8]) -> bool:
-    """Whether `data[start:end]` has one of some phrases, in any case."""
-    for position in range(start, end):  # noqa: SIM110 - numba has no generator expressions
-        if length_at(data, position, end, phrases, 0x20):
-            return True
-    return False
+def marks_of(data: NDArray[np.uint8], start: Integer, end: Integer) -> int:
+    """What `data[start:end]` speaks of, in any case: a sum of LOREM, JAVASCRIPT, CURLY and POLICY.
+
+    One look at each byte: a phrase is compared only where its first letter stands.
+    """
+    found = 0
+    for position in range(start, end):
+        byte = data[position]
+        if byte == _CURLY:
+            found |= CURLY
+            continue
+        kind = _FIRST[byte]
+        if kind == LOREM and length_at(data, position, end, _LOREM, 0x20):
+            found |= LOREM
+        elif kind == JAVASCRIPT and length_at(data, position, end, _JAVASCRIPT, 0x20):
+            found |= JAVASCRIPT
+        elif kind == POLICY and length_at(data, position, end, _POLICY, 0x20):
+            found |= POLICY
+    return found
 
 
 @kernel
@@ -103,8 +121,14 @@ def count_words(data: NDArray[np.uint8], start: Integer, end: Integer) -> tuple[
     words, longest, size = 0, 0, 0
     position = start
     while position < end:
-        code, width = decode(data, position, end)
-        if character_class(code) & WHITE_SPACE:
+        byte = data[position]
+        if byte < 0x80:
+            kind: Integer = ASCII_CLASS[byte]
+            width = 1
+        else:
+            code, width = decode(data, position, end)
+            kind = character_class(code)
+        if kind & WHITE_SPACE:
             size = 0
         else:
             words += size == 0
@@ -144,16 +168,14 @@ def count_line(
     size = without_citations(data, start, end, line)
     if (rules[0] and not ends_as_sentence(line, size)) or words < rules[1]:
         return
-    if holds(line, 0, size, _LOREM):
+    marks = marks_of(line, 0, size)
+    if marks & LOREM:
         row[LOREM_IPSUM] += 1
         return
-    if rules[3] and holds(line, 0, size, _JAVASCRIPT):
+    if rules[3] and marks & JAVASCRIPT:
         return
-    for position in range(size):
-        if line[position] == _CURLY:
-            row[CURLY_BRACKETS] += 1
-            break
-    if rules[4] and holds(line, 0, size, _POLICY):
+    row[CURLY_BRACKETS] += marks & CURLY != 0
+    if rules[4] and marks & POLICY:
         return
     row[KEPT_CHARACTERS] += characters(line, 0, size)
     row[SENTENCES] += len(sentence_spans(line, 0, size))

@@ -39,7 +39,7 @@ STORY = [
     "A miller lived there with his three daughters, and they baked the bread for all of the village.",
     "When the war came the mill was closed, and the wheel has not turned since that year.",
     "Today a small museum shows how grain was ground, and on Sundays they bake as they did then.",
-    "Write to the keeper at keeper@mill.example if you want to bring a class of children.",
+    "Write to the keeper at keeper@mill-museum.org if you want to bring a class of children.",
 ]
 PROOF = (
     "Let $n$ be an even number. Then $n = 2k$ for some integer $k$, and so $n^2 = 4k^2 = 2(2k^2)$ is even as well. "

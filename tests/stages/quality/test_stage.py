@@ -294,3 +294,39 @@ def test_scores_do_not_depend_on_how_batches_are_cut(rows: list[tuple[str | None
     whole = scores_of(texts, languages)
     parts = [scores_of(texts[:cut], languages[:cut]), scores_of(texts[cut:], languages[cut:])]
     assert pa.Table.from_batches(parts).combine_chunks().equals(pa.Table.from_batches([whole]).combine_chunks())
+
+
+def test_c4s_rules_have_a_say_only_where_its_lines_are_counted() -> None:
+    text = "This is a first line. It has two sentences.\nThis line has no end\nYou need JavaScript here.\nf() { x.\n"
+    rules = {"min_c4_sentences": 5, "max_lorem_ipsum_lines": 0, "max_curly_bracket_lines": 0, "min_c4_line_ratio": 0.5}
+    off = dict.fromkeys(Thresholds.model_fields)
+    config = QualityConfig.model_validate({**off, **rules, "c4": {}})
+    stage = opened(config)
+
+    def said(texts: list[str | None], stage: Quality = stage) -> list[str | None]:
+        scores = pa.RecordBatch.from_pydict(dict(stage.apply(batch_of(texts)).columns), schema=stage.scores)
+        verdict = stage.decide(scores)
+        return [evidence(verdict, row)["text"] if code else None for row, code in enumerate(verdict.reason)]
+
+    assert said([text, "Lorem ipsum dolor sit amet.", text.replace("{", "("), PROSE]) == [
+        "curly_bracket_lines 1 > 0", "lorem_ipsum_lines 1 > 0", "c4_sentences 3 < 5", "c4_sentences 4 < 5",
+    ]  # fmt: skip
+    lines = opened(QualityConfig.model_validate({**off, "min_c4_line_ratio": 0.5, "c4": {"terminal": False}}))
+    assert said([text.replace("{", "("), "One two\nthree"], lines) == [None, "c4_line_ratio 0.0000 < 0.5000"]
+    assert said([None, text], opened(QualityConfig.model_validate({**off, "c4": {}}))) == [None, None]
+    plain = opened(QualityConfig.model_validate({**off}))
+    assert plain.apply(batch_of([text])).columns["c4_sentences"].to_pylist() == [None]
+
+
+def test_a_rule_of_c4_without_its_lines_is_told_before_any_work() -> None:
+    with pytest.raises(ValueError, match="`max_lorem_ipsum_lines` needs C4's lines counted"):
+        Quality.check_config(QualityConfig(max_lorem_ipsum_lines=0))
+
+
+def test_stop_words_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "words.yaml"
+    path.write_text("format: 1\nlabels:\n  eng_Latn: {stop_words: [the, of]}\n")
+    text = "The end, of, course. the"
+    for exact, count in ((True, 1), (False, 2)):
+        stage = opened(QualityConfig(stop_words=str(path), exact_stop_words=exact))
+        assert stage.apply(batch_of([text])).columns["stop_words"].to_pylist() == [count]
