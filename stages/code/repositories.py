@@ -6,6 +6,7 @@ The list is what such registers publish (BigCode's "Am I in The Stack"): names o
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -13,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from lauter.pipeline import schema
-from lauter.pipeline.contract import FilePath, Reason, StageConfig, StageContext, Verdict
+from lauter.pipeline.contract import FilePath, Reason, ReportSection, StageConfig, StageContext, Verdict
+from lauter.stages.code.report import repositories_report
 
 _HOST = re.compile(r"(?:https?://)?(?:www\.)?(?:github\.com|gitlab\.com|bitbucket\.org|codeberg\.org)/", re.IGNORECASE)
 _NAME = re.compile(r"[^\s/]+")
@@ -82,6 +84,13 @@ class Repositories:
     def check_config(cls, config: RepositoriesConfig) -> None:
         """Read the list. Raises ValueError, with file and line, for what cannot be used."""
         read_list(config.optout)
+
+    @classmethod
+    def report(
+        cls, summary: Mapping[str, Any], prepared: Mapping[str, int], config: RepositoriesConfig
+    ) -> ReportSection | None:
+        """How many files are of who opted out."""
+        return repositories_report(summary, config.copies)
 
     def __init__(self, config: RepositoriesConfig, context: StageContext) -> None:
         self._path = config.optout

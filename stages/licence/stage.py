@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -11,9 +11,10 @@ import pyarrow as pa
 from pydantic import Field
 
 from lauter.pipeline import schema
-from lauter.pipeline.contract import Reason, StageConfig, StageContext, Verdict
+from lauter.pipeline.contract import Reason, ReportSection, StageConfig, StageContext, Verdict
 from lauter.stages.licence.expression import Grade, NoExpression, grade, grader, together
 from lauter.stages.licence.lists import known, named
+from lauter.stages.licence.report import licence_report
 
 MOST_TOLD = 200
 """Characters of a licence that are told as evidence: what is declared may be a whole licence text."""
@@ -64,6 +65,13 @@ class Licence:
                 raise ValueError(f"names.{written}: {expression!r} is no SPDX expression: {error}") from error
             if unknown:
                 raise ValueError(f"names.{written}: {expression!r} has an identifier that SPDX does not know")
+
+    @classmethod
+    def report(
+        cls, summary: Mapping[str, Any], prepared: Mapping[str, int], config: LicenceConfig
+    ) -> ReportSection | None:
+        """How many records may be used, and why others may not."""
+        return licence_report(summary, config.allowed)
 
     def __init__(self, config: LicenceConfig, context: StageContext) -> None:
         self._names = {written.strip().lower(): expression for written, expression in config.names.items()}
