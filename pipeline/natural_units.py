@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from lauter.pipeline import schema
 
-SCALES = {"mean_word_length": 100}
+SCALES = {"mean_word_length": 100, "mean_line_length": 100}
 """Parts of one that a column counts, where they are not ten-thousandths."""
 
 COUNTS = frozenset({"stop_words"})
@@ -30,7 +30,7 @@ def natural(name: str, value: Any) -> Any:  # noqa: ANN401 - a value of a column
     scale = SCALES.get(name, schema.RATIO_SCALE)
     if name in schema.LOG_ODDS:
         return [_probability(item) for item in value] if isinstance(value, list) else _probability(value)
-    if pa.types.is_uint16(kind):
+    if pa.types.is_uint16(kind) or name in SCALES:
         return [item / scale for item in value] if isinstance(value, list) else value / scale
     if kind == schema.LANGUAGE:
         return [{**item, "score": item["score"] / scale} for item in value]

@@ -14,10 +14,13 @@ SCORES = 6
 WHOLE = ("stop_words",)
 """Scores of 16 bits that are counts and have no scale."""
 
+MEANS = ("mean_word_length", "mean_line_length")
+"""Scores in hundredths."""
+
 SCALES = {
-    field.name: 100 if field.name == "mean_word_length" else RATIO_SCALE
+    field.name: 100 if field.name in MEANS else RATIO_SCALE
     for field in SCORE
-    if "uint16" in str(field.type) and field.name not in WHOLE
+    if field.name in MEANS or ("uint16" in str(field.type) and field.name not in WHOLE)
 }
 """What a stored score is divided by to be told (`schema.SCORE`)."""
 
