@@ -31,9 +31,11 @@ _SPECIAL_IPV4 = tuple(
 """IANA IPv4 Special-Purpose Address Registry (RFC 6890) and multicast (RFC 5771), as (network, mask). Written out
 because the answer of `ipaddress.is_global` changed between releases of Python 3.11."""
 
-_SPECIAL_IPV6_PREFIXES = ("2001:db8::/32", "2001:10::/28", "2001:20::/28", "3fff::/20")
+_SPECIAL_IPV6_PREFIXES = ("2001:db8::/32", "2001:2::/48", "2001:10::/28", "2001:20::/28", "3fff::/20")
 _SPECIAL_IPV6 = tuple(ipaddress.IPv6Network(network) for network in _SPECIAL_IPV6_PREFIXES)
 """Documentation and identifier prefixes inside 2000::/3 (IANA IPv6 Special-Purpose Address Registry)."""
+_PROVIDER_BITS = 32
+"""A registry gives a provider a block of so many bits (RIPE-738, section 5.1): it is nobody's own."""
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 """All that IANA has given out (RFC 4291, section 2.4). Rules out `std::`, clock times and hardware addresses too."""
 _EMBEDDED_IPV4 = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("64:ff9b::/96"))
@@ -84,10 +86,11 @@ def refine_ipv6(*, public_only: bool) -> Refine:
 
     def decide(hit: Hit) -> tuple[int, int] | None:
         try:
-            address = ipaddress.IPv6Interface(hit.text).ip
+            interface = ipaddress.IPv6Interface(hit.text)
         except ValueError:
             return None
-        if public_only and not is_public(address):
+        block = interface.ip == interface.network.network_address and interface.network.prefixlen <= _PROVIDER_BITS
+        if public_only and (block or not is_public(interface.ip)):
             return None
         return 0, len(hit.text)
 

@@ -32,7 +32,7 @@ def is_sg_nric(number: str) -> bool:
     letters = {"S": "JZIHGFEDCBA", "F": "XWUTRQPNMLK", "M": "XWUTRQPNJLK"}
     letters |= {"T": letters["S"][7:] + letters["S"][:7], "G": letters["F"][7:] + letters["F"][:7]}
     if number[0] == "M":
-        return letters["M"][(10 - (total + 3) % 11) % 11] == number[-1]
+        return letters["M"][(total + 3) % 11] == number[-1]
     if number[0] in "TG":
         return letters["S" if number[0] == "T" else "F"][(total + 4) % 11] == number[-1]
     return letters[number[0]][total % 11] == number[-1]
@@ -47,7 +47,7 @@ def is_tw_id(number: str) -> bool:
 
 
 def is_de_rvnr(number: str) -> bool:
-    """A pension insurance number: weights 2 1 2 5 7 1 2 1 2 1 2 1 on digits with the letter as two (VKVV, section 4)."""
+    """A pension insurance number: weights 2 1 2 5 7 1 2 1 2 1 2 1 on digits, the letter as two (VKVV, section 4)."""
     text = re.sub("[^0-9A-Z]", "", number)
     digits = f"{text[:8]}{ord(text[8]) - 64:02d}{text[9:11]}"
     total = sum(
