@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import lru_cache
 
 from lauter.stages.pii.recogniser import Hit
 
@@ -37,11 +37,11 @@ def refine(hit: Hit) -> tuple[int, int] | None:
         return 0, len(hit.text)
     if len(hit.text) == 14 or not re.search("[A-Fa-f]", hit.text):
         return None
-    return (0, len(hit.text)) if _is_registered(octets.hex().upper()) else None
+    return (0, len(hit.text)) if _is_registered(octets.hex(":")) else None
 
 
-@cache
-def _is_registered(digits: str) -> bool:
+@lru_cache(1 << 12)
+def _is_registered(address: str) -> bool:
     from stdnum.mac import is_valid
 
-    return bool(is_valid(digits, validate_manufacturer=True))
+    return bool(is_valid(address, validate_manufacturer=True))

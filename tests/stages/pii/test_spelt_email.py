@@ -46,6 +46,7 @@ def test_left(text: str, pii: Pii) -> None:
     ("text", "found"),
     [
         ("link/ether 3c:07:54:12:ab:cd brd ff:ff:ff:ff:ff:ff", ["3c:07:54:12:ab:cd"]),
+        ("it was 3C:07:54:12:AB:CD then", ["3C:07:54:12:AB:CD"]),
         ("MAC 02-42-AC-11-00-02.", ["02-42-AC-11-00-02"]),
         ("hwaddr 0015.c5aa.12f0", ["0015.c5aa.12f0"]),
         ("at 12:34:56:18:19:20 frames", []),
