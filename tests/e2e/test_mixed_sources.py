@@ -29,7 +29,13 @@ def area(width: float, height: float) -> float:
 
 
 class Square:
-    """A rectangle whose sides are equal; ask ada@example.org, version 10.2.3.4."""
+    """A rectangle whose sides are equal; since version 8.8.4.4."""
+
+    limit = 41446681800, "4111111111111111"
+
+    @classmethod
+    def unit(cls) -> Square:
+        return cls(1.0)
 
     def __init__(self, side: float) -> None:
         self.side = side
@@ -145,4 +151,4 @@ def test_the_manifest_says_where_a_stage_reads_what_is_not_there(
     manifest = load(str(MANIFEST), CATALOGUE)
     routes = {spec.name: spec.sources for spec in manifest.stages}
     assert routes["licence"] == ("code",) and routes["quality"] == ("web",)
-    assert all("code" not in sources for name, sources in routes.items() if name in ("pii", "quality", "normalise"))
+    assert all("code" not in sources for name, sources in routes.items() if name in ("quality", "normalise"))
