@@ -68,7 +68,9 @@ def _table() -> _Table:
     table = json.loads(Path(__file__).with_name("banners.json").read_text(encoding="utf-8"))["languages"]
     words = tuple(_Words(tuple(entry["cookie"]), tuple(entry["site"]), tuple(entry["ask"])) for entry in table.values())
     labels = frozenset(label for entry in table.values() for label in entry["labels"])
-    cookies = sorted({cookie for entry in words for cookie in entry.cookie})
+    every = {cookie for entry in words for cookie in entry.cookie}
+    # Not those that hold another one: `cookies` says no more than `cookie`.
+    cookies = sorted(word for word in every if not any(other != word and other in word for other in every))
     plain = tuple(cookie for cookie in cookies if cookie.isascii())
     return _Table(words, labels, plain, tuple(cookie for cookie in cookies if not cookie.isascii()))
 
@@ -81,9 +83,11 @@ def is_notice(line: str) -> bool:
     >>> is_notice("The regulator says that publishers use cookies without consent.")
     False
     """
-    if len(line) > _LONGEST_LINE or marks.BEGIN in line or not _speaks(line):
+    if len(line) > _LONGEST_LINE or marks.BEGIN in line:
         return False
     lowered = line.lower()
+    if not _spoken(lowered):
+        return False
     start = lowered[:_SPOKEN_WITHIN]
     return any(
         _holds(lowered, language.cookie) and _holds(start, language.site) and _holds(lowered, language.ask)
@@ -91,10 +95,11 @@ def is_notice(line: str) -> bool:
     )
 
 
-def _speaks(text: str) -> bool:
+def _spoken(lowered: str) -> list[str]:
+    # The words for cookies that a text in lower case holds.
     table = _table()
-    lowered = text.lower()
-    return _holds(lowered, table.ascii) or (not lowered.isascii() and _holds(lowered, table.others))
+    words = table.ascii if lowered.isascii() else table.ascii + table.others
+    return [word for word in words if word in lowered]
 
 
 def _holds(text: str, words: tuple[str, ...]) -> bool:
@@ -103,7 +108,10 @@ def _holds(text: str, words: tuple[str, ...]) -> bool:
 
 def has_notice(text: str) -> bool:
     """Whether a line of the text is a notice."""
-    return _speaks(text) and any(map(is_notice, text.split("\n")))
+    spoken = _spoken(text.lower())
+    return bool(spoken) and any(
+        is_notice(line) for line in text.split("\n") if any(word in line.lower() for word in spoken)
+    )
 
 
 def without_elements(page: str) -> str:

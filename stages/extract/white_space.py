@@ -15,6 +15,8 @@ _PRE = re.compile(
 _RAW = ("<pre", "<PRE", "<textarea", "<xmp")
 _RUN = re.compile(r"(?<=\S)[ \t\r\f\xa0]{2,}(?=\S)|(?<=\S)\t(?=\S)")
 _ITEM = re.compile(r" *(?:- |\d+\. )")
+_UNTIDY = ("  ", "\t", "\xa0", "\n ", " \n", "\n\n\n", "\r", "\f", "\u3000")
+"""A text without any of these is tidy but for its ends, as most are: nine searches for a pass over its lines."""
 _BLANK_LINES = re.compile("\n{3,}")
 
 
@@ -34,5 +36,12 @@ def _joined(source: str) -> str:
 
 def tidied(text: str) -> str:
     """Lines without white space around them, one space for several, one blank line; the depth of a list stays."""
-    lines = (_RUN.sub(" ", line.rstrip() if _ITEM.match(line) else line.strip()) for line in text.split("\n"))
-    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")
+    if not any(sign in text for sign in _UNTIDY):
+        return text.strip()
+    text = "\n".join([_tidy_line(line) for line in text.split("\n")])
+    return (_BLANK_LINES.sub("\n\n", text) if "\n\n\n" in text else text).strip("\n")
+
+
+def _tidy_line(line: str) -> str:
+    line = line.rstrip() if line[:1] == " " and _ITEM.match(line) else line.strip()
+    return _RUN.sub(" ", line) if "  " in line or "\t" in line or "\xa0" in line else line

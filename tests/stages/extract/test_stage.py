@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -147,7 +148,12 @@ def direct(backend: Backend, page: str) -> list[str]:
 
 
 def untouched(page: str) -> bool:
-    return before(page) is page and with_tables(page, flat_cells=True) == page and with_lists(page) == page
+    return (
+        before(page) is page
+        and not re.search(r"<a(?![^<>]*href)", page)
+        and with_tables(page, flat_cells=True) == page
+        and with_lists(page) == page
+    )
 
 
 def words(text: str) -> list[str]:
