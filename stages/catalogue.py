@@ -33,6 +33,7 @@ CATALOGUE = Catalogue(
     given={"language": "lauter.stages.language.labels.given:label_of"},
     commands={
         "optout": "lauter.stages.optout.cli:app",
+        "extract": "lauter.stages.extract.cli:app",
         "lang": "lauter.stages.language.cli:app",
         "embedding": "lauter.stages.embedding.cli:app",
         "quality": "lauter.stages.quality.cli:app",
