@@ -13,6 +13,7 @@ import argparse
 import gzip
 import json
 import os
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ from datatrove.pipeline.filters import FineWebQualityFilter, GopherQualityFilter
 from datatrove.utils.text import split_into_parts
 from datatrove.utils.typeshelper import Languages
 
-from benchmarks.peers.quality_filters import Splitter
+from benchmarks.peers.quality_filters import STOP_WORDS, Splitter
 from lauter.pipeline.contract import StageContext
 from lauter.stages.quality import PUBLISHED, Quality, QualityConfig
 from lauter.stages.quality.thresholds import C4Lines
@@ -82,11 +83,15 @@ def datatrove(texts: Sequence[str], language: Any) -> Callable[[], int]:  # noqa
 def compare(texts: Sequence[str], language: Any, rounds: tuple[int, int]) -> float:  # noqa: ANN401 - as above
     """Print both, and how many times the CPU time of Lauter's datatrove takes."""
     megabytes = sum(len(text.encode()) for text in texts) / 1e6
-    results = {
-        "lauter": best(lauter(texts, PUBLISHED), rounds[0]),
-        "lauter, c4 too": best(lauter(texts, PUBLISHED.model_copy(update={"c4": C4Lines()})), rounds[0]),
-        "datatrove": best(datatrove(texts, language), rounds[1]),
-    }
+    with tempfile.TemporaryDirectory() as folder:
+        words = Path(folder) / "words.yaml"
+        words.write_text(f"format: 1\nlabels:\n  eng_Latn: {{stop_words: {STOP_WORDS}}}\n")
+        config = PUBLISHED.model_copy(update={"stop_words": str(words), "exact_stop_words": True})
+        results = {
+            "lauter": best(lauter(texts, config), rounds[0]),
+            "lauter, c4 too": best(lauter(texts, config.model_copy(update={"c4": C4Lines()})), rounds[0]),
+            "datatrove": best(datatrove(texts, language), rounds[1]),
+        }
     for name, (seconds, kept) in results.items():
         print(f"  {name:14} {megabytes / seconds:7.2f} MB/s {len(texts) / seconds:9.0f} docs/s   kept {kept}")
     return results["datatrove"][0] / results["lauter"][0]

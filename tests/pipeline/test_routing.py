@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from rich.console import Console
 
 from lauter.pipeline.audit import audit
+from lauter.pipeline.build import describe_plan, print_plan
 from lauter.pipeline.explain import explain
 from lauter.pipeline.finished import read_corpus
 from lauter.pipeline.report.funnel import funnel_rows
@@ -86,6 +89,14 @@ def test_a_stage_of_one_source_makes_nothing_of_another_stale(tmp_path: Path) ->
     assert not build(manifest, out).report.failures
     again = {path.stem: path.stat().st_mtime_ns for path in (out / "state" / "documents").rglob("*.json")}
     assert {name for name, time in again.items() if read[name] != time} == {"code.lines"}
+
+
+def test_the_plan_says_whose_records_pass_a_stage(tmp_path: Path) -> None:
+    data = describe_plan(load(str(routed(tmp_path)), CATALOGUE), None)
+    assert [stage.get("sources") for stage in data["stages"]] == [["code"], ["web"], ["web"], None]
+    console = Console(file=io.StringIO(), width=200)
+    print_plan(console, data)
+    assert "words (web only)" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
