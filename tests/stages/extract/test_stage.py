@@ -141,6 +141,7 @@ def direct(backend: Backend, page: str) -> list[str]:
         return [extract_plain_text(page, main_content=True)]
     from trafilatura import extract
 
+    page = re.sub(r"<a\s(?![^<>]*\bhref)[^<>]*>\s*</a>", "", page)  # empty targets, for which it drops what is around
     return [
         visible(extract(page, fast=fast, favor_recall=recall, include_comments=False, deduplicate=False) or "")
         for fast, recall in ((True, False), (False, False), (False, True))
@@ -148,12 +149,7 @@ def direct(backend: Backend, page: str) -> list[str]:
 
 
 def untouched(page: str) -> bool:
-    return (
-        before(page) is page
-        and not re.search(r"<a(?![^<>]*href)", page)
-        and with_tables(page, flat_cells=True) == page
-        and with_lists(page) == page
-    )
+    return before(page) is page and with_tables(page, flat_cells=True) == page and with_lists(page) == page
 
 
 def words(text: str) -> list[str]:
