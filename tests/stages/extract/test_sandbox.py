@@ -59,6 +59,7 @@ def test_pages_larger_than_a_pipe_and_a_chunk(sandbox: Sandbox) -> None:
         ("EXIT", "crash"),
         ("SEGV", "crash"),
         ("GROW", "crash"),
+        ("HOARD", "crash"),
         ("HANG", "timeout"),
         ("SPIN", "timeout"),
         ("RAISE", "failed"),
@@ -136,6 +137,46 @@ def test_the_child_dies_with_its_parent(page: str) -> None:
         time.sleep(0.3)
         parent.kill()
     assert gone(child, within_s=5)
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def dead_children() -> int:
+    mine = str(os.getpid())
+    found = 0
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        found += fields[0] == "Z" and fields[1] == mine
+    return found
+
+
+def restarts(sandbox: Sandbox, times: int) -> None:
+    # The child dies in the middle of a chunk, with answers held back, and the pages after the evil one come back.
+    evil = ("EXIT", "SEGV")
+    for number in range(times):
+        assert statuses(sandbox, "a", evil[number % 2], "b") == ["ok", "crash", "ok"]
+
+
+def test_a_replaced_child_leaves_nothing_behind(sandbox: Sandbox) -> None:
+    restarts(sandbox, 2)
+    before = descriptors()
+    restarts(sandbox, 3)
+    assert descriptors() == before
+    assert dead_children() == 0
+
+
+@pytest.mark.soak
+def test_a_thousand_replaced_children_leave_nothing_behind(sandbox: Sandbox) -> None:
+    restarts(sandbox, 2)
+    before = descriptors()
+    restarts(sandbox, 500)  # each kills a child twice: in its chunk, and alone
+    assert descriptors() == before
+    assert dead_children() == 0
 
 
 def test_wire_round_trip(tmp_path: Path) -> None:
