@@ -124,8 +124,8 @@ def _untrained(ours: Embedded, lists: Lexicon) -> dict[str, float]:
 def _ordinary() -> dict[str, float]:
     stage = Toxicity(ToxicityConfig(), StageContext())
     stage.open()
-    pages = pages()
-    columns = {"text": [text for text, _ in pages], "language": [label for _, label in pages]}
+    found = pages()
+    columns = {"text": [text for text, _ in found], "language": [label for _, label in found]}
     dropped = _dropped(stage, columns)
     labels = ["deu_Latn", "deu_Latn", "fra_Latn", "spa_Latn"]
     innocent = {"text": list(INNOCENT), "language": ["eng_Latn"] * (len(INNOCENT) - len(labels)) + labels}
