@@ -61,6 +61,9 @@ SPAN = pa.struct(
 )
 """A half-open range [start, end) in code points of the rewritten text, and the type of what stood there."""
 
+PII_TYPE = pa.struct([pa.field("type", pa.string(), nullable=False), pa.field("count", pa.int32(), nullable=False)])
+"""A type of personal data (`email`), and how often it stood in a document and its title."""
+
 LANGUAGE = pa.struct(
     [pa.field("language", pa.string(), nullable=False), pa.field("score", pa.uint16(), nullable=False)]
 )
@@ -145,6 +148,7 @@ SCORE = pa.schema(
         pa.field("max_encoded_length", pa.int32()),
         pa.field("generated", pa.bool_()),
         pa.field("pii_count", pa.int32()),
+        pa.field("pii_types", pa.list_(pa.field("element", PII_TYPE, nullable=False))),
         pa.field("toxicity", pa.uint16()),
         pa.field("toxicity_model", pa.uint8()),
         pa.field("quality_classifier", pa.uint16()),

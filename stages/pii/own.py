@@ -96,8 +96,12 @@ def _from_python(path: str) -> list[Any]:
         raise ValueError("not a Python file")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    classes = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ == name]
-    return [made() for made in classes if issubclass(made, EntityRecognizer)]
+    classes: list[Any] = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and value.__module__ == name and issubclass(value, EntityRecognizer)
+    ]
+    return [made() for made in classes]
 
 
 def _presidio(recogniser: Any, least_score: float) -> Analyze:  # noqa: ANN401 - Presidio's class is imported late
@@ -143,7 +147,7 @@ def from_model(path: str) -> Own:
                 if found.label_ in persons:
                     yield start + found.start_char, start + found.end_char, "name"
 
-    return Own(analyze, frozenset(_LANGUAGES.get(pipeline.lang, "").split()))
+    return Own(analyze, frozenset(_LANGUAGES.get(pipeline.lang or "", "").split()))
 
 
 def find_own(

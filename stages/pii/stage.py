@@ -7,6 +7,7 @@ what the spans point to.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -34,8 +35,8 @@ _UNCHECKED, _TOO_DENSE, _NO_TEXT = 1, 2, 3  # places in `reasons`, from 1
 class Pii:
     """Finds e-mail and IP addresses, numbers of accounts, cards, telephones and persons, wallets, and secrets.
 
-    `pii_spans` are ranges in `text` alone; `pii_count` counts what was found in the title too. A batch need not have a
-    `title`: the column is then null.
+    `pii_spans` are ranges in `text` alone; `pii_count` and `pii_types` count what was found in the title too. A batch
+    need not have a `title`: the column is then null.
     """
 
     name: ClassVar[str] = "pii"
@@ -45,7 +46,7 @@ class Pii:
     reads: ClassVar[tuple[str, ...]] = ("doc_id", "url", "text")
     reads_if_written: ClassVar[tuple[str, ...]] = ("language", "title", "path")
     documents: ClassVar[pa.Schema] = schema.fields(schema.DOCUMENT, "text", "title", "pii_spans")
-    scores: ClassVar[pa.Schema] = schema.fields(schema.SCORE, "pii_count", "chars")
+    scores: ClassVar[pa.Schema] = schema.fields(schema.SCORE, "pii_count", "pii_types", "chars")
     reasons: ClassVar[tuple[Reason, ...]] = (
         Reason("pii-unchecked"),
         Reason("pii-too-dense"),
@@ -96,10 +97,12 @@ class Pii:
         missing = column.is_null().to_numpy(zero_copy_only=False)
         seen = _Seen(places(batch), _is_code(batch), self._surrogates(batch))
         text, spans, count, unchecked = self._cleaned(column, seen)
+        removed = [spans]
         titled = "title" in batch.schema.names
         title = batch.column("title") if titled else pa.nulls(batch.num_rows, pa.string())
         if title.null_count < len(title):
-            title, _, more, beyond = self._cleaned(title, seen)
+            title, others, more, beyond = self._cleaned(title, seen)
+            removed.append(others)
             count += more
             unchecked |= beyond
         chars = pc.utf8_length(text).cast(pa.int32())
@@ -110,6 +113,7 @@ class Pii:
                 "title": title.cast(pa.string()),
                 "pii_spans": spans,
                 "pii_count": pa.array(count, pa.int32()),
+                "pii_types": _by_type(removed, batch.num_rows),
                 "chars": pc.fill_null(chars, 0),
             },
         )
@@ -211,6 +215,17 @@ class _Cleaned(NamedTuple):
     spans: pa.ListArray
     found: NDArray[np.int32]
     unchecked: NDArray[np.bool_]
+
+
+def _by_type(removed: list[pa.ListArray], rows: int) -> pa.ListArray:
+    """How many of each type were removed from each of n rows, in order of type."""
+    counts: list[Counter[str]] = [Counter() for _ in range(rows)]
+    for spans in removed:
+        owners = np.repeat(np.arange(rows), np.diff(spans.offsets.to_numpy()))
+        for row, kind in zip(owners.tolist(), pc.struct_field(spans.values, "type").to_pylist(), strict=True):
+            counts[row][kind] += 1
+    found = [[{"type": kind, "count": count} for kind, count in sorted(row.items())] for row in counts]
+    return pa.array(found, schema.SCORE.field("pii_types").type)
 
 
 def _int64(column: pa.Array) -> NDArray[np.int64]:

@@ -89,6 +89,12 @@ def test_the_title_is_cleaned_and_counted_and_has_no_span(pii: Pii, stage: Calla
     assert verdict.keep.all()
     assert verdict.columns["title"].to_pylist() == ["Call <phone-pii>", None, "", "中 <email-pii> x"]
     assert verdict.columns["pii_count"].to_pylist() == [1, 1, 0, 2]
+    assert verdict.columns["pii_types"].to_pylist() == [
+        [{"type": "phone", "count": 1}],
+        [{"type": "email", "count": 1}],
+        [],
+        [{"type": "email", "count": 2}],
+    ]
     without = pii.apply(batch(texts))
     assert without.columns["title"].to_pylist() == [None] * 4
     for name in ("text", "pii_spans", "chars"):
