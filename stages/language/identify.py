@@ -7,8 +7,12 @@ English names in a Chinese page have no say, and a script that only one label ha
 units of a document (`pieces`), each for itself:
 
 * Of pieces the probabilities are averaged, weighted by letters.
-* Of lines each has a vote, weighted by letters and by how sure it is. The document's label is that with most votes, and
-  its probability the average over the lines that voted for it: half a page in another language makes it no less sure.
+* Of lines each has a vote, weighted by letters and by how sure it is, and the label is that with most votes.
+
+The probability of the document's label is the average over the units that answer it, where that is more than its
+average over all: half a page in another language makes it no less sure.
+
+The embedded model's probabilities are those that the words of a text agree with (`evidence.weigh`).
 
 `und_` and a script is the answer where there are too few letters, or no label of that script; `zxx_Zzzz` is no language
 at all: a text of figures and signs with next to no letter, or what the model takes for code, codes or gibberish.
@@ -23,6 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lauter.pipeline.kernel import kernel
+from lauter.stages.language.evidence.lists import WordLists
+from lauter.stages.language.evidence.weigh import weigh
 from lauter.stages.language.fasttext.predict import Predictor
 from lauter.stages.language.labels import is_unidentified, meanings
 from lauter.stages.language.normaliser import normalise
@@ -36,6 +42,9 @@ NOISE = "zxx_Zzzz"
 # in 391 languages has one in two (Indic vowel signs are marks, and not counted); a table of prices has none.
 _NOISE_SHARE = 5
 _NOISE_VISIBLE = 30
+# Beside other units of a text, one in English counts half, as Latin letters do, where a model knows words: these make
+# it sure of English menus and commands. Of 1,441 pages in a known language 39 are called another without, 15 with it.
+_COMMON, _COMMON_SAY = "eng_Latn", 0.5
 # Units at a time: their probabilities of 2,000 labels are 8 MB.
 _UNITS = 1024
 # Probability from which a unit has a say in what a second language is: a doubtful line is no evidence of one.
@@ -60,13 +69,18 @@ class Judgement(NamedTuple):
 class Identifier:
     """A model, and what its labels may be written in."""
 
-    def __init__(self, predictor: Predictor, *, normalised: bool) -> None:
-        """`normalised`: whether the model was trained on text that went through `normalise`.
+    def __init__(self, predictor: Predictor, *, normalised: bool, lists: WordLists | None = None) -> None:
+        """A model.
+
+        Args:
+            predictor: It.
+            normalised: Whether it was trained on text that went through `normalise`.
+            lists: Its word lists, for one that was.
 
         Raises:
             ValueError: A label is neither of the form `deu_Latn` nor one of lid.176.
         """
-        self._predictor, self._normalised = predictor, normalised
+        self._predictor, self._normalised, self._lists = predictor, normalised, lists
         self.model_labels: tuple[str, ...] = predictor.model.labels
         """As the model has them, `__label__` in front."""
         means = meanings(self.model_labels)
@@ -81,6 +95,8 @@ class Identifier:
         """Every label that it can answer with."""
         place = {name: index for index, name in enumerate(self.names)}
         self._noise = place[NOISE]
+        is_common = np.array([each[0] == _COMMON for each in forms])
+        self._say = np.where(is_common & (lists is not None), _COMMON_SAY, 1.0)
         self._unknown = np.array([place[name] for name in unknown], np.int32)
         self._is_language = np.array([not is_unidentified(each[0]) for each in forms], np.bool_)
         # A label of no script that is known, zxx_Zzzz first of all, may stand anywhere.
@@ -114,16 +130,26 @@ class Identifier:
         wanted = ~is_noise & (letters_seen >= min_letters)
         documents = len(units.bounds) - 1
         labels, second = np.full((documents, k), -1, np.int32), np.full(documents, -1, np.int32)
-        mass, voters, share = np.zeros((documents, k)), np.zeros((documents, k), np.int64), np.zeros(documents)
+        mass, voters = np.zeros((documents, k)), np.zeros((documents, k), np.int64)
+        own_mass, share = np.zeros(documents), np.zeros(documents)
         for first, end in _portions(units.bounds):
             part = slice(units.bounds[first], units.bounds[end])
             bounds = units.bounds[first : end + 1] - units.bounds[first]
             heard = weights[part] * np.repeat(wanted[first:end], np.diff(bounds))
             found = self._probabilities(units, part, claimed[part], heard)
             rows = slice(first, end)
-            each = labels[rows], mass[rows], voters[rows], second[rows], share[rows]
-            combine(_best_only(found) if by_lines else found, heard, letters[part], bounds, self._is_language, *each)
+            each = labels[rows], mass[rows], voters[rows], own_mass[rows], second[rows], share[rows]
+            combine(
+                _best_only(found) if by_lines else found,
+                heard,
+                letters[part],
+                bounds,
+                self._is_language,
+                self._say,
+                *each,
+            )
         probabilities = mass / np.maximum(voters if by_lines else weights_of[:, None], 1)
+        probabilities[:, 0] = np.maximum(probabilities[:, 0], own_mass / np.maximum(voters[:, 0], 1))
         claimed_of = claims(counts_of)
         for column in range(k):
             labels[:, column] = self._named(labels[:, column], claimed_of)
@@ -153,7 +179,10 @@ class Identifier:
                 data.flags.writeable = False
                 data, offsets = normalise(data, offsets) if self._normalised else (_in_one_line(data), offsets)
                 everywhere = np.broadcast_to(allowed, (len(rows), found.shape[1]))
-                found[rows] = self._predictor.probabilities(data, offsets, everywhere)
+                judged = self._predictor.probabilities(data, offsets, everywhere)
+                if self._lists is not None:
+                    weigh(data, offsets, self._lists, judged)
+                found[rows] = judged
         return found
 
     def _named(self, labels: NDArray[np.int32], claimed: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -228,9 +257,11 @@ def combine(
     letters: NDArray[np.int64],
     bounds: NDArray[np.int64],
     is_language: NDArray[np.bool_],
+    say: NDArray[np.float64],
     labels: NDArray[np.int32],
     mass: NDArray[np.float64],
     voters: NDArray[np.int64],
+    own_mass: NDArray[np.float64],
     second: NDArray[np.int32],
     share: NDArray[np.float64],
 ) -> None:
@@ -242,29 +273,37 @@ def combine(
         letters: Shape (u,): its letters.
         bounds: Shape (n + 1,): units of each document.
         is_language: Shape (m,): whether a label is a language, and not `und_` or `zxx_`.
+        say: Shape (m,): what a label counts in the choice for a document of two units or more, above 0.
         labels: Shape (n, k), -1: filled with the labels of most mass. Of two that are equal the first wins.
         mass: Shape (n, k), 0: filled with the sum of their probabilities, each times the weight of its unit.
         voters: Shape (n, k), 0: filled with the weights of the units in which each label is the best.
+        own_mass: Shape (n,), 0: filled with the part of the first label's mass that is of the units that answer it.
         second: Shape (n,), -1: filled with the language that is best in units of most letters, besides the first.
         share: Shape (n,), 0: filled with its share of the letters of all units.
     """
     size = probabilities.shape[1]
-    total, votes, sure = np.zeros(size), np.zeros(size, np.int64), np.zeros(size, np.int64)
+    total, own = np.zeros(size), np.zeros(size)
+    votes, sure = np.zeros(size, np.int64), np.zeros(size, np.int64)
     for row in range(len(bounds) - 1):
         total[:] = 0
+        own[:] = 0
         votes[:] = 0
         sure[:] = 0
-        heard = 0
+        heard, units = 0, 0
+        for unit in range(bounds[row], bounds[row + 1]):
+            units += weights[unit] > 0
         for unit in range(bounds[row], bounds[row + 1]):
             if weights[unit] == 0:
                 continue
             heard += letters[unit]
             top = 0
             for label in range(size):
-                total[label] += weights[unit] * probabilities[unit, label]
+                told = say[label] if units > 1 else 1.0
+                total[label] += weights[unit] * probabilities[unit, label] * told
                 if probabilities[unit, label] > probabilities[unit, top]:
                     top = label
             votes[top] += weights[unit]
+            own[top] += weights[unit] * probabilities[unit, top]
             if probabilities[unit, top] >= _SURE and is_language[top]:
                 sure[top] += letters[unit]
         for place in range(labels.shape[1]):
@@ -274,8 +313,11 @@ def combine(
                     top = label
             if total[top] == 0:
                 break
-            labels[row, place], mass[row, place], voters[row, place] = top, total[top], votes[top]
+            labels[row, place], voters[row, place] = top, votes[top]
+            mass[row, place] = total[top] / say[top] if units > 1 else total[top]
             total[top] = 0
+        if labels[row, 0] >= 0:
+            own_mass[row] = own[labels[row, 0]]
         for label in range(size):
             if label != labels[row, 0] and sure[label] > 0 and (second[row] < 0 or sure[label] > sure[second[row]]):
                 second[row] = label

@@ -26,7 +26,6 @@ BINS = 1001
 """Bins of a histogram, each a thousandth: FineWeb-2's thresholds have three places. Of 2,000 labels 32 MB in all."""
 
 _ANY_MODEL = 0.3
-_ENOUGH = {"well": 0.5, "weak": 0.7}
 _UNIT = schema.RATIO_SCALE // (BINS - 1)
 
 
@@ -111,15 +110,9 @@ def _of_file(stamped: Stamp) -> tuple[Mapping[str, int], str | None]:
 def of_table(known: Support | None) -> int:
     """The least score of a document whose label has no threshold but what the model's table says, in ten-thousandths.
 
-    The thresholds of the table are for single lines, where 85 % of UDHR lines have 0.5, and of lines in languages never
-    seen 13.5 % have 0.7; the pieces of a page are averaged, and with the table's own 42 % of English pages would go. So
-    a document needs no more than 0.5 of a label that is well supported and 0.7 of one that is known from little text.
-    What is known from thin evidence keeps what the table says. A label that no table has needs 0.3, the least of
-    FineWeb-2 for any language.
+    A label that no table has needs 0.3, the least of FineWeb-2 for any language.
     """
-    if known is None:
-        return quantised(_ANY_MODEL)
-    return quantised(known.threshold if known.is_thin else min(known.threshold, _ENOUGH[known.level]))
+    return quantised(_ANY_MODEL if known is None else known.document)
 
 
 def quantised(value: float) -> int:

@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
 
+from lauter.stages.language.evidence.lists import SUFFIX
+from lauter.stages.language.evidence.lists import read as read_lists
 from lauter.stages.language.fasttext.predict import Predictor
 from lauter.stages.language.fasttext.read import load as read
 from lauter.stages.language.hub import GLOTLID, check, fetch
@@ -18,6 +20,8 @@ EMBEDDED = "embedded"
 
 _HUB = {"glotlid": GLOTLID}
 
+_PREFIX = "__label__"
+
 NAMED = (EMBEDDED, "lid.176", *_HUB)
 """Models that have a name."""
 
@@ -25,7 +29,7 @@ _FILES = {EMBEDDED: "models/embedded/model.ftz", "lid.176": "models/lid.176.ftz"
 
 
 def load(model: str, *, normalised: bool | None = None, sha256: str | None = None) -> Identifier:
-    """A model that is ready.
+    """A model that is ready, with the word lists that lie beside it where it reads normalised text.
 
     Args:
         model: One of `NAMED`, or the path of a fastText model.
@@ -34,7 +38,7 @@ def load(model: str, *, normalised: bool | None = None, sha256: str | None = Non
 
     Raises:
         ValueError: The file is no fastText model, has labels that are not understood, has another digest, or cannot be
-            had from the hub.
+            had from the hub; or the word lists beside it are not its own.
         OSError: The file cannot be read.
     """
     if normalised is None:
@@ -47,7 +51,12 @@ def load(model: str, *, normalised: bool | None = None, sha256: str | None = Non
             path = stack.enter_context(resources.as_file(resources.files(__package__).joinpath(_FILES[model])))
         if sha256 is not None:
             check(path, sha256)
-        return Identifier(Predictor(read(str(path))), normalised=normalised)
+        predictor = Predictor(read(str(path)))
+        lists = path.with_suffix(SUFFIX)
+        if not (normalised and lists.exists()):
+            return Identifier(predictor, normalised=normalised)
+        labels = tuple(label.removeprefix(_PREFIX) for label in predictor.model.labels)
+        return Identifier(predictor, normalised=normalised, lists=read_lists(lists, labels))
 
 
 def known_labels(model: str) -> Mapping[str, Support]:

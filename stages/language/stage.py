@@ -89,8 +89,7 @@ class LanguageConfig(StageConfig):
     """A text with fewer letters in its pieces is not identified."""
     min_score: Probability | None = None
     """Probability below which a document is dropped, for labels without a threshold of their own. None: what the table
-    of the embedded model says of each label, but no more than 0.5 where it is well supported and 0.7 where weakly,
-    unless its evidence is thin; for other models 0.3."""
+    of the embedded model says of a document in each label; for other models 0.3."""
     thresholds: dict[Label, Probability] = Field(default_factory=dict)
     """The same for single labels: label -> probability. It comes before all others."""
     run_thresholds: RunThresholds | None = None
@@ -106,7 +105,7 @@ class Language:
     """Identifies the language, and drops documents that are in none, in an unwanted one, or unsure."""
 
     name: ClassVar[str] = "language"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     Config: ClassVar[type[StageConfig]] = LanguageConfig
     reads: ClassVar[tuple[str, ...]] = ("text",)
     documents: ClassVar[pa.Schema] = schema.fields(schema.DOCUMENT, "language", "script")

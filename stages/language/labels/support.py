@@ -21,7 +21,7 @@ LEVEL_WORDS: Mapping[Level, str] = {
 }
 """The levels as people read them."""
 
-COLUMNS = ("label", "level", "scored", "threshold", "cluster")
+COLUMNS = ("label", "level", "scored", "threshold", "document", "cluster")
 """Columns that a table must have. Others are figures (`f1_udhr`, `n_udhr`, …), empty where there was no such test."""
 
 EMBEDDED = "models/embedded/labels.tsv"
@@ -36,7 +36,7 @@ class Support(NamedTuple):
     scored: str
     """What its score rests on: running text, word types held out of training, or nothing."""
     threshold: float
-    """Probability from which an answer with it is taken, where no manifest says otherwise."""
+    """Probability from which an answer of a line keeps its precision."""
     cluster: str
     """Name of the group of sister languages that the model does not tell apart, or empty."""
     figures: Mapping[str, float]
@@ -44,6 +44,8 @@ class Support(NamedTuple):
     tier: str = ""
     """The column `tier`, what it was trained on: A running text or counted words, B a list of at least 1,000 word
     types, C at least 300, D fewer. Empty where the table has none."""
+    document: float = 0.9
+    """Probability from which a document is taken to be in it, where no manifest says otherwise."""
 
     @property
     def is_thin(self) -> bool:
@@ -90,14 +92,12 @@ def read(path: Path) -> Mapping[str, Support]:
         level = row["level"]
         if not _is_level(level):
             raise ValueError(f"{path}:{number}: level {level!r} is none of {', '.join(LEVELS)}")
-        threshold = _number(row["threshold"])
-        if threshold is None or not 0 <= threshold <= 1:
-            raise ValueError(f"{path}:{number}: threshold {row['threshold']!r} is no probability")
+        threshold, document = (_probability(row, name, f"{path}:{number}") for name in ("threshold", "document"))
         if row["label"] in found:
             raise ValueError(f"{path}:{number}: {row['label']} is there twice")
         figures = {name: value for name in names if name not in COLUMNS and (value := _number(row[name])) is not None}
         found[row["label"]] = Support(
-            row["label"], level, row["scored"], threshold, row["cluster"], figures, row.get("tier", "")
+            row["label"], level, row["scored"], threshold, row["cluster"], figures, row.get("tier", ""), document
         )
     if not found:
         raise ValueError(f"{path}: no label in it")
@@ -106,6 +106,13 @@ def read(path: Path) -> Mapping[str, Support]:
 
 def _is_level(word: str) -> TypeGuard[Level]:
     return word in LEVELS
+
+
+def _probability(row: Mapping[str, str], name: str, where: str) -> float:
+    value = _number(row[name])
+    if value is None or not 0 <= value <= 1:
+        raise ValueError(f"{where}: {name} {row[name]!r} is no probability")
+    return value
 
 
 def _number(cell: str) -> float | None:

@@ -1,8 +1,8 @@
 """Groups of sister languages that a model does not tell apart: the cluster map that is published with it.
 
-Two labels of one script are sisters when held-out lines of one are often answered with the other, and the two are of
-one macrolanguage (ISO 639-3), or at least of one family and so often that the model is no better than a guess among
-neighbours. Groups are the connected components. What a map is then measured on must not be what it was made from.
+Two labels of one script are sisters when ISO 639-3 has them under one macrolanguage, whether the model confuses them or
+not; or when they are of one family, and held-out lines of one are often answered with the other. Groups are the
+connected components. What a map is then measured on must not be what it was made from.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 
 from lauter.stages.language.labels.registry import families, macrolanguage_of
 
-WITHIN_MACROLANGUAGE = 0.05
-WITHIN_FAMILY = 0.20
-"""Share of the lines of a label that are answered with the other, from which the two are sisters."""
+WITHIN_FAMILY = 0.15
+"""Share of the lines of a label that are answered with another of its family, from which the two are sisters. With 0.2
+the map has 150 groups instead of 180, and macro-F1 of the Declaration of Human Rights with sisters as one is 0.908
+instead of 0.913; with 0.1 it has 197, and 0.915."""
 LEAST = 2
 """Lines that this is at least: one line is chance."""
 
@@ -39,9 +40,18 @@ def find_clusters(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
             parent[label] = label = parent[parent[label]]
         return label
 
-    for (gold, answer), count in sorted(confused.items()):
-        if gold != answer and count >= LEAST and count >= _least_share(gold, answer) * lines[gold]:
-            parent[max(root(gold), root(answer))] = min(root(gold), root(answer))
+    sisters = [
+        (gold, answer)
+        for (gold, answer), count in sorted(confused.items())
+        if count >= LEAST and count >= WITHIN_FAMILY * lines[gold] and _of_one_family(gold, answer)
+    ]
+    under: dict[tuple[str, str], str] = {}
+    for label in sorted(parent):
+        macrolanguage = macrolanguage_of(label[:3])
+        if macrolanguage is not None:
+            sisters.append((under.setdefault((macrolanguage, label[3:]), label), label))
+    for one, other in sisters:
+        parent[max(root(one), root(other))] = min(root(one), root(other))
     groups: dict[str, list[str]] = {}
     for label in sorted(parent):
         groups.setdefault(root(label), []).append(label)
@@ -55,12 +65,7 @@ def find_clusters(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
     return clusters
 
 
-def _least_share(one: str, other: str) -> float:
-    """From which share of confusions two labels are sisters; above 1 where they never are."""
-    if one[3:] != other[3:]:
-        return 2.0
-    macrolanguage = macrolanguage_of(one[:3])
-    if macrolanguage is not None and macrolanguage == macrolanguage_of(other[:3]):
-        return WITHIN_MACROLANGUAGE
+def _of_one_family(one: str, other: str) -> bool:
+    """Whether two labels of one script are of one family."""
     family = families().get(one[:3])
-    return WITHIN_FAMILY if family not in (None, "Isolate") and family == families().get(other[:3]) else 2.0
+    return one[3:] == other[3:] and family not in (None, "Isolate") and family == families().get(other[:3])

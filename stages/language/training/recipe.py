@@ -135,6 +135,21 @@ class Quantisation(_Part):
     """Rounds of k-means."""
 
 
+class Words(_Part):
+    """The lists of words beside the model (`word_lists`, `evidence.weigh`)."""
+
+    most: Positive
+    """Words of a label's list."""
+    most_favoured: Positive
+    """Of that of a label that `network.favoured` names."""
+    missing: Annotated[float, Field(gt=0)]
+    """Of the words of a text in a language with t known word types, the share that is new is taken to be
+    `missing` * t ^ -`missing_power`."""
+    missing_power: Annotated[float, Field(gt=0, le=1)]
+    weight: Annotated[float, Field(ge=0)]
+    """Of the evidence in the choice among labels."""
+
+
 class Recipe(_Part):
     """All of it."""
 
@@ -145,6 +160,7 @@ class Recipe(_Part):
     held_out: HeldOut
     network: Network
     quantisation: Quantisation
+    words: Words
 
     @model_validator(mode="after")
     def _parts_divide_the_dimension(self) -> Recipe:

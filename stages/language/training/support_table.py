@@ -1,10 +1,10 @@
 """Scores a trained model label by label, and writes the table of labels that is shipped with it.
 
-Columns: `label`; `level` and `scored` (`labels.support`); `threshold`, the probability from which an
-answer is taken, where the label is weak with its sisters counted as right;
-`cluster` (`clusters`); `tier` of the training data: A running text or counted words, B a list of at least 1,000
-word types, C at least 300, D fewer; `lines` of running text and word `types` that were trained on; then of each test
-its F1 and its number of lines, empty where it has none of the label.
+Columns: `label`; `level` and `scored` (`labels.support`); `threshold`, the probability from which the answer of a line
+keeps its precision, where the label is weak with its sisters counted as right; `document`, the probability from which a
+document is taken to be in it; `cluster` (`clusters`); `tier` of the training data: A running text or counted words, B a
+list of at least 1,000 word types, C at least 300, D fewer; `lines` of running text and word `types` that were trained
+on; then of each test its F1 and its number of lines, empty where it has none of the label.
 """
 
 from __future__ import annotations
@@ -39,6 +39,14 @@ _FLOORS = {"well": 0.5, "weak": 0.5, "words": 0.9, "untested": 0.9}
 _THIN = 0.9
 """Least threshold of a label of tier C or D, whatever its tests say: a page of a language that is on every other page
 must not become one in a language that few pages are in."""
+_DOCUMENT = 0.92
+"""Least score of a document. Of lines in 100 languages that a model was trained without, one in seven has it."""
+_THIN_DOCUMENT = 0.97
+"""Of a document of a label with thin evidence, so that a page of a large language does not become one."""
+_FAVOURED = 0.5
+"""Of a label that the recipe favours: of its texts there are a thousand times as many on the web as of its sisters."""
+_ANSWERS = 10
+"""Answers in each half of the lines from which a threshold is chosen on one half and judged on the other."""
 _STEPS = (*(step / 100 for step in range(50, 100, 5)), 0.97, 0.98, 0.99)
 _CEILING = 0.95
 """Threshold of a label with which no probability gives the precision."""
@@ -90,7 +98,7 @@ def write_table(path: Path, material: Material, tests: Sequence[Scored]) -> Mapp
     clusters = find_clusters(pair for test in tests if test.fits for pair in zip(test.gold, test.answers, strict=True))
     scores = {test.name: (test.f1(), Counter(test.gold)) for test in tests}
     thresholds = _thresholds([test for test in tests if test.is_running], clusters)
-    head = ["label", "level", "scored", "threshold", "cluster", "tier", "lines", "types"]
+    head = ["label", "level", "scored", "threshold", "document", "cluster", "tier", "lines", "types"]
     head += [f"{kind}_{name}" for name in scores for kind in ("f1", "n")]
     rows = ["\t".join(head)]
     for place, label in enumerate(material.labels):
@@ -100,13 +108,21 @@ def write_table(path: Path, material: Material, tests: Sequence[Scored]) -> Mapp
         level, scored, threshold = _level(label, tier, tests, scores, thresholds)
         if level == "weak" and label in material.favoured:
             threshold = _FLOORS[level]  # its sisters' lines are as many in the tests, and few on the web
-        row = [label, level, scored, f"{threshold:.2f}", clusters.get(label, ""), tier, str(running)]
-        row.append(str(material.types[place]))
+        document = _document(label, level, tier, material)
+        row = [label, level, scored, f"{threshold:.2f}", f"{document:.2f}", clusters.get(label, ""), tier]
+        row += [str(running), str(material.types[place])]
         for f1, lines in scores.values():
             row += [f"{f1[label]:.3f}", str(lines[label])] if label in f1 else ["", ""]
         rows.append("\t".join(row))
     path.write_text("\n".join(rows) + "\n", "utf-8")
     return clusters
+
+
+def _document(label: str, level: str, tier: str, material: Material) -> float:
+    """The least score of a document."""
+    if label in material.favoured:
+        return _FAVOURED
+    return _THIN_DOCUMENT if tier in "CD" or level not in ("well", "weak") else _DOCUMENT
 
 
 def _tier(evidence: Mapping[str, int], running: int, types: int) -> str:
@@ -143,7 +159,8 @@ class _Threshold(NamedTuple):
     """Of one label, over the lines of running text of all tests."""
 
     value: float | None
-    """Least probability that gives the precision on each half of the lines, every other one; None: none does."""
+    """Least probability that gives the precision on one half of the lines, every other one, if it gives it on the other
+    half too; where one has few answers, the least that gives it on both. None: none does."""
     recall: float
     """At `value`."""
     with_sisters: float
@@ -163,11 +180,24 @@ def _thresholds(tests: Sequence[Scored], clusters: Mapping[str, str]) -> Mapping
     found = {}
     for label in lines:
         rows = np.array(answered[label]).reshape(-1, 4)
-        value = next((step for step in _STEPS if _precision(rows, 1, step) >= _PRECISION), None)
+        value = _value(rows)
         close = next((step for step in _STEPS if _precision(rows, 2, step) >= _PRECISION), _CEILING)
         kept = 0.0 if value is None else rows[rows[:, 3] >= value, 1].sum()
         found[label] = _Threshold(value, float(kept) / lines[label], close)
     return found
+
+
+def _value(rows: NDArray[np.float64]) -> float | None:
+    """`_Threshold.value`."""
+    chosen, judged = rows[rows[:, 0] == 0], rows[rows[:, 0] == 1]
+    if min(len(chosen), len(judged)) < _ANSWERS:
+        return next((step for step in _STEPS if _precision(rows, 1, step) >= _PRECISION), None)
+    for step in _STEPS:
+        taken = chosen[chosen[:, 3] >= step, 1]
+        if len(taken) and taken.mean() >= _PRECISION:
+            kept = judged[judged[:, 3] >= step, 1]
+            return step if len(kept) and kept.mean() >= _PRECISION else None
+    return None
 
 
 def _precision(rows: NDArray[np.float64], column: int, least: float) -> float:

@@ -8,6 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lauter.stages.language.evidence.lists import SUFFIX, write
+from lauter.stages.language.fasttext.predict import Predictor
+from lauter.stages.language.fasttext.read import load
+from lauter.stages.language.training.confidence import fit_confidence
 from lauter.stages.language.training.features import Chosen, choose_features
 from lauter.stages.language.training.material import Material, read_material
 from lauter.stages.language.training.network import State, new_state, raised_logits, rates, train_lines
@@ -15,6 +19,7 @@ from lauter.stages.language.training.numbers import key_of
 from lauter.stages.language.training.quantise import quantise
 from lauter.stages.language.training.recipe import Recipe
 from lauter.stages.language.training.sampling import draw_lines, epoch_order
+from lauter.stages.language.training.word_lists import choose_words
 from lauter.stages.language.training.write import write_model
 
 _LINES = 100_000
@@ -30,7 +35,7 @@ class Trained(NamedTuple):
 
 
 def train_model(data: Path, out: Path, recipe: Recipe, progress: Callable[[str], None]) -> Trained:
-    """Train by `recipe` on the folder `data`, and write the model to the file `out`.
+    """Train by `recipe` on the folder `data`, and write the model to the file `out`, and its word lists beside it.
 
     The same data and recipe give the same file, byte for byte, on every machine: one thread, and every sum in a fixed
     order (see `network`).
@@ -67,6 +72,10 @@ def train_model(data: Path, out: Path, recipe: Recipe, progress: Callable[[str],
     small = quantise(features, chosen.uses, recipe.quantisation, recipe.seed)
     write_model(out, material.labels, material.lines, chosen, small, output, network)
     progress(f"{out.name}: {out.stat().st_size} bytes")
+    lists_path, quarters = out.with_suffix(SUFFIX), recipe.sampling.power_in_quarters
+    lists = fit_confidence(material, Predictor(load(str(out))), choose_words(material, recipe.words, quarters))
+    write(lists_path, lists, material.labels)
+    progress(f"{lists_path.name}: {lists_path.stat().st_size} bytes, {len(lists.keys)} words")
     return Trained(material, tuple(losses))
 
 

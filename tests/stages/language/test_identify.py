@@ -84,10 +84,12 @@ def plain(cut: Units, *, by_lines: bool) -> list[tuple[str, float, str | None, f
         script = scripts().codes[int(claims(counts)[0].argmax())]
         votes: dict[int, int] = {}
         sure: dict[int, int] = {}
+        own: dict[int, float] = {}
         total = np.zeros(len(predictor().model.labels))
         for probabilities, weight, letters in judged:
             top = int(probabilities.argmax())
             votes[top] = votes.get(top, 0) + weight
+            own[top] = own.get(top, 0) + weight * float(probabilities[top])
             if probabilities[top] >= 0.5:
                 sure[top] = sure.get(top, 0) + letters
             only = np.where(np.arange(len(total)) == top, probabilities, 0) if by_lines else probabilities
@@ -101,7 +103,7 @@ def plain(cut: Units, *, by_lines: bool) -> list[tuple[str, float, str | None, f
         found.append(
             (
                 named(best, counts),
-                total[best] / (votes.get(best, 1) if by_lines else weights),
+                max(own.get(best, 0) / votes.get(best, 1), 0 if by_lines else total[best] / weights),
                 None if second is None else named(second, counts),
                 0.0 if second is None else sure[second] / heard,
             )
@@ -178,7 +180,9 @@ def test_what_is_no_language_is_no_second_language() -> None:
     letters, bounds = np.array([5, 4, 3]), np.array([0, 3])
     for is_language, expected in (([True, True, True], (1, 4 / 12)), ([True, False, True], (-1, 0))):
         labels[:], second[:], share[:] = -1, -1, 0
-        combine(probabilities, letters, letters, bounds, np.array(is_language), labels, mass, voters, second, share)
+        say, own = np.ones(3), np.zeros(1)
+        parts = labels, mass, voters, own, second, share
+        combine(probabilities, letters, letters, bounds, np.array(is_language), say, *parts)
         assert (int(second[0]), float(share[0])) == pytest.approx(expected)
     assert (labels[0, 0], voters[0, 0]) == (0, 5)
     assert mass[0, 0] == pytest.approx(4.5)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lauter.stages.language.labels.support import Level, Support
+from lauter.stages.language.labels.support import Support
 from lauter.stages.language.least_score import counted, key_of, label_of, of_file, of_run, of_table, quantised
 
 LABELS = st.sampled_from(["deu_Latn", "zul_Latn", "cmn_Hani", "und_Latn", "zxx_Zzzz", None])
@@ -60,21 +60,9 @@ def test_another_file_in_the_same_place_is_read_again(tmp_path: Path) -> None:
     assert [quantised(value) for value in (0, 0.12345, 1)] == [0, 1234, 10_000]
 
 
-@pytest.mark.parametrize(
-    ("level", "tier", "threshold", "least"),
-    [
-        ("well", "A", 0.9, 5000),
-        ("well", "A", 0.4, 4000),
-        ("weak", "B", 0.9, 7000),
-        ("weak", "C", 0.9, 9000),
-        ("words", "A", 0.95, 9500),
-        ("untested", "D", 0.3, 3000),
-    ],
-)
-def test_a_document_needs_less_than_a_line_where_much_speaks_for_a_label(
-    level: Level, tier: str, threshold: float, least: int
-) -> None:
-    assert of_table(Support("deu_Latn", level, "running-text", threshold, "", {}, tier)) == least
+def test_a_document_needs_what_the_table_says_of_documents() -> None:
+    assert of_table(Support("deu_Latn", "well", "running-text", 0.99, "", {}, "A", 0.5)) == 5000
+    assert of_table(Support("deu_Latn", "words", "word-types", 0.5, "", {}, "D", 0.9712)) == 9712
 
 
 def test_a_label_that_no_table_has_needs_the_least_of_fineweb_2() -> None:

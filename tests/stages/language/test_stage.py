@@ -324,9 +324,9 @@ def test_what_is_known_from_little_text_needs_more() -> None:
     levels = {
         level: next(label for label, row in embedded().items() if row.level == level) for level in ("well", "words")
     }
-    most = {"well": 0.5, "words": 1.0}
-    for level, label in levels.items():
-        least = round(10_000 * min(embedded()[label].threshold, most[level]))
+    assert embedded()[levels["words"]].document > embedded()[levels["well"]].document
+    for label in levels.values():
+        least = round(10_000 * embedded()[label].document)
         assert decide([(label, least), (label, least - 1)], LanguageConfig())[0] == (None, None)
         assert decide([(label, least - 1)], LanguageConfig())[0][0] == "language-score"
 

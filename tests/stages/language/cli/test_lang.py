@@ -17,12 +17,12 @@ from lauter.stages.language.cli import app
 
 TABLE = """\
 # what is known
-label\tlevel\tscored\tthreshold\tcluster\tf1_udhr
-deu_Latn\twell\trunning-text\t0.3\t\t0.99
-gsw_Latn\tweak\trunning-text\t0.5\t\t
-quy_Latn\twords\tword-types\t0.9\tque\t
-rus_Cyrl\twell\trunning-text\t0.3\t\t1
-zxx_Zzzz\twell\trunning-text\t0.5\t\t
+label\tlevel\tscored\tthreshold\tdocument\tcluster\tf1_udhr
+deu_Latn\twell\trunning-text\t0.3\t0.5\t\t0.99
+gsw_Latn\tweak\trunning-text\t0.5\t0.6\t\t
+quy_Latn\twords\tword-types\t0.9\t0.97\tque\t
+rus_Cyrl\twell\trunning-text\t0.3\t0.5\t\t1
+zxx_Zzzz\twell\trunning-text\t0.5\t0.6\t\t
 """
 GERMAN = "Alle Menschen sind frei und gleich an Würde und Rechten geboren."
 ENGLISH = "All human beings are born free and equal in dignity and rights."
@@ -58,7 +58,7 @@ def test_a_list_as_data(table: str) -> None:
     assert found["labels"][2] == {
         "label": "quy_Latn", "name": "Ayacucho Quechua", "names": ["Ayacucho Quechua"], "family": "Quechuan",
         "script": "Latin", "macrolanguage": "que", "is_iso_639_3": True, "level": "words", "scored": "word-types",
-        "threshold": 0.9, "least_score": 0.9, "cluster": "que", "figures": {},
+        "threshold": 0.9, "least_score": 0.97, "cluster": "que", "figures": {},
     }  # fmt: skip
     assert found["labels"][0]["figures"] == {"f1_udhr": 0.99}
 
@@ -85,9 +85,9 @@ def test_a_list_to_read(table: str) -> None:
     code, out, _ = run("list", "--labels", table)
     assert code == 0
     row = next(line for line in out.splitlines() if line.startswith("gsw_Latn"))
-    assert row.split()[-4:] == ["weakly", "supported", "0.50", "0.50"] and "Swiss German" in row
+    assert row.split()[-4:] == ["weakly", "supported", "0.60", "0.50"] and "Swiss German" in row
     well = next(line for line in out.splitlines() if line.startswith("zxx_Zzzz"))
-    assert well.split()[-2:] == ["0.50", "0.50"]
+    assert well.split()[-2:] == ["0.60", "0.50"]
     assert "labels 5, codes of ISO 639-3 4, scripts 3, families 2; 3 well supported, 1 weakly supported" in out
 
 

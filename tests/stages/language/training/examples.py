@@ -30,6 +30,7 @@ RECIPE = {
         "temperature": 1.25, "smoothing": 0.01,
     },
     "quantisation": {"part": 2, "features": 1200, "sample": 600, "iterations": 4},
+    "words": {"most": 30, "most_favoured": 40, "missing": 3.0, "missing_power": 0.4, "weight": 1.0},
 }  # fmt: skip
 
 

@@ -7,12 +7,11 @@ def pairs(*confusions: tuple[str, str, int]) -> list[tuple[str, str]]:
     return [(gold, answer) for gold, answer, count in confusions for _ in range(count)]
 
 
-def test_members_of_a_macrolanguage_need_few_confusions() -> None:
-    found = find_clusters(
-        pairs(("quy_Latn", "quy_Latn", 38), ("quy_Latn", "quz_Latn", 2), ("quz_Latn", "quz_Latn", 40))
-    )
-    assert found == {"quy_Latn": "que_Latn", "quz_Latn": "que_Latn"}
-    assert not find_clusters(pairs(("quy_Latn", "quy_Latn", 39), ("quy_Latn", "quz_Latn", 1)))
+def test_members_of_a_macrolanguage_are_sisters_without_confusions() -> None:
+    apart = pairs(("quy_Latn", "quy_Latn", 40), ("quz_Latn", "quz_Latn", 40), ("deu_Latn", "deu_Latn", 9))
+    assert find_clusters(apart) == {"quy_Latn": "que_Latn", "quz_Latn": "que_Latn"}
+    assert not find_clusters(pairs(("quy_Latn", "quy_Latn", 40), ("deu_Latn", "deu_Latn", 9)))
+    assert not find_clusters(pairs(("arb_Arab", "arb_Arab", 40), ("arb_Latn", "arb_Latn", 40)))
 
 
 def test_members_of_a_family_need_many() -> None:

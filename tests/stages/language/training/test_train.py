@@ -25,7 +25,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Train
     told: list[str] = []
     result = train_model(data, folder / "model.ftz", recipe(), told.append)
     assert told[0].startswith("5 labels, ")
-    assert told[-1] == f"model.ftz: {(folder / 'model.ftz').stat().st_size} bytes"
+    assert told[-2] == f"model.ftz: {(folder / 'model.ftz').stat().st_size} bytes"
+    assert told[-1].startswith(f"model.words: {(folder / 'model.words').stat().st_size} bytes, ")
     return data, folder / "model.ftz", result
 
 
@@ -33,6 +34,7 @@ def test_the_same_data_and_recipe_give_the_same_bytes(trained: tuple[Path, Path,
     data, model, result = trained
     again = train_model(data, tmp_path / "again.ftz", recipe(), lambda _: None)
     assert (tmp_path / "again.ftz").read_bytes() == model.read_bytes()
+    assert (tmp_path / "again.words").read_bytes() == model.with_suffix(".words").read_bytes()
     assert again.losses == result.losses
     train_model(data, tmp_path / "other.ftz", recipe(rate=0.9), lambda _: None)
     assert (tmp_path / "other.ftz").read_bytes() != model.read_bytes()
