@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Set
 from typing import Any
 
@@ -31,21 +32,20 @@ def toxicity_report(summary: Mapping[str, Any], judged: Set[str], config: Toxici
     records = {label: counts["records"] for label, counts in summary["languages"].items() if label != "-"}
     unjudged = {label: count for label, count in records.items() if label not in judged}
     order = sorted(unjudged, key=lambda label: (-unjudged[label], label))
-    by_model = {
-        row["signal"].removeprefix("toxicity by "): row["records"]
-        for row in summary["evidence"]["rules"]
-        if row["stage"] == "toxicity"
-    }
-    warnings: tuple[str, ...] = ()
+    by_model: Counter[str] = Counter()
+    for row in summary["evidence"]["rules"]:
+        if row["stage"] == "toxicity":
+            by_model[row["signal"].removeprefix("toxicity by ")] += row["records"]
+    sentences = [filtered]
     if unjudged:
         told = f"{', '.join(order[:5])}{', …' if len(order) > 5 else ''}"
-        warnings = (
+        sentences.append(
             f"No model of toxicity knows {len(unjudged):,} languages with {sum(unjudged.values()):,} records ({told}): "
-            "their documents were not judged, and were kept.",
+            "their documents were not judged, and none was dropped for it."
         )
     return ReportSection(
         "Toxicity",
-        (filtered,),
+        tuple(sentences),
         (
             ("model", config.model),
             ("documents dropped", limit),
@@ -58,7 +58,6 @@ def toxicity_report(summary: Mapping[str, Any], judged: Set[str], config: Toxici
             ),
         ) if unjudged else (),
         answers={"3.2": (filtered,)},
-        warnings=warnings,
     )  # fmt: skip
 
 

@@ -8,11 +8,11 @@ from lauter.stages.toxicity.stage import Toxicity, ToxicityConfig
 
 
 def summary(**languages: int) -> dict[str, Any]:
-    rule = {"stage": "toxicity", "reason": "toxic", "signal": "toxicity by lexicon", "agent": "-", "records": 1234}
+    rule = {"stage": "toxicity", "reason": "toxic", "signal": "toxicity by lexicon", "agent": "-", "records": 1200}
     return {
         "funnel": [{"stage": "toxicity", "records": 1500, "ended": 1234}],
         "languages": {label: {"records": count} for label, count in languages.items()},
-        "evidence": {"rules": [rule]},
+        "evidence": {"rules": [rule, {**rule, "reason": "toxic-share", "records": 34}]},
     }
 
 
@@ -24,17 +24,17 @@ def test_the_section_names_filter_threshold_and_count() -> None:
     assert dict(section.facts) == {
         "model": "lexicon", "documents dropped": "above 0.25", "dropped by lexicon": "1,234",
     }  # fmt: skip
-    assert not section.warnings
+    assert len(section.sentences) == 1
     assert not section.tables
 
 
-def test_languages_that_nobody_judged_are_listed_and_warned_of() -> None:
+def test_languages_that_nobody_judged_are_listed_and_told() -> None:
     section = Toxicity.report(summary(deu_Latn=900, swh_Latn=70, sme_Latn=80), {}, ToxicityConfig())
     (table,) = section.tables
     assert table.rows == (("sme_Latn", 80), ("swh_Latn", 70))
-    (warning,) = section.warnings
-    assert "2 languages with 150 records (sme_Latn, swh_Latn)" in warning
-    assert "not judged" in warning
+    told = section.sentences[1]
+    assert "2 languages with 150 records (sme_Latn, swh_Latn)" in told
+    assert "not judged" in told
 
 
 @pytest.mark.parametrize(
