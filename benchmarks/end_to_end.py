@@ -6,10 +6,10 @@ waiting for a core costs nothing. It first builds a few pages into another folde
 word lists loaded, and neither is charged. The cases take turns, and the cheapest round of each counts. Tokenizer
 (tekken), language model (lid.176.ftz) and version of trafilatura are the same; libraries' own threads are off.
 
-Lauter is `pipeline.run.build` with the executor `inline` and the stages of `all_pages.yaml`, once with trafilatura and
-once with resiliparse. datatrove (`peers/fineweb.py`) runs as it is, where spaCy cuts words; with a plain word splitter
-in spaCy's place; and with trafilatura's `fast=True` besides, which is how Lauter first tries a page. The last is the
-most that it gives without a change to its code.
+Lauter is `pipeline.run.build` with the executor `inline` and the stages of `all_pages.yaml`, with each of the backends
+cascade, trafilatura and resiliparse. datatrove (`peers/fineweb.py`) runs as it is, where spaCy cuts words; with a plain
+word splitter in spaCy's place; and with trafilatura's `fast=True` besides, which is how Lauter first tries a page. The
+last is the most that it gives without a change to its code.
 
 It is not the same work, and no factor puts that right:
 
@@ -194,6 +194,7 @@ def datatrove(warc: Path, out: Path, *, plain_words: bool, fast: bool) -> Built:
 
 CASES: dict[str, Callable[[Path, Path], Built]] = {
     "lauter-trafilatura": partial(lauter, backend="trafilatura"),
+    "lauter-cascade": partial(lauter, backend="cascade"),
     "lauter-resiliparse": partial(lauter, backend="resiliparse"),
     "datatrove": partial(datatrove, plain_words=False, fast=False),
     "datatrove-plain-words": partial(datatrove, plain_words=True, fast=False),
