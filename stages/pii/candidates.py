@@ -9,7 +9,6 @@ what it would see in the page.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from lauter.pipeline.kernel import kernel
 from lauter.stages.pii import marks
+from lauter.stages.pii.key_blocks import BLOCK, blocks
 
 EMAIL, IPV4, IPV6, IBAN, CARD, CRYPTO, PLUS, NUMBER, IDENTIFIER = range(9)
 """Kinds of window. PLUS is a telephone number with its country code, NUMBER one without, IDENTIFIER a national id."""
@@ -58,11 +58,6 @@ IDENTIFIER_DIGITS, IDENTIFIER_CAPITALS = 6, 6
 """Digits of a format of `national_id`, or capitals beside four or five digits (India's, and Italian codes with letters
 in place of digits): no years."""
 CRYPTO_LENGTH = 26
-BLOCK = 13
-"""A private key between lines that say so; the four kinds before it are those of `marks`."""
-BLOCK_BYTES = 16_384
-"""The longest that is looked for: an RSA key of 8,192 bits has 6,400 characters (RFC 7468, section 10)."""
-_BLOCK_NAME, _BLOCK_BEGIN, _BLOCK_HEAD = b"PRIVATE KEY", b"-----BEGIN ", 64
 
 
 @kernel
@@ -379,21 +374,9 @@ def candidates(
         rows = rows[~beyond[rows[:, 1]]]
     windows = {kind: _joined(rows[rows[:, 0] == kind]) for kind in kinds if np.any(rows[:, 0] == kind)}
     if BLOCK in kinds:
-        blocks = [row for row in _blocks(data, offsets) if not beyond[row[1]] and not skipped[row[1]]]
-        windows |= {BLOCK: _joined(np.array(blocks, np.int64))} if blocks else {}
+        found = [row for row in blocks(data, offsets) if not beyond[row[1]] and not skipped[row[1]]]
+        windows |= {BLOCK: _joined(np.array(found, np.int64))} if found else {}
     return Candidates(windows, beyond)
-
-
-def _blocks(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Iterator[tuple[int, int, int, int]]:
-    """Private keys in text form: from the line that begins one on, as far as one may reach."""
-    text = data.tobytes()
-    place = text.find(_BLOCK_NAME)
-    while place >= 0:
-        begin = text.rfind(_BLOCK_BEGIN, max(0, place - _BLOCK_HEAD), place)
-        row = int(np.searchsorted(offsets, place, side="right")) - 1
-        if begin >= offsets[row]:
-            yield BLOCK, row, begin, min(begin + BLOCK_BYTES, int(offsets[row + 1]))
-        place = text.find(_BLOCK_NAME, place + len(_BLOCK_NAME))
 
 
 def _joined(rows: NDArray[np.int64]) -> Windows:

@@ -13,6 +13,7 @@ from lauter.stages.pii import (
     hardware_address,
     iban,
     ip_address,
+    key_blocks,
     marks,
     national_id,
     phone,
@@ -99,7 +100,7 @@ def _secret() -> list[Recogniser]:
     return [
         Recogniser("secret", marks.RUN, secret.find, secret.refine),
         Recogniser("secret", marks.RUN, secret.find_value, secret.refine_value),
-        Recogniser("secret", candidates.BLOCK, secret.find_block, secret.refine_block),
+        Recogniser("secret", key_blocks.BLOCK, secret.find_block, secret.refine_block),
     ]
 
 
