@@ -23,9 +23,9 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
-from lauter.stages.embedding.chunks import Chunker
 from lauter.stages.embedding.encoder import Model, embed, load
 from lauter.stages.embedding.head import Head
+from lauter.stages.encoders.chunks import Chunker
 
 USUAL = 8
 WIDTH = 384

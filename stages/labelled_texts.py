@@ -5,8 +5,8 @@ A file is `.jsonl` or `.parquet` with a column `text` and perhaps `language`, or
 folder stands for all files below it.
 
 Nothing depends on how texts are cut into files or in what order they stand: they are put in the order of their hashes,
-and the hash decides who is kept out of training. A text that stands in a class twice counts once, and one that stands
-in both counts for nothing; both are counted.
+and the hash decides who is kept out of training. A text that is taken twice in a class counts once, in the language
+whose label comes first, and one that is taken in both counts for nothing; both are counted.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ import pyarrow.parquet as pq
 import xxhash
 from numpy.typing import NDArray
 
+UNLABELLED = "und"
+"""The language of texts that name none."""
 COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
 FOLDS = 10
 """Parts by the hash of a text: 0 is for measuring, 1 for calibration, the others for training."""
@@ -38,7 +40,7 @@ class Labelled:
 
     texts: pa.LargeStringArray
     languages: tuple[str, ...]
-    """A label each, `und` where none was given."""
+    """A label each, `UNLABELLED` where none was given."""
     positive: NDArray[np.bool_]
     fold: NDArray[np.uint8]
     """0 to 9."""
@@ -59,6 +61,11 @@ class Labelled:
         """The rows to train on, shape (n,)."""
         mask: NDArray[np.bool_] = self.fold > CALIBRATED
         return mask
+
+
+class _Seen(NamedTuple):
+    text: str
+    times: int
 
 
 class _Row(NamedTuple):
@@ -87,7 +94,7 @@ def read(
     found: dict[int, _Row] = {}
     both: set[int] = set()
     for positive, paths in ((True, positives), (False, negatives)):
-        own: dict[str, dict[int, _Row]] = {}
+        own: dict[str, dict[int, _Seen]] = {}
         for path in files(paths):
             for text, label in _rows(path):
                 cut = text[:most_characters].strip()
@@ -95,15 +102,23 @@ def read(
                     counts["empty"] += 1
                     continue
                 key = xxhash.xxh3_64_intdigest(cut.encode())
-                rows = own.setdefault(label or language or "und", {})
-                counts["repeated"] += key in rows
-                rows[key] = _Row(cut, label or language or "und", positive=positive)
+                rows = own.setdefault(label or language or UNLABELLED, {})
+                rows[key] = _Seen(cut, rows[key].times + 1 if key in rows else 1)
+                counts["beyond the limit"] += 1
                 if len(rows) >= 2 * most:
-                    counts["beyond the limit"] += _cut(rows, most)
-        for rows in own.values():
-            counts["beyond the limit"] += _cut(rows, most)
-            both |= {key for key, row in rows.items() if key in found and found[key].positive != row.positive}
-            found |= rows
+                    _cut(rows, most)
+        for label, rows in sorted(own.items()):
+            _cut(rows, most)
+            for key, seen in rows.items():
+                # Of a text that stays to the end every time was counted, wherever it stood: it was never cut.
+                counts["beyond the limit"] -= seen.times
+                counts["repeated"] += seen.times - 1
+                if key not in found:
+                    found[key] = _Row(seen.text, label, positive=positive)
+                elif found[key].positive == positive:
+                    counts["repeated"] += 1
+                else:
+                    both.add(key)
     counts["in both classes"] = len(both)
     order = sorted(found.keys() - both)
     for positive, paths in ((True, positives), (False, negatives)):
@@ -130,12 +145,10 @@ def files(paths: Sequence[str]) -> list[str]:
     return found
 
 
-def _cut(rows: dict[int, _Row], most: int) -> int:
-    """Keep the lowest keys; return how many went."""
-    gone = sorted(rows)[most:]
-    for key in gone:
+def _cut(rows: dict[int, _Seen], most: int) -> None:
+    """Keep the lowest keys."""
+    for key in sorted(rows)[most:]:
         del rows[key]
-    return len(gone)
 
 
 def _rows(path: str) -> Iterator[tuple[str, str | None]]:
@@ -152,17 +165,21 @@ def _rows(path: str) -> Iterator[tuple[str, str | None]]:
 
 
 def _parquet(path: str) -> Iterator[tuple[str, str | None]]:
+    Path(path).open("rb").close()
     try:
         file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{path} is no Parquet file: {error}") from error
-    names = [name for name in ("text", "language") if name in file.schema_arrow.names]
-    if "text" not in names:
-        raise ValueError(f"{path} has no column `text`, but {', '.join(file.schema_arrow.names)}")
-    for batch in file.iter_batches(_BATCH_ROWS, columns=names):
-        texts = batch.column("text").cast(pa.large_string()).to_pylist()
-        given = batch.column("language").cast(pa.string()).to_pylist() if "language" in names else [None] * len(texts)
-        yield from ((text or "", label) for text, label in zip(texts, given, strict=True))
+        names = [name for name in ("text", "language") if name in file.schema_arrow.names]
+        if "text" not in names:
+            raise ValueError(f"{path} has no column `text`, but {', '.join(file.schema_arrow.names)}")
+        for batch in file.iter_batches(_BATCH_ROWS, columns=names):
+            texts = batch.column("text").cast(pa.large_string()).to_pylist()
+            given = (
+                batch.column("language").cast(pa.string()).to_pylist() if "language" in names else [None] * len(texts)
+            )
+            yield from ((text or "", label) for text, label in zip(texts, given, strict=True))
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        # Arrow says so of bytes that are damaged, and of columns that are no text.
+        raise ValueError(f"{path} is no Parquet file of texts: {error}") from error
 
 
 def _json(path: str) -> Iterator[tuple[str, str | None]]:
@@ -171,7 +188,7 @@ def _json(path: str) -> Iterator[tuple[str, str | None]]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path}:{number}: no JSON: {error}") from error
         text = row.get("text") if isinstance(row, dict) else None
         label = row.get("language") if isinstance(row, dict) else None

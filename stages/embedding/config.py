@@ -13,10 +13,15 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
+def _name(item: tuple[object, object]) -> str:
+    return str(item[0])
+
+
 def _all_listed(value: object) -> object:
-    if not isinstance(value, dict):
+    if not isinstance(value, Mapping):
         return value
-    return {name: [item] if isinstance(item, str) else item for name, item in value.items()}
+    # By name, as the order of a mapping is no part of a task's key, and the scores of a document have no names.
+    return {name: [item] if isinstance(item, str) else item for name, item in sorted(value.items(), key=_name)}
 
 
 class Limits(StageConfig):
@@ -73,7 +78,8 @@ class EmbeddingConfig(StageConfig):
         BeforeValidator(_all_listed),
         Field(min_length=1, max_length=256),
     ]
-    """Name of a head -> its files (`lauter embedding train`), one for some languages each."""
+    """Name of a head -> its files (`lauter embedding train`), one for some languages each. Scores stand in the order of
+    these names."""
     decisions: dict[str, Decision] = Field(default_factory=dict)
     """Name of a head -> what its scores must be. A head without an entry is only scored."""
     max_chunks: int = Field(default=64, ge=1)

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lauter.stages.embedding.batches import batches
+from lauter.stages.encoders.batches import batches
+from lauter.stages.encoders.extras import MissingExtraError
 
 if TYPE_CHECKING:
     import torch
@@ -30,10 +31,6 @@ _MODELS = {"bert": "BertModel", "roberta": "RobertaModel", "xlm-roberta": "XLMRo
 """`model_type` of a config.json -> class of transformers."""
 _NO_PART = ("lm_head.", "cls.", "classifier.", "pooler.")
 """Weights of a checkpoint that the encoder has no use for."""
-
-
-class MissingExtraError(ImportError):
-    """The packages of an extra are not installed."""
 
 
 class Model(Protocol):
@@ -70,6 +67,22 @@ def embed(model: Model, chunks: Sequence[Sequence[int]], batch_tokens: int, pad:
     if found is None:
         raise ValueError("there is no chunk to embed")
     return found
+
+
+def width_of(model: Model, tokens: int, pad: int) -> int:
+    """The width of the model's vectors, from a chunk as long as any will be.
+
+    Raises:
+        ValueError: It takes no chunk of so many tokens.
+    """
+    # Of an id that is no padding: models of RoBERTa's kind give that one no position.
+    chunk = [0 if pad else 1] * tokens
+    try:
+        return int(embed(model, [chunk], tokens, pad).shape[1])
+    except Exception as error:
+        # torch's is an IndexError or a RuntimeError, that of onnxruntime is of a hidden module.
+        told = " ".join(str(error).split())[:200]
+        raise ValueError(f"the encoder takes no chunk of {tokens} tokens; set `chunk_tokens` lower: {told}") from error
 
 
 def digest_of(weights: str, tokenizer: str) -> str:

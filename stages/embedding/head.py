@@ -13,6 +13,7 @@ import json
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -125,8 +126,10 @@ def load(path: str) -> Head:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is a damaged head: {error}") from error
-    if not head.slope > 0:
-        raise ValueError(f"{path} has a calibration that turns its order around: slope {head.slope}")
+    if not (head.slope > 0 and isfinite(head.slope) and isfinite(head.offset)):
+        raise ValueError(
+            f"{path} has a calibration that keeps no order: slope {head.slope}, offset {head.offset}; calibrate it anew"
+        )
     return head
 
 

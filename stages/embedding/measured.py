@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from lauter.stages.classifier.calibration import fit_platt
 from lauter.stages.classifier.measures import area, best_f1, calibration_error
-from lauter.stages.embedding.chunks import Chunker
 from lauter.stages.embedding.encoder import Model, embed
 from lauter.stages.embedding.head import Chunks, Head
 from lauter.stages.embedding.training import Recipe, train
+from lauter.stages.encoders.chunks import Chunker
 from lauter.stages.labelled_texts import CALIBRATED, FOLDS, MEASURED, Labelled
 
 _ROWS = 256

@@ -4,9 +4,9 @@ As Apertus did for quality and toxicity (arXiv:2502.10361 for the former): a fro
 vector for each chunk of 512 tokens, and small heads by language judge it. The pass is what costs, so all heads share
 it; a document whose language no head knows is not embedded at all.
 
-`embedding_scores` holds one score a head, in the order of `heads`, as log-odds in 1,024ths (`stages.log_odds`): null
-where the head has no model for the language. Such a document is not judged, which is not the same as good: the report
-lists these languages, and no limit of that head has a say on it.
+`embedding_scores` holds one score a head, in the order of their names, as log-odds in 1,024ths (`stages.log_odds`):
+null where the head has no model for the language. Such a document is not judged, which is not the same as good: the
+report lists these languages, and no limit of that head has a say on it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from lauter.pipeline import schema
 from lauter.pipeline.contract import Placement, Reason, ReportSection, StageConfig, StageContext, Verdict
 from lauter.pipeline.histograms import Histogram
 from lauter.stages import log_odds
-from lauter.stages.embedding.chunks import Chunker
 from lauter.stages.embedding.config import EmbeddingConfig
-from lauter.stages.embedding.encoder import Model, digest_of, embed
+from lauter.stages.embedding.encoder import Model, digest_of, embed, width_of
 from lauter.stages.embedding.encoder import load as load_encoder
 from lauter.stages.embedding.head import Head
 from lauter.stages.embedding.head import load as load_head
 from lauter.stages.embedding.limits import Bounds, bounds_of
 from lauter.stages.embedding.report import embedding_report
+from lauter.stages.encoders.chunks import Chunker
 from lauter.stages.quantiles import counted, populations
 
 _TOO_LOW, _TOO_HIGH = 1, 2  # places in `reasons`, from 1
@@ -56,8 +56,20 @@ class Embedding:
 
     @classmethod
     def check_config(cls, config: EmbeddingConfig) -> None:
-        """Read the heads. Raises ValueError for a file that is none, and for two that know the same language."""
-        _heads(config)
+        """Read the heads.
+
+        Raises:
+            ValueError: A file is none, two of a head know the same language, or a limit is for a language that no file
+                of its head knows.
+        """
+        heads = _heads(config)
+        for name, decision in config.decisions.items():
+            unknown = sorted(set(decision.languages) - set(heads[name]))
+            if unknown:
+                raise ValueError(
+                    f"`decisions` has limits of {name!r} for {', '.join(unknown)}, and no file of this head judges it;"
+                    f" they judge {', '.join(sorted(heads[name]))}"
+                )
 
     @classmethod
     def placement(cls, config: EmbeddingConfig) -> Placement | None:
@@ -99,7 +111,7 @@ class Embedding:
 
         Raises:
             MissingExtraError: What the encoder runs on is not installed.
-            ValueError: A file is not what it should be.
+            ValueError: A file is not what it should be, or does not fit the others.
         """
         config = self._config
         self._heads = _heads(config)
@@ -107,6 +119,14 @@ class Embedding:
         self._model = load_encoder(
             config.weights, config.encoder_config, config.device, config.precision, config.threads
         )
+        width = width_of(self._model, config.chunk_tokens, self._chunker.pad)
+        for name, heads in self._heads.items():
+            for label, head in heads.items():
+                if head.width != width:
+                    raise ValueError(
+                        f"the head {name!r} of {label} takes vectors of width {head.width}, and {config.weights} gives"
+                        f" {width}"
+                    )
 
     def apply(self, batch: pa.RecordBatch) -> Verdict:
         """Score each text; drops nothing.

@@ -32,9 +32,9 @@ class Chunker:
             ValueError: It is no tokenizer.json, or puts other marks around a text than one at each end.
             OSError: It cannot be read.
         """
-        data = Path(tokenizer).read_text("utf-8")
+        data = Path(tokenizer).read_bytes()
         try:
-            self._tokenizer = Tokenizer.from_str(data)
+            self._tokenizer = Tokenizer.from_buffer(data)
         except Exception as error:
             # The Rust library raises bare exceptions.
             raise ValueError(f"{tokenizer} is no tokenizer.json: {error}") from error
@@ -61,12 +61,15 @@ class Chunker:
 
     def chunks(self, text: str, most: int) -> list[list[int]]:
         """Up to `most` chunks of a text, at least one, in order."""
+        first = self.first(text)
+        # Whoever wants the first chunk alone gets the same one, whatever somebody else asks for.
         if most == 1:
-            return [self.first(text)]
+            return [first]
         if len(text) > most * WINDOW:
-            return [self.first(text[at : at + WINDOW]) for at in _spread(len(text) - WINDOW + 1, most)]
+            places = _spread(len(text) - WINDOW + 1, most)[1:]
+            return [first, *(self.first(text[at : at + WINDOW]) for at in places)]
         found = self._cut(text)
-        return [found[at] for at in _spread(len(found), min(most, len(found)))]
+        return [first, *(found[at] for at in _spread(len(found), min(most, len(found)))[1:])]
 
     def _cut(self, text: str) -> list[list[int]]:
         # A page that holds "</s>" or "<pad>" would put that mark into the middle of a chunk. The tokenizer cannot be

@@ -22,14 +22,15 @@ from lauter.stages import log_odds
 from lauter.stages.classifier.model import Classifier
 from lauter.stages.classifier.predict import logits
 from lauter.stages.kernels.words import text_buffers
+from lauter.stages.labelled_texts import UNLABELLED
+from lauter.stages.quality.thresholds import QualityConfig
 from lauter.stages.quantiles import key_of, least_kept
 
 COLUMN = "quality_classifier"
 SIGNAL = "quality-classifier"
 """What evidence calls it, beside the families of rules."""
+REASON = "classifier"
 LABELS = ("other", "good")
-ANY_LANGUAGE = "und"
-"""The language of a model whose texts named none: it judges all."""
 LISTED = 30
 """Languages that the classifier does not know, listed in the report."""
 
@@ -70,9 +71,9 @@ def log_odds_of(model: Classifier, data: NDArray[np.uint8], offsets: NDArray[np.
 
 
 def knows(model: Classifier, language: str | None) -> bool:
-    """Whether a model judges a language."""
+    """Whether a model judges a language: one that it was trained on, or any where no text of its training named one."""
     languages: Sequence[str] = model.notes["languages"]
-    return ANY_LANGUAGE in languages or language in languages
+    return language in languages or list(languages) == [UNLABELLED]
 
 
 class Limit(NamedTuple):
@@ -118,22 +119,31 @@ def below(scores: pa.RecordBatch, limits: Mapping[str, Limit | None]) -> list[tu
     return found
 
 
-def classifier_report(
-    summary: Mapping[str, Any], path: str, least: float | None, share: float | None, fewest: int
-) -> ReportSection:
-    """What the classifier is, what it decided, and the languages that it does not know (`contract.ReportingStage`)."""
-    model = load(path)
+def classifier_report(summary: Mapping[str, Any], config: QualityConfig) -> ReportSection | None:
+    """What the classifier is, what it decided, and the languages that it does not know (`contract.ReportingStage`).
+
+    None where the configuration has no classifier.
+    """
+    if config.classifier is None:
+        return None
+    model = load(config.classifier)
     languages = {label: counts["records"] for label, counts in summary["languages"].items() if label != "-"}
     unknown = {label: count for label, count in languages.items() if not knows(model, label)}
-    wanted = [] if least is None else [f"a probability of {least} or more"]
-    wanted += [] if share is None else [f"the best {share} of each language with {fewest} documents or more"]
-    sentence = (
-        f"Learned quality: a classifier of n-grams (digest {model.digest}) scored documents in"
-        f" {len(model.notes['languages'])} languages; {' and '.join(wanted) or 'nothing was decided by it, and all'}"
-        " was kept. A share is of the documents that passed the hard decisions, copies among them."
-    )
+    wanted = [] if config.min_classifier is None else [f"a probability of {config.min_classifier} or more"]
+    if config.keep_best is not None:
+        wanted.append(f"the best {config.keep_best} of each language")
+    wanted += [f"the best {share} of {label}" for label, share in sorted(config.keep_best_of.items())[:LISTED]]
+    told = f"kept are {', '.join(wanted)}" if wanted else "nothing was decided by it"
+    scope = "any language" if knows(model, None) else f"{len(model.notes['languages'])} languages"
+    sentence = f"Learned quality: a classifier of n-grams (digest {model.digest}) scored documents in {scope}; {told}."
+    if config.keep_best is not None or config.keep_best_of:
+        sentence += (
+            " A share is of the documents of a language that passed the hard decisions, copies among them, and is taken"
+            f" of languages with {config.min_documents:,} or more."
+        )
+    ended = (row for row in summary["reasons"] if (row["stage"], row["reason"]) == ("quality", REASON))
+    dropped = sum(row["records"] for row in ended)
     rows = tuple(sorted(unknown.items(), key=lambda item: (-item[1], item[0]))[:LISTED])
-    decides = least is not None or share is not None
     warning = (
         f"The quality classifier knows none of {len(unknown):,} languages with {sum(unknown.values()):,} records: their"
         " documents were not judged by it and were kept."
@@ -141,8 +151,11 @@ def classifier_report(
     return ReportSection(
         "Learned quality",
         (sentence,),
-        (("licence of the texts", str(model.notes.get("licence", "not stated"))),),
+        (
+            ("documents dropped by the classifier", f"{dropped:,}"),
+            ("licence of the texts", str(model.notes.get("licence", "not stated"))),
+        ),
         (ReportTable("Languages that the classifier does not know", ("language", "records"), rows),),
         answers={"3.3": (sentence,)},
-        warnings=(warning,) if unknown and decides else (),
+        warnings=(warning,) if unknown and wanted else (),
     )

@@ -53,7 +53,7 @@ class Quality:
     reads: ClassVar[tuple[str, ...]] = ("text", LANGUAGE)
     documents: ClassVar[pa.Schema] = pa.schema([])
     scores: ClassVar[pa.Schema] = pa.schema([*SCORES, *C4_SCORES, schema.SCORE.field(classifier.COLUMN)])
-    reasons: ClassVar[tuple[Reason, ...]] = (*(Reason(rule.reason) for rule in RULES), Reason("classifier"))
+    reasons: ClassVar[tuple[Reason, ...]] = (*(Reason(rule.reason) for rule in RULES), Reason(classifier.REASON))
     decision_fields: ClassVar[frozenset[str]] = frozenset(Thresholds.model_fields) | {
         *("languages", "languages_file", "min_classifier", "keep_best", "keep_best_of", "min_documents")
     }
@@ -149,11 +149,7 @@ class Quality:
         cls, summary: Mapping[str, Any], prepared: Mapping[str, int], config: QualityConfig
     ) -> ReportSection | None:
         """What the classifier decided, and the languages that it does not know; None without one."""
-        if config.classifier is None:
-            return None
-        return classifier.classifier_report(
-            summary, config.classifier, config.min_classifier, config.keep_best, config.min_documents
-        )
+        return classifier.classifier_report(summary, config)
 
     def _below(self, scores: pa.RecordBatch) -> list[tuple[int, str]]:
         config = self.config

@@ -59,9 +59,7 @@ def _load(file: Stamp, flags: int) -> StopWords:
         if entry.stop_words is None:
             continue
         texts = [np.frombuffer(word.encode(), np.uint8) for word in entry.stop_words]
-        words = np.unique(
-            np.array([hash_whole(text, 0, len(text), flags) for text in texts], np.uint64)
-        )
+        words = np.unique(np.array([hash_whole(text, 0, len(text), flags) for text in texts], np.uint64))
         words = words[words != 0]
         if len(words) > MAX_STOP_WORDS:
             raise ValueError(

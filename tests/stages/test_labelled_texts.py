@@ -72,6 +72,26 @@ def test_the_lowest_hashes_of_each_language_are_taken(tmp_path: Path) -> None:
     assert found.counts == {"beyond the limit": 33 + 33 + 53}
 
 
+def test_nothing_depends_on_the_order_of_files_or_of_texts(tmp_path: Path) -> None:
+    # Repeated, in two languages, in both classes, and cut before they come again.
+    again = [*GOOD, *GOOD[::-1], *GOOD[:9]]
+    paths = [
+        jsonl(tmp_path / "1.jsonl", again, "b"), jsonl(tmp_path / "2.jsonl", GOOD[5:], "a"),
+        jsonl(tmp_path / "3.jsonl", [*GOOD[20:], BAD[0], " "]),
+    ]  # fmt: skip
+    bad = jsonl(tmp_path / "bad.jsonl", BAD)
+    for most in (3, 10, 1000):
+        found = [read(order, [bad], "c", most, 1000) for order in (paths, paths[::-1])]
+        assert told(found[0]) == told(found[1])
+        assert found[0].counts == found[1].counts
+        left_out = len(again) + 35 + 22 + len(BAD) - len(found[0].positive)
+        # A text in both classes is two that count for nothing.
+        counts = found[0].counts
+        both = counts.get("in both classes", 0)
+        assert left_out == sum(counts.values()) + both
+        assert len(set(found[0].texts.to_pylist())) == len(found[0].positive)
+
+
 def test_texts_are_cut(tmp_path: Path) -> None:
     good, bad = jsonl(tmp_path / "good.jsonl", GOOD), jsonl(tmp_path / "bad.jsonl", BAD)
     found = read([good], [bad], None, 1000, 4)
@@ -94,6 +114,8 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         ("e.csv", b"text\n", "ends in"),
         ("f.jsonl", b"", "no text to learn from"),
         ("g.jsonl.gz", b"no gzip", "cannot be read"),
+        ("i.jsonl.gz", gzip.compress(b'{"text": "x"}\n' * 9)[:-12], "cannot be read"),
+        ("k.jsonl", b'{"text": ' + b"[" * 100_000, r"k\.jsonl:1: no JSON"),
     ):
         path = tmp_path / name
         path.write_bytes(content)
@@ -102,6 +124,14 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     pq.write_table(pa.table({"body": ["x"]}), tmp_path / "h.parquet")
     with pytest.raises(ValueError, match="no column `text`, but body"):
         read([str(tmp_path / "h.parquet")], [good], None, 1000, 1000)
+    pq.write_table(pa.table({"text": [["x"]]}), tmp_path / "l.parquet")
+    with pytest.raises(ValueError, match="no Parquet file of texts"):
+        read([str(tmp_path / "l.parquet")], [good], None, 1000, 1000)
+    data = bytearray((tmp_path / "h.parquet").read_bytes())
+    data[4:30] = b"\xff" * 26
+    (tmp_path / "m.parquet").write_bytes(data.replace(b"body", b"text"))
+    with pytest.raises(ValueError, match="no Parquet file of texts"):
+        read([str(tmp_path / "m.parquet")], [good], None, 1000, 1000)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="has no files"):
         read([str(tmp_path / "empty")], [good], None, 1000, 1000)

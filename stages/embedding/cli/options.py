@@ -57,10 +57,11 @@ class EncoderFiles(NamedTuple):
 
 def load_encoder(files: EncoderFiles) -> Encoder:
     """The encoder, ready; leaves with a usage error where it can't be had."""
-    from lauter.stages.embedding.chunks import Chunker
     from lauter.stages.embedding.config import EmbeddingConfig
-    from lauter.stages.embedding.encoder import MissingExtraError, digest_of, load
+    from lauter.stages.embedding.encoder import digest_of, load, width_of
     from lauter.stages.embedding.measured import Encoder
+    from lauter.stages.encoders.chunks import Chunker
+    from lauter.stages.encoders.extras import MissingExtraError
 
     if files.device not in ("cpu", "cuda"):
         fail(f"--device is cpu or cuda, not {files.device}", USAGE)
@@ -75,9 +76,11 @@ def load_encoder(files: EncoderFiles) -> Encoder:
             cast("Precision", files.precision),
             files.threads,
         )
+        chunker = Chunker(str(files.tokenizer), fields["chunk_tokens"].default)
+        width_of(model, fields["chunk_tokens"].default, chunker.pad)
         return Encoder(
             model,
-            Chunker(str(files.tokenizer), fields["chunk_tokens"].default),
+            chunker,
             digest_of(str(files.weights), str(files.tokenizer)),
             files.batch_tokens,
             fields["max_chunks"].default,
@@ -91,15 +94,19 @@ def load_encoder(files: EncoderFiles) -> Encoder:
 
 
 def load_texts(positives: str, negatives: str, language: str | None, most: int) -> Labelled:
-    """The texts; leaves with a usage error where they can't be had."""
-    from lauter.stages.labelled_texts import read
+    """The texts; leaves with a usage error where they can't be had, or one of them names no language."""
+    from lauter.stages.labelled_texts import UNLABELLED, read
 
     try:
-        return read([positives], [negatives], language, most, MOST_CHARACTERS)
+        texts = read([positives], [negatives], language, most, MOST_CHARACTERS)
     except OSError as error:
         fail(f"{error.filename} can't be read: {error.strerror or error}", USAGE)
     except ValueError as error:
         fail(str(error), USAGE)
+    bare = texts.languages.count(UNLABELLED)
+    if bare:
+        fail(f"{bare:,} texts name no language, and a head judges the languages of its texts: --language LABEL", USAGE)
+    return texts
 
 
 def print_measures(rows: Sequence[tuple[str, Mapping[str, Mapping[str, Any]]]]) -> None:

@@ -90,7 +90,10 @@ def test_bare_weights_become_a_head(folder: Path, data: tuple[Path, Path], tmp_p
 
 def test_what_is_not_there_is_a_usage_error(folder: Path, data: tuple[Path, Path], tmp_path: Path) -> None:
     out = ["--out", tmp_path / "out"]
+    bare = tmp_path / "bare.jsonl"
+    bare.write_text('{"text": "a"}\n')
     for arguments, words in (
+        (["train", bare, data[1], *out, *encoder(folder)], "1 texts name no language"),
         (["train", tmp_path / "none.jsonl", data[1], *out, *encoder(folder)], "can't be read"),
         (["train", *data, "--out", tmp_path, *encoder(folder)], "never overwritten"),
         (["train", *data, *out, *encoder(folder), "--device", "tpu"], "cpu or cuda"),

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lauter.stages.embedding.chunks import Chunker
 from lauter.stages.embedding.encoder import TorchModel, digest_of, embed, load
+from lauter.stages.encoders.chunks import Chunker
 from tests.stages.embedding.encoders import TEXTS, onnx_graph
 
 needs_onnx = pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="onnxruntime is not installed")

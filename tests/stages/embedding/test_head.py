@@ -68,9 +68,10 @@ def test_what_is_no_head(folder: Path, tmp_path: Path) -> None:
         save(replace(head, weights={**head.weights, **weights}), path)
         with pytest.raises(ValueError, match=match):
             load(str(path))
-    save(replace(head, slope=-1.0), path)
-    with pytest.raises(ValueError, match="turns its order around"):
-        load(str(path))
+    for slope, offset in ((-1.0, 0.0), (float("inf"), 0.0), (1.0, float("nan"))):
+        save(replace(head, slope=slope, offset=offset), path)
+        with pytest.raises(ValueError, match="keeps no order"):
+            load(str(path))
     with pytest.raises(FileNotFoundError):
         load(str(tmp_path / "nothing"))
 

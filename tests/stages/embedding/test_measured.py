@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from lauter.stages.classifier.measures import area
-from lauter.stages.embedding.chunks import Chunker
 from lauter.stages.embedding.head import Head
 from lauter.stages.embedding.measured import Encoder, measures, raw, recalibrated, train_head
 from lauter.stages.embedding.training import RECIPES
+from lauter.stages.encoders.chunks import Chunker
 from lauter.stages.labelled_texts import MEASURED, Labelled
 from tests.stages.embedding.encoders import TEXTS, make_tokenizer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from pydantic import ValidationError
 
 from lauter.pipeline.contract import Placement, StageContext
 from lauter.pipeline.steps.survey import summed
-from lauter.stages.embedding.chunks import Chunker
 from lauter.stages.embedding.config import EmbeddingConfig
 from lauter.stages.embedding.encoder import embed, load
-from lauter.stages.embedding.head import Head
+from lauter.stages.embedding.head import Head, save
 from lauter.stages.embedding.stage import Embedding
+from lauter.stages.encoders.chunks import Chunker
 from lauter.stages.log_odds import probability, score_at, scores_of
 from tests.stages.embedding.encoders import TEXTS, make_head, parameters
 
@@ -102,6 +103,56 @@ def test_two_heads_for_one_language_are_refused(folder: Path, heads: dict[str, t
     path = heads["quality"][0]
     config = EmbeddingConfig.model_validate(parameters(folder, {"quality": [path, path]}))
     with pytest.raises(ValueError, match="know deu_Latn, fra_Latn"):
+        Embedding.check_config(config)
+
+
+def test_the_order_of_heads_in_the_manifest_has_no_say(folder: Path, heads: dict[str, tuple[str, Head]]) -> None:
+    # It is no part of a task's key: decisions in another order would take one head's scores for another's.
+    turned = dict(reversed(heads.items()))
+    texts: list[str | None] = [*TEXTS]
+    assert scores(opened(folder, turned), texts, ["deu_Latn"] * 4) == scores(
+        opened(folder, heads), texts, ["deu_Latn"] * 4
+    )
+    batch = column([("deu_Latn", 0.1, 0.1)])
+    assert decided(folder, turned, batch, {"quality": {"min_score": 0.5}, "toxic": {"max_score": 0.5}})[0][0] == 1
+
+
+def test_a_head_has_the_same_score_whatever_heads_stand_beside_it(
+    folder: Path, heads: dict[str, tuple[str, Head]]
+) -> None:
+    # With the other head the document is read in windows, the first of which is blank.
+    texts: list[str | None] = [" " * 9000 + LONG, LONG]
+    both = scores(opened(folder, heads, max_chunks=2), texts, ["deu_Latn"] * 2)
+    alone = scores(opened(folder, {"quality": heads["quality"]}, max_chunks=2), texts, ["deu_Latn"] * 2)
+    assert [row[0] for row in both] == [row[0] for row in alone]
+
+
+def test_files_that_do_not_fit_each_other_do_not_open(
+    folder: Path, heads: dict[str, tuple[str, Head]], tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    head = heads["quality"][1]
+    wide = {**head.weights, "hidden.weight": np.zeros((16, 8), np.float32)}
+    save(replace(head, weights=wide), tmp_path / "wide")
+    with pytest.raises(ValueError, match=r"takes vectors of width 8, and .* gives 32"):
+        opened(folder, {"quality": (str(tmp_path / "wide"), head)})
+    config = (folder / "config.json").read_text().replace(": 514", ": 258")
+    (tmp_path / "config.json").write_text(config)
+    state = load_file(folder / "model.safetensors")
+    name = "embeddings.position_embeddings.weight"
+    save_file({**state, name: state[name][:258].clone()}, tmp_path / "short.safetensors")
+    files = {"weights": str(tmp_path / "short.safetensors"), "encoder_config": str(tmp_path / "config.json")}
+    with pytest.raises(ValueError, match="takes no chunk of 512 tokens; set `chunk_tokens` lower"):
+        opened(folder, heads, **files)
+    opened(folder, heads, **files, chunk_tokens=256)
+
+
+def test_limits_for_a_language_that_no_file_judges_are_refused(
+    folder: Path, heads: dict[str, tuple[str, Head]]
+) -> None:
+    config = config_of(folder, heads, decisions={"quality": {"languages": {"deu": {"keep_best": 0.1}}}})
+    with pytest.raises(ValueError, match=r"limits of 'quality' for deu, .* they judge deu_Latn, fra_Latn"):
         Embedding.check_config(config)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lauter.stages.embedding.batches import STEP, batches
+from lauter.stages.encoders.batches import STEP, batches
 
 
 @given(st.lists(st.integers(2, 200), min_size=1, max_size=30), st.sampled_from([64, 512, 2048]))

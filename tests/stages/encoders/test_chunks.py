@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from lauter.stages.embedding.chunks import WINDOW, Chunker
+from lauter.stages.encoders.chunks import WINDOW, Chunker
 from tests.stages.embedding.encoders import TEXTS, make_tokenizer
 
 

@@ -17,7 +17,7 @@ from lauter.stages.classifier.model import Classifier
 from lauter.stages.kernels.words import text_buffers
 from lauter.stages.log_odds import HALF, score_at, scores_of
 from lauter.stages.quality import Quality
-from lauter.stages.quality.classifier import LABELS, load, log_odds_of
+from lauter.stages.quality.classifier import LABELS, knows, load, log_odds_of
 from lauter.stages.quality.cli import app
 from lauter.stages.quality.thresholds import QualityConfig
 
@@ -113,6 +113,13 @@ def test_texts_without_a_language_give_a_model_for_all(texts: tuple[str, str], t
     assert run(*files, "--out", tmp_path / "model").exit_code == 0
     stage = opened(str(tmp_path / "model"))
     assert None not in scores(stage, [" ".join(GOOD)] * 2, ["nld_Latn", None])
+    summary: dict[str, object] = {"languages": {"nld_Latn": {"records": 5}}, "reasons": []}
+    section = Quality.report(summary, {}, QualityConfig(classifier=str(tmp_path / "model"), min_classifier=0.5))
+    assert section is not None
+    assert "in any language; kept are a probability of 0.5 or more." in section.sentences[0]
+    # Where some texts name a language, those that name none are no licence to judge all others.
+    mixed = Classifier.load(tmp_path / "model").noted({"languages": ["deu_Latn", "und"]})
+    assert [knows(mixed, label) for label in ("deu_Latn", "nld_Latn", None)] == [True, False, False]
 
 
 def opened(model: str, **values: object) -> Quality:
@@ -203,11 +210,25 @@ def test_parameters_that_cannot_be(model: str, tmp_path: Path) -> None:
 
 
 def test_the_report_lists_what_was_not_judged(model: str) -> None:
-    summary = {"languages": {"eng_Latn": {"records": 5}, "fra_Latn": {"records": 3}, "-": {"records": 9}}}
+    ended = [("quality", "classifier", 2), ("quality", "few-words", 4), ("other", "classifier", 8)]
+    summary = {
+        "languages": {"eng_Latn": {"records": 5}, "fra_Latn": {"records": 3}, "-": {"records": 9}},
+        "reasons": [{"stage": stage, "reason": reason, "records": count} for stage, reason, count in ended],
+    }
     section = Quality.report(summary, {}, QualityConfig(classifier=model, keep_best=0.1))
     assert section is not None
     assert section.tables[0].rows == (("fra_Latn", 3),)
+    assert section.facts[0] == ("documents dropped by the classifier", "2")
     assert "1 languages with 3 records" in section.warnings[0]
+    assert "in 2 languages; kept are the best 0.1 of each language. A share" in section.sentences[0]
+    single = Quality.report(summary, {}, QualityConfig(classifier=model, keep_best_of={"deu_Latn": 0.2}))
+    assert single is not None
+    assert "kept are the best 0.2 of deu_Latn. A share" in single.sentences[0]
+    assert single.warnings
+    scored = Quality.report(summary, {}, QualityConfig(classifier=model))
+    assert scored is not None
+    assert scored.sentences[0].endswith("; nothing was decided by it.")
+    assert not scored.warnings
     assert Quality.report(summary, {}, QualityConfig()) is None
 
 

@@ -1,0 +1,1 @@
+"""What stages that run an encoder share: texts cut to chunks, and batches in which a chunk's result is its own."""
