@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from lauter.stages.extract.blocks.cutting import cut
 from lauter.stages.extract.blocks.kept import kept_html
-from lauter.stages.extract.blocks.rule import Rule, judge, page_type
+from lauter.stages.extract.blocks.rule import Rule, judge
 from lauter.stages.extract.markup import Markup
 from lauter.stages.extract.wire import KEPT, WHOLE
 
@@ -29,7 +29,7 @@ def to_extract(rule: Rule, html: bytes, markup: Markup, *, max_depth: int, confi
     blocks = cut(html, markup.elements, max_depth=max_depth)
     if not 0 < len(blocks.rows) <= _MOST_BLOCKS:
         return WHOLE + html
-    judgement = judge(rule, blocks, page_type(html), keep_above=KEEP_ABOVE)
+    judgement = judge(rule, blocks, keep_above=KEEP_ABOVE)
     if not judgement.keep.any() or judgement.expected_f1 < confidence:
         return WHOLE + html
     return KEPT + kept_html(html, blocks, judgement.keep)

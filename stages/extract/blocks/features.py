@@ -34,7 +34,7 @@ from lauter.stages.extract.blocks.text_run import (
 )
 from lauter.stages.extract.markup import KINDS
 
-FEATURES = 104
+FEATURES = 103
 """Columns of the features of a block."""
 _ABOVE = tuple(
     KINDS.index(name) + 1
@@ -63,11 +63,9 @@ class Surroundings(NamedTuple):
     """(elements,): blocks in each."""
 
 
-def features(blocks: Blocks, words: Odds, terms: Odds, page_type: int) -> tuple[NDArray[np.float32], Surroundings]:
-    """The features of each block, (blocks, FEATURES). `page_type` is what the page says of itself (`page_type`)."""
-    found, group, wider, count = _features(
-        blocks.rows, blocks.terms, blocks.elements, blocks.words, *words, *terms, page_type
-    )
+def features(blocks: Blocks, words: Odds, terms: Odds) -> tuple[NDArray[np.float32], Surroundings]:
+    """The features of each block, (blocks, FEATURES)."""
+    found, group, wider, count = _features(blocks.rows, blocks.terms, blocks.elements, blocks.words, *words, *terms)
     return found, Surroundings(group, wider, count)
 
 
@@ -152,7 +150,6 @@ def _features(
     word_values: NDArray[np.int32],
     term_keys: NDArray[np.uint64],
     term_values: NDArray[np.int32],
-    page_type: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     blocks, size = len(rows), len(elements)
     out = np.zeros((blocks, FEATURES), np.float32)
@@ -225,7 +222,6 @@ def _features(
     total = chars[0]
     some = max(total, 1)
     before = heading = since_heading = 0
-    last_prose = -1
     for block in range(blocks):
         row, line = rows[block], out[block]
         element = row[ELEMENT]
@@ -267,13 +263,10 @@ def _features(
             since_heading += 1
         line[at + 9], line[at + 10] = heading, since_heading
         line[at + 11] = block - first_h1 if first_h1 >= 0 else -_FAR
-        line[at + 12] = block - last_prose if last_prose >= 0 else _FAR
-        if _is_prose(row):
-            last_prose = block
-        at += 14  # one is left for the way to the next prose
+        at += 13  # one is left for the way to the next prose
         alike = sums[group[block]]
         line[at], line[at + 1], line[at + 2] = alike[0], alike[1], alike[2] / max(alike[1], 1)
-        line[at + 3], line[at + 4], line[at + 5], line[at + 6] = alike[1] / some, articles, prose_blocks, page_type
+        line[at + 3], line[at + 4], line[at + 5] = alike[1] / some, articles, prose_blocks
         before += row[CHARS]
     next_prose = -1
     for block in range(blocks - 1, -1, -1):

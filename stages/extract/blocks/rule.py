@@ -7,10 +7,10 @@ trained and measured.
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +30,6 @@ hold an article once for each width of a screen. Word F1 of WCXB rises from .897
 Under one parent it is the page's own repetition."""
 _CERTAIN = 1 << 16
 _STEPS = 64
-_TYPE = re.compile(
-    rb"content\s*=\s*[\"']?([a-z]+)[^>]{0,80}?og:type|og:type[\"']?[^>]{0,80}?content\s*=\s*[\"']?([a-z]+)", re.I
-)
-_TYPES = ((b"art", 1), (b"web", 2), (b"prod", 3))
-_TYPE_BYTES = 160
 
 
 class Rule(NamedTuple):
@@ -57,11 +52,11 @@ class Judgement(NamedTuple):
     """The word F1 that the text would have if the scores were true log-odds, 0 to 1; 0 where nothing is kept."""
 
 
-def judge(rule: Rule, blocks: Blocks, page_type: int, *, keep_above: int) -> Judgement:
+def judge(rule: Rule, blocks: Blocks, *, keep_above: int) -> Judgement:
     """Ask the rule. A block is kept where its score is above `keep_above`, in units of 1 / UNIT of log-odds."""
     if not len(blocks.rows):
         return Judgement(np.zeros(0, np.bool_), 0.0)
-    told, surroundings = features(blocks, rule.words, rule.terms, page_type)
+    told, surroundings = features(blocks, rule.words, rule.terms)
     seen = scores(rule.first, told)
     score = scores(rule.second, np.hstack((told, context(seen, blocks, surroundings))))
     keep = score > keep_above
@@ -72,16 +67,6 @@ def judge(rule: Rule, blocks: Blocks, page_type: int, *, keep_above: int) -> Jud
     _with_code(blocks, keep)
     _without_repeats(blocks, keep)
     return Judgement(keep, 2 * right / kept_and_wanted if right else 0.0)
-
-
-def page_type(html: bytes) -> int:
-    """What a page's `og:type` says: 0 nothing, 1 article, 2 website, 3 product, 4 something else."""
-    at = html.find(b"og:type")
-    if at < 0:
-        return 0
-    found = _TYPE.search(html, max(0, at - _TYPE_BYTES), at + _TYPE_BYTES)
-    said = (found[1] or found[2]).lower() if found else b""
-    return next((number for start, number in _TYPES if said.startswith(start)), 4)
 
 
 def save(rule: Rule, path: Path) -> None:
@@ -95,12 +80,15 @@ def save(rule: Rule, path: Path) -> None:
 
 
 def load(path: Path) -> Rule:
-    """Read a rule that `save` wrote. Raises `ValueError` or `OSError` if it is none."""
-    with np.load(path, allow_pickle=False) as arrays:
-        parts = {
-            part: kind(*(arrays[f"{part}.{name}"] for name in kind._fields))
-            for part, kind in (("words", Odds), ("terms", Odds), ("first", Trees), ("second", Trees))
-        }
+    """Read a rule that `save` wrote. Raises `ValueError` if the file holds none, `OSError` if it can't be read."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            parts = {
+                part: kind(*(arrays[f"{part}.{name}"] for name in kind._fields))
+                for part, kind in (("words", Odds), ("terms", Odds), ("first", Trees), ("second", Trees))
+            }
+    except (BadZipFile, KeyError) as error:
+        raise ValueError(f"{path} is no rule of `lauter extract train`") from error
     return Rule(**parts)
 
 

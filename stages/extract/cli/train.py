@@ -72,7 +72,7 @@ def _cross_validated(examples: list[Example]) -> dict[str, float]:
     scores: dict[str, list[float]] = defaultdict(list)
 
     def seen(each: Example, rule: Rule) -> None:
-        keep = judge(rule, each.blocks, each.page_type, keep_above=KEEP_ABOVE).keep
+        keep = judge(rule, each.blocks, keep_above=KEEP_ABOVE).keep
         both = float(each.weight[keep & each.wanted].sum())
         scores[each.page.dataset].append(
             2 * both / max(float(each.weight[keep].sum() + each.weight[each.wanted].sum()), 1e-9)

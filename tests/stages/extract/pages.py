@@ -23,6 +23,13 @@ class Page(NamedTuple):
     payload: bytes
 
 
+def public_folder() -> Path:
+    """The folder of the public test data."""
+    if not (_ROOT / "ground_truth.jsonl.gz").is_file():
+        pytest.skip("test data ground_truth.jsonl.gz is not there (LAUTER_TEST_DATA)")
+    return _ROOT
+
+
 @cache
 def warc(name: str) -> tuple[Page, ...]:
     path = _ROOT / name

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lauter.stages.extract.blocks.cutting import Blocks, cut
-from lauter.stages.extract.blocks.rule import page_type
 from lauter.stages.extract.blocks.training.truth import Page
 from lauter.stages.extract.markup import scan
 
@@ -36,7 +35,6 @@ class Example(NamedTuple):
 
     page: Page
     blocks: Blocks
-    page_type: int
     wanted: NDArray[np.bool_]
     """(blocks,): belongs to the main text."""
     weight: NDArray[np.float64]
@@ -52,7 +50,7 @@ def example(page: Page) -> Example:
     weight /= max(len(_WORD.findall(page.truth)), _LEAST_WORDS)
     other = float(weight[~wanted].sum())
     weight[~wanted] *= min(1.0, _MOST_OTHER / max(other, 1e-9))
-    return Example(page, blocks, page_type(page.html), wanted, weight)
+    return Example(page, blocks, wanted, weight)
 
 
 def _texts(source: bytes, blocks: Blocks) -> list[str]:

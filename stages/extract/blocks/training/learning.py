@@ -54,7 +54,7 @@ def learn(examples: Sequence[Example]) -> Rule:
         tables = odds_of([index for index in range(len(examples)) if quarters[index] != quarter])
         for index, each in enumerate(examples):
             if quarters[index] == quarter:
-                told[index] = features(each.blocks, *tables, each.page_type)
+                told[index] = features(each.blocks, *tables)
     wanted = np.concatenate([each.wanted for each in examples])
     weight = np.concatenate([each.weight for each in examples])
     half = np.repeat([quarter % 2 for quarter in quarters], [len(each.wanted) for each in examples])
