@@ -22,10 +22,11 @@ from lauter.pipeline.audit.files import PartFiles
 from lauter.pipeline.audit.findings import AuditReport, counted
 from lauter.pipeline.audit.gather import Gathered, gather, gathered_batches
 from lauter.pipeline.audit.workers import Workers
-from lauter.pipeline.contract import StageConfig, VerifiedStage, Verifier
+from lauter.pipeline.contract import StageConfig
 from lauter.pipeline.manifest import Catalogue, load_target
 from lauter.pipeline.specs import input_fields
 from lauter.pipeline.storage import Storage, StorageError
+from lauter.pipeline.verifying import VerifiedStage, Verifier
 
 LOCK = "manifest.lock.yaml"
 LISTED = 1_000

@@ -11,7 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lauter.pipeline import schema
-from lauter.pipeline.contract import Reason, ReportSection, StageConfig, StageContext, Verdict, Verifier
+from lauter.pipeline.contract import Reason, ReportSection, StageConfig, StageContext, Verdict
+from lauter.pipeline.verifying import Verifier
 from lauter.stages.optout.config import OptOutConfig, effective_agents, effective_hosts, effective_policy
 from lauter.stages.optout.findings import Findings
 from lauter.stages.optout.index.finish import INDEX_FILE
@@ -59,12 +60,12 @@ class OptOut(PartitionedCompile):
 
     @classmethod
     def audited(cls, config: OptOutConfig, options: Mapping[str, Any]) -> OptOutConfig:
-        """`contract.VerifiedStage`: `snapshot` and `policy` of the auditor's."""
+        """`verifying.VerifiedStage`: `snapshot` and `policy` of the auditor's."""
         return audited(config, options)
 
     @classmethod
     def verifier(cls, config: OptOutConfig) -> Verifier:
-        """`contract.VerifiedStage`: by another parser, over the snapshot itself."""
+        """`verifying.VerifiedStage`: by another parser, over the snapshot itself."""
         from lauter.stages.optout.verify.verifier import Verifier as SecondReader
 
         return SecondReader(config)
