@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -45,3 +46,21 @@ def calibration_error(
     which = np.minimum((probabilities * bins).astype(np.int64), bins - 1)
     apart = np.bincount(which, weights * (probabilities - positive), bins)
     return float(np.abs(apart).sum() / weights.sum())
+
+
+def figures(probability: NDArray[np.float64], positive: NDArray[np.bool_]) -> Mapping[str, float | int]:
+    """What a card says of calibrated probabilities: counts, AUC, best F1 and its threshold, and the calibration error.
+
+    Args:
+        probability: Shape (n,), n > 0.
+        positive: Shape (n,), with both classes.
+    """
+    f1_of_best, threshold = best_f1(probability, positive)
+    return {
+        "texts": len(positive),
+        "positives": int(positive.sum()),
+        "AUC": round(area(probability, positive), 4),
+        "F1": round(f1_of_best, 4),
+        "threshold": round(threshold, 4),
+        "ECE": round(calibration_error(probability, positive, np.ones(len(positive))), 4),
+    }

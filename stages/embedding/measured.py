@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lauter.stages.classifier.calibration import fit_platt
-from lauter.stages.classifier.measures import area, best_f1, calibration_error
+from lauter.stages.classifier.measures import figures
 from lauter.stages.embedding.encoder import Model, embed
 from lauter.stages.embedding.head import Chunks, Head
 from lauter.stages.embedding.training import Recipe, train
@@ -90,7 +90,7 @@ def calibrated(head: Head, calibrating: Labelled, measuring: Labelled, encoder: 
     return replace(found, card={**head.card, "held out": measures(found, measuring, encoder)})
 
 
-def measures(head: Head, texts: Labelled, encoder: Encoder) -> dict[str, dict[str, float | int]]:
+def measures(head: Head, texts: Labelled, encoder: Encoder) -> dict[str, Mapping[str, float | int]]:
     """AUC, best F1 and its threshold, and expected calibration error, by language and of all texts.
 
     A language in which a class has no text is not measured by itself.
@@ -104,15 +104,7 @@ def measures(head: Head, texts: Labelled, encoder: Encoder) -> dict[str, dict[st
         if not 0 < int(positive.sum()) < len(positive):
             continue
         probability = 1 / (1 + np.exp(-log_odds[rows]))
-        f1, threshold = best_f1(probability, positive)
-        found[label] = {
-            "texts": len(positive),
-            "positives": int(positive.sum()),
-            "AUC": round(area(probability, positive), 4),
-            "F1": round(f1, 4),
-            "threshold": round(threshold, 4),
-            "ECE": round(calibration_error(probability, positive, np.ones(len(positive))), 4),
-        }
+        found[label] = figures(probability, positive)
     return found
 
 

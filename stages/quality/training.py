@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from lauter.stages.classifier.calibration import fit_platt
-from lauter.stages.classifier.measures import area, best_f1, calibration_error
+from lauter.stages.classifier.measures import figures
 from lauter.stages.classifier.model import Classifier
 from lauter.stages.classifier.train import Recipe, train
 from lauter.stages.kernels.words import text_buffers
@@ -81,16 +77,3 @@ def train_classifier(texts: Labelled, recipe: Recipe, licence: str) -> Classifie
         "recipe": recipe.model_dump(mode="json"),
         "held out": held_out,
     })  # fmt: skip
-
-
-def figures(probability: NDArray[np.float64], positive: NDArray[np.bool_]) -> Mapping[str, Any]:
-    """AUC, best F1 and the threshold that gives it, and the expected calibration error."""
-    f1, threshold = best_f1(probability, positive)
-    return {
-        "texts": len(positive),
-        "positives": int(positive.sum()),
-        "AUC": round(area(probability, positive), 4),
-        "F1": round(f1, 4),
-        "threshold": round(threshold, 4),
-        "ECE": round(calibration_error(probability, positive, np.ones(len(positive))), 4),
-    }

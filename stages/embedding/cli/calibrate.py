@@ -14,8 +14,6 @@ from lauter.stages.embedding.cli.options import (
     ConfigOption,
     DeviceOption,
     EncoderFiles,
-    LanguageOption,
-    MostOption,
     NegativesArgument,
     PositivesArgument,
     PrecisionOption,
@@ -24,8 +22,9 @@ from lauter.stages.embedding.cli.options import (
     WeightsOption,
     load_encoder,
     load_texts,
-    print_measures,
+    print_heads,
 )
+from lauter.stages.training_console import LanguageOption, MostOption
 
 if TYPE_CHECKING:
     from lauter.stages.embedding.head import Head
@@ -75,7 +74,7 @@ def calibrate(
     if as_json:
         show({str(out): found.facts()})
         return
-    print_measures([(out.name, found.card["held out"])])
+    print_heads({out.name: found})
 
 
 def _load(source: Path, chunks: Literal["first", "highest"], languages: tuple[str, ...]) -> Head:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Annotated, NamedTuple, cast
 
 import typer
-from rich.table import Table
 
-from lauter.pipeline.cli.console import FAILED, USAGE, fail, table_console
+from lauter.pipeline.cli.console import FAILED, USAGE, fail
+from lauter.stages.training_console import FILES, print_measures, read_texts
 
 if TYPE_CHECKING:
     from lauter.stages.embedding.encoder import Device, Precision
+    from lauter.stages.embedding.head import Head
     from lauter.stages.embedding.measured import Encoder
     from lauter.stages.labelled_texts import Labelled
 
 MOST_CHARACTERS = 1 << 17
 """Code points of a text that are read: 64 chunks and more."""
 
-_FILES = "a .jsonl, .parquet or .txt (perhaps compressed) with `text` and perhaps `language`, or a folder of them."
-PositivesArgument = Annotated[str, typer.Argument(metavar="POSITIVES", help=f"Good, or toxic, texts: {_FILES}")]
+PositivesArgument = Annotated[str, typer.Argument(metavar="POSITIVES", help=f"Good, or toxic, texts: {FILES}.")]
 NegativesArgument = Annotated[str, typer.Argument(metavar="NEGATIVES", help="The others, in the same form.")]
 WeightsOption = Annotated[
     Path, typer.Option(metavar="FILE", help="The encoder's weights: .safetensors, .bin or .onnx.")
@@ -28,12 +28,6 @@ WeightsOption = Annotated[
 TokenizerOption = Annotated[Path, typer.Option(metavar="FILE", help="The encoder's tokenizer.json.")]
 ConfigOption = Annotated[
     Path | None, typer.Option("--encoder-config", metavar="FILE", help="The encoder's config.json; .onnx needs none.")
-]
-LanguageOption = Annotated[
-    str | None, typer.Option(metavar="LABEL", help="The language (deu_Latn) of texts that name none.")
-]
-MostOption = Annotated[
-    int, typer.Option("--most", min=10, help="Texts of each class and language that are taken, by their hashes.")
 ]
 DeviceOption = Annotated[str, typer.Option(help="cpu or cuda.")]
 PrecisionOption = Annotated[str, typer.Option(help="float32 or bfloat16.")]
@@ -95,25 +89,18 @@ def load_encoder(files: EncoderFiles) -> Encoder:
 
 def load_texts(positives: str, negatives: str, language: str | None, most: int) -> Labelled:
     """The texts; leaves with a usage error where they can't be had, or one of them names no language."""
-    from lauter.stages.labelled_texts import UNLABELLED, read
+    from lauter.stages.labelled_texts import UNLABELLED
 
-    try:
-        texts = read([positives], [negatives], language, most, MOST_CHARACTERS)
-    except OSError as error:
-        fail(f"{error.filename} can't be read: {error.strerror or error}", USAGE)
-    except ValueError as error:
-        fail(str(error), USAGE)
+    texts = read_texts(positives, negatives, language, most, MOST_CHARACTERS)
     bare = texts.languages.count(UNLABELLED)
     if bare:
         fail(f"{bare:,} texts name no language, and a head judges the languages of its texts: --language LABEL", USAGE)
     return texts
 
 
-def print_measures(rows: Sequence[tuple[str, Mapping[str, Mapping[str, Any]]]]) -> None:
-    """A table of what heads do on texts that they were not trained on: file, and `measured.measures`."""
-    table = Table("head", "language", "texts", "positives", "AUC", "F1", "at", "ECE")
-    for name, measured in rows:
-        for label, found in measured.items():
-            numbers = [f"{found[key]:.4f}" for key in ("AUC", "F1", "threshold", "ECE")]
-            table.add_row(name, label, f"{found['texts']:,}", f"{found['positives']:,}", *numbers)
-    table_console().print(table)
+def print_heads(heads: Mapping[str, Head]) -> None:
+    """A table of what heads, by file name, do on texts that they were not trained on."""
+    print_measures(
+        ("head", "language"),
+        [((name, label), found) for name, head in heads.items() for label, found in head.card["held out"].items()],
+    )

@@ -17,8 +17,6 @@ from lauter.stages.embedding.cli.options import (
     ConfigOption,
     DeviceOption,
     EncoderFiles,
-    LanguageOption,
-    MostOption,
     NegativesArgument,
     PositivesArgument,
     PrecisionOption,
@@ -27,8 +25,9 @@ from lauter.stages.embedding.cli.options import (
     WeightsOption,
     load_encoder,
     load_texts,
-    print_measures,
+    print_heads,
 )
+from lauter.stages.training_console import LanguageOption, MostOption
 
 
 def train(
@@ -90,4 +89,4 @@ def train(
     if as_json:
         show({str(out / name): trained.facts() for name, trained in made.items()})
         return
-    print_measures([(name, trained.card["held out"]) for name, trained in made.items()])
+    print_heads(made)

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show, table_console
+from lauter.stages.training_console import FILES, LanguageOption, MostOption, print_measures, read_texts
 
 if TYPE_CHECKING:
     from lauter.stages.classifier.model import Classifier
-    from lauter.stages.labelled_texts import Labelled
 
 MOST = 200_000
 """As many as DCLM's classifier has of each class (arXiv:2406.11794, section 4.4)."""
-_FILES = "a .jsonl, .parquet or .txt (perhaps compressed) with `text` and perhaps `language`, or a folder of them"
 
 
 def train(
-    positives: Annotated[str, typer.Argument(metavar="POSITIVES", help=f"Good texts: {_FILES}.")],
+    positives: Annotated[str, typer.Argument(metavar="POSITIVES", help=f"Good texts: {FILES}.")],
     negatives: Annotated[str, typer.Argument(metavar="NEGATIVES", help="Other texts, such as a sample of the web.")],
     out: Annotated[Path, typer.Option(metavar="MODEL", help="The model's file; must not exist yet.")],
-    language: Annotated[
-        str | None, typer.Option(metavar="LABEL", help="The language (deu_Latn) of texts that name none.")
-    ] = None,
-    most: Annotated[
-        int, typer.Option(min=10, help="Texts of each class and language that are taken, by their hashes.")
-    ] = MOST,
+    language: LanguageOption = None,
+    most: MostOption = MOST,
     text_bytes: Annotated[
         int, typer.Option(min=64, max=1 << 16, help="Bytes of each text that are looked at, from its beginning.")
     ] = 4096,
@@ -50,7 +44,8 @@ def train(
     for path in (out, card):
         if path.exists():
             fail(f"{path} is there already: a model is never overwritten; name a new file", USAGE)
-    texts = _read(positives, negatives, language, most, text_bytes)
+    # A code point has a byte or more.
+    texts = read_texts(positives, negatives, language, most, text_bytes)
     recipe = RECIPE.model_copy(update={"text_bytes": text_bytes, "epochs": epochs, "seed": seed})
     try:
         model = train_classifier(texts, recipe, licence)
@@ -68,25 +63,8 @@ def train(
     _print(model)
 
 
-def _read(positives: str, negatives: str, language: str | None, most: int, text_bytes: int) -> Labelled:
-    from lauter.stages.labelled_texts import read
-
-    try:
-        # A code point has a byte or more.
-        return read([positives], [negatives], language, most, text_bytes)
-    except OSError as error:
-        fail(f"{error.filename} can't be read: {error.strerror or error}", USAGE)
-    except ValueError as error:
-        fail(str(error), USAGE)
-
-
 def _print(model: Classifier) -> None:
-    table = Table("language", "texts", "positives", "AUC", "F1", "at", "ECE")
-    held_out: dict[str, dict[str, Any]] = model.notes["held out"]
-    for label, found in held_out.items():
-        numbers = [f"{found[key]:.4f}" for key in ("AUC", "F1", "threshold", "ECE")]
-        table.add_row(label, f"{found['texts']:,}", f"{found['positives']:,}", *numbers)
-    console = table_console()
-    console.print(table)
+    print_measures(("language",), [((label,), found) for label, found in model.notes["held out"].items()])
     if model.notes["left out"]:
-        console.print(f"left out, as a class has too few texts: {', '.join(model.notes['left out'])}", soft_wrap=True)
+        told = f"left out, as a class has too few texts: {', '.join(model.notes['left out'])}"
+        table_console().print(told, soft_wrap=True)

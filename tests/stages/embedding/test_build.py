@@ -82,35 +82,31 @@ def ended(out: Path) -> dict[str, tuple[str, str]]:
 def test_the_best_share_is_the_same_in_any_order_and_place_without_reading_text(folder: Path, tmp_path: Path) -> None:
     words = TEXTS[3].split()
     generator = np.random.default_rng(0)
-    pages = [f"page{n}\t{TEXTS[3]} {' '.join(generator.permutation(words))}" for n in range(60)]
+    pages = [f"page{n}\t{TEXTS[3]} {' '.join(generator.permutation(words))}" for n in range(40)]
     make_head(tmp_path / "quality", folder, ("deu_Latn",))
-    decision = {"quality": {"keep_best": 0.25, "min_documents": 50}}
+    decision = {"quality": {"keep_best": 0.25, "min_documents": 40}}
     stage = parameters(folder, {"quality": [str(tmp_path / "quality")]})
     out = tmp_path / "out"
     outcome = build(
         manifest_of(tmp_path / "one", pages, [], stage | {"decisions": decision}), out, catalogue=WITH_STAGES
     )
     found = ended(out)
-    assert len(found) == 45
+    assert len(found) == 30
     assert set(found.values()) == {("head-score-too-low", "quality")}
     scores = [
         value
         for path in sorted((out / "scores").rglob("*.parquet"))
         for value in pq.read_table(path).column("embedding_scores").to_pylist()
     ]
-    assert len({value for (value,) in scores}) > 40
+    assert len({value for (value,) in scores}) > 25
     assert all(0 < value < 2 * HALF for (value,) in scores)
     section = next(section for section in outcome.corpus["sections"] if section["stage"] == "embedding")
-    assert section["tables"][0]["rows"] == [["quality", "the best 0.25 of a language", 1, 0, 45]]
+    assert section["tables"][0]["rows"] == [["quality", "the best 0.25 of a language", 1, 0, 30]]
     assert audit(Storage(str(out)), WITH_STAGES).violations == []
 
-    other = manifest_of(tmp_path / "two", pages[::-1], [7, 31], stage | {"decisions": decision})
-    build(other, tmp_path / "other", catalogue=WITH_STAGES)
-    assert ended(tmp_path / "other") == found
-
     placed = stage | {"decisions": decision, "placement": {"cpus": 1.0}}
-    build(manifest_of(tmp_path / "one", pages, [], placed), tmp_path / "placed", catalogue=WITH_STAGES)
-    assert ended(tmp_path / "placed") == found
+    build(manifest_of(tmp_path / "two", pages[::-1], [7, 31], placed), tmp_path / "other", catalogue=WITH_STAGES)
+    assert ended(tmp_path / "other") == found
 
     before = {file: file.stat().st_mtime_ns for file in (out / "scores").rglob("*.parquet")}
     build(manifest_of(tmp_path / "one", pages, [], stage), out, catalogue=WITH_STAGES)

@@ -61,7 +61,7 @@ def test_a_trained_head_is_one_that_the_stage_takes(folder: Path, data: tuple[Pa
 
 def test_one_head_for_all_languages_and_the_same_bytes(folder: Path, data: tuple[Path, Path], tmp_path: Path) -> None:
     for name in ("one", "two"):
-        options = ["--together", "--head", "toxicity", "--json", "--epochs", 40, "--out", tmp_path / name]
+        options = ["--together", "--head", "toxicity", "--json", "--epochs", 10, "--out", tmp_path / name]
         result = run("train", *data, *options, *encoder(folder))
         assert result.exit_code == 0, result.output
     one, two = ((tmp_path / name / "toxicity.safetensors").read_bytes() for name in ("one", "two"))

@@ -39,7 +39,7 @@ def logits(kind: Kind, data: Set, checked: Set, **changes: int) -> NDArray[np.fl
 @pytest.mark.parametrize("kind", ["quality", "toxicity"])
 def test_a_head_learns_what_there_is_to_learn(kind: Kind) -> None:
     checked = classes(500, 1)
-    found = logits(kind, classes(2000, 0), checked, batch=64)
+    found = logits(kind, classes(1200, 0), checked, batch=32)
     assert ((found > 0) == checked[1]).mean() > 0.9
     # With two softmaxes logits hardly leave the middle; sure vectors must be sure.
     assert np.ptp(found) > 4
@@ -59,7 +59,7 @@ def test_the_same_seed_gives_the_same_bytes_whatever_was_drawn_before() -> None:
 
 def test_both_classes_weigh_alike() -> None:
     checked = classes(400, 1)
-    found = logits("quality", classes(3000, 0, share=0.05), checked, batch=32)
+    found = logits("quality", classes(1500, 0, share=0.05), checked, batch=32)
     assert ((found > 0) == checked[1]).mean() > 0.85
 
 
