@@ -41,7 +41,7 @@ def _context(
     groups = group.max() + 1 if blocks > 0 else 0
     alike, alike_chars = np.zeros(groups, np.int64), np.zeros(groups, np.int64)
     up_to, up_to_chars = np.zeros(blocks + 1, np.int64), np.zeros(blocks + 1, np.int64)
-    kept = 0
+    kept = np.int64(0)
     first, last, highest = blocks, -1, np.int64(_NOTHING)
     for block in range(blocks):
         length = np.int64(rows[block, CHARS])

@@ -59,7 +59,7 @@ class Surroundings(NamedTuple):
     """(blocks,): blocks of one number stand in three elements of the same kinds and classes."""
     wider: NDArray[np.int32]
     """(elements,): the nearest element around that holds more blocks."""
-    count: NDArray[np.int32]
+    held: NDArray[np.int32]
     """(elements,): blocks in each."""
 
 
@@ -71,7 +71,7 @@ def features(blocks: Blocks, words: Odds, terms: Odds) -> tuple[NDArray[np.float
 
 @kernel
 def _is_prose(row: NDArray[np.int32]) -> bool:
-    return row[STOPS] > 0 and row[CHARS] - row[LINKED] > _PROSE_CHARS
+    return bool(row[STOPS] > 0 and row[CHARS] - row[LINKED] > _PROSE_CHARS)
 
 
 @kernel

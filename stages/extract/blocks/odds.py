@@ -38,6 +38,6 @@ def look_up(keys: NDArray[np.uint64], values: NDArray[np.int32], key: np.uint64)
     place = np.int64(key & np.uint64(last))
     while keys[place] != 0:
         if keys[place] == key:
-            return values[place]
+            return int(values[place])
         place = (place + 1) & last
     return 0

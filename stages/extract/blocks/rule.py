@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -30,6 +30,9 @@ hold an article once for each width of a screen. Word F1 of WCXB rises from .897
 Under one parent it is the page's own repetition."""
 _CERTAIN = 1 << 16
 _STEPS = 64
+
+
+Part = TypeVar("Part", Odds, Trees)
 
 
 class Rule(NamedTuple):
@@ -83,20 +86,22 @@ def load(path: Path) -> Rule:
     """Read a rule that `save` wrote. Raises `ValueError` if the file holds none, `OSError` if it can't be read."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            parts = {
-                part: kind(*(arrays[f"{part}.{name}"] for name in kind._fields))
-                for part, kind in (("words", Odds), ("terms", Odds), ("first", Trees), ("second", Trees))
-            }
+
+            def part(name: str, kind: type[Part]) -> Part:
+                return kind(*(arrays[f"{name}.{field}"] for field in kind._fields))
+
+            rule = Rule(part("words", Odds), part("terms", Odds), part("first", Trees), part("second", Trees))
     except (BadZipFile, KeyError) as error:
         raise ValueError(f"{path} is no rule of `lauter extract train`") from error
-    return Rule(**parts)
+    return rule
 
 
 @cache
 def _likelihoods() -> NDArray[np.int64]:
     # The logistic function of each step of scores, in 65536ths: integers, since the last bit of `exp` is the machine's.
     steps = np.arange(-_CERTAIN // _STEPS, _CERTAIN // _STEPS + 1) * (_STEPS / UNIT)
-    return np.rint(_CERTAIN / (1 + np.exp(-steps))).astype(np.int64)
+    likely: NDArray[np.int64] = np.rint(_CERTAIN / (1 + np.exp(-steps))).astype(np.int64)
+    return likely
 
 
 def _with_code(blocks: Blocks, keep: NDArray[np.bool_]) -> None:

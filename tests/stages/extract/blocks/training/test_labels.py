@@ -8,7 +8,8 @@ from tests.stages.extract.blocks.made_pages import made_page
 
 
 def labelled(html: str, truth: str) -> list[bool]:
-    return example(Page("x", "made", "x.example", "en", None, html.encode(), truth)).wanted.tolist()
+    found: list[bool] = example(Page("x", "made", "x.example", "en", None, html.encode(), truth)).wanted.tolist()
+    return found
 
 
 def test_the_text_belongs_and_menus_do_not() -> None:
