@@ -20,7 +20,7 @@ class ToxicityConfig(StageConfig):
     """The embedded classifier and word lists; word lists alone; or a checkpoint of Detoxify (needs the extra
     `toxicity`)."""
     model_file: ModelPath | None = None
-    """For `embedded`: a model of your own (`lauter toxicity train`)."""
+    """For `embedded` and a cascade: a model of your own (`lauter toxicity train`)."""
     checkpoint: ModelPath | None = None
     """For `detoxify`: the checkpoint file."""
     encoder_config: ModelPath | None = None
@@ -40,6 +40,9 @@ class ToxicityConfig(StageConfig):
     """For `detoxify`: where it runs. With `cuda` the stage is a step of its own, a GPU a task."""
     batch_tokens: int = Field(default=2048, ge=512)
     """For `detoxify`: tokens that it sees at once; on a GPU 16,384 or more."""
+    max_chunks: int = Field(default=64, ge=1)
+    """For `detoxify`: chunks of 512 tokens of a document that are judged; of a longer one, so many evenly spread ones.
+    """
     threads: int = Field(default=1, ge=1)
     """For `detoxify`: CPU threads of one worker."""
     max_score: float | None = Field(default=None, ge=0, le=1)
@@ -59,8 +62,8 @@ class ToxicityConfig(StageConfig):
             raise ValueError("the detoxify model needs `checkpoint`, `encoder_config` and `tokenizer`")
         if self.model != "detoxify" and (any(files) or self.cascade is not None):
             raise ValueError("model files and `cascade` are for the detoxify model; set `model: detoxify`")
-        if self.model == "lexicon" and self.model_file is not None:
-            raise ValueError("`model_file` is for the embedded model; set `model: embedded`")
+        if self.model_file is not None and self.model != "embedded" and self.cascade is None:
+            raise ValueError("`model_file` is for the embedded model; set `model: embedded`, or a `cascade`")
         if self.cascade is not None:
             low, high = self.cascade
             if not 0 <= low < high <= 1:

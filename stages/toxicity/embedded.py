@@ -28,6 +28,7 @@ from lauter.stages.toxicity.windows import cut_windows, most_windows
 
 MODEL = "models/embedded/model.classifier"
 """Below the folder of the stage."""
+CLASSES = ("other", "toxic")
 SHARE = 10
 """One window in this many is at least as bad as the score of a document says."""
 _NO_LIST, _NOTHING, _SOME, _DENSE = -1, 0, 1, 2
@@ -52,13 +53,9 @@ class Embedded:
             OSError: It cannot be read.
         """
         if path is not None:
-            model = Classifier.load(Path(path))
-        else:
-            with resources.as_file(resources.files("lauter.stages.toxicity").joinpath(MODEL)) as embedded:
-                model = Classifier.load(embedded)
-        if "languages" not in model.notes or model.columns != 1 or not model.slope:
-            raise ValueError(f"{path} is no model of toxicity: train one with `lauter toxicity train`")
-        return Embedded(model, lexicon)
+            return Embedded(classifier_of(path), lexicon)
+        with resources.as_file(resources.files("lauter.stages.toxicity").joinpath(MODEL)) as embedded:
+            return Embedded(Classifier.load(embedded), lexicon)
 
     @property
     def languages(self) -> frozenset[str]:
@@ -90,6 +87,22 @@ class Embedded:
         offsets_of = np.array([self._offsets[group] for group in groups.tolist()])
         probability = probabilities(found, self.model.slope[0], offsets_of[of_text])
         return of_windows(np.rint(probability * schema.RATIO_SCALE).astype(np.uint16), counts)
+
+
+def classifier_of(path: str) -> Classifier:
+    """A model of `lauter toxicity train`.
+
+    Raises:
+        ValueError: The file is none, or is damaged.
+        OSError: It cannot be read.
+    """
+    model = Classifier.load(Path(path))
+    if model.labels != CLASSES or "languages" not in model.notes or not model.slope:
+        raise ValueError(
+            f"{path} is a classifier of {', '.join(model.labels)} and no model of toxicity: train one with `lauter"
+            " toxicity train`"
+        )
+    return model
 
 
 def probabilities(logit: NDArray[Any], slope: float, offset: NDArray[np.float64] | float) -> NDArray[np.float64]:

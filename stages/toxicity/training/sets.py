@@ -12,6 +12,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,8 +77,8 @@ def read_ordinary(name: str, folder: Path, most: int) -> list[Post]:
     """Paragraphs of a folder of running text: of each language those with the lowest hashes, `most` at most.
 
     Raises:
-        OSError: A file cannot be read.
-        UnicodeDecodeError: It is no UTF-8.
+        ValueError: A file is no UTF-8.
+        OSError: It cannot be read.
     """
     posts = []
     for language in sorted(path for path in folder.iterdir() if path.is_dir()):
@@ -90,7 +91,11 @@ def read_ordinary(name: str, folder: Path, most: int) -> list[Post]:
 
 
 def _paragraphs(path: Path) -> Iterator[str]:
-    for block in re.split(r"\n\s*\n", path.read_text("utf-8")):
+    try:
+        whole = path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no UTF-8: {error}") from None
+    for block in re.split(r"\n\s*\n", whole):
         text = " ".join(_LINK.sub(r"\1", block).split())
         if LEAST <= len(text) <= MOST and not text.startswith(_NO_PROSE):
             yield text
@@ -100,11 +105,16 @@ def read_set(name: str, path: Path) -> list[Post]:
     """The texts of a set that have a label.
 
     Raises:
-        ValueError: A line is not as described; the message says which.
+        ValueError: The file is no gzip or no UTF-8, or a line is not as described; the message says which.
         OSError: The file cannot be read.
     """
     content = path.read_bytes()
-    lines = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8").splitlines()
+    try:
+        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8")
+    except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no gzip or no UTF-8: {error}") from None
+    # Not `splitlines`, for which a line separator within a text ends the line too.
+    lines = text.split("\n")
     return [_post(name, f"{path}:{number}", line) for number, line in enumerate(lines, 1) if line.strip()]
 
 
@@ -114,7 +124,7 @@ def _post(name: str, where: str, line: str) -> Post:
         text, language, toxic = str(row["text"]), str(row["lang"]), row["toxic"]
         family = str(row.get("functionality", ""))
         place = int(str(row["id"]).rsplit("-", 1)[-1]) if family else -1
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{where}: no labelled text: {error!r}") from None
     if toxic not in (0, 1):
         raise ValueError(f"{where}: `toxic` must be 0 or 1, not {toxic!r}")

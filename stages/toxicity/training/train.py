@@ -21,13 +21,11 @@ from lauter.stages.classifier.model import Classifier
 from lauter.stages.classifier.predict import logits
 from lauter.stages.classifier.train import train
 from lauter.stages.kernels.words import TextBuffers, text_buffers
-from lauter.stages.toxicity.embedded import marks_of, probabilities
+from lauter.stages.toxicity.embedded import CLASSES, marks_of, probabilities
 from lauter.stages.toxicity.lexicon import Lexicon
 from lauter.stages.toxicity.training.folds import folds_of
 from lauter.stages.toxicity.training.recipe import Recipe
 from lauter.stages.toxicity.training.sets import Post, check_licences, licences_of, paths_of, read_ordinary, read_set
-
-CLASSES = ("other", "toxic")
 
 
 class Material(NamedTuple):
@@ -92,9 +90,13 @@ def train_model(posts: Sequence[Post], recipe: Recipe, told: Callable[[str], Non
     """Train, measure on folds and calibrate.
 
     Raises:
-        ValueError: A language has no texts of both classes.
+        ValueError: A language has no texts of both classes, or the model cannot tell them apart.
     """
     material = material_of(posts, recipe)
+    for place, code in enumerate(sorted(recipe.languages)):
+        own = material.toxic[measured(material, recipe) & (material.groups == place)]
+        if not 0 < int(own.sum()) < len(own):
+            raise ValueError(f"the sets have no toxic and other texts in {code}: take it out of `languages`")
     fold = folds_of(posts, recipe.folds)
     held_out = np.zeros(len(posts))
     for part in range(recipe.folds):
@@ -103,6 +105,10 @@ def train_model(posts: Sequence[Post], recipe: Recipe, told: Callable[[str], Non
         told(f"fold {part + 1} of {recipe.folds}: {int(apart.sum()):,} texts judged by a model of the others")
     weights = even_weights(material, recipe)
     slope, offset = fit_platt(held_out, material.toxic, weights)
+    if not slope > 0:
+        raise ValueError(
+            "the texts cannot be told apart: of those that were held out the model knows no more than chance"
+        )
     groups: dict[str, list[float]] = {}
     offsets = np.zeros(len(recipe.languages))
     for place, code in enumerate(sorted(recipe.languages)):

@@ -9,13 +9,8 @@ from numpy.typing import NDArray
 
 from lauter.stages.embedding.encoder import digest_of
 from lauter.stages.embedding.head import Head, save
+from tests.stages.encoders.small_tokenizer import make_tokenizer
 
-TEXTS = [
-    "All human beings are born free and equal in dignity and rights.",
-    "Tous les êtres humains naissent libres et égaux en dignité et en droits.",
-    "Все люди рождаются свободными и равными в своем достоинстве и правах.",
-    "Alle Menschen sind frei und gleich an Würde und Rechten geboren.",
-]
 WIDTH = 32
 
 
@@ -33,22 +28,6 @@ def make_encoder(folder: Path) -> None:
     config.save_pretrained(folder)
     torch.manual_seed(0)
     save_file(XLMRobertaModel(config, add_pooling_layer=False).state_dict(), folder / "model.safetensors")
-
-
-def make_tokenizer(folder: Path) -> int:
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
-
-    tokenizer = Tokenizer(models.Unigram())
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
-    marks = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    trainer = trainers.UnigramTrainer(vocab_size=300, special_tokens=marks, unk_token="<unk>", show_progress=False)
-    tokenizer.train_from_iterator([*TEXTS, "< / s >"], trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
-    )
-    tokenizer.save(str(folder / "tokenizer.json"))
-    size: int = tokenizer.get_vocab_size()
-    return size
 
 
 def make_head(

@@ -19,7 +19,8 @@ from lauter.pipeline.storage import Storage
 from lauter.stages.log_odds import HALF
 from tests.pipeline.small_run import build, ledger
 from tests.pipeline.small_stages import CATALOGUE
-from tests.stages.embedding.encoders import TEXTS, make_head, parameters
+from tests.stages.embedding.encoders import make_head, parameters
+from tests.stages.encoders.small_tokenizer import TEXTS
 
 
 class NoConfig(StageConfig):

@@ -15,7 +15,8 @@ from lauter.stages.embedding.cli import app
 from lauter.stages.embedding.config import EmbeddingConfig
 from lauter.stages.embedding.head import load
 from lauter.stages.embedding.stage import Embedding
-from tests.stages.embedding.encoders import TEXTS, make_head, parameters
+from tests.stages.embedding.encoders import make_head, parameters
+from tests.stages.encoders.small_tokenizer import TEXTS
 
 
 def run(*arguments: object) -> Result:

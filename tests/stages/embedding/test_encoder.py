@@ -11,7 +11,8 @@ import pytest
 
 from lauter.stages.embedding.encoder import TorchModel, digest_of, embed, load
 from lauter.stages.encoders.chunks import Chunker
-from tests.stages.embedding.encoders import TEXTS, onnx_graph
+from tests.stages.embedding.encoders import onnx_graph
+from tests.stages.encoders.small_tokenizer import TEXTS
 
 needs_onnx = pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="onnxruntime is not installed")
 

@@ -15,7 +15,7 @@ from lauter.stages.embedding.measured import Encoder, measures, raw, recalibrate
 from lauter.stages.embedding.training import RECIPES
 from lauter.stages.encoders.chunks import Chunker
 from lauter.stages.labelled_texts import MEASURED, Labelled
-from tests.stages.embedding.encoders import TEXTS, make_tokenizer
+from tests.stages.encoders.small_tokenizer import TEXTS, make_tokenizer
 
 RECIPE = replace(RECIPES["quality"], batch=16, rate=0.01, epochs=4)
 

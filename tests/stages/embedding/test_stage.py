@@ -20,7 +20,8 @@ from lauter.stages.embedding.head import Head, save
 from lauter.stages.embedding.stage import Embedding
 from lauter.stages.encoders.chunks import Chunker
 from lauter.stages.log_odds import probability, score_at, scores_of
-from tests.stages.embedding.encoders import TEXTS, make_head, parameters
+from tests.stages.embedding.encoders import make_head, parameters
+from tests.stages.encoders.small_tokenizer import TEXTS
 
 LONG = " ".join(TEXTS * 40)
 QUALITY, TOXIC = ("deu_Latn", "fra_Latn"), ("deu_Latn", "eng_Latn")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from lauter.stages.encoders.chunks import WINDOW, Chunker
-from tests.stages.embedding.encoders import TEXTS, make_tokenizer
+from tests.stages.encoders.small_tokenizer import TEXTS, make_tokenizer
 
 
 @pytest.fixture(scope="module")

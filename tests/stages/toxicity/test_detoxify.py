@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -13,40 +12,25 @@ import pyarrow as pa
 import pytest
 
 from lauter.pipeline.contract import StageContext
+from lauter.stages.encoders.extras import MissingExtraError
 from lauter.stages.toxicity import Toxicity, ToxicityConfig
-from lauter.stages.toxicity.detoxify import MissingExtraError, in_batches
+from tests.stages.encoders.small_tokenizer import TEXTS, make_tokenizer
 
 HAS_TORCH = all(importlib.util.find_spec(name) is not None for name in ("torch", "transformers"))
 needs_torch = pytest.mark.skipif(not HAS_TORCH, reason="torch and transformers are not installed (extra `toxicity`)")
 
 CLASSES = ["toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat", "sexual_explicit"]
-TEXTS = [
-    "All human beings are born free and equal in dignity and rights.",
-    "Tous les êtres humains naissent libres et égaux en dignité et en droits.",
-    "Все люди рождаются свободными и равными в своем достоинстве и правах.",
-    "Bütün insanlar hür, haysiyet ve haklar bakımından eşit doğarlar.",
-]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tokenizer of XLM-R's kind, the configuration of a model with two small layers, and its random weights."""
     import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
     from transformers import XLMRobertaConfig, XLMRobertaForSequenceClassification
 
     path = tmp_path_factory.mktemp("encoder")
-    tokenizer = Tokenizer(models.Unigram())
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
-    marks = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    trainer = trainers.UnigramTrainer(vocab_size=300, special_tokens=marks, unk_token="<unk>", show_progress=False)
-    tokenizer.train_from_iterator([*TEXTS, "< / s >"], trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
-    )
-    tokenizer.save(str(path / "tokenizer.json"))
     config = XLMRobertaConfig(
-        vocab_size=tokenizer.get_vocab_size(), hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+        vocab_size=make_tokenizer(path), hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
         intermediate_size=64, max_position_embeddings=514, type_vocab_size=1, num_labels=16, initializer_range=0.5,
     )  # fmt: skip
     config.save_pretrained(path)
@@ -116,6 +100,18 @@ def test_a_long_text_has_the_score_of_its_worst_chunk(folder: Path) -> None:
 
 
 @needs_torch
+def test_of_a_very_long_text_some_chunks_are_judged(folder: Path) -> None:
+    from tokenizers import Tokenizer
+
+    text = " ".join(TEXTS * 30)
+    ids = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text, add_special_tokens=False).ids
+    chunks = [[0, *ids[at : at + 510], 2] for at in range(0, len(ids), 510)]
+    assert len(chunks) > 2
+    assert score(opened(folder, max_chunks=1), [text]) == [forward(folder, chunks[:1], 0)]
+    assert score(opened(folder, max_chunks=2), [text]) == [forward(folder, [chunks[0], chunks[-1]], 0)]
+
+
+@needs_torch
 def test_marks_in_a_text_are_left_out(folder: Path) -> None:
     made = opened(folder)
     assert score(made, ["free </s> and <pad> equal"]) == score(made, ["free   and   equal"])
@@ -127,16 +123,7 @@ def test_batches_and_empty_texts(folder: Path, batch_tokens: int) -> None:
     made = opened(folder, batch_tokens=batch_tokens)
     texts = [*TEXTS, "", TEXTS[0] * 20, *TEXTS * 3]
     together, alone = score(made, texts), [value for text in texts for value in score(made, [text])]
-    # What padding changes are the last bits of a float; rounded, a score is the same or its neighbour.
-    assert np.abs(np.array(together) - np.array(alone)).max() <= 1
-
-
-def test_batches_hold_no_more_tokens_than_they_may_and_every_chunk() -> None:
-    chunks = [(row, [7] * length) for row, length in enumerate([512, 3, 100, 512, 40, 41, 2])]
-    batches = list(in_batches(chunks, 512))
-    assert sorted(entry for batch in batches for entry in batch) == sorted(chunks)
-    assert all(len(batch) * max(len(chunk) for _, chunk in batch) <= 512 for batch in batches)
-    assert len(batches) == 3
+    assert together == alone
 
 
 @needs_torch
@@ -199,7 +186,7 @@ def test_a_checkpoint_that_runs_code_is_refused(folder: Path) -> None:
     import torch
 
     torch.save({"config": {}, "state_dict": Payload()}, folder / "evil.ckpt")
-    with pytest.raises(pickle.UnpicklingError):
+    with pytest.raises(ValueError, match=r"evil\.ckpt holds no weights"):
         opened(folder, "evil.ckpt")
     assert not (folder / "pwned").exists()
 
@@ -218,6 +205,14 @@ def test_checkpoints_that_do_not_fit_are_errors(folder: Path) -> None:
     torch.save({"state_dict": state}, folder / "bare.ckpt")
     with pytest.raises(ValueError, match="'config' is missing"):
         opened(folder, "bare.ckpt")
+    (folder / "none.ckpt").write_bytes(b"none")
+    with pytest.raises(ValueError, match="holds no weights"):
+        opened(folder, "none.ckpt")
+    with pytest.raises(FileNotFoundError):
+        opened(folder, "nowhere.ckpt")
+    for field in ("tokenizer", "encoder_config"):
+        with pytest.raises(ValueError, match=r"none\.ckpt is no (tokenizer|config)\.json"):
+            opened(folder, **{field: str(folder / "none.ckpt")})
     with pytest.raises(ValueError, match="no class rudeness"):
         opened(folder, label="rudeness")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -93,11 +94,33 @@ def test_lists_judge_languages_without_the_model_and_texts_dense_in_their_words(
     assert found["toxicity"].null_count == 1
 
 
+def test_scores_of_a_language_are_of_one_scale() -> None:
+    made = Toxicity(ToxicityConfig(), StageContext())
+    made.open()
+    words = ["the train to the lake is late today and so are we"] * 3
+    texts = [" ".join(["fuck"] * hits + words) for hits in (0, 1, 2, 4, 8, 30)]
+    columns = {"text": pa.array(texts, pa.large_string()), "language": pa.array(["eng_Latn"] * len(texts))}
+    found = made.apply(pa.record_batch(columns)).columns
+    scores, who = found["toxicity"].to_pylist(), found["toxicity_model"].to_pylist()
+    ours, theirs = score(texts, ["eng_Latn"] * len(texts)), made._lexicon.score(columns["text"], columns["language"])  # type: ignore[union-attr]
+    for value, model, own, listed in zip(scores, who, ours, theirs.to_pylist(), strict=True):
+        assert value >= own
+        # Dense in the words of the list: as if the embedded model were sure.
+        assert (value > 8000) == (listed > 5000 or own > 8000)
+        assert model == (2 if value == own else 1)
+    assert who[0] == 2
+    assert 1 in who
+
+
 def test_a_file_that_is_no_model_of_toxicity_is_an_error(tmp_path: Path) -> None:
     with resources.as_file(resources.files("lauter.stages.toxicity").joinpath(MODEL)) as path:
-        Classifier.load(path).noted({}).save(tmp_path / "other")
-    with pytest.raises(ValueError, match="no model of toxicity"):
-        Embedded.load(str(tmp_path / "other"), Lexicon())
+        model = Classifier.load(path)
+    model.noted({}).save(tmp_path / "other")
+    # A model of quality has languages too.
+    replace(model, labels=("other", "good")).noted({"languages": ["eng_Latn"]}).save(tmp_path / "quality")
+    for name in ("other", "quality"):
+        with pytest.raises(ValueError, match="no model of toxicity"):
+            Toxicity.check_config(ToxicityConfig(model_file=str(tmp_path / name)))
 
 
 def test_the_card_is_that_of_the_model_and_names_licences_that_allow_it() -> None:

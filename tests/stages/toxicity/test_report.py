@@ -56,3 +56,12 @@ def test_a_cascade_is_told() -> None:
     config = ToxicityConfig.model_validate({"model": "detoxify", "cascade": [0.2, 0.9], **files})
     (told,) = Toxicity.report(summary(), {}, config).answers["3.2"]
     assert "Detoxify classifier gives where the embedded classifier finds between 0.2 and 0.9" in told
+
+
+def test_a_cascade_judges_the_languages_of_both_models() -> None:
+    files = {"checkpoint": "a", "encoder_config": "b", "tokenizer": "c"}
+    alone = ToxicityConfig.model_validate({"model": "detoxify", **files})
+    both = ToxicityConfig.model_validate({"model": "detoxify", "cascade": [0.2, 0.9], **files})
+    counts = summary(deu_Latn=5, rus_Cyrl=4, swh_Latn=3)
+    assert Toxicity.report(counts, {}, alone).tables[0].rows == (("deu_Latn", 5), ("swh_Latn", 3))
+    assert Toxicity.report(counts, {}, both).tables[0].rows == (("swh_Latn", 3),)

@@ -245,6 +245,7 @@ def test_a_share_and_a_threshold_together() -> None:
         {"max_score": 2.0},
         {"model": "other"},
         {"model": "lexicon", "model_file": "x"},
+        {"model": "detoxify", "checkpoint": "a", "encoder_config": "b", "tokenizer": "c", "model_file": "x"},
         {"cascade": (0.1, 0.9)},
         {"model": "detoxify", "checkpoint": "a", "encoder_config": "b", "tokenizer": "c", "cascade": (0.9, 0.1)},
         {

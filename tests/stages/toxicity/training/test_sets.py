@@ -38,6 +38,22 @@ def test_a_line_that_is_none_is_named(tmp_path: Path, line: str) -> None:
         read_set("made", path)
 
 
+def test_a_line_separator_within_a_text_ends_no_line(tmp_path: Path) -> None:
+    text = "one\u2028two\x85three"
+    (tmp_path / "made.jsonl").write_text(
+        json.dumps({"text": text, "lang": "en", "toxic": 0}, ensure_ascii=False) + "\r\n"
+    )
+    (post,) = read_set("made", tmp_path / "made.jsonl")
+    assert post.text == text
+
+
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"x" * 99)[:-12], gzip.compress(b"\xff")])
+def test_a_file_that_is_damaged_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "made.jsonl.gz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"made\.jsonl\.gz is no gzip or no UTF-8"):
+        read_set("made", tmp_path / "made.jsonl.gz")
+
+
 def test_a_licence_that_does_not_allow_it_is_refused(tmp_path: Path) -> None:
     catalogue = [{"set": "a", "licence": "CC0-1.0 (Comments)"}, {"set": "b", "licence": "CC-BY-NC-4.0"}]
     (tmp_path / "catalogue.json").write_text(json.dumps(catalogue))

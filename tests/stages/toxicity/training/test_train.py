@@ -77,6 +77,7 @@ def test_a_folder_that_is_there_is_never_overwritten(data: Path, tmp_path: Path)
         ({"licences": ["MIT"]}, "prose is under public-domain"),
         ({"train": ["posts", "other"]}, "other has no licence"),
         ({"folds": 1}, "folds"),
+        ({"languages": {"en": ["eng_Latn"], "de": ["deu_Latn"], "fr": ["fra_Latn"]}}, "no toxic and other texts in fr"),
         ({"classifier": {"least": 5, "most": 3}}, "above most"),
     ],
 )
