@@ -8,6 +8,7 @@ whole. The first byte of what is sent says which (`wire`).
 from __future__ import annotations
 
 from lauter.stages.extract.blocks.cutting import cut
+from lauter.stages.extract.blocks.gaps import drop_gutters, fill_gaps
 from lauter.stages.extract.blocks.kept import kept_html
 from lauter.stages.extract.blocks.rule import Rule, judge
 from lauter.stages.extract.markup import Markup
@@ -32,4 +33,6 @@ def to_extract(rule: Rule, html: bytes, markup: Markup, *, max_depth: int, confi
     judgement = judge(rule, blocks, keep_above=KEEP_ABOVE)
     if not judgement.keep.any() or judgement.expected_f1 < confidence:
         return WHOLE + html
+    fill_gaps(html, blocks, judgement.keep)
+    drop_gutters(blocks, judgement.keep)
     return KEPT + kept_html(html, blocks, judgement.keep)
