@@ -66,8 +66,8 @@ class Counted:
 
     summary: dict[str, Any]
     """`summary_of` its ledger."""
-    pii: dict[str, int]
-    """Source -> placeholders for personal data in its kept documents, where scores count them."""
+    pii: dict[str, dict[str, int]]
+    """Source -> type of personal data -> how often it was removed from its kept documents, where scores count it."""
     domains: SizedDomains
 
 
@@ -90,13 +90,19 @@ def counted(of: CountedParts, results: Results) -> Counted:
         for batch in exchange.read(of.storage, result.output("state/totals").path, 0, TALLIES)
     ]
     rows = pa.concat_tables([TALLIES.empty_table(), *tables]).to_pylist()
+    pii: dict[str, dict[str, int]] = {}
+    for row in rows:
+        if row["of"] == "pii":
+            removed = pii.setdefault(row["source"], {})
+            if row["name"] is not None:
+                removed[row["name"]] = removed.get(row["name"], 0) + row["records"]
     sizes: dict[int, int] = {}
     for result in done:
         for place, domains in zip(*result.info["sizes"], strict=True):
             sizes[place] = sizes.get(place, 0) + domains
     return Counted(
         summary_of(rows),
-        {row["source"]: row["records"] for row in rows if row["of"] == "pii"},
+        pii,
         SizedDomains(
             [result.output("state/domains").path for result in done],
             sizes,

@@ -71,7 +71,7 @@ def register_page(register: Mapping[str, Any]) -> str:
         "",
         f"Corpus {text(register['corpus'])}, lineage `{register['lineage'][:16]}`. Counts are of records. “Opted out”:"
         " ended by a reservation of rights, by a list of the provider, or for not knowing; the reasons say which."
-        " “Personal data”: placeholders in kept documents."
+        " “Personal data”: how often it was removed from kept documents."
         " “Copies”: copies of opted-out pages found in the source.",
         "",
         *table(header, [_row(source) for source in sources]),
@@ -108,6 +108,8 @@ def _facts(source: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "opted out, by reason", ", ".join(f"{name} {value:,}" for name, value in ranked(opted_out["reasons"]))
     rules = [f"{rule['signal']} {rule['records']:,} ({rule['reason']})" for rule in opted_out["rules"]]
     yield "opted out, by signal (and reason)", ", ".join(rules)
+    removed = ranked(source["pii_types"] or {})
+    yield "personal data removed, by type", ", ".join(f"{name} {value:,}" for name, value in removed)
 
 
 def _languages(source: Mapping[str, Any]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -13,7 +15,7 @@ from lauter.pipeline import parquet
 from lauter.pipeline.storage import Storage
 
 ABOUT = ("title", "url", "version", "licence", "category", "description", "crawler", "collected")
-PII = "pii_count"
+PII = "pii_types"
 
 
 def data_sources(corpus: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -46,8 +48,8 @@ def period(times: Mapping[str, str | None]) -> str | None:
     return f"{times['first']} to {times['last']}" if times["first"] else None
 
 
-def data_register(corpus: Mapping[str, Any], pii: Mapping[str, int]) -> dict[str, Any]:
-    """The register as plain data. `pii`: source -> placeholders in its kept documents, of those that were looked at.
+def data_register(corpus: Mapping[str, Any], pii: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    """The register as plain data. `pii`: source -> type -> how often it was removed from its kept documents.
 
     `opted_out` counts the records that a stage which answers for reservations of rights (section 3.1 of the public
     summary) ended: by reason and, where a rule is the evidence, by its signal. `mirrors` are copies of opted-out pages
@@ -59,6 +61,7 @@ def data_register(corpus: Mapping[str, Any], pii: Mapping[str, int]) -> dict[str
     rows = []
     for source in data_sources(corpus):
         name = source["name"]
+        removed = pii.get(name)
         reasons = {row["reason"]: row["records"] for row in source.pop("reasons") if row["stage"] in stages}
         rows.append(
             {
@@ -72,7 +75,8 @@ def data_register(corpus: Mapping[str, Any], pii: Mapping[str, int]) -> dict[str
                         if row["stage"] in stages
                     ],
                 },
-                "pii_spans": pii.get(name),
+                "pii_spans": None if removed is None else sum(removed.values()),
+                "pii_types": None if removed is None else dict(sorted(removed.items())),
                 "mirrors": None if mirrors is None else mirrors.get(name, 0),
                 "missing": [f"sources.{name}.about.{key}" for key in ABOUT[:6] if source[key] is None],
             }
@@ -80,15 +84,19 @@ def data_register(corpus: Mapping[str, Any], pii: Mapping[str, int]) -> dict[str
     return {"corpus": corpus["name"], "lineage": corpus["lineage"], "sources": rows}
 
 
-def pii_spans(storage: Storage, scores: str, ledger: str) -> int | None:
-    """Placeholders for personal data in the kept documents of one part; None where its scores do not count them."""
+def pii_removed(storage: Storage, scores: str, ledger: str) -> Counter[str] | None:
+    """Type of personal data -> how often it was removed from the kept documents of one part.
+
+    None where its scores do not count them.
+    """
     with storage.open(scores) as source:
         if PII not in pq.read_schema(source).names:
             return None
     verdict = parquet.read(storage, ledger, ["verdict"]).column("verdict")
     kept = np.asarray(pc.equal(pc.cast(verdict, "string"), "kept"))
-    counted = 0
+    removed: Counter[str] = Counter()
     for batch in parquet.batches(storage, scores, ["row", PII]):
-        spans = pc.fill_null(batch.column(PII), 0).to_numpy()
-        counted += int(spans[kept[batch.column("row").to_numpy()]].sum())
-    return counted
+        types = pc.list_flatten(batch.column(PII).filter(pa.array(kept[batch.column("row").to_numpy()])))
+        for kind, count in zip(*(types.field(name).to_pylist() for name in ("type", "count")), strict=True):
+            removed[kind] += count
+    return removed

@@ -10,7 +10,8 @@ alone. So every count is exact, and nobody holds more than the names of one rang
     host        records by host (`name`), kept ones and others (`verdict`)
     ruled-host  records that a rule ended, by stage and host (`name`)
     domain      kept records, tokens and characters by source and registered domain (`name`)
-    pii         placeholders for personal data (`records`) in the kept documents of a source whose scores count them
+    pii         personal data removed (`records`) from the kept documents of a source whose scores count it, by type
+                (`name`); a row without a name says that it was looked for
 """
 
 from __future__ import annotations
@@ -94,10 +95,11 @@ def domain_tallies(table: pa.Table, domains: Domains) -> pa.Table:
     return _tally("domain", _columns(some.select(list(keys))), _columns(some.select(list(sums))))
 
 
-def pii_tally(source: str, spans: int) -> pa.Table:
-    """`pii`, of one source."""
-    row = {**dict.fromkeys(TALLIES.names), "of": "pii", "source": source, "records": spans, "tokens": 0, "chars": 0}
-    return pa.Table.from_pylist([row], TALLIES)
+def pii_tally(source: str, removed: Mapping[str, int]) -> pa.Table:
+    """`pii`, of one source: type -> how often it was removed."""
+    none = {**dict.fromkeys(TALLIES.names), "of": "pii", "source": source, "records": 0, "tokens": 0, "chars": 0}
+    rows = [none | {"name": kind, "records": count} for kind, count in sorted(removed.items())]
+    return pa.Table.from_pylist([none, *rows], TALLIES)
 
 
 def _columns(table: pa.Table) -> dict[str, pa.ChunkedArray]:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from lauter.pipeline import exchange, parquet
 from lauter.pipeline.report.domains import size_order
 from lauter.pipeline.report.hosts import Domains
-from lauter.pipeline.report.register import pii_spans
+from lauter.pipeline.report.register import pii_removed
 from lauter.pipeline.report.tallies import COLUMNS, TallySink, domain_tallies, ledger_tallies, pii_tally, range_tallies
 from lauter.pipeline.report.totals import counts_of, domains_of, range_total
 from lauter.pipeline.steps.layouts import DOMAINS, TALLIES
@@ -19,7 +19,7 @@ from lauter.pipeline.worker import listing
 
 
 def tally(task: Task, storage: Storage) -> Result:
-    """Count one ledger part, and with its scores the placeholders for personal data.
+    """Count one ledger part, and with its scores what personal data was removed.
 
     `characters` names the sources that have kept ones in records with a domain.
     """
@@ -35,9 +35,9 @@ def tally(task: Task, storage: Storage) -> Result:
             found = domain_tallies(table, domains)
             characters.update(found.filter(pc.greater(found.column("chars"), 0)).column("source").to_pylist())
             sink.add(found)
-        spans = pii_spans(storage, args["scores"]["path"], ledger) if args["scores"] else None
-        if spans is not None:
-            sink.add(pii_tally(args["source"], spans))
+        removed = pii_removed(storage, args["scores"]["path"], ledger) if args["scores"] else None
+        if removed is not None:
+            sink.add(pii_tally(args["source"], removed))
         sink.close()
         return Result((exchange.describe(staged, path, sink.rows),), {"characters": sorted(characters)})
 

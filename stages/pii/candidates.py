@@ -95,7 +95,7 @@ def scan(
             continue
         before = count
         begin, end = offsets[row], offsets[row + 1]
-        colon_until = card_until = identifier_until = number_until = begin
+        colon_until = card_until = identifier_until = number_until = escape_from = escape_until = begin
         i = begin
         while True:
             i = _next_trigger(data, i, end)
@@ -178,8 +178,11 @@ def scan(
                 # "%40", an at sign in a URL (RFC 3986, section 2.1)
                 if data[i + 1] == 48:
                     left = i - 1
-                    while left > begin and _CLASS[data[left - 1]] & _LOCAL:
+                    while left > escape_until and _CLASS[data[left - 1]] & _LOCAL:
                         left -= 1
+                    # The run goes on to the left of the escape before it: "%40%40%40…" is walked once.
+                    left = escape_from if left == escape_until else left
+                    escape_from, escape_until = left, i - 1
                     right = i + 2
                     dots = 0
                     while right < end and _CLASS[data[right]] & _DOMAIN:

@@ -155,12 +155,16 @@ def _texts(column: _Column, rows: list[_Row], regions: tuple[str, ...]) -> Itera
 
 def _matches(column: _Column, text: _Text, recogniser: Recogniser, priority: int) -> Iterator[Match]:
     starts = [window.start for window in text.windows]
+    seen = (-1, 0, 0)  # a window, and a place in it: its code point and its byte
     for start, end in recogniser.find(text.text, text.regions):
         place = bisect_right(starts, start) - 1
         if place < 0 or end > text.windows[place].end:
             continue  # It starts in a margin or reaches into one: another window has it whole, or it is none.
         window = text.windows[place]
-        first = window.byte + _size(text.text, window.start, start)
+        # From the match before: addresses without a space between make one window of megabytes.
+        _, point, byte = seen if seen[0] == place and seen[1] <= start else (place, window.start, window.byte)
+        first = byte + _size(text.text, point, start)
+        seen = (place, start, first)
         last = first + _size(text.text, start, end)
         part = recogniser.refine(_hit(column, window.document, first, last))
         if part is not None:

@@ -58,8 +58,12 @@ _ADDRESS_CUE = re.compile(
     r"(?:(?<![A-Za-z])(?:ips?|ipv4|ip4|inet|ip-?addr|addr|address(?:es)?|adresse|indirizzo|direcci[oó]n|hosts?|hostname|"
     r"servers?|gateway|dns|nameservers?|netmask|subnet|proxy|clients?|remote|peers?|ping|traceroute|ssh|telnet|"
     r"connect(?:ed|ing)?|whois|endpoint|banned|blocked|user|visitor)(?![A-Za-z])|адрес|地址|アドレス)[^\n]{0,24}\Z|"
-    r"(?:://|@|\[|\bfrom )\Z",
+    r"(?:://|@|\[|\bfrom |\b(?:runs?|running|hosted|listens?|listening|reachable) (?:on|at) )\Z",
 )
+_RANGE = re.compile(r"\s+to\s+v?[0-9]+\.")
+"""Behind `from 2.3.4.5`: the range of an upgrade."""
+_RESOLVERS = frozenset({"8.8.8.8", "8.8.4.4", "9.9.9.9"})
+"""Public resolvers of names that no version or section has: each is written far more often as an address."""
 _COMPARISON = re.compile(r"[<>=!~]=\s*\Z|(?:\A|[\s(\"'])[A-Za-z][\w.+-]*[/-]\Z")
 """`package>=`, and the product token before a slash (RFC 9110, section 10.1.5) or a dash."""
 _DEBIAN = re.compile(r"(?:[-+~][\w.+~-]*)?\)[\w .-]*;")
@@ -128,6 +132,8 @@ def is_version(before: str, match: str, after: str) -> bool:
     small = not reserved and all(octet < bound for octet, bound in zip(octets, SMALL, strict=True))
     if _REVISION.match(after) and (small or after[1:2].isalpha()):
         return True
-    if prefix or _ADDRESS_CUE.search(words) or _PORT_OR_PREFIX.match(after):
+    if prefix or quad in _RESOLVERS or _PORT_OR_PREFIX.match(after):
+        return False
+    if _ADDRESS_CUE.search(words) and not (words.endswith("from ") and _RANGE.match(after)):
         return False
     return small

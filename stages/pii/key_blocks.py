@@ -15,12 +15,16 @@ _BLOCK_NAME, _BLOCK_BEGIN, _BLOCK_HEAD = b"PRIVATE KEY", b"-----BEGIN ", 64
 
 
 def blocks(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Iterator[tuple[int, int, int, int]]:
-    """Private keys in text form: from the line that begins one on, as far as one may reach."""
-    text = data.tobytes()
+    """Private keys in text form: from the line that begins one on, as far as one may reach.
+
+    A batch may be a slice: the buffer then holds the texts of other rows before and behind its own.
+    """
+    first = int(offsets[0])
+    text = data[first : int(offsets[-1])].tobytes()
     place = text.find(_BLOCK_NAME)
     while place >= 0:
-        begin = text.rfind(_BLOCK_BEGIN, max(0, place - _BLOCK_HEAD), place)
-        row = int(np.searchsorted(offsets, place, side="right")) - 1
+        begin = first + text.rfind(_BLOCK_BEGIN, max(0, place - _BLOCK_HEAD), place)
+        row = int(np.searchsorted(offsets, first + place, side="right")) - 1
         if begin >= offsets[row]:
             yield BLOCK, row, begin, min(begin + BLOCK_BYTES, int(offsets[row + 1]))
         place = text.find(_BLOCK_NAME, place + len(_BLOCK_NAME))

@@ -157,7 +157,11 @@ def find_own(
     places: Sequence[Place],
     rows: NDArray[np.bool_],
 ) -> list[Match]:
-    """What the manifest's recognisers find in the documents of a column that `rows` (shape (n,)) names; may overlap."""
+    """What the manifest's recognisers find in the documents of a column that `rows` (shape (n,)) names; may overlap.
+
+    Raises:
+        ValueError: one of them gives a range that is not in the text.
+    """
     matches: list[Match] = []
     for row in np.flatnonzero(rows).tolist() if recognisers else ():
         first = int(offsets[row])
@@ -168,6 +172,8 @@ def find_own(
             if not text or (own.languages and language is not None and language not in own.languages):
                 continue
             for start, end, kind in own.analyze(text):
+                if not 0 <= start < end <= len(text):
+                    raise ValueError("a recogniser of the manifest gave a range that is not in the text")
                 size = len(text[start:end].encode("utf-8", "surrogateescape"))
                 begin = first + len(text[:start].encode("utf-8", "surrogateescape"))
                 matches.append(Match(row, begin, begin + size, LAST + place, kind))

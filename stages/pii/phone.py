@@ -20,7 +20,7 @@ _DECIMAL = re.compile(r"\(?[0-9]\.[0-9]{4,}\Z")
 _CUE = re.compile(
     r"(?i)(?:\btel(?:\b|[eé]fon|ephon|efoon|éphone)|\bt[eé]l\b|phone|\bfon\b|\bfax|mobil|m[oó]vil|celular|"
     r"\bcell\b|handy|whats-?app|"
-    r"hotline|\bcall\b|\bdial\b|\bsms\b|\brufn?|\btt?lf|\btfno|\btelf|\bpuh\b|puhelin|gsm|komórk|zadzwo|ring\b|appel|llam|ligue|chiam|"
+    r"hotline|\bcall\b|\bdial\b|\bsms\b|\brufn?|\btt?lf|\btfno|\btelf|\bpuh\b|puhelin|gsm|komórk|zadzwo|\bring\b|appel|llam|ligue|chiam|"
     r"тел|моб|звон|факс|τηλ|电话|電話|手机|手機|传真|전화|휴대|โทร|هاتف|تلفن|موبايل|फ़ोन|फोन|मोबाइल|ফোন|"
     r"điện thoại|☎|☏|📞|📱|✆)"
 )

@@ -33,7 +33,7 @@ class Recogniser(NamedTuple):
     type: str
     """The span's type: what `<…-pii>` says."""
     window: int
-    """The kind of window it reads (`candidates`, `long_runs`)."""
+    """The kind of window it reads (`candidates`, `marks`, `key_blocks`)."""
     find: Find
     refine: Refine
     screen: Callable[[Hit], bool] | None = None

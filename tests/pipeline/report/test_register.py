@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from lauter.pipeline import parquet
 from lauter.pipeline.report.markdown import register_page
-from lauter.pipeline.report.register import data_register, pii_spans
+from lauter.pipeline.report.register import data_register, pii_removed
 from lauter.pipeline.report.write import write_report
+from lauter.pipeline.schema import SCORE
 from lauter.pipeline.storage import Storage
 from tests.pipeline.report.counting import count
 from tests.pipeline.report.hand_made import ROWS, corpus
@@ -21,7 +22,7 @@ ABOUT = {"web": {"title": "A | crawl", "licence": "CC-BY-4.0", "collected": {"fr
 
 def test_every_source_has_its_numbers(tmp_path: Path) -> None:
     made = corpus(tmp_path, about=ABOUT)
-    register = data_register(made, {"web": 5})
+    register = data_register(made, {"web": {"ip": 1, "email": 4}})
     books, web = register["sources"]
     assert (web["title"], web["licence"], web["version"]) == ("A | crawl", "CC-BY-4.0", None)
     assert {key: web[key] for key in ("records", "kept", "tokens", "characters", "pii_spans", "mirrors")} == {
@@ -32,6 +33,7 @@ def test_every_source_has_its_numbers(tmp_path: Path) -> None:
         "pii_spans": 5,
         "mirrors": None,
     }
+    assert [*web["pii_types"].items()] == [("email", 4), ("ip", 1)]
     assert web["opted_out"] == {
         "records": 4,
         "reasons": {"robots-disallow": 3, "robots-unparsable": 1},
@@ -49,7 +51,7 @@ def test_every_source_has_its_numbers(tmp_path: Path) -> None:
 
 
 def test_the_register_reads_as_markdown(tmp_path: Path) -> None:
-    page = register_page(data_register(corpus(tmp_path, about=ABOUT), {"web": 5}))
+    page = register_page(data_register(corpus(tmp_path, about=ABOUT), {"web": {"ip": 1, "email": 4}}))
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:1] == "|"]
     assert rows[2] == ["books", "not declared", "not declared", "1", "1", "10", "0", "–", "–"]
     assert rows[3] == ["web", "not declared", "CC-BY-4.0", "12", "3", "1,534", "4", "5", "–"]
@@ -57,6 +59,7 @@ def test_the_register_reads_as_markdown(tmp_path: Path) -> None:
     assert (
         "- opted out, by signal (and reason): robots.txt 3 (robots-disallow), robots.txt 1 (robots-unparsable)" in page
     )
+    assert "- personal data removed, by type: email 4, ip 1" in page
     assert "**not declared: sources.books.about.title**" in page
 
 
@@ -65,15 +68,18 @@ def test_personal_data_is_counted_in_kept_documents_alone(tmp_path: Path) -> Non
     storage = Storage(str(tmp_path))
     rows = [row for row in ROWS if row.source == "web"]
     kept = [row.verdict == "kept" for row in rows]
-    schema = pa.schema([("row", pa.uint32()), ("pii_count", pa.int32())])
+    types = SCORE.field("pii_types")
+    schema = pa.schema([("row", pa.uint32()), types])
     # As the engine writes scores: documents only, so rows are left out; and a count may be null.
-    batch = pa.record_batch([pa.array([0, 1, 2, 3, 11], pa.uint32()), pa.array([2, None, 7, 100, 1000])], schema)
+    found = [{"ip": 2}, None, {"email": 4, "ip": 3}, {"iban": 100}, {"ip": 1000}]
+    lists = [row and [{"type": kind, "count": count} for kind, count in row.items()] for row in found]
+    batch = pa.record_batch([pa.array([0, 1, 2, 3, 11], pa.uint32()), pa.array(lists, types.type)], schema)
     assert kept[:4] == [True, True, True, False] and not kept[11]
     parquet.write(storage, "scores/web.parquet", schema, [batch])
-    assert pii_spans(storage, "scores/web.parquet", "ledger/web.parquet") == 9
+    assert pii_removed(storage, "scores/web.parquet", "ledger/web.parquet") == {"ip": 5, "email": 4}
     other = pa.schema([("row", pa.uint32())])
     parquet.write(storage, "scores/books.parquet", other, [pa.record_batch([[0]], other)])
-    assert pii_spans(storage, "scores/books.parquet", "ledger/books.parquet") is None
+    assert pii_removed(storage, "scores/books.parquet", "ledger/books.parquet") is None
 
 
 def test_a_corpus_read_from_disk_gives_the_same_reports(tmp_path: Path) -> None:

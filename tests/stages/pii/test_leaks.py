@@ -30,6 +30,24 @@ SECRETS = (
 WORDS = "The bakery on the corner opens at six and sells bread that was baked in an oven of stone by hand. "
 
 
+RAISES = "The recogniser of the manifest raises here."
+RECOGNISER = f"""
+from presidio_analyzer import EntityRecognizer
+
+class Raises(EntityRecognizer):
+    def __init__(self):
+        super().__init__(["OTHER"])
+
+    def load(self):
+        pass
+
+    def analyze(self, text, entities, nlp_artifacts):
+        if {RAISES!r} in text:
+            raise RuntimeError(text)
+        return []
+"""
+
+
 def everything(folder: Path) -> dict[str, str]:
     """The bytes of all files below a folder as text, and the cells of those whose columns are compressed."""
     found = {}
@@ -54,6 +72,13 @@ def test_nothing_removed_is_left_in_a_run_folder(
         {"id": f"r{place}", "url": f"https://example.org/{place}", "text": WORDS * 6 + f"Here: {secret} . " + WORDS * 6}
         for place, secret in enumerate(SECRETS)
     ]
+    for row, secret in zip(rows, SECRETS[::-1], strict=True):
+        row["title"] = f"News of {secret}"
+    # One on which the stage raises, with the whole text in the message of the exception.
+    rows.append(
+        {**rows[1], "id": "raises", "url": "https://example.org/r", "text": f"{RAISES} {SECRETS[2]} {WORDS * 9}"}
+    )
+    (tmp_path / "raises.py").write_text(RECOGNISER)
     # One that is dropped by its density, one that is dropped later, one a copy of another.
     rows.append({"id": "dense", "url": "https://example.org/d", "text": " ; ".join(SECRETS * 4)})
     rows.append({"id": "short", "url": "https://example.org/s", "text": f"short {SECRETS[0]}"})
@@ -61,10 +86,12 @@ def test_nothing_removed_is_left_in_a_run_folder(
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "m.yaml").write_text(
         "name: leaks\nsources: [{name: rows, kind: jsonl, paths: [rows.jsonl]}]\n"
-        "stages: [normalise, language, quality, {pii: {max_spans_per_1000_chars: 20}}, dedup]\n"
+        "stages: [normalise, language, quality, {pii: {max_spans_per_1000_chars: 20, recognisers: [raises.py]}},"
+        " dedup]\n"
         "sharding: {tokens_per_shard: 3000, cells: 8}\n"
     )
-    with caplog.at_level(logging.DEBUG):
+    # The compiler of kernels logs a hundred thousand lines, and no data.
+    with caplog.at_level(logging.WARNING, logger="numba"), caplog.at_level(logging.DEBUG):
         outcome = build(tmp_path / "m.yaml", tmp_path / "out", catalogue=CATALOGUE)
     assert outcome.report.failures == []
     files = everything(tmp_path / "out")
@@ -75,6 +102,10 @@ def test_nothing_removed_is_left_in_a_run_folder(
         assert [name for name, text in files.items() if core in text] == []
     ledger = pq.read_table(tmp_path / "out" / "ledger").to_pylist()
     assert len(ledger) == len(rows)
+    failed = [row for row in ledger if row["reason"] == "stage-failed"]
+    assert [(row["url"], row["rule"]["text"]) for row in failed] == [
+        ("https://example.org/r", "RuntimeError in stage pii")
+    ]
     spans = [span for path in (tmp_path / "out/documents").rglob("*.parquet") for span in _spans(path)]
     assert set(spans) == {"email", "ip", "iban", "card", "crypto", "phone", "id", "secret", "mac"}
 

@@ -156,3 +156,17 @@ def test_source_code_keeps_what_may_be_code(pii: Pii) -> None:
 )
 def test_where_a_document_is_from(label: str | None, url: str | None, regions: tuple[str, ...]) -> None:
     assert place(label, url).regions == regions
+
+
+def test_a_range_outside_of_the_text_is_an_error(tmp_path: Path, stage: Callable[[PiiConfig], Pii]) -> None:
+    (tmp_path / "strange.py").write_text(
+        "from presidio_analyzer import EntityRecognizer, RecognizerResult\n"
+        "class Strange(EntityRecognizer):\n"
+        "    def __init__(self):\n        super().__init__(['OTHER'])\n"
+        "    def load(self):\n        pass\n"
+        "    def analyze(self, text, entities, nlp_artifacts):\n"
+        "        return [RecognizerResult('OTHER', 0, len(text) + 1, 0.9)]\n"
+    )
+    opened = stage(PiiConfig(recognisers=(str(tmp_path / "strange.py"),)))
+    with pytest.raises(ValueError, match="not in the text"):
+        opened.spans("some text")

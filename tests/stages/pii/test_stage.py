@@ -182,3 +182,11 @@ def test_overlaps_are_resolved_longest_leftmost_first(matches: list[Match]) -> N
             naive.append(match)
     assert kept == sorted(naive, key=lambda m: m.start)
     assert resolve(matches[::-1]) == kept
+
+
+def test_a_key_in_another_row_of_the_buffer_is_not_read(pii: Pii) -> None:
+    key = "-----BEGIN PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC" * 4 + "\n-----END PRIVATE KEY-----"
+    whole = batch([key, "one", "two", key])
+    for start, found in enumerate(("<secret-pii>", "one", "two", "<secret-pii>")):
+        # A slice keeps the buffer of all rows: the engine takes a batch apart where a stage raises.
+        assert pii.apply(whole.slice(start, 1)).columns["text"].to_pylist() == [found]
