@@ -123,7 +123,8 @@ def read(
     order = sorted(found.keys() - both)
     for positive, paths in ((True, positives), (False, negatives)):
         if not any(found[key].positive == positive for key in order):
-            raise ValueError(f"no text to learn from in {', '.join(paths)}")
+            why = ": what it has stands in the other class too" if both else ""
+            raise ValueError(f"no text to learn from in {', '.join(paths)}{why}")
     return Labelled(
         pa.array([found[key].text for key in order], pa.large_string()),
         tuple(found[key].language for key in order),
@@ -152,6 +153,8 @@ def _cut(rows: dict[int, _Seen], most: int) -> None:
 
 
 def _rows(path: str) -> Iterator[tuple[str, str | None]]:
+    # Python's own error names the file, Arrow's has it in a sentence.
+    Path(path).open("rb").close()
     suffixes = [suffix for suffix in Path(path).suffixes if suffix not in COMPRESSED]
     match suffixes[-1] if suffixes else "":
         case ".parquet":
@@ -165,7 +168,6 @@ def _rows(path: str) -> Iterator[tuple[str, str | None]]:
 
 
 def _parquet(path: str) -> Iterator[tuple[str, str | None]]:
-    Path(path).open("rb").close()
     try:
         file = pq.ParquetFile(path)
         names = [name for name in ("text", "language") if name in file.schema_arrow.names]

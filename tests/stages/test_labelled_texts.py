@@ -135,8 +135,12 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="has no files"):
         read([str(tmp_path / "empty")], [good], None, 1000, 1000)
-    with pytest.raises(FileNotFoundError):
-        read([str(tmp_path / "nothing.jsonl")], [good], None, 1000, 1000)
+    for name in ("nothing.jsonl", "nothing.parquet"):
+        with pytest.raises(FileNotFoundError) as raised:
+            read([str(tmp_path / name)], [good], None, 1000, 1000)
+        assert raised.value.filename == str(tmp_path / name)
+    with pytest.raises(ValueError, match="stands in the other class too"):
+        read([good], [good], None, 1000, 1000)
 
 
 def test_half_of_a_surrogate_pair_is_no_crash(tmp_path: Path) -> None:

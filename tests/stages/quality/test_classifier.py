@@ -235,7 +235,7 @@ def test_the_report_lists_what_was_not_judged(model: str) -> None:
 def test_what_is_not_there_is_a_usage_error(texts: tuple[str, str], model: str, tmp_path: Path) -> None:
     few = write(tmp_path / "few.jsonl", [("a b c", "eng_Latn"), ("d e f", "eng_Latn")])
     for arguments, code, words in (
-        ((tmp_path / "none", texts[1], "--out", tmp_path / "m"), 2, "a file of texts ends in"),
+        ((model, texts[1], "--out", tmp_path / "m"), 2, "a file of texts ends in"),
         ((tmp_path / "none.jsonl", texts[1], "--out", tmp_path / "m"), 2, "can't be read"),
         ((*texts, "--out", model), 2, "never overwritten"),
         ((few, texts[1], "--out", tmp_path / "m"), 1, "too few texts"),
