@@ -8,7 +8,8 @@ The documents are those of a finished run, by default out/all-pages, cut at 2,04
 * one of GlotLID's shape (2,102 labels, 256 numbers a row, n-grams of 2 to 5 characters in 1,000,000 buckets, 400,000
   words: 1.4 GB), made at random for this benchmark, with the words of the documents in its dictionary; or the real one,
   with `--glotlid`;
-* the embedded model, whose texts are normalised first: once more with that counted;
+* the embedded model, whose texts are normalised first, and whose answers their words are asked about: once more with
+  both counted, and as the stage judges a document: scripts counted, cut in pieces, normalised, predicted, weighed;
 * lid.176.
 
 CPU seconds, best of three. Ours remembers sums of words: before each measurement a new predictor has seen as many
@@ -27,9 +28,15 @@ from pathlib import Path
 
 import fasttext
 import numpy as np
+import pyarrow as pa
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
+from lauter.pipeline.contract import StageContext
+from lauter.stages.language import Language, LanguageConfig
+from lauter.stages.language.evidence.lists import SUFFIX, WordLists
+from lauter.stages.language.evidence.lists import read as read_lists
+from lauter.stages.language.evidence.weigh import weigh
 from lauter.stages.language.fasttext.output import OFFSET
 from lauter.stages.language.fasttext.predict import Answers, Predictor
 from lauter.stages.language.fasttext.read import load
@@ -94,6 +101,25 @@ def timed(run: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
+def all_of_it(predictor: Predictor, lists: WordLists, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
+    """Normalisation, prediction and word evidence."""
+    data, offsets = normalise(data, offsets)
+    everywhere = np.ones((len(offsets) - 1, len(predictor.model.labels)), np.bool_)
+    weigh(data, offsets, lists, predictor.probabilities(data, offsets, everywhere))
+
+
+def stage_speed(texts: list[str]) -> float:
+    """Documents that the stage judges with the embedded model in a second; it has seen as many others before."""
+    before, after = (pa.record_batch({"text": pa.array(part, pa.large_string())}) for part in (texts[::2], texts[1::2]))
+    seconds = []
+    for _ in range(ROUNDS):
+        stage = Language(LanguageConfig(), StageContext())
+        stage.open()
+        stage.apply(before)
+        seconds.append(timed(lambda stage=stage: stage.apply(after)))  # type: ignore[misc]
+    return after.num_rows / min(seconds)
+
+
 def same(ours: Answers, labels: tuple[str, ...], theirs: tuple[list[list[str]], list[NDArray[np.float32]]]) -> str:
     """How many documents have the same five labels, and the largest difference of a probability."""
     equal, near, worst = 0, 0, 0.0
@@ -114,10 +140,11 @@ def same(ours: Answers, labels: tuple[str, ...], theirs: tuple[list[list[str]], 
 
 def compare(name: str, path: Path, texts: list[str], *, normalised: bool) -> None:
     model, library = load(str(path)), fasttext.load_model(str(path))
-    before, texts = buffers(texts[::2]), texts[1::2]
-    raw = buffers(texts)
-    if normalised:
-        before = normalise(*before)
+    labels = [label.removeprefix("__label__") for label in model.labels]
+    lists = read_lists(path.with_suffix(SUFFIX), labels) if normalised else None
+    every, texts = texts, texts[1::2]
+    raw_before = buffers(every[::2])
+    raw, before = buffers(texts), normalise(*raw_before) if normalised else raw_before
     seen = normalise(*raw) if normalised else raw
     lines = [seen[0][seen[1][at] : seen[1][at + 1]].tobytes().decode() for at in range(len(texts))]
     answers = Predictor(model).top(*seen, 5)  # compiles the kernels
@@ -126,16 +153,17 @@ def compare(name: str, path: Path, texts: list[str], *, normalised: bool) -> Non
         predictor = Predictor(model)
         predictor.top(*before, 5)
         ours.append(timed(lambda predictor=predictor: predictor.top(*seen, 5)))  # type: ignore[misc]
-        if normalised:
+        if lists is not None:
             predictor = Predictor(model)
-            predictor.top(*before, 5)
-            whole.append(timed(lambda predictor=predictor: predictor.top(*normalise(*raw), 5)))  # type: ignore[misc]
+            all_of_it(predictor, lists, *raw_before)
+            whole.append(timed(lambda predictor=predictor: all_of_it(predictor, lists, *raw)))  # type: ignore[misc]
         theirs.append(timed(lambda: library.predict(lines, 5)))
     mine, other = len(texts) / min(ours), len(texts) / min(theirs)
     print(f"{name}: {len(model.labels):,} labels x {model.dim}, {path.stat().st_size / 1e6:,.0f} MB")
     print(f"  lauter {mine:>8,.0f} docs/s   fasttext {other:>7,.0f} docs/s   ratio {mine / other:.1f}")
-    if normalised:
-        print(f"  lauter with normalisation {len(texts) / min(whole):,.0f} docs/s")
+    if lists is not None:
+        print(f"  lauter with normalisation and word evidence {len(texts) / min(whole):,.0f} docs/s")
+        print(f"  lauter, the whole stage {stage_speed(every):,.0f} docs/s")
     print(f"  {same(answers, model.labels, library.predict(lines, 5))}")
 
 

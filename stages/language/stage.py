@@ -105,7 +105,7 @@ class Language:
     """Identifies the language, and drops documents that are in none, in an unwanted one, or unsure."""
 
     name: ClassVar[str] = "language"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     Config: ClassVar[type[StageConfig]] = LanguageConfig
     reads: ClassVar[tuple[str, ...]] = ("text",)
     documents: ClassVar[pa.Schema] = schema.fields(schema.DOCUMENT, "language", "script")

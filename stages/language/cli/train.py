@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show
 
 if TYPE_CHECKING:
     from lauter.stages.language.training.recipe import Recipe
+    from lauter.stages.language.training.support_table import Set
 
 EMBEDDED = "models/embedded/recipe.yaml"
 """The recipe of the embedded model, below the folder of the stage."""
@@ -32,13 +34,26 @@ def train(
     recipe: Annotated[
         Path | None, typer.Option(metavar="YAML", help="Every number that decides; the embedded model's if not given.")
     ] = None,
+    judge: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="Running text, label<TAB>text, to score labels and set limits with."),
+    ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="The same; what is confused in it makes clusters too."),
+    ] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="The same as --text, for lines of words that are no text."),
+    ] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Train a model as the embedded one was: one thread, fixed seeds, the same bytes on every machine.
 
-    DIR gets model.ftz, labels.tsv (how well it knows each label, on lines that were kept out of training) and
-    recipe.yaml. Use it as `model: DIR/model.ftz` with `normalise: true`.
+    DIR gets model.ftz, model.words (the word lists that are read with it), labels.tsv (how well it knows each label, on
+    lines that were kept out of training, and on --judge, --text and --words) and recipe.yaml. Use it as
+    `model: DIR/model.ftz` with `normalise: true`.
     """
     from lauter.stages.language.labels import support
 
@@ -46,9 +61,9 @@ def train(
         fail(f"{out} is there already: a model is never overwritten; name a new folder", USAGE)
     if not data.is_dir():
         fail(f"{data} is no folder", USAGE)
-    text, chosen = _recipe(recipe)
+    content, chosen = _recipe(recipe)
     try:
-        _train(data, out, text, chosen)
+        _train(data, out, content, chosen, _sets(judge or [], text or [], words or []))
     except ValueError as error:
         fail(str(error), USAGE)
     except OSError as error:
@@ -61,7 +76,7 @@ def train(
     told = ", ".join(f"{number:,} {support.LEVEL_WORDS[level]}" for level, number in levels.items() if number)
     console = Console(emoji=False)
     console.print(f"{len(known):,} labels: {told}", highlight=False, soft_wrap=True)
-    console.print(Text(f"{out}/model.ftz, labels.tsv, recipe.yaml"), soft_wrap=True)
+    console.print(Text(f"{out}/model.ftz, model.words, labels.tsv, recipe.yaml"), soft_wrap=True)
 
 
 def _recipe(path: Path | None) -> tuple[bytes, Recipe]:
@@ -79,9 +94,31 @@ def _recipe(path: Path | None) -> tuple[bytes, Recipe]:
         fail(f"{error.filename} can't be read: {error.strerror}", USAGE)
 
 
-def _train(data: Path, out: Path, text: bytes, recipe: Recipe) -> None:
+def _sets(judge: list[str], text: list[str], words: list[str]) -> list[Set]:
+    """The sets that are named, read before anything is trained.
+
+    Raises:
+        ValueError: A name is none or there twice, or a file is no set.
+        OSError: A file cannot be read.
+    """
+    from lauter.stages.language.evaluation.examples import read
+    from lauter.stages.language.training.support_table import HELD, Set
+
+    found: dict[str, Set] = {}
+    for named, is_running, fits in ((judge, True, 0), (text, True, 1), (words, False, 1)):
+        for each in named:
+            name, _, path = each.partition("=")
+            if not path or not name.isidentifier():
+                raise ValueError(f"{each}: a set is given as NAME=FILE, like verses=verses.tsv")
+            if name in found or name in HELD:
+                raise ValueError(f"{each}: there is a set of the name {name} already; choose another")
+            found[name] = Set(is_running, fits, replace(read(Path(path)), name=name))
+    return list(found.values())
+
+
+def _train(data: Path, out: Path, text: bytes, recipe: Recipe, sets: list[Set]) -> None:
     from lauter.stages.language.load import load
-    from lauter.stages.language.training.support_table import held_tests, write_table
+    from lauter.stages.language.training.support_table import held_sets, write_table
     from lauter.stages.language.training.train import train_model
 
     console = Console(stderr=True, emoji=False)
@@ -96,6 +133,7 @@ def _train(data: Path, out: Path, text: bytes, recipe: Recipe) -> None:
         (made / "recipe.yaml").write_bytes(text)
         model = made / "model.ftz"
         trained = train_model(data, model, recipe, told)
-        tests = held_tests(trained.material, load(str(model), normalised=True))
+        identifier = load(str(model), normalised=True)
+        tests = [each.scored(identifier) for each in (*held_sets(trained.material), *sets)]
         write_table(made / "labels.tsv", trained.material, tests)
         made.rename(out)

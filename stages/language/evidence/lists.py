@@ -3,9 +3,9 @@
 Of a word there are the hash of it and its label, and what it speaks for the label: the logarithm of how much more
 frequent it is there than in the mean of all labels, in 16 steps. The file lies beside the model, with the same name and
 the ending `.words`: `MAGIC`; labels, entries and bits of a hash as uint32; `Weights` as int32 in 1,024ths; the SHA-256
-of the labels; for each label uint16 `missing`; for each entry in order of hash the difference to the one before as
-uint16; then the steps, two in a byte, the first in its lower half. All numbers are little-endian. 1.2 million entries
-are 3 MB.
+of the labels; for each label uint16 `missing`, then for each uint16 `expected`, in hundredths of a nat; for each entry
+in order of hash the difference to the one before as uint16; then the steps, two in a byte, the first in its lower half.
+All numbers are little-endian. 1.2 million entries are 3 MB.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-MAGIC = b"LAUTERW1"
+MAGIC = b"LAUTERW2"
 SUFFIX = ".words"
 STEP = 0.65
 """Nats that a step is worth: 16 of them reach from a word that says next to nothing to one that 1 of 2,000 labels has,
@@ -38,10 +38,11 @@ class Weights(NamedTuple):
     among: float
     """Of the evidence in the choice among labels."""
     constant: float
-    """Of the log-odds that the answer is right: constant, the model's log-odds, evidence, logarithm of the words."""
+    """Of the log-odds that the answer is right: constant, the model's log-odds, agreement times the cube root of the
+    number of words, and that root."""
     log_odds: float
-    evidence: float
-    log_words: float
+    agreement: float
+    words: float
 
 
 class WordLists(NamedTuple):
@@ -59,17 +60,26 @@ class WordLists(NamedTuple):
     missing: NDArray[np.float64]
     """Shape (labels,): the logarithm of the share of a text's words that the list misses, at most 0; 0: no list, the
     words of its texts say nothing."""
+    expected: NDArray[np.float64]
+    """Shape (labels,): nats that a word of a text in the label speaks for it in the mean, beyond a missing one; above 0
+    where there is a list."""
     weights: Weights
 
 
 def of_entries(
-    keys: NDArray[np.uint32], steps: NDArray[np.uint8], bits: int, missing: NDArray[np.uint16], weights: Weights
+    keys: NDArray[np.uint32],
+    steps: NDArray[np.uint8],
+    bits: int,
+    missing: NDArray[np.uint16],
+    expected: NDArray[np.uint16],
+    weights: Weights,
 ) -> WordLists:
-    """The table of sorted entries; `missing` in hundredths of a nat below 0."""
+    """The table of sorted entries; `missing` in hundredths of a nat below 0, `expected` in such above."""
     index_bits = min(20, bits)
     bounds = np.arange((1 << index_bits) + 1, dtype=np.uint64) << np.uint64(bits - index_bits)
     index = np.searchsorted(keys, bounds).astype(np.uint32)
-    return WordLists(keys, steps, index, bits, index_bits, missing.astype(np.float64) / -HUNDREDTHS, weights)
+    lacks, speaks = missing.astype(np.float64) / -HUNDREDTHS, expected.astype(np.float64) / HUNDREDTHS
+    return WordLists(keys, steps, index, bits, index_bits, lacks, speaks, weights)
 
 
 def write(path: Path, lists: WordLists, labels: Sequence[str]) -> None:
@@ -88,6 +98,7 @@ def write(path: Path, lists: WordLists, labels: Sequence[str]) -> None:
     with path.open("wb") as file:
         file.write(head)
         file.write(np.rint(lists.missing * -HUNDREDTHS).astype("<u2").tobytes())
+        file.write(np.rint(lists.expected * HUNDREDTHS).astype("<u2").tobytes())
         file.write(gaps.astype("<u2").tobytes())
         file.write((halves[::2] | halves[1::2] << 4).tobytes())
 
@@ -103,20 +114,22 @@ def read(path: Path, labels: Sequence[str]) -> WordLists:
     if len(content) < _HEAD.size or content[: len(MAGIC)] != MAGIC:
         raise ValueError(f"{path} is no file of word lists; `lauter lang train` writes them beside a model")
     _, count, entries, bits, *rest, digest = _HEAD.unpack_from(content)
-    size = _HEAD.size + 2 * count + 2 * entries + (entries + 1) // 2
+    size = _HEAD.size + 4 * count + 2 * entries + (entries + 1) // 2
     if len(content) != size or not 1 <= bits <= MOST_BITS:
         raise ValueError(f"{path} is damaged: {len(content)} bytes, not {size}, hashes of {bits} bits; fetch it again")
     if count != len(labels) or digest != _digest(labels):
         raise ValueError(f"{path} belongs to another model: its {count} labels are not the model's {len(labels)}")
-    missing = np.frombuffer(content, "<u2", count, _HEAD.size)
-    gaps = np.frombuffer(content, "<u2", entries, _HEAD.size + 2 * count)
-    halves = np.frombuffer(content, np.uint8, (entries + 1) // 2, _HEAD.size + 2 * count + 2 * entries)
+    missing, expected = np.frombuffer(content, "<u2", 2 * count, _HEAD.size).reshape(2, count)
+    gaps = np.frombuffer(content, "<u2", entries, _HEAD.size + 4 * count)
+    halves = np.frombuffer(content, np.uint8, (entries + 1) // 2, _HEAD.size + 4 * count + 2 * entries)
     steps = np.stack([halves & 15, halves >> 4], axis=1).reshape(-1)[:entries] + np.uint8(1)
     keys = np.cumsum(gaps, dtype=np.uint64)
     if entries and int(keys[-1]) >> bits:
         raise ValueError(f"{path} is damaged: a hash has more than {bits} bits; fetch it again")
+    if ((missing > 0) & (expected == 0)).any():
+        raise ValueError(f"{path} is damaged: of a label with a list nothing is expected; fetch it again")
     weights = Weights(*(value / SCALE for value in rest))
-    return of_entries(keys.astype(np.uint32), steps, bits, missing, weights)
+    return of_entries(keys.astype(np.uint32), steps, bits, missing, expected, weights)
 
 
 def _digest(labels: Sequence[str]) -> bytes:

@@ -11,8 +11,12 @@ the list misses; a word that it does not have adds ln m. What of it is known is 
 label in question has. First the mass of the most probable labels is divided anew among them, each in proportion to
 p exp(w e k / n^1.5): words of one text say much the same, so the sum is divided by the root of n, and it counts for as
 much as the share of words that is known. Then the probability of the best becomes that of being right at all, over
-texts in languages that the model knows and that it does not: a logistic function of its log-odds, e / sqrt(n) and ln n
-(`training.confidence`). The others keep their ratios; what is missing to 1 is that of no label.
+texts in languages that the model knows and that it does not: a logistic function of its log-odds, a n^(1/3) and
+n^(1/3) (`training.confidence`). Here a is the agreement: what a word of the text speaks for the label in the mean,
+e / n - ln m, of what a word of a text in it is expected to, at most 1. So the list of a language of many forms, of
+whose words 700 are few, is asked for no more than it can give; and the same agreement says more of a long text. With
+the square root, as of independent words, it says too much: the calibration error on the Declaration of Human Rights is
+0.040, with the cube root 0.029. The others keep their ratios; what is missing to 1 is that of no label.
 
 A label without a list, as of a script without spaces, takes part with e = 0, and keeps its probability if it is the
 best. No result depends on the other texts of a batch.
@@ -66,7 +70,7 @@ def weigh(
         if lists.missing[best] == 0:
             continue
         old = min(max(np.float64(row[best]), _SURE), 1 - _SURE)
-        new = confidence(lists, old, evidence[at], words)
+        new = confidence(lists, old, agreement(lists, best, evidence[at], words), words)
         others = np.float32(min(new / old, (1 - new) / (1 - old)))
         for label in range(row.size):
             row[label] *= others
@@ -88,7 +92,7 @@ def measure(
         offsets: Shape (n + 1,).
         lists: Of the model.
         probabilities: Shape (n, labels): changed.
-        found: Shape (n, 4), filled: best label or -1, its probability, its evidence, words.
+        found: Shape (n, 4), filled: best label, its probability, its `agreement`, words; all -1 where there is none.
     """
     hashes, places = np.empty(MOST_WORDS, np.uint64), np.empty(MOST_LABELS, np.int64)
     evidence = np.empty(MOST_LABELS, np.float64)
@@ -97,17 +101,25 @@ def measure(
         at = divide(hashes, words, lists, probabilities[text], places, evidence)
         found[text] = -1
         if at >= 0:
-            found[text, 0], found[text, 1] = places[at], probabilities[text, places[at]]
-            found[text, 2], found[text, 3] = evidence[at], words
+            best = places[at]
+            found[text, 0], found[text, 1] = best, probabilities[text, best]
+            found[text, 2], found[text, 3] = agreement(lists, best, evidence[at], words), words
 
 
 @kernel
-def confidence(lists: WordLists, probability: float, evidence: float, words: Integer) -> float:
-    """The probability that an answer is right, of its own, its evidence and the words that this rests on."""
+def agreement(lists: WordLists, label: Integer, evidence: float, words: Integer) -> float:
+    """What the words of a text speak for a label, of what those of a text in it are expected to: 0 to 1; 0: no list."""
+    if lists.missing[label] == 0:
+        return 0.0
+    return min((evidence / words - lists.missing[label]) / lists.expected[label], 1.0)
+
+
+@kernel
+def confidence(lists: WordLists, probability: float, agreed: float, words: Integer) -> float:
+    """The probability that an answer is right, of its own, its `agreement` and the words that this rests on."""
     weights = lists.weights
     odds = weights.constant + weights.log_odds * (logarithm(probability) - logarithm(1 - probability))
-    odds += weights.evidence * evidence / np.sqrt(np.float64(words))
-    odds += weights.log_words * logarithm(np.float64(words))
+    odds += (weights.agreement * agreed + weights.words) * exponential(logarithm(np.float64(words)) / 3)
     return 1 / (1 + exponential(-odds))
 
 

@@ -1,4 +1,4 @@
-"""Fits how sure an answer is, from its probability and the evidence of its words (`evidence.weigh.confidence`).
+"""Fits how sure an answer is, from its probability and how its words agree (`evidence.weigh.confidence`).
 
 A model cannot be asked about languages that it does not know: of all that there is text in, it was trained. But one can
 be taken from it. Each held-out line of running text is judged twice, as it is, and with its own label taken out of
@@ -27,7 +27,8 @@ _LEAST_LABELS = 3
 """Labels of a script below which its lines are left out: with one label taken out, nothing is asked any more."""
 _ROUNDS = 50
 _RIDGE = 1e-3
-"""L2 penalty of the first fit, in the mean over lines."""
+"""L2 penalty, in the mean over lines. Of the second fit it is that of changing the first: where each answer is right,
+nothing tells what the scale is."""
 _SURE = 1e-6
 
 
@@ -58,25 +59,25 @@ def fit_confidence(material: Material, predictor: Predictor, lists: WordLists) -
         columns.append(_columns(found[counts]))
         right.append((label == answer)[counts])
     weight = [np.full(len(rows), 1 / max(len(rows), 1)) for rows in columns]
-    direction = logistic(np.concatenate(columns), np.concatenate(right), np.concatenate(weight), _RIDGE)
+    start = np.zeros(columns[0].shape[1])
+    direction = logistic(np.concatenate(columns), np.concatenate(right), np.concatenate(weight), start)
     turned = columns[0] @ direction
-    offset, scale = logistic(np.stack([np.ones(len(turned)), turned], axis=1), right[0], weight[0], 0.0)
+    offset, scale = logistic(np.stack([np.ones(len(turned)), turned], axis=1), right[0], weight[0], np.array([0.0, 1]))
     direction = direction * scale
     direction[0] += offset
-    constant, log_odds, evidence, log_words = (np.rint(direction * SCALE) / SCALE).tolist()
-    return lists._replace(weights=Weights(lists.weights.among, constant, log_odds, evidence, log_words))
+    return lists._replace(weights=Weights(lists.weights.among, *(np.rint(direction * SCALE) / SCALE).tolist()))
 
 
 def _columns(found: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What the log-odds are a sum of, shape (n, 4)."""
+    """What the log-odds are a sum of, shape (n, 4), in the order of `Weights`."""
     probability = np.clip(found[:, 1], _SURE, 1 - _SURE)
     log_odds = np.log(probability / (1 - probability))
-    words = found[:, 3]
-    return np.stack([np.ones(len(found)), log_odds, found[:, 2] / np.sqrt(words), np.log(words)], axis=1)
+    root = found[:, 3] ** (1 / 3)
+    return np.stack([np.ones(len(found)), log_odds, found[:, 2] * root, root], axis=1)
 
 
 def logistic(
-    columns: NDArray[np.float64], right: NDArray[np.bool_], weight: NDArray[np.float64], ridge: float
+    columns: NDArray[np.float64], right: NDArray[np.bool_], weight: NDArray[np.float64], start: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Weighted logistic regression by Newton's method (D. R. Cox 1958).
 
@@ -84,17 +85,16 @@ def logistic(
         columns: Shape (n, k).
         right: Shape (n,).
         weight: Shape (n,), above 0.
-        ridge: Penalty of the squares of the coefficients, relative to the mean loss.
+        start: Shape (k,): coefficients that a small penalty of the square of what differs holds to.
 
     Returns:
         The k coefficients.
     """
-    found = np.zeros(columns.shape[1])
+    found = start
     weight = weight / weight.sum()
     for _ in range(_ROUNDS):
         share = 1 / (1 + np.exp(-np.clip(columns @ found, -60, 60)))
-        slope = columns.T @ (weight * (share - right)) + ridge * found
-        # Where all answers are right there is no finite solution: a little curvature keeps the steps finite.
-        curve = (columns * (weight * share * (1 - share) + 1e-12)[:, None]).T @ columns
-        found = found - np.linalg.solve(curve + (ridge + 1e-9) * np.eye(len(found)), slope)
+        slope = columns.T @ (weight * (share - right)) + _RIDGE * (found - start)
+        curve = (columns * (weight * share * (1 - share))[:, None]).T @ columns
+        found = found - np.linalg.solve(curve + _RIDGE * np.eye(len(found)), slope)
     return found

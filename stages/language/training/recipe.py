@@ -146,7 +146,7 @@ class Words(_Part):
     """Of the words of a text in a language with t known word types, the share that is new is taken to be
     `missing` * t ^ -`missing_power`."""
     missing_power: Annotated[float, Field(gt=0, le=1)]
-    weight: Annotated[float, Field(ge=0)]
+    weight: Annotated[float, Field(ge=0, le=100)]
     """Of the evidence in the choice among labels."""
 
 

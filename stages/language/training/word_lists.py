@@ -3,7 +3,8 @@
 A word's share in a label is that in its sources, by their weights: of the words of a list by their counts, where
 training draws them by a power of these. Chosen are the words that say most, share times evidence. The share of a text's
 words that a list misses is found in two ways, whose geometric mean is taken: by how many word types there are at all
-(of a language with few, most words of a text are new), and by what the list leaves out of them.
+(of a language with few, most words of a text are new), and by what the list leaves out of them. What a word of a
+text is expected to speak for its label is the sum over the list of share times evidence, less the part that is new.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from lauter.stages.language.training.recipe import Words
 
 _LEAST, _MOST = 0.05, 0.9
 """Bounds of the share of missing words by the number of types alone."""
+_LEAST_EXPECTED = 0.05
+"""Nats that a word of a text is expected to speak for its label at least: what it does is divided by it."""
 _GAP = 60_000
 """Hashes have as many bits as keep the difference of two neighbours below this, of 16 bits."""
 
@@ -61,19 +64,24 @@ def choose_words(material: Material, recipe: Words, power_in_quarters: int) -> W
     mean = np.bincount(word, shares.share, len(unique)) / count
     ratio = shares.share / mean[word]
     types = np.bincount(shares.labels, minlength=count)
-    missing = np.empty(count)
-    by_types(types, recipe.missing, recipe.missing_power, missing)
+    new = np.empty(count)
+    by_types(types, recipe.missing, recipe.missing_power, new)
     gain = np.empty(len(ratio))
-    gains(ratio, missing[shares.labels], gain)
+    gains(ratio, new[shares.labels], gain)
     kept = _most_telling(shares, gain, recipe, material)
     covered = np.bincount(shares.labels[kept], shares.share[kept], count)
-    missing = np.sqrt(missing * (1 - (1 - missing) * covered))
+    missing = np.sqrt(new * (1 - (1 - new) * covered))
     whole = np.clip(np.rint(_logarithms(missing) * -HUNDREDTHS), 1, 300).astype(np.uint16)
     whole[types == 0] = 0
     gains(ratio[kept], _exponentials(whole.astype(np.float64) / -HUNDREDTHS)[shares.labels[kept]], gain := gain[kept])
-    steps = np.rint(gain / STEP).astype(np.int64)
+    steps = np.minimum(np.rint(gain / STEP).astype(np.int64), STEPS)
+    spoken = np.bincount(shares.labels[kept], shares.share[kept] * steps * STEP, count)
+    expected = np.rint(np.maximum((1 - new) * spoken, _LEAST_EXPECTED) * HUNDREDTHS).astype(np.uint16)
+    expected[types == 0] = 0
+    weights = Weights(round(recipe.weight * SCALE) / SCALE, 0, 1, 0, 0)
     speaks = steps > 0
-    return _entries(shares.hashes[kept][speaks], shares.labels[kept][speaks], steps[speaks], whole, recipe.weight)
+    keys, bits, first = _hashed(shares.hashes[kept][speaks], shares.labels[kept][speaks], steps[speaks])
+    return of_entries(keys, steps[speaks][first].astype(np.uint8), bits, whole, expected, weights)
 
 
 def _shares(material: Material, power: float) -> _Shares:
@@ -114,15 +122,13 @@ def _most_telling(shares: _Shares, gain: NDArray[np.float64], recipe: Words, mat
     return np.concatenate(parts)
 
 
-def _entries(
-    hashes: NDArray[np.uint64],
-    labels: NDArray[np.int64],
-    steps: NDArray[np.int64],
-    missing: NDArray[np.uint16],
-    weight: float,
-) -> WordLists:
-    """The table, its hashes with as many bits as the file takes. Of two words with one hash the one that says more."""
-    steps = np.minimum(steps, STEPS)
+def _hashed(
+    hashes: NDArray[np.uint64], labels: NDArray[np.int64], steps: NDArray[np.int64]
+) -> tuple[NDArray[np.uint32], int, NDArray[np.intp]]:
+    """The keys of entries in order, their bits, as many as the file takes, and which entries they are.
+
+    Of two words with one hash it is the one that says more.
+    """
     for bits in range(MOST_BITS, 0, -1):
         keys = np.empty(len(hashes), np.uint32)
         hash_entries(hashes, labels, bits, keys)
@@ -132,8 +138,7 @@ def _entries(
         order = order[first]
         if not len(order) or np.diff(keys[order].astype(np.int64), prepend=0).max() < _GAP:
             break
-    weights = Weights(round(weight * SCALE) / SCALE, 0, 1, 0, 0)
-    return of_entries(keys[order], steps[order].astype(np.uint8), bits, missing, weights)
+    return keys[order], bits, order
 
 
 def _logarithms(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lauter.stages.language.fasttext.predict import Predictor
 from lauter.stages.language.fasttext.read import load as read
-from lauter.stages.language.identify import NOISE, Identifier, combine, letters_can_be
+from lauter.stages.language.identify import NOISE, Identifier, letters_can_be
 from lauter.stages.language.labels import wikipedia_labels
 from lauter.stages.language.load import load
 from lauter.stages.language.pieces import Units, lines, pieces, whole
@@ -171,21 +171,6 @@ def test_a_script_with_one_label_needs_no_model() -> None:
     found = identifier().judge(whole(*buffers(["มนุษย์ทั้งหลายเกิดมามีอิสระ"])), 3, 10)
     assert [identifier().names[label] for label in found.labels[0] if label >= 0] == ["tha_Thai"]
     assert found.probabilities[0].tolist() == [1, 0, 0]
-
-
-def test_what_is_no_language_is_no_second_language() -> None:
-    labels, second = np.full((1, 1), -1, np.int32), np.full(1, -1, np.int32)
-    mass, voters, share = np.zeros((1, 1)), np.zeros((1, 1), np.int64), np.zeros(1)
-    probabilities = np.array([[0.9, 0.1, 0], [0, 0.9, 0], [0, 0, 0.4]], np.float32)
-    letters, bounds = np.array([5, 4, 3]), np.array([0, 3])
-    for is_language, expected in (([True, True, True], (1, 4 / 12)), ([True, False, True], (-1, 0))):
-        labels[:], second[:], share[:] = -1, -1, 0
-        say, own = np.ones(3), np.zeros(1)
-        parts = labels, mass, voters, own, second, share
-        combine(probabilities, letters, letters, bounds, np.array(is_language), say, *parts)
-        assert (int(second[0]), float(share[0])) == pytest.approx(expected)
-    assert (labels[0, 0], voters[0, 0]) == (0, 5)
-    assert mass[0, 0] == pytest.approx(4.5)
 
 
 def test_scripts_with_letters() -> None:

@@ -54,14 +54,20 @@ def recipe(**changes: dict[str, object]) -> dict[str, object]:
 
 def test_a_model_that_the_other_commands_take(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "model"
-    code, shown, err = run("train", str(data), "--out", str(out), "--recipe", str(data / "recipe.yaml"), "--json")
+    told = tmp_path / "told.tsv"
+    told.write_text("".join(f"{label}\t{words}\n" for label, words in WORDS.items()), "utf-8")
+    sets = "--judge", f"told={told}", "--text", f"again={told}", "--words", f"list={told}"
+    given = "train", str(data), "--out", str(out), "--recipe", str(data / "recipe.yaml"), *sets
+    code, shown, err = run(*given, "--json")
     assert code == 0, err
     assert json.loads(shown)["labels"] == 3
     assert "epoch 3 of 3" in err
-    assert sorted(path.name for path in out.iterdir()) == ["labels.tsv", "model.ftz", "recipe.yaml"]
+    assert sorted(path.name for path in out.iterdir()) == ["labels.tsv", "model.ftz", "model.words", "recipe.yaml"]
     assert (out / "recipe.yaml").read_bytes() == (data / "recipe.yaml").read_bytes()
     code, shown, _ = run("list", "--labels", str(out / "labels.tsv"), "--json")
     assert [row["label"] for row in json.loads(shown)["labels"]] == sorted(WORDS)
+    head = (out / "labels.tsv").read_text("utf-8").split("\n")[0].split("\t")
+    assert head[9::2] == ["f1_lines", "f1_words", "f1_told", "f1_again", "f1_list"]
     text = tmp_path / "a.txt"
     text.write_text("Vapaina ja kaikki ihmiset syntyvät!", "utf-8")
     code, shown, _ = run("identify", str(text), "--model", str(out / "model.ftz"), "--normalise", "--json")
@@ -83,6 +89,9 @@ def test_what_is_wrong_is_said(data: Path, tmp_path: Path) -> None:
         ([str(empty), "--recipe", good], "has no label"),
         ([str(data), "--recipe", str(tmp_path / "none.yaml")], "can't be read"),
         ([str(data), "--recipe", str(bad)], "network.dim"),
+        ([str(data), "--recipe", good, "--judge", str(good)], "NAME=FILE"),
+        ([str(data), "--recipe", good, "--text", f"lines={good}"], "there is a set of the name lines already"),
+        ([str(data), "--recipe", good, "--text", f"set={good}"], "recipe.yaml:1: "),
     ):
         code, _, err = run("train", *arguments, "--out", out)
         assert code == 2, err

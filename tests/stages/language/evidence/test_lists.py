@@ -13,7 +13,8 @@ WEIGHTS = Weights(1.25, 0.5, 0.25, 0.125, -0.75)
 
 def lists() -> WordLists:
     keys, steps = np.array([3, 900, 901, 65_000, 70_001], np.uint32), np.array([1, 16, 7, 2, 9], np.uint8)
-    return of_entries(keys, steps, 20, np.array([120, 5, 0], np.uint16), WEIGHTS)
+    missing, expected = np.array([120, 5, 0], np.uint16), np.array([345, 5, 0], np.uint16)
+    return of_entries(keys, steps, 20, missing, expected, WEIGHTS)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -21,6 +22,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     found = read(tmp_path / "model.words", LABELS)
     assert all(np.array_equal(one, other) for one, other in zip(lists(), found, strict=True))
     assert found.missing.tolist() == [-1.2, -0.05, 0.0]
+    assert found.expected.tolist() == [3.45, 0.05, 0.0]
     write(tmp_path / "again.words", found, LABELS)
     assert (tmp_path / "again.words").read_bytes() == (tmp_path / "model.words").read_bytes()
 
@@ -33,6 +35,9 @@ def test_a_file_that_is_cut_or_of_another_model_is_an_error(tmp_path: Path) -> N
         read(path, ("deu_Latn", "ita_Latn", "tha_Thai"))
     path.write_bytes(content[:-1])
     with pytest.raises(ValueError, match="is damaged"):
+        read(path, LABELS)
+    write(path, lists()._replace(expected=np.array([3.45, 0.0, 0.0])), LABELS)
+    with pytest.raises(ValueError, match="nothing is expected"):
         read(path, LABELS)
     path.write_bytes(b"words")
     with pytest.raises(ValueError, match="no file of word lists"):

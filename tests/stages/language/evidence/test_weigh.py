@@ -12,7 +12,8 @@ from lauter.stages.language.evidence.lists import STEP, Weights, WordLists, of_e
 from lauter.stages.language.evidence.weigh import hash_text, key_of, measure, weigh
 
 WORDS = {0: {"und": 7, "der": 4}, 1: {"le": 9, "und": 1}}
-WEIGHTS = Weights(1.5, 0.25, 0.5, 0.25, -0.25)
+WEIGHTS = Weights(1.5, 0.25, 0.5, 0.75, -0.5)
+EXPECTED = (3.0, 2.0, 0.0)
 TEXTS = ["und der hund", "le chat", "xq zk", "", "und le der und"]
 
 
@@ -31,7 +32,8 @@ def lists() -> WordLists:
             found[int(key_of(hashes[0], label, 24))] = step
     keys = sorted(found)
     steps = np.array([found[key] for key in keys], np.uint8)
-    return of_entries(np.array(keys, np.uint32), steps, 24, np.array([100, 50, 0], np.uint16), WEIGHTS)
+    missing, expected = np.array([100, 50, 0], np.uint16), (100 * np.array(EXPECTED)).astype(np.uint16)
+    return of_entries(np.array(keys, np.uint32), steps, 24, missing, expected, WEIGHTS)
 
 
 def plain(text: str, row: list[float]) -> list[float]:
@@ -50,8 +52,9 @@ def plain(text: str, row: list[float]) -> list[float]:
     if lacks[best] == 0:
         return row
     old = min(max(row[best], 1e-6), 1 - 1e-6)
-    odds = WEIGHTS.constant + WEIGHTS.log_odds * math.log(old / (1 - old))
-    odds += WEIGHTS.evidence * evidence[best] / math.sqrt(len(words)) + WEIGHTS.log_words * math.log(len(words))
+    agreed, root = min(STEP * sum(steps[best]) / len(words) / EXPECTED[best], 1), len(words) ** (1 / 3)
+    odds = WEIGHTS.constant + WEIGHTS.log_odds * math.log(old / (1 - old)) + WEIGHTS.agreement * agreed * root
+    odds += WEIGHTS.words * root
     new = 1 / (1 + math.exp(-odds))
     others = min(new / old, (1 - new) / (1 - old))
     return [new if label == best else value * others for label, value in enumerate(row)]
@@ -72,7 +75,20 @@ def test_equals_its_formula_and_no_result_depends_on_the_batch(row: list[float])
 
 def test_words_that_a_label_has_speak_for_it() -> None:
     found = np.empty((2, 4))
-    measure(*buffers(["und der", "le"]), lists(), np.array([[0.5, 0.5, 0]] * 2, np.float32), found)
+    measure(*buffers(["und der xq", "le"]), lists(), np.array([[0.5, 0.5, 0]] * 2, np.float32), found)
     assert found[:, 0].tolist() == [0, 1]
-    assert found[:, 3].tolist() == [2, 1]
-    assert found[0, 2] == pytest.approx(-2 + 11 * STEP)
+    assert found[:, 3].tolist() == [3, 1]
+    assert found[0, 2] == pytest.approx(11 * STEP / 3 / EXPECTED[0])
+    assert found[1, 2] == 1
+
+
+def test_the_same_agreement_says_more_of_a_long_text() -> None:
+    texts, row = ["und der " * 2 + "xq " * 6, "und der " * 12 + "xq " * 36], np.array([[0.9, 0.1, 0]] * 2, np.float32)
+    found = np.empty((2, 4))
+    measure(*buffers(texts), lists(), row.copy(), found)
+    assert found[0, 2] == pytest.approx(found[1, 2])
+    for agreement, longer_is_surer in ((3.0, True), (0.0, False)):
+        weights = Weights(0, 0, 1, agreement, -0.5)
+        judged = row.copy()
+        weigh(*buffers(texts), lists()._replace(weights=weights), judged)
+        assert (judged[1, 0] > judged[0, 0]) is np.bool_(longer_is_surer)

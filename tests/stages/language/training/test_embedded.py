@@ -26,8 +26,11 @@ CARD = json.loads((SHIPPED / "card.json").read_text("utf-8"))
 
 def test_the_card_is_that_of_the_model() -> None:
     content = (SHIPPED / "model.ftz").read_bytes()
-    assert len(content) == CARD["bytes"] <= 30_000_000
-    assert hashlib.sha256(content).hexdigest() == CARD["sha256"]
+    words = (SHIPPED / "model.words").read_bytes()
+    for file, told in ((content, CARD), (words, CARD["words"])):
+        assert len(file) == told["bytes"]
+        assert hashlib.sha256(file).hexdigest() == told["sha256"]
+    assert len(content) + len(words) <= 30_000_000
     table = support.read(SHIPPED / "labels.tsv")
     assert len(table) == CARD["labels"] >= 1900
     assert len({label[:3] for label in table if label != "zxx_Zzzz"}) == CARD["languages"] >= 1800
@@ -41,6 +44,7 @@ def test_the_model_has_the_labels_of_its_table_and_the_shape_of_its_recipe() -> 
     assert (model.dim, model.minn, model.maxn) == (recipe.network.dim, recipe.network.minn, recipe.network.maxn)
     assert model.bucket == recipe.network.buckets
     assert not {label.removeprefix("__label__") for label in model.labels} & set(recipe.without)
+    assert "model.words" in (SHIPPED / "NOTICE").read_text("utf-8")
 
 
 def test_every_source_is_on_the_card_and_in_the_notice() -> None:

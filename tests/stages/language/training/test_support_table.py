@@ -58,6 +58,21 @@ def test_a_label_that_is_answered_wrongly_at_every_probability_is_weak(tmp_path:
     assert (found[DEU]["level"], found[DEU]["threshold"]) == ("weak", "0.50")
 
 
+def test_a_document_needs_less_where_there_is_much_text_and_more_where_evidence_is_thin(
+    tmp_path: Path, material: Material
+) -> None:
+    test = scored((DEU, DEU, 0.9, 40), (FRA, FRA, 0.9, 40), (RUS, RUS, 0.9, 40))
+    evidence = ({"unilex": 900}, {"wordfreq": 900}, {"wordfreq": 900}, *material.evidence[3:])
+    found = table(tmp_path, material._replace(evidence=evidence, favoured=frozenset([RUS])), test)
+    assert [found[label]["document"] for label in (DEU, FRA, RUS)] == ["0.93", "0.60", "0.50"]
+    evidence = ({"unilex": 900}, {"list": 20}, {"wordfreq": 900}, *material.evidence[3:])
+    words = scored((RUS, RUS, 0.9, 40), name="words", is_running=False)
+    found = table(
+        tmp_path, material._replace(evidence=evidence), scored((DEU, DEU, 0.9, 40), (FRA, FRA, 0.9, 40)), words
+    )
+    assert [found[label]["document"] for label in (DEU, FRA, RUS)] == ["0.93", "0.97", "0.97"]
+
+
 def test_sisters_of_a_weak_label_count_as_right_for_its_threshold(tmp_path: Path, material: Material) -> None:
     found = table(tmp_path, material, scored((DEU, DEU, 0.99, 20), (FRA, DEU, 0.99, 20), (FRA, FRA, 0.99, 20)))
     assert found[DEU]["cluster"] == found[FRA]["cluster"] != ""

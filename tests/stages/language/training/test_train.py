@@ -10,7 +10,7 @@ import pytest
 from lauter.stages.language.fasttext.predict import Predictor
 from lauter.stages.language.fasttext.read import load
 from lauter.stages.language.load import load as load_identifier
-from lauter.stages.language.training.support_table import held_tests, write_table
+from lauter.stages.language.training.support_table import held_sets, write_table
 from lauter.stages.language.training.train import Trained, train_model
 from tests.stages.language.training.examples import WORDS, recipe, write_data
 
@@ -71,7 +71,8 @@ def test_the_model_knows_its_languages(trained: tuple[Path, Path, Trained]) -> N
 
 def test_every_label_of_the_table_is_scored(trained: tuple[Path, Path, Trained], tmp_path: Path) -> None:
     _, model, result = trained
-    tests = held_tests(result.material, load_identifier(str(model), normalised=True))
+    identifier = load_identifier(str(model), normalised=True)
+    tests = [each.scored(identifier) for each in held_sets(result.material)]
     write_table(tmp_path / "labels.tsv", result.material, tests)
     lines = [line.split("\t") for line in (tmp_path / "labels.tsv").read_text("utf-8").splitlines()]
     rows = [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
