@@ -33,6 +33,15 @@ class RepositoriesConfig(StageConfig):
     counted. Needs a stage that joins documents."""
 
 
+def plain_name(written: str) -> str:
+    """An owner or repository as it is compared: without the forge of its URL, in lower case.
+
+    >>> plain_name("https://github.com/Ada/Engine.git"), plain_name(" Ada/Engine/ ")
+    ('ada/engine', 'ada/engine')
+    """
+    return _HOST.sub("", written.strip(), count=1).strip("/").removesuffix(".git").lower()
+
+
 def read_list(path: str) -> frozenset[str]:
     """The owners and repositories of a list, in lower case.
 
@@ -44,7 +53,7 @@ def read_list(path: str) -> frozenset[str]:
     with Path(path).open(encoding="utf-8-sig") as lines:
         try:
             for number, line in enumerate(lines, 1):
-                name = _HOST.sub("", line.partition("#")[0].strip(), count=1).rstrip("/").removesuffix(".git").lower()
+                name = plain_name(line.partition("#")[0])
                 parts = name.split("/")
                 if not name:
                     continue
@@ -105,7 +114,7 @@ class Repositories:
         reason = np.zeros(batch.num_rows, np.uint8)
         evidence: list[dict[str, Any] | None] = [None] * batch.num_rows
         for row, repository in enumerate(batch.column("repository").to_pylist()):
-            name = (repository or "").strip().strip("/").lower()
+            name = plain_name(repository or "")
             owner = name.partition("/")[0]
             if not name:
                 reason[row] = 1

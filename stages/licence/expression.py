@@ -2,8 +2,8 @@
 
     MIT    GPL-2.0-or-later WITH Classpath-exception-2.0    MIT OR (Apache-2.0 AND BSD-3-Clause)
 
-Operators may be in any case, as in version 3.0. An exception only ever adds a permission to its licence, so a licence
-stays what it is with one.
+Operators may be in any case, as in version 3.0. An exception of SPDX only ever adds a permission to its licence, so a
+licence stays what it is with one. With any other it is unknown: the Commons Clause takes the right to sell away.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from enum import IntEnum
 MOST_CHARACTERS = 1_000
 """A longer text is no expression."""
 _MOST_DEPTH = 32
+_EXCEPTION = re.compile(
+    r"(?:[A-Za-z0-9.]+-)+exception(?:-[A-Za-z0-9.]+)*|GPL-CC-1\.0|Linux-syscall-note|LLGPL|SHL-2\.[01]", re.IGNORECASE
+)
+"""The SPDX License List's exceptions have the word in their names, but for these four."""
 _TOKEN = re.compile(r"\s*(?:([()])|([A-Za-z0-9.:+-]+))")
 
 
@@ -113,8 +117,8 @@ def _one(tokens: _Tokens, of: Callable[[str], Grade], depth: int) -> Grade:
     if token == ")" or token.upper() in ("AND", "OR", "WITH"):
         raise NoExpression(f"{token!r} where a licence should stand")
     found = of(token.removesuffix("+"))
-    if tokens.met("WITH"):
-        tokens.take()
+    if tokens.met("WITH") and not _EXCEPTION.fullmatch(tokens.take()):
+        return Grade.UNKNOWN
     return found
 
 

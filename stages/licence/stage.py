@@ -17,7 +17,8 @@ from lauter.stages.licence.lists import known, named
 from lauter.stages.licence.report import licence_report
 
 MOST_TOLD = 200
-"""Characters of a licence that are told as evidence: what is declared may be a whole licence text."""
+"""Characters of what is declared that are told as evidence. A longer one may be a licence text, which begins with the
+names and addresses of its holders; so may one with an at sign."""
 
 _NOTHING = frozenset({"", "none", "noassertion", "no_license", "null", "unknown", "other"})
 """What says that no licence is known, in lower case: SPDX's NONE and NOASSERTION, and what collectors of code write."""
@@ -83,7 +84,7 @@ class Licence:
 
     def apply(self, batch: pa.RecordBatch) -> Verdict:
         """Grade the licences of each record; the evidence of a drop is what was declared."""
-        declared: list[list[str] | None] = batch.column("licences").to_pylist()
+        declared: list[list[str | None] | None] = batch.column("licences").to_pylist()
         reason = np.zeros(batch.num_rows, np.uint8)
         written: list[str | None] = [None] * batch.num_rows
         evidence: list[dict[str, Any] | None] = [None] * batch.num_rows
@@ -91,12 +92,12 @@ class Licence:
             code, text = self._graded(tuple(licences or ()))
             reason[row], written[row] = code, text or None
             if code:
-                evidence[row] = {"agent": None, "signal": "licence", "line": None, "text": text[:MOST_TOLD] or None}
+                evidence[row] = {"agent": None, "signal": "licence", "line": None, "text": _told(text)}
         return Verdict(reason, {"licence": pa.array(written, pa.string())}, pa.array(evidence, schema.RULE))
 
-    def _grade(self, licences: Sequence[str]) -> tuple[int, str]:
+    def _grade(self, licences: Sequence[str | None]) -> tuple[int, str]:
         """The code of a reason (0: may be used), and all licences as one expression."""
-        said = [text.strip() for text in licences]
+        said = [(text or "").strip() for text in licences]
         said = [self._names.get(text.lower(), text) for text in said if text.lower() not in _NOTHING]
         if not said or len(said) < len(licences):
             return 1, ""
@@ -109,3 +110,9 @@ class Licence:
             whole = together(whole, found)
         text = said[0] if len(said) == 1 else " AND ".join(f"({each})" if " " in each else each for each in said)
         return {Grade.ALLOWED: 0, Grade.UNKNOWN: 2, Grade.FORBIDDEN: 3}[whole], text
+
+
+def _told(text: str) -> str | None:
+    if len(text) > MOST_TOLD or "@" in text:
+        return f"a text of {len(text):,} characters"
+    return text or None

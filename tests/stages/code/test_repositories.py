@@ -33,11 +33,12 @@ def test_owners_and_repositories(listed: str) -> None:
     stage = Repositories(RepositoriesConfig(optout=listed), StageContext())
     stage.open()
     names = ["ada/engine", "ADA/notes", "grace/compiler", "Grace/Own", "linus/kernel", "kay/x", "x/ada", None, "", "/"]
+    names += ["https://github.com/Ada/Engine", "github.com/grace/compiler.git"]
     verdict = stage.apply(pa.RecordBatch.from_pydict({"repository": pa.array(names, pa.string())}))
     reasons = [None, *(reason.name for reason in Repositories.reasons)]
     assert [reasons[code] for code in verdict.reason] == [
         "owner-opted-out", "owner-opted-out", "repository-opted-out", None, "repository-opted-out", "owner-opted-out",
-        None, "no-repository", "no-repository", "no-repository",
+        None, "no-repository", "no-repository", "no-repository", "owner-opted-out", "repository-opted-out",
     ]  # fmt: skip
     assert verdict.rule is not None
     assert [rule and rule["text"] for rule in verdict.rule.to_pylist()][:4] == ["ada", "ada", "grace/compiler", None]

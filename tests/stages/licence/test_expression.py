@@ -22,6 +22,8 @@ OF = grader(known(), frozenset(named("permissive")))
         ("GPL-3.0-only", Grade.FORBIDDEN),
         ("GPL-2.0-or-later WITH Classpath-exception-2.0", Grade.FORBIDDEN),
         ("Apache-2.0 WITH LLVM-exception", Grade.ALLOWED),
+        ("Apache-2.0 WITH Commons-Clause", Grade.UNKNOWN),
+        ("MIT WITH (", Grade.UNKNOWN),
         ("MIT OR GPL-3.0-only", Grade.ALLOWED),
         ("MIT AND GPL-3.0-only", Grade.FORBIDDEN),
         ("GPL-3.0-only OR MIT AND LGPL-2.1-only", Grade.FORBIDDEN),

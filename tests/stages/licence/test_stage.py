@@ -63,3 +63,13 @@ def test_the_list_names_each_licence_once() -> None:
     assert {"MIT", "Apache-2.0", "BSD-3-Clause", "ISC", "Unlicense"} <= permissive
     assert not any(name.startswith(("GPL", "AGPL", "LGPL", "MPL", "CC-BY-NC", "EUPL")) for name in permissive)
     assert len(permissive) == sum(len(identifiers()[rating]) for rating in PERMISSIVE)
+
+
+def test_what_may_hold_a_name_is_not_told() -> None:
+    said = [["Copyright 2020 Jane Roe <jane@acme.org>"], ["Copyright Jane Roe " * 20], ["Own 1.0"], ["MIT", None]]
+    batch = pa.RecordBatch.from_pydict({"licences": pa.array(said, pa.list_(pa.string()))})
+    verdict = Licence(LicenceConfig(), StageContext()).apply(batch)
+    assert verdict.rule is not None
+    assert [rule["text"] for rule in verdict.rule.to_pylist()] == [
+        "a text of 39 characters", "a text of 379 characters", "Own 1.0", None,
+    ]  # fmt: skip
