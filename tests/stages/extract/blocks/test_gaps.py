@@ -74,3 +74,8 @@ def test_numbers_of_lines_go() -> None:
     keep = np.ones(len(blocks.rows), np.bool_)
     drop_gutters(blocks, keep)
     assert [text for text, kept in zip(texts, keep, strict=True) if not kept] == ["1\n2"]
+
+
+def test_a_list_with_a_few_links_is_text() -> None:
+    items = "<li>the rye that <a href=x>Anna</a> bakes, of flour, water and salt alone, for the market of the town"
+    assert len(filled(f"<p>Text.</p><ul>{items}{items}</ul><p>More text.</p>")) == 2
