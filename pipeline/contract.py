@@ -280,7 +280,8 @@ class ReportingStage(Protocol):
         """The section, or None for none.
 
         `summary`: `report.summary.summarise` of the whole ledger, and `funnel` (`report.funnel.funnel_rows`) and
-        `mirrors` (counts, perhaps empty). `prepared`: what `prepare` counted; empty where there is none.
+        `mirrors` (counts, perhaps empty), and `codes`, column of the scores -> code -> documents that passed the hard
+        decisions (`schema.CODES`). `prepared`: what `prepare` counted; empty where there is none.
         """
         ...
 

@@ -150,7 +150,7 @@ def finish(plan: Plan, results: Mapping[str, Result], key: str) -> None:
         "sections": [
             *sections(
                 plan.all_stages(),
-                {**summary, "cuts": cuts, "personal_data": numbers.pii},
+                {**summary, "cuts": cuts, "personal_data": numbers.pii, "codes": numbers.codes},
                 prepared,
                 mirror_counts(plan, results) or {},
                 plan.routes,

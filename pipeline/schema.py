@@ -162,11 +162,14 @@ SCORE = pa.schema(
 """Scores are quantised before any comparison, so that the last bits of a float never change a decision. Ratios and
 probabilities are ten-thousandths (0.8215 -> 8215); `mean_word_length` and `mean_line_length` are in hundredths of a
 code point. The `contamination_` columns are numbers of the stage's index: an item, a word in it, and n-grams.
-`quality_classifier` and `embedding_scores`, one a head in the order of the stage's parameters, are log-odds
+`quality_classifier` and `embedding_scores`, one a head in the order of their names, are log-odds
 (`stages.log_odds`)."""
 
 RATIO_SCALE = 10_000
 """Ratios and probabilities in score columns are round(value * RATIO_SCALE)."""
+
+CODES = frozenset({"toxicity_model"})
+"""Columns of a few codes, uint8, of which the report counts documents by code."""
 
 LOG_ODDS = frozenset({"quality_classifier", "embedding_scores"})
 """Columns of log-odds: LOG_ODDS_HALF + round(logit * LOG_ODDS_STEPS), logits from -16 to 16."""

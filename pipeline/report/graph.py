@@ -12,6 +12,7 @@ import pyarrow as pa
 from lauter.pipeline import exchange
 from lauter.pipeline.graph.annotating import scored
 from lauter.pipeline.graph.node import Node, Results, behind
+from lauter.pipeline.report.codes import codes_of
 from lauter.pipeline.report.domains import SizedDomains
 from lauter.pipeline.report.summary import summary_of
 from lauter.pipeline.report.totals import ranges_for
@@ -68,6 +69,8 @@ class Counted:
     """`summary_of` its ledger."""
     pii: dict[str, dict[str, int]]
     """Source -> type of personal data -> how often it was removed from its kept documents, where scores count it."""
+    codes: dict[str, dict[int, int]]
+    """Column of the scores -> code -> documents (`schema.CODES`)."""
     domains: SizedDomains
 
 
@@ -103,6 +106,7 @@ def counted(of: CountedParts, results: Results) -> Counted:
     return Counted(
         summary_of(rows),
         pii,
+        codes_of(rows),
         SizedDomains(
             [result.output("state/domains").path for result in done],
             sizes,

@@ -10,6 +10,7 @@ alone. So every count is exact, and nobody holds more than the names of one rang
     host        records by host (`name`), kept ones and others (`verdict`)
     ruled-host  records that a rule ended, by stage and host (`name`)
     domain      kept records, tokens and characters by source and registered domain (`name`)
+    code        documents with scores by source, column (`name`) and code (`more`); see `report.codes`
     pii         personal data removed (`records`) from the kept documents of a source whose scores count it, by type
                 (`name`); a row without a name says that it was looked for
 """

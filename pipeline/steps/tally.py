@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lauter.pipeline import exchange, parquet
+from lauter.pipeline.report.codes import code_tally
 from lauter.pipeline.report.domains import size_order
 from lauter.pipeline.report.hosts import Domains
 from lauter.pipeline.report.register import pii_removed
@@ -19,7 +20,7 @@ from lauter.pipeline.worker import listing
 
 
 def tally(task: Task, storage: Storage) -> Result:
-    """Count one ledger part, and with its scores what personal data was removed.
+    """Count one ledger part, and with its scores what personal data was removed, and documents by code.
 
     `characters` names the sources that have kept ones in records with a domain.
     """
@@ -38,6 +39,8 @@ def tally(task: Task, storage: Storage) -> Result:
         removed = pii_removed(storage, args["scores"]["path"], ledger) if args["scores"] else None
         if removed is not None:
             sink.add(pii_tally(args["source"], removed))
+        if args["scores"]:
+            sink.add(code_tally(storage, args["scores"]["path"], args["source"]))
         sink.close()
         return Result((exchange.describe(staged, path, sink.rows),), {"characters": sorted(characters)})
 

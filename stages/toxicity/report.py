@@ -9,6 +9,9 @@ from typing import Any
 from lauter.pipeline.contract import ReportSection, ReportTable
 from lauter.stages.toxicity.config import MAX_SCORE, ToxicityConfig
 
+MODELS = ("lexicon", "embedded", "detoxify")
+"""What `toxicity_model` counts from 1."""
+COLUMN = "toxicity_model"
 LISTED = 30
 """Languages that nobody judged, those with most records first."""
 
@@ -36,7 +39,14 @@ def toxicity_report(summary: Mapping[str, Any], judged: Set[str], config: Toxici
     for row in summary["evidence"]["rules"]:
         if row["stage"] == "toxicity":
             by_model[row["signal"].removeprefix("toxicity by ")] += row["records"]
+    judged_by = {MODELS[code - 1]: count for code, count in summary["codes"].get(COLUMN, {}).items()}
     sentences = [filtered]
+    if config.cascade is not None and judged_by:
+        asked, spared = judged_by.get("detoxify", 0), judged_by.get("embedded", 0)
+        sentences.append(
+            f"Of {asked + spared:,} documents that were judged Detoxify was shown {asked:,} "
+            f"({100 * asked / (asked + spared):.1f} %); the embedded classifier decided the others."
+        )
     if unjudged:
         told = f"{', '.join(order[:5])}{', …' if len(order) > 5 else ''}"
         sentences.append(
@@ -49,6 +59,7 @@ def toxicity_report(summary: Mapping[str, Any], judged: Set[str], config: Toxici
         (
             ("model", config.model),
             ("documents dropped", limit),
+            *((f"judged by {model}", f"{count:,}") for model, count in sorted(judged_by.items())),
             *((f"dropped by {model}", f"{count:,}") for model, count in sorted(by_model.items())),
         ),
         tables=(

@@ -34,12 +34,10 @@ from lauter.stages.toxicity.config import MAX_SCORE, ToxicityConfig
 from lauter.stages.toxicity.detoxify import Detoxify
 from lauter.stages.toxicity.embedded import Embedded, classifier_of
 from lauter.stages.toxicity.lexicon import Lexicon
-from lauter.stages.toxicity.report import toxicity_report
+from lauter.stages.toxicity.report import COLUMN, MODELS, toxicity_report
 
-__all__ = ["MODELS", "Toxicity", "ToxicityConfig"]
+__all__ = ["Toxicity", "ToxicityConfig"]
 
-MODELS = ("lexicon", "embedded", "detoxify")
-"""What `toxicity_model` counts from 1."""
 _TOXIC, _TOXIC_SHARE = 1, 2  # places in `reasons`, from 1
 
 
@@ -52,7 +50,7 @@ class Toxicity:
     Config: ClassVar[type[StageConfig]] = ToxicityConfig
     reads: ClassVar[tuple[str, ...]] = ("text", "language")
     documents: ClassVar[pa.Schema] = pa.schema([])
-    scores: ClassVar[pa.Schema] = schema.fields(schema.SCORE, "toxicity", "toxicity_model")
+    scores: ClassVar[pa.Schema] = schema.fields(schema.SCORE, "toxicity", COLUMN)
     reasons: ClassVar[tuple[Reason, ...]] = (Reason("toxic"), Reason("toxic-share"))
     decision_fields: ClassVar[frozenset[str]] = frozenset({"max_score", "keep_lowest", "min_documents"})
 
@@ -118,7 +116,7 @@ class Toxicity:
             reason=np.zeros(batch.num_rows, np.uint8),
             columns={
                 "toxicity": pa.array(score, pa.uint16(), mask=unjudged),
-                "toxicity_model": pa.array(who, pa.uint8(), mask=unjudged),
+                COLUMN: pa.array(who, pa.uint8(), mask=unjudged),
             },
         )
 
@@ -140,7 +138,7 @@ class Toxicity:
         reason = np.zeros(scores.num_rows, np.uint8)
         rules: list[dict[str, str] | None] = [None] * scores.num_rows
         limits: dict[tuple[str | None, int], tuple[int, int]] = {}
-        columns = (scores.column(name).to_pylist() for name in ("toxicity", "toxicity_model", "language"))
+        columns = (scores.column(name).to_pylist() for name in ("toxicity", COLUMN, "language"))
         for row, (score, who, label) in enumerate(zip(*columns, strict=True)):
             if score is None:
                 continue

@@ -12,6 +12,7 @@ def summary(**languages: int) -> dict[str, Any]:
     return {
         "funnel": [{"stage": "toxicity", "records": 1500, "ended": 1234}],
         "languages": {label: {"records": count} for label, count in languages.items()},
+        "codes": {"toxicity_model": {1: 4000, 2: 900, 3: 100}},
         "evidence": {"rules": [rule, {**rule, "reason": "toxic-share", "records": 34}]},
     }
 
@@ -23,6 +24,7 @@ def test_the_section_names_filter_threshold_and_count() -> None:
     assert told.endswith("1,234 above 0.25 were dropped.")
     assert dict(section.facts) == {
         "model": "lexicon", "documents dropped": "above 0.25", "dropped by lexicon": "1,234",
+        "judged by lexicon": "4,000", "judged by embedded": "900", "judged by detoxify": "100",
     }  # fmt: skip
     assert len(section.sentences) == 1
     assert not section.tables
@@ -54,7 +56,10 @@ def test_the_limit_is_told_with_its_population(config: dict[str, Any], limit: st
 def test_a_cascade_is_told() -> None:
     files = {"checkpoint": "a", "encoder_config": "b", "tokenizer": "c"}
     config = ToxicityConfig.model_validate({"model": "detoxify", "cascade": [0.2, 0.9], **files})
-    (told,) = Toxicity.report(summary(), {}, config).answers["3.2"]
+    section = Toxicity.report(summary(), {}, config)
+    assert "Of 1,000 documents that were judged Detoxify was shown 100 (10.0 %)" in section.sentences[1]
+    assert len(Toxicity.report({**summary(), "codes": {}}, {}, config).sentences) == 1
+    (told,) = section.answers["3.2"]
     assert "Detoxify classifier gives where the embedded classifier finds between 0.2 and 0.9" in told
 
 
