@@ -117,7 +117,7 @@ def stage_speed(texts: list[str]) -> float:
         stage.open()
         stage.apply(before)
         seconds.append(timed(lambda stage=stage: stage.apply(after)))  # type: ignore[misc]
-    return after.num_rows / min(seconds)
+    return float(after.num_rows) / min(seconds)
 
 
 def same(ours: Answers, labels: tuple[str, ...], theirs: tuple[list[list[str]], list[NDArray[np.float32]]]) -> str:

@@ -13,7 +13,7 @@ A. Joulin et al. (arXiv:1607.01759 and arXiv:1612.03651; CC-BY-SA-3.0) with 176,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, cast
@@ -26,13 +26,12 @@ from pydantic import Field, StringConstraints, model_validator
 from lauter.pipeline import schema
 from lauter.pipeline.contract import FilePath, ModelPath, Reason, ReportSection, StageConfig, StageContext, Verdict
 from lauter.stages.kernels.words import text_buffers
-from lauter.stages.language.fasttext import read as fasttext
-from lauter.stages.language.hub import GLOTLID, check, stored
+from lauter.stages.language.hub import check
 from lauter.stages.language.identify import Identifier
-from lauter.stages.language.labels import LABEL, is_unidentified, meanings
-from lauter.stages.language.labels.named import answers, check_named, wikipedia_answers
+from lauter.stages.language.labels import LABEL, is_unidentified
+from lauter.stages.language.labels.named import check_named
 from lauter.stages.language.least_score import counted, decimal, model_of_file, of_file, of_run, of_table, quantised
-from lauter.stages.language.load import EMBEDDED, NAMED, known_labels, load
+from lauter.stages.language.load import EMBEDDED, NAMED, known_labels, load, possible
 from lauter.stages.language.pieces import lines, pieces
 from lauter.stages.language.report import language_report
 
@@ -77,6 +76,8 @@ class LanguageConfig(StageConfig):
     normalise: bool | None = None
     """Whether the model sees text as the embedded one was trained on it: letters only, in lower case. None: only the
     embedded one does. A model that `lauter lang train` made wants true."""
+    word_lists: ModelPath | None = None
+    """The word lists of a model by path, `model.words` of `lauter lang train`. The embedded model has its own."""
     piece_chars: int = Field(default=700, ge=1)
     """Code points of each piece that is judged: a text of up to three times as many is judged in full, a longer one by
     its head, middle and tail."""
@@ -140,10 +141,14 @@ class Language:
         """
         if config.sha256 is not None and config.model not in NAMED:
             check(Path(config.model), config.sha256)
+        if config.word_lists is not None:
+            if config.model in NAMED:
+                raise ValueError(f"`word_lists` are of a model by path; {config.model} has none but what comes with it")
+            load(config.model, normalised=bool(config.normalise), lists=Path(config.word_lists))
         if config.languages_file is not None:
             of_file(config.languages_file)
         named = [*(config.languages or ()), *config.thresholds]
-        known = _answers(config.model) if named else None
+        known = possible(config.model) if named else None
         if known is not None:
             check_named(named, known, config.model)
 
@@ -160,7 +165,9 @@ class Language:
         Raises:
             ValueError: The file is no fastText model, or one with labels that are not understood.
         """
-        self._identifier = load(self._config.model, normalised=self._config.normalise, sha256=self._config.sha256)
+        config = self._config
+        lists = None if config.word_lists is None else Path(config.word_lists)
+        self._identifier = load(config.model, normalised=config.normalise, sha256=config.sha256, lists=lists)
         names = self._identifier.names
         self._names, self._scripts = pa.array(names, pa.string()), pa.array([name[4:] for name in names], pa.string())
         self._is_unknown = np.array([name.startswith("und_") for name in names], np.bool_)
@@ -270,21 +277,6 @@ class Language:
         )
         offsets = np.append(0, np.cumsum(there.sum(axis=1))).astype(np.int32)
         return pa.ListArray.from_arrays(pa.array(offsets), each, type=kind)
-
-
-def _answers(model: str) -> Collection[str] | None:
-    """The labels that a model can answer with; None where it is not on this machine.
-
-    Raises:
-        ValueError: The file is no fastText model, or one with labels that are not understood.
-        OSError: It cannot be read.
-    """
-    if model == EMBEDDED:
-        return known_labels(EMBEDDED)
-    if model == "lid.176":
-        return wikipedia_answers()
-    path = stored(GLOTLID) if model == "glotlid" else Path(model)
-    return None if path is None else answers(meanings(fasttext.load(str(path)).labels))
 
 
 def _is_none(label: str) -> bool:

@@ -31,11 +31,11 @@ LabelsOption = Annotated[
 
 
 def load_model(model: str, *, normalise: bool | None) -> Identifier:
-    """The model, ready; leaves with a usage error where it can't be had."""
-    from lauter.stages.language.load import load
+    """The model, ready, with the word lists beside it; leaves with a usage error where it can't be had."""
+    from lauter.stages.language.load import lists_beside, load
 
     try:
-        return load(model, normalised=normalise)
+        return load(model, normalised=normalise, lists=lists_beside(model) if normalise else None)
     except OSError as error:
         fail(f"{error.filename or model} can't be read: {error.strerror or error}", USAGE)
     except ValueError as error:

@@ -53,7 +53,7 @@ def train(
 
     DIR gets model.ftz, model.words (the word lists that are read with it), labels.tsv (how well it knows each label, on
     lines that were kept out of training, and on --judge, --text and --words) and recipe.yaml. Use it as
-    `model: DIR/model.ftz` with `normalise: true`.
+    `model: DIR/model.ftz` with `word_lists: DIR/model.words` and `normalise: true`.
     """
     from lauter.stages.language.labels import support
 
@@ -117,7 +117,7 @@ def _sets(judge: list[str], text: list[str], words: list[str]) -> list[Set]:
 
 
 def _train(data: Path, out: Path, text: bytes, recipe: Recipe, sets: list[Set]) -> None:
-    from lauter.stages.language.load import load
+    from lauter.stages.language.load import lists_beside, load
     from lauter.stages.language.training.support_table import held_sets, write_table
     from lauter.stages.language.training.train import train_model
 
@@ -133,7 +133,7 @@ def _train(data: Path, out: Path, text: bytes, recipe: Recipe, sets: list[Set]) 
         (made / "recipe.yaml").write_bytes(text)
         model = made / "model.ftz"
         trained = train_model(data, model, recipe, told)
-        identifier = load(str(model), normalised=True)
+        identifier = load(str(model), normalised=True, lists=lists_beside(str(model)))
         tests = [each.scored(identifier) for each in (*held_sets(trained.material), *sets)]
         write_table(made / "labels.tsv", trained.material, tests)
         made.rename(out)

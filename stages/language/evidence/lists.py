@@ -52,11 +52,12 @@ class WordLists(NamedTuple):
     """Shape (entries,), in order: hashes of word and label (`weigh.key_of`)."""
     steps: NDArray[np.uint8]
     """Shape (entries,): 1 to 16."""
-    index: NDArray[np.uint32]
+    starts: NDArray[np.uint32]
     """Shape (a power of two + 1,): the first entry whose upper bits are at least the place."""
     bits: int
     """Of a hash."""
-    index_bits: int
+    start_bits: int
+    """Of a place in `starts`: the upper ones of a hash."""
     missing: NDArray[np.float64]
     """Shape (labels,): the logarithm of the share of a text's words that the list misses, at most 0; 0: no list, the
     words of its texts say nothing."""
@@ -75,11 +76,11 @@ def of_entries(
     weights: Weights,
 ) -> WordLists:
     """The table of sorted entries; `missing` in hundredths of a nat below 0, `expected` in such above."""
-    index_bits = min(20, bits)
-    bounds = np.arange((1 << index_bits) + 1, dtype=np.uint64) << np.uint64(bits - index_bits)
-    index = np.searchsorted(keys, bounds).astype(np.uint32)
+    start_bits = min(20, bits)
+    bounds = np.arange((1 << start_bits) + 1, dtype=np.uint64) << np.uint64(bits - start_bits)
+    starts = np.searchsorted(keys, bounds).astype(np.uint32)
     lacks, speaks = missing.astype(np.float64) / -HUNDREDTHS, expected.astype(np.float64) / HUNDREDTHS
-    return WordLists(keys, steps, index, bits, index_bits, lacks, speaks, weights)
+    return WordLists(keys, steps, starts, bits, start_bits, lacks, speaks, weights)
 
 
 def write(path: Path, lists: WordLists, labels: Sequence[str]) -> None:

@@ -111,7 +111,8 @@ def agreement(lists: WordLists, label: Integer, evidence: float, words: Integer)
     """What the words of a text speak for a label, of what those of a text in it are expected to: 0 to 1; 0: no list."""
     if lists.missing[label] == 0:
         return 0.0
-    return min((evidence / words - lists.missing[label]) / lists.expected[label], 1.0)
+    share: float = (evidence / words - lists.missing[label]) / lists.expected[label]
+    return min(share, 1.0)
 
 
 @kernel
@@ -232,8 +233,8 @@ def key_of(word: np.uint64, label: Integer, bits: Integer) -> np.uint32:
 @kernel
 def step_of(lists: WordLists, key: np.uint32) -> int:
     """What a word speaks for a label, in steps; 0 where its list does not have it."""
-    place = np.int64(key >> np.uint32(lists.bits - lists.index_bits))
-    for at in range(np.int64(lists.index[place]), np.int64(lists.index[place + 1])):
+    place = np.int64(key >> np.uint32(lists.bits - lists.start_bits))
+    for at in range(np.int64(lists.starts[place]), np.int64(lists.starts[place + 1])):
         if lists.keys[at] == key:
             return int(lists.steps[at])
     return 0

@@ -371,3 +371,14 @@ def test_lists_from_yaml_are_taken() -> None:
 def test_apply_before_open_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="open"):
         identify([GERMAN], Language(LanguageConfig(), StageContext()))
+
+
+def test_word_lists_are_of_a_model_by_path_that_reads_normalised_text(tmp_path: Path) -> None:
+    words = str(tmp_path / "model.words")
+    for config, message in (
+        (LanguageConfig(word_lists=words), "are of a model by path"),
+        (LanguageConfig(model=str(MODEL), word_lists=words), "is not said to read"),
+        (LanguageConfig(model=str(MODEL), word_lists=str(MODEL), normalise=True), "no file of word lists"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Language.check_config(config)

@@ -71,7 +71,7 @@ def test_the_model_knows_its_languages(trained: tuple[Path, Path, Trained]) -> N
 
 def test_every_label_of_the_table_is_scored(trained: tuple[Path, Path, Trained], tmp_path: Path) -> None:
     _, model, result = trained
-    identifier = load_identifier(str(model), normalised=True)
+    identifier = load_identifier(str(model), normalised=True, lists=model.with_suffix(".words"))
     tests = [each.scored(identifier) for each in held_sets(result.material)]
     write_table(tmp_path / "labels.tsv", result.material, tests)
     lines = [line.split("\t") for line in (tmp_path / "labels.tsv").read_text("utf-8").splitlines()]
