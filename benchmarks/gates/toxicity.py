@@ -9,7 +9,8 @@ Four tables:
   three challenges: .9864 of `original`, .9374 of `unbiased` (its bias metric), .9211 of `multilingual` (its README).
 * The shipped model on sets that it was not trained on, because their licence does not allow it.
 * The share of ordinary pages, and of made-up medical, legal and quoting texts, that the stage drops.
-* HateCheck's families that are not hateful: the share judged toxic at even odds, from the card.
+* HateCheck's families that are not hateful: the shares judged toxic at even odds and above the stage's threshold,
+  from the card.
 
 With the package alt-profanity-check installed (English only, a linear model), it stands beside ours.
 """
@@ -79,8 +80,7 @@ def measure() -> Mapping[str, float]:
     measured |= _held_out(card, lists)
     measured |= _untrained(ours, lists)
     measured |= _ordinary()
-    _families(card)
-    return measured
+    return {**measured, **_families(card)}
 
 
 def _held_out(card: Mapping[str, Any], lists: Lexicon) -> dict[str, float]:
@@ -138,11 +138,14 @@ def _ordinary() -> dict[str, float]:
     return {"ordinary_pages_kept": 1 - dropped.mean(), "innocent_texts_kept": 1 - tripped.mean()}
 
 
-def _families(card: Mapping[str, Any]) -> None:
-    print("\nHateCheck, families that are not hateful: share judged toxic at even odds")
+def _families(card: Mapping[str, Any]) -> dict[str, float]:
+    print("\nHateCheck, families that are not hateful: share judged toxic at even odds and where the stage drops")
+    dropped = []
     for family, row in card["families"].items():
         if not row["hateful"]:
-            print(f"  {family:24}{row['texts']:6,}{row['judged_toxic']:8.4f}")
+            dropped.append(row["judged_at_0.8"])
+            print(f"  {family:24}{row['texts']:6,}{row['judged_at_0.5']:8.4f}{dropped[-1]:8.4f}")
+    return {"worst_innocent_family_kept": 1 - max(dropped)}
 
 
 def _rows(name: str) -> list[dict[str, Any]]:

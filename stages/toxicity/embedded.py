@@ -1,7 +1,8 @@
 """The embedded model: how toxic a document is, by a linear classifier over its windows.
 
-Each window of 512 bytes (`windows`) gets a probability at even odds, from its words and n-grams, its language, and what
-the word list of its language finds in it (nothing, something, more than one word in fifty: the model's marks). The
+Each window of 512 bytes (`windows`) gets a probability at even odds, from its words and n-grams, in which words for
+groups of people are all alike, its language, what the word list of its language finds in it (nothing, something, more
+than one word in fifty: the model's marks), and its tone (`tone`, `weighing`): blame, praise, negators, groups. The
 document's score is that of the window at which a tenth of its windows are as bad or worse, so one quoted insult in a
 long page is not the page; a post of one window has that window's.
 
@@ -10,7 +11,7 @@ long page is not the page; a post of one window has that window's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from lauter.stages.classifier.model import Classifier
 from lauter.stages.classifier.predict import logits
 from lauter.stages.kernels.words import text_buffers
 from lauter.stages.toxicity.lexicon import Lexicon
+from lauter.stages.toxicity.tone import build_table, tone_of
+from lauter.stages.toxicity.weighing import columns_of, weigh
 from lauter.stages.toxicity.windows import cut_windows, most_windows
 
 MODEL = "models/embedded/model.classifier"
@@ -43,6 +46,8 @@ class Embedded:
         languages: Mapping[str, tuple[int, float]] = model.notes["languages"]
         self._groups = {label: group for label, (group, _) in languages.items()}
         self._offsets = dict(languages.values())
+        self._table = build_table(model.notes["codes"])
+        self._weights: Sequence[float] = model.notes["weights"]
 
     @staticmethod
     def load(path: str | None, lexicon: Lexicon) -> Embedded:
@@ -83,7 +88,9 @@ class Embedded:
         bounds = bounds[: total + 1]
         of_text = np.repeat(np.arange(len(groups)), counts)
         marks = marks_of(self._lexicon, windows_of(data, bounds), pa.array(labels).take(pa.array(of_text)))
-        found = logits(self.model, data, bounds, groups[of_text], marks)[:, 0]
+        tone = tone_of(self._table, data, bounds, groups[of_text])
+        logit = logits(self.model, tone.masked, tone.bounds, groups[of_text], marks)[:, 0].astype(np.float64)
+        found = weigh(columns_of(logit, tone.counts, marks), self._weights)
         offsets_of = np.array([self._offsets[group] for group in groups.tolist()])
         probability = probabilities(found, self.model.slope[0], offsets_of[of_text])
         return of_windows(np.rint(probability * schema.RATIO_SCALE).astype(np.uint16), counts)
@@ -97,7 +104,7 @@ def classifier_of(path: str) -> Classifier:
         OSError: It cannot be read.
     """
     model = Classifier.load(Path(path))
-    if model.labels != CLASSES or "languages" not in model.notes or not model.slope:
+    if model.labels != CLASSES or not model.notes.keys() >= {"languages", "codes", "weights"} or not model.slope:
         raise ValueError(
             f"{path} is a classifier of {', '.join(model.labels)} and no model of toxicity: train one with `lauter"
             " toxicity train`"

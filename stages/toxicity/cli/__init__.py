@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import typer
 
+from lauter.stages.toxicity.cli.ordinary import ordinary
 from lauter.stages.toxicity.cli.train import train
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Toxicity: a model of your own.")
 app.command()(train)
+app.command()(ordinary)
 
 
 @app.callback()

@@ -10,8 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lauter.stages.classifier.measures import area, best_f1, calibration_error, f1
+from lauter.stages.toxicity.training.named import LICENCE, NAMED
 from lauter.stages.toxicity.training.recipe import Recipe
 from lauter.stages.toxicity.training.train import Trained, even_weights, measured
+
+_AT = (0.5, 0.8)
+"""Probabilities above which shares are told: even odds, and where the stage drops."""
 
 LIMITS = (
     "Trained on posts and on sentences made to test classifiers, not on web pages; a page is judged by windows of 512 "
@@ -21,13 +25,15 @@ LIMITS = (
     "sentences of hate against groups, and look-alikes. Other abuse is known there from word lists alone.",
     "Ordinary text that it learned to leave alone is of few kinds: guides to open source, and verses of the Bible.",
     "MLMA (Arabic, English, French) is labelled unevenly: no model of these posts comes far above .7 on it.",
+    "Which words blame, praise, negate or name groups it knows from lists (words/NOTICE.md): AFINN is under ODbL-1.0, "
+    "a licence that asks of a changed list, but not of a model or a corpus, that it be shared alike.",
     "Quoted abuse, reclaimed words and counter speech are often judged like abuse (the table of families).",
 )
 
 
 def card_of(trained: Trained, recipe: Recipe, licences: Mapping[str, str]) -> dict[str, Any]:
     """The card, plain data, numbers rounded to four places."""
-    material = trained.material
+    material, licences = trained.material, {**licences, NAMED: LICENCE}
     scores, toxic, probability = trained.held_out, material.toxic, trained.probability
     codes = sorted(recipe.languages)
     sets = np.array([post.of_set for post in material.posts])
@@ -42,17 +48,17 @@ def card_of(trained: Trained, recipe: Recipe, licences: Mapping[str, str]) -> di
             "labels": list(recipe.languages[code]),
             **figures(scores[rows], toxic[rows]),
             "f1_at_half": round(f1(probability[rows] > 0.5, toxic[rows]), 4),
-            **{f"judged_at_{most}": shares(probability[rows] > most, toxic[rows]) for most in (0.5, 0.8)},
+            **{f"judged_at_{most}": shares(probability[rows] > most, toxic[rows]) for most in _AT},
             "sets": own,
         }
     areas = [row["auc"] for row in by_language.values() if row["auc"] is not None]
     return {
-        "model": "linear, hashed words and n-grams, by language; see recipe.yaml",
+        "model": "linear, hashed words and n-grams, by language, weighed with the tone; see recipe.yaml",
         "digest": trained.model.digest,
         "task": "abusive and hateful language: probability at even odds",
         "trained on": {
             name: {"licence": licences[name], "texts": int((sets == name).sum())}
-            for name in sorted([*recipe.train, *recipe.ordinary])
+            for name in sorted([*recipe.train, *recipe.ordinary, *([NAMED] if recipe.named else [])])
         },
         "split": f"{recipe.folds} folds, grouped by template; each text is judged by a model that saw none of its fold",
         "macro_auc": round(float(np.mean(areas)), 4),
@@ -82,7 +88,7 @@ def shares(judged: NDArray[np.bool_], toxic: NDArray[np.bool_]) -> list[float]:
 
 
 def families_of(trained: Trained, probability: NDArray[np.float64]) -> dict[str, dict[str, Any]]:
-    """HateCheck: of each family, the sentences, whether they are hateful, and the share judged toxic at 0.5."""
+    """HateCheck: of each family, the sentences, whether they are hateful, and the shares judged toxic at `_AT`."""
     posts = trained.material.posts
     told = {}
     for family in sorted({post.family for post in posts if post.family}):
@@ -90,7 +96,7 @@ def families_of(trained: Trained, probability: NDArray[np.float64]) -> dict[str,
         told[family] = {
             "texts": int(rows.sum()),
             "hateful": bool(trained.material.toxic[rows][0]),
-            "judged_toxic": round(float((probability[rows] > 0.5).mean()), 4),
+            **{f"judged_at_{most}": round(float((probability[rows] > most).mean()), 4) for most in _AT},
         }
     return told
 

@@ -21,6 +21,9 @@ class Recipe(BaseModel):
     ordinary: tuple[str, ...] = Field(default=(), strict=False)
     """Sets of ordinary text, none of it toxic, that are trained on too, so that a page is not judged like a post. They
     have no part in figures and calibration."""
+    named: Annotated[float, Field(ge=0)] = 0
+    """The weight of each of our sentences that name groups of people and say nothing against them (`named.yaml`); that
+    of other texts is 1. They have no part in figures and calibration either."""
     ordinary_texts: Annotated[int, Field(ge=1)] = 500
     """Paragraphs of each such set and language."""
     licences: tuple[str, ...] = Field(min_length=1, strict=False)

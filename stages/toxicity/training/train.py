@@ -1,6 +1,9 @@
 """Training the toxicity model: figures and calibration from folds, then one model from all.
 
 Each fold is judged by a model of the others, so every text has a logit of a model that never saw it or its template.
+A model is a classifier and the weights by which its logit counts beside the tone (`weighing`). These weights too are
+fitted for each fold without it, to logits of classifiers that saw neither that fold nor that of the text.
+
 The slope that turns logits into probabilities, and the offset of each language, are fitted to these, every language
 with the same weight and its two classes too: a probability is at even odds, since the share of toxic posts in a set
 says nothing of the web. The model that is written is trained on all folds.
@@ -9,6 +12,7 @@ says nothing of the web. The model that is written is trained on all folds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,19 +24,28 @@ from lauter.stages.classifier.calibration import fit_offset, fit_platt
 from lauter.stages.classifier.model import Classifier
 from lauter.stages.classifier.predict import logits
 from lauter.stages.classifier.train import train
-from lauter.stages.kernels.words import TextBuffers, text_buffers
+from lauter.stages.kernels.words import text_buffers
 from lauter.stages.toxicity.embedded import CLASSES, marks_of, probabilities
 from lauter.stages.toxicity.lexicon import Lexicon
+from lauter.stages.toxicity.tone import Tone, build_table, tone_of
 from lauter.stages.toxicity.training.folds import folds_of
+from lauter.stages.toxicity.training.named import NAMED, named_posts
 from lauter.stages.toxicity.training.recipe import Recipe
+from lauter.stages.toxicity.training.second import fit_weights
 from lauter.stages.toxicity.training.sets import Post, check_licences, licences_of, paths_of, read_ordinary, read_set
+from lauter.stages.toxicity.weighing import columns_of, weigh
+
+_PENALTY = 0.003
+"""Of the weights beside the tone. With a third of it the macro AUC is the same to .001."""
+_ORDINARY_SHARE = 0.3
+"""What all texts without a part in figures weigh when these weights are fitted, as a share of the others."""
 
 
 class Material(NamedTuple):
     """Labelled texts and what the model is told of each; all of n rows."""
 
     posts: tuple[Post, ...]
-    texts: TextBuffers
+    tone: Tone
     groups: NDArray[np.int64]
     """The place of the language among the recipe's."""
     marks: NDArray[np.int64]
@@ -41,8 +54,12 @@ class Material(NamedTuple):
 
     def logits(self, model: Classifier) -> NDArray[np.float64]:
         """The logits of a model, shape (n,)."""
-        found = logits(model, self.texts.data, self.texts.offsets, self.groups, self.marks)
+        found = logits(model, self.tone.masked, self.tone.bounds, self.groups, self.marks)
         return found[:, 0].astype(np.float64)
+
+    def columns(self, logit: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """The numbers beside the logits of a model that are weighed, each of shape (n,)."""
+        return columns_of(logit, self.tone.counts, self.marks)
 
 
 class Trained(NamedTuple):
@@ -51,7 +68,7 @@ class Trained(NamedTuple):
     model: Classifier
     material: Material
     held_out: NDArray[np.float64]
-    """Shape (n,): the logit of each text by a model that was trained without its fold."""
+    """Shape (n,): the weighed logit of each text by a model that was trained without its fold."""
     probability: NDArray[np.float64]
     """Shape (n,): the same, calibrated."""
     fold: NDArray[np.int64]
@@ -65,7 +82,9 @@ def material_of(posts: Sequence[Post], recipe: Recipe) -> Material:
     labels = pa.array([recipe.languages[post.language][0] for post in posts], pa.string())
     groups = np.array([codes.index(post.language) for post in posts], np.int64)
     toxic = np.array([post.toxic for post in posts], np.bool_)
-    return Material(tuple(posts), text_buffers(text), groups, marks_of(Lexicon(), text, labels), toxic)
+    offsets, data = text_buffers(text)
+    tone = tone_of(build_table(codes), data, offsets, groups)
+    return Material(tuple(posts), tone, groups, marks_of(Lexicon(), text, labels), toxic)
 
 
 def read_training(folder: Path, recipe: Recipe) -> list[Post]:
@@ -83,6 +102,8 @@ def read_training(folder: Path, recipe: Recipe) -> list[Post]:
     posts = [post for name in sorted(recipe.train) for post in read_set(name, paths[name])]
     for name in sorted(recipe.ordinary):
         posts += read_ordinary(name, paths[name], recipe.ordinary_texts)
+    if recipe.named:
+        posts += named_posts(recipe.languages)
     return [post for post in posts if post.language in recipe.languages]
 
 
@@ -98,12 +119,8 @@ def train_model(posts: Sequence[Post], recipe: Recipe, told: Callable[[str], Non
         if not 0 < int(own.sum()) < len(own):
             raise ValueError(f"the sets have no toxic and other texts in {code}: take it out of `languages`")
     fold = folds_of(posts, recipe.folds)
-    held_out = np.zeros(len(posts))
-    for part in range(recipe.folds):
-        apart = fold == part
-        held_out[apart] = material.logits(_trained(material, ~apart, recipe))[apart]
-        told(f"fold {part + 1} of {recipe.folds}: {int(apart.sum()):,} texts judged by a model of the others")
     weights = even_weights(material, recipe)
+    held_out, chosen = _judge_folds(material, fold, weights, recipe, told)
     slope, offset = fit_platt(held_out, material.toxic, weights)
     if not slope > 0:
         raise ValueError(
@@ -117,12 +134,43 @@ def train_model(posts: Sequence[Post], recipe: Recipe, told: Callable[[str], Non
         groups |= {label: [place, float(offsets[place])] for label in recipe.languages[code]}
     model = _trained(material, np.ones(len(posts), np.bool_), recipe).calibrated((slope,), (offset,))
     probability = probabilities(held_out, slope, offsets[material.groups])
-    return Trained(model.noted({"languages": groups}), material, held_out, probability, fold)
+    notes = {"languages": groups, "codes": sorted(recipe.languages), "weights": chosen}
+    return Trained(model.noted(notes), material, held_out, probability, fold)
+
+
+def _judge_folds(
+    material: Material,
+    fold: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    recipe: Recipe,
+    told: Callable[[str], None],
+) -> tuple[NDArray[np.float64], tuple[float, ...]]:
+    """The weighed logit of each text by a model of the other folds, and the weights of all folds."""
+    folds = recipe.folds
+    of_fold = np.zeros((folds, len(fold)))  # row p: logits of classifiers that saw neither fold p nor the text's
+    for left, right in combinations(range(folds), 2):
+        found = material.logits(_trained(material, (fold != left) & (fold != right), recipe))
+        of_fold[left, fold == right] = found[fold == right]
+        of_fold[right, fold == left] = found[fold == left]
+    for part in range(folds):
+        apart = fold == part
+        of_fold[part, apart] = material.logits(_trained(material, ~apart, recipe))[apart]
+        told(f"fold {part + 1} of {folds}: {int(apart.sum()):,} texts judged by a model of the others")
+    counted = weights > 0
+    second = np.where(counted, weights, _ORDINARY_SHARE * weights.sum() / max(int((~counted).sum()), 1))
+    held_out = np.zeros(len(fold))
+    for part in range(folds):
+        apart = fold == part
+        columns = material.columns(of_fold[part])
+        own = fit_weights(columns, material.toxic, np.where(apart, 0, second), _PENALTY)
+        held_out[apart] = weigh([column[apart] for column in columns], own)
+    columns = material.columns(of_fold[fold, np.arange(len(fold))])
+    return held_out, fit_weights(columns, material.toxic, second, _PENALTY)
 
 
 def measured(material: Material, recipe: Recipe) -> NDArray[np.bool_]:
     """The texts that figures and calibration are of, shape (n,): all but ordinary ones."""
-    return np.array([post.of_set not in recipe.ordinary for post in material.posts], np.bool_)
+    return np.array([post.of_set not in {*recipe.ordinary, NAMED} for post in material.posts], np.bool_)
 
 
 def even_weights(material: Material, recipe: Recipe) -> NDArray[np.float64]:
@@ -137,7 +185,9 @@ def even_weights(material: Material, recipe: Recipe) -> NDArray[np.float64]:
 
 
 def _trained(material: Material, chosen: NDArray[np.bool_], recipe: Recipe) -> Classifier:
+    named = np.array([post.of_set == NAMED for post in material.posts], np.bool_)
+    weights = np.where(chosen, np.where(named, recipe.named, 1), 0).astype(np.float32)
     return train(
-        material.texts.data, material.texts.offsets, material.toxic.astype(np.int32), chosen.astype(np.float32),
-        CLASSES, recipe.classifier, material.groups, material.marks,
+        material.tone.masked, material.tone.bounds, material.toxic.astype(np.int32), weights, CLASSES,
+        recipe.classifier, material.groups, material.marks,
     )  # fmt: skip

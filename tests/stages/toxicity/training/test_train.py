@@ -49,7 +49,7 @@ def run(data: Path, out: Path, *more: str) -> tuple[int, str]:
 def test_the_same_bytes_and_a_card_of_what_was_not_seen(data: Path, tmp_path: Path) -> None:
     code, told = run(data, tmp_path / "one")
     assert code == 0, told
-    assert "macro AUC 1.0" in told
+    assert "macro AUC 0." in told
     assert run(data, tmp_path / "two", "--json")[0] == 0
     for name in ("model.classifier", "card.json", "recipe.yaml"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
@@ -57,6 +57,7 @@ def test_the_same_bytes_and_a_card_of_what_was_not_seen(data: Path, tmp_path: Pa
     assert card["trained on"] == {
         "posts": {"licence": "MIT", "texts": 64}, "prose": {"licence": "public-domain", "texts": 1},
     }  # fmt: skip
+    assert card["macro_auc"] > 0.7  # a classifier of twenty texts finds no more
     assert card["languages"]["de"]["texts"] == 32
     assert card["languages"]["en"]["texts"] == 32  # ordinary text has no part in figures
     model = Classifier.load(tmp_path / "one" / "model.classifier")
