@@ -149,8 +149,11 @@ class Flow:
                     self.carry(name, verdict.columns[name], self.alive)
             if verdict.signals is not None:
                 self.signals.append(_signals(verdict.signals, self.batch))
-            self.batch = merged(self.batch, verdict).filter(pa.array(verdict.keep))
-            self.alive = self.alive[verdict.keep]
+            self.batch = merged(self.batch, verdict)
+            if verdict.reason.any():
+                # Only then: it copies what is left, payloads and all.
+                self.batch = self.batch.filter(pa.array(verdict.keep))
+                self.alive = self.alive[verdict.keep]
             beat(tally)
 
     def carry(self, name: str, values: pa.Array, rows: NDArray[np.int64]) -> None:
