@@ -53,8 +53,14 @@ class Classifier:
         bias: NDArray[np.float64],
     ) -> Classifier:
         """A model whose weights are rounded to 16 bits, from the highest of each column."""
-        highest = np.maximum(np.abs(table).max(axis=0), 1e-30)
-        whole = np.hstack([rarities[:, None], np.rint(table / highest * _MOST)]).astype(np.int16)
+        highest = np.maximum(np.maximum(table.max(axis=0), -table.min(axis=0)), 1e-30)
+        whole = np.empty((len(table), 1 + table.shape[1]), np.int16)
+        whole[:, 0] = rarities
+        # Column by column: all at once, copies of the whole table would take more than the training.
+        for column, top in enumerate(highest):
+            scaled = table[:, column] / top
+            scaled *= _MOST
+            whole[:, 1 + column] = np.rint(scaled, out=scaled)
         return Classifier(labels, shape, read_only(whole), highest / _MOST, bias)
 
     @property
