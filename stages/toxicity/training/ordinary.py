@@ -22,7 +22,7 @@ def guide_of(checkout: Path) -> Mapping[str, str]:
     Raises:
         OSError: The checkout has no articles in one of the languages.
     """
-    found = {}
+    found: dict[str, str] = {}
     for code, folder in _FOLDERS.items():
         articles = sorted(path for path in (checkout / "_articles" / folder).iterdir() if path.suffix == ".md")
         found |= {f"{code}/{path.name}": path.read_text("utf-8") for path in articles}

@@ -54,6 +54,6 @@ def test_weights_are_those_that_made_the_labels() -> None:
     assert found[:3] == pytest.approx([1.0, -0.5, 2.0], abs=0.15)
     assert found[3] == 0
     assert all(weight * 65_536 == round(weight * 65_536) for weight in found)
-    half = fit_weights(columns, positive, (np.arange(20_000) < 10_000) * 1.0, 1e-6)
+    half = fit_weights(columns, positive, (np.arange(20_000) < 10_000).astype(np.float64), 1e-6)
     own = fit_weights([column[:10_000] for column in columns], positive[:10_000], np.ones(10_000), 1e-6)
     assert half == own
