@@ -25,7 +25,7 @@ from lauter.stages.classifier.model import Classifier
 from lauter.stages.classifier.predict import logits
 from lauter.stages.kernels.words import text_buffers
 from lauter.stages.toxicity.lexicon import Lexicon
-from lauter.stages.toxicity.tone import build_table, tone_of
+from lauter.stages.toxicity.tone import MEASURES, build_table, tone_of
 from lauter.stages.toxicity.weighing import columns_of, weigh
 from lauter.stages.toxicity.windows import cut_windows, most_windows
 
@@ -109,6 +109,10 @@ def classifier_of(path: str) -> Classifier:
             f"{path} is a classifier of {', '.join(model.labels)} and no model of toxicity: train one with `lauter"
             " toxicity train`"
         )
+    columns = columns_of(np.zeros(1), np.zeros((1, len(MEASURES)), np.int64), np.zeros(1, np.int64))
+    if len(columns) != len(model.notes["weights"]):
+        # Else it would be the fault of every page.
+        raise ValueError(f"{path} was trained by another version: train it anew with `lauter toxicity train`")
     return model
 
 

@@ -118,6 +118,9 @@ def test_a_file_that_is_no_model_of_toxicity_is_an_error(tmp_path: Path) -> None
     model.noted({}).save(tmp_path / "other")
     # A model of quality has languages too.
     replace(model, labels=("other", "good")).noted({"languages": ["eng_Latn"]}).save(tmp_path / "quality")
+    model.noted({**model.notes, "weights": model.notes["weights"][:-1]}).save(tmp_path / "older")
+    with pytest.raises(ValueError, match="was trained by another version"):
+        Toxicity.check_config(ToxicityConfig(model_file=str(tmp_path / "older")))
     for name in ("other", "quality"):
         with pytest.raises(ValueError, match="no model of toxicity"):
             Toxicity.check_config(ToxicityConfig(model_file=str(tmp_path / name)))
