@@ -110,6 +110,8 @@ def _sets(judge: list[str], text: list[str], words: list[str]) -> list[Set]:
             name, _, path = each.partition("=")
             if not path or not name.isidentifier():
                 raise ValueError(f"{each}: a set is given as NAME=FILE, like verses=verses.tsv")
+            if not Path(path).is_file():
+                raise ValueError(f"{each}: {path} is no file")
             if name in found or name in HELD:
                 raise ValueError(f"{each}: there is a set of the name {name} already; choose another")
             found[name] = Set(is_running, fits, replace(read(Path(path)), name=name))

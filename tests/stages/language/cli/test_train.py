@@ -92,6 +92,7 @@ def test_what_is_wrong_is_said(data: Path, tmp_path: Path) -> None:
         ([str(data), "--recipe", good, "--judge", str(good)], "NAME=FILE"),
         ([str(data), "--recipe", good, "--text", f"lines={good}"], "there is a set of the name lines already"),
         ([str(data), "--recipe", good, "--text", f"set={good}"], "recipe.yaml:1: "),
+        ([str(data), "--recipe", good, "--words", "set=none.tsv"], "none.tsv is no file"),
     ):
         code, _, err = run("train", *arguments, "--out", out)
         assert code == 2, err
