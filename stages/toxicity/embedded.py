@@ -3,7 +3,7 @@
 Each window of 512 bytes (`windows`) gets a probability at even odds, from its words and n-grams, in which words for
 groups of people are all alike, its language, what the word list of its language finds in it (nothing, something, more
 than one word in fifty: the model's marks), and its tone (`tone`, `weighing`): blame, praise, negators, groups. The
-document's score is that of the window at which a tenth of its windows are as bad or worse, so one quoted insult in a
+document's score is that of the window at which a tenth of those judged are as bad or worse, so one quoted insult in a
 long page is not the page; a post of one window has that window's.
 
 `models/embedded/card.json` says what it was trained on, how well it does, and what it cannot.
@@ -27,7 +27,7 @@ from lauter.stages.kernels.words import text_buffers
 from lauter.stages.toxicity.lexicon import Lexicon
 from lauter.stages.toxicity.tone import MEASURES, build_table, tone_of
 from lauter.stages.toxicity.weighing import columns_of, weigh
-from lauter.stages.toxicity.windows import cut_windows, most_windows
+from lauter.stages.toxicity.windows import JUDGED, chosen, cut_windows, most_windows
 
 MODEL = "models/embedded/model.classifier"
 """Below the folder of the stage."""
@@ -85,9 +85,11 @@ class Embedded:
         offsets, data = text_buffers(text)
         bounds, counts = np.empty(most_windows(offsets) + 1, np.int64), np.empty(len(groups), np.int64)
         total = cut_windows(data, offsets, bounds, counts)
-        bounds = bounds[: total + 1]
+        windows = windows_of(data, bounds[: total + 1]).take(pa.array(chosen(counts)))
+        counts = np.minimum(counts, JUDGED)
         of_text = np.repeat(np.arange(len(groups)), counts)
-        marks = marks_of(self._lexicon, windows_of(data, bounds), pa.array(labels).take(pa.array(of_text)))
+        bounds, data = text_buffers(windows)
+        marks = marks_of(self._lexicon, windows, pa.array(labels).take(pa.array(of_text)))
         tone = tone_of(self._table, data, bounds, groups[of_text])
         logit = logits(self.model, tone.masked, tone.bounds, groups[of_text], marks)[:, 0].astype(np.float64)
         found = weigh(columns_of(logit, tone.counts, marks), self._weights)

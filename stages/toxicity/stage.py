@@ -45,7 +45,7 @@ class Toxicity:
     """Scores toxicity, and drops documents above a threshold."""
 
     name: ClassVar[str] = "toxicity"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     libraries: ClassVar[tuple[str, ...]] = ("badwords-py",)
     Config: ClassVar[type[StageConfig]] = ToxicityConfig
     reads: ClassVar[tuple[str, ...]] = ("text", "language")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lauter.stages.toxicity.windows import WINDOW, cut_windows, most_windows
+from lauter.stages.toxicity.windows import JUDGED, WINDOW, chosen, cut_windows, most_windows
 
 PIECES = st.lists(st.sampled_from(["word ", "中文", "é", "\n", "x" * 300, "🙂" * 200, " ", "ü" * 129]), max_size=12)
 
@@ -54,3 +54,15 @@ def test_bytes_that_are_no_utf8_end_windows_too() -> None:
 
 def test_an_empty_text_has_one_window() -> None:
     assert cut([b"", b"a", b""]) == [[b""], [b"a"], [b""]]
+
+
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=8))
+def test_a_long_document_is_judged_by_windows_from_all_of_it(counts: list[int]) -> None:
+    places = chosen(np.array(counts)).tolist()
+    first = 0
+    for count in counts:
+        own = [place - first for place in places if first <= place < first + count]
+        assert len(set(own)) == len(own) == min(count, JUDGED)
+        assert own[0] == 0 and own[-1] == count - 1
+        assert max(np.diff(own), default=1) <= -(-count // (JUDGED - 1))
+        first += count
