@@ -129,13 +129,14 @@ def test_bytes_that_changed_never_crash(at: int, new: bytes, quantised: str) -> 
         assert len(model.output) == len(model.labels)
 
 
-def test_word_vectors_are_refused() -> None:
-    import fasttext
-
-    path = training_file().with_name("vectors.bin")
-    fasttext.train_unsupervised(
-        str(training_file()), dim=4, epoch=1, bucket=100, minCount=1, thread=10, verbose=0
-    ).save_model(str(path))
+@pytest.mark.parametrize("kind", [1, 2])
+def test_word_vectors_are_refused(tmp_path: Path, kind: int) -> None:
+    # cbow and skipgram. The library, asked to train them on so little text, stops at a NaN more often than not.
+    content = bytearray(trained("softmax").read_bytes())
+    assert struct.unpack_from("<i", content, 8 + 4 * 7) == (3,), "the eighth number after the version is the kind"
+    struct.pack_into("<i", content, 8 + 4 * 7, kind)
+    path = tmp_path / "vectors.bin"
+    path.write_bytes(content)
     with pytest.raises(ValueError, match="word vectors"):
         load(str(path))
 
