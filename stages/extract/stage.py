@@ -37,7 +37,7 @@ class ExtractConfig(StageConfig):
     `trafilatura-precision` (precision before recall, as FineWeb-2 has it), or `resiliparse` (its own rules)."""
     confidence: float = Field(default=0.3, ge=0, le=1)
     """Only for `cascade`: pages of which the rule expects a word F1 below this go to trafilatura, and those of which it
-    kept nothing (they are scripts, and trafilatura reads the article in their JSON: F1 .9). At 0.7 there were 18 more of
+    kept nothing (scripts, and trafilatura reads the article in their JSON: F1 .9). At 0.7 there were 18 more of
     961 pages with truth; its text was better on 4 of them and worse on 12, at 14 to 660 ms of CPU a page."""
     max_html_bytes: int = Field(default=16 << 20, gt=0)
     """Larger HTML payloads end as `html-too-large`."""
