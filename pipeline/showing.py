@@ -10,8 +10,11 @@ from typing import Any, BinaryIO, Protocol, runtime_checkable
 class SpanningStage(Protocol):
     """A map stage that rewrites stretches of `text`, and says which of the text as it was given."""
 
-    def spans(self, text: str) -> list[tuple[int, int, str]]:
-        """Start and end, in code points of `text`, and type of each, in order; asked after `open`."""
+    def spans_of(self, row: Mapping[str, Any]) -> list[tuple[int, int, str]]:
+        """Start and end, in code points of the row's `text`, and type of each, in order; asked after `open`.
+
+        `row` holds what `apply` reads of one record.
+        """
         ...
 
 

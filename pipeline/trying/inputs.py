@@ -105,6 +105,13 @@ class Inputs:
 
     def _check(self, uri: str) -> None:
         reader = self._reader(uri)
+        if reader is None and not self._as_pages and is_text(media_type(uri)):
+            with open_input(uri) as stream:
+                try:
+                    bytes(stream.read()).decode("utf-8")
+                except UnicodeDecodeError as error:
+                    fault = f"{uri} is not UTF-8, at byte {error.start}"
+                    raise ValueError(f"{fault}: convert it, or let --after extract read its encoding") from error
         # A page need not stand in the column of texts, and of an empty file every column is missing.
         if reader is not None and uri != STANDARD_INPUT and not self._as_pages and (file := stat(uri)) and file.size:
             with open_input(uri) as stream:
@@ -160,8 +167,7 @@ class Inputs:
             "length": len(content),
             "media_type": kind,
             "payload": None if as_text else content,
-            # As readers do it: each bad sequence is U+FFFD.
-            "text": content.decode("utf-8", "replace") if as_text else None,
+            "text": content.decode("utf-8") if as_text else None,
         }
         records = pa.RecordBatch.from_pylist([row], schema=schema.RECORD)
         return Read(ReadBatch(records, Verdict(np.zeros(1, np.uint8))), (), ({"file": _name(uri)},))

@@ -18,6 +18,8 @@ TONES = {"kept": "green", "dropped": "yellow", "error": "red"}
 
 SHOWN = 400
 """Code points of a text that are shown to people, and of each changed line."""
+BEGINNING_LINES = 24
+"""Lines of a new text that are shown."""
 CHANGED_LINES = 8
 """Changed lines that are shown."""
 COMPARED = 20_000
@@ -105,8 +107,11 @@ def _text(before: str | None, after: str | None) -> Iterator[Text]:
         return
     if before is None or max(len(before), len(after)) > COMPARED:
         if after != before:
-            rest = f" … {len(after):,} code points in all" if len(after) > SHOWN else ""
-            yield Text(f"      {' '.join(after[:SHOWN].split())}{rest}", style="italic")
+            shown = [line[:SHOWN] for line in after.splitlines()[:BEGINNING_LINES]]
+            for line in shown:
+                yield Text(f"      {line}", style="italic")
+            if sum(map(len, shown)) + len(shown) < len(after):
+                yield Text(f"      … {len(after):,} code points in all; --json shows them", style="dim")
         return
     changed = [line for line in difflib.ndiff(before.splitlines(), after.splitlines()) if line[0] in "+-"]
     for line in changed[:CHANGED_LINES]:

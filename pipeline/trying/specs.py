@@ -62,6 +62,11 @@ def reads(spec: StageSpec) -> tuple[str, ...]:
     return tuple(cls.reads)
 
 
+def all_reads(spec: StageSpec) -> tuple[str, ...]:
+    """The same, and the columns that it reads where there are any."""
+    return (*reads(spec), *getattr(spec.load(), "reads_if_written", ()))
+
+
 def given_columns(
     chosen: Sequence[StageSpec], catalogue: Catalogue, *, has_text: bool
 ) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
@@ -86,6 +91,9 @@ def given_columns(
                 found[column] = load_target(module, "")
                 continue
             raise TrialFault(f"{spec.name} reads {column!r}, which these files do not hold{_hint(column, catalogue)}")
+        for column in all_reads(spec):
+            if column not in written and column in catalogue.given:
+                found[column] = load_target(catalogue.given[column], "")
         written |= writes
     return found
 

@@ -28,6 +28,7 @@ from lauter.pipeline.steps.survey import summed
 from lauter.pipeline.stopped import said_by
 from lauter.pipeline.surveying import SurveyingStage
 from lauter.pipeline.trying.inputs import Inputs, Read
+from lauter.pipeline.trying.specs import all_reads
 
 COUNTED = "text"
 """The column whose spans a stage tells (`showing.SpanningStage`)."""
@@ -152,9 +153,13 @@ class Trial(AbstractContextManager["Trial"]):
         wrote = {name: scattered(column, came, flow.count) for name, column in verdict.columns.items()}
         reached = np.zeros(flow.count, np.bool_)
         reached[came] = True
+        rows: dict[int, Mapping[str, Any]] = {}
+        if isinstance(stage, SpanningStage):
+            known = [name for name in all_reads(self.tried) if name in seen.schema.names]
+            rows = dict(zip(came.tolist(), seen.select(known).to_pylist(), strict=True))
         for row in range(flow.count):
             before = texts[row].as_py()
-            finds = isinstance(stage, SpanningStage) and before is not None and reached[row]
+            finds = before is not None and row in rows
             yield Tried(
                 read.fields[row],
                 before,
@@ -163,7 +168,7 @@ class Trial(AbstractContextManager["Trial"]):
                 reasons[row],
                 rules[row],
                 {name: column[row].as_py() for name, column in wrote.items()} if reached[row] else None,
-                tuple(stage.spans(before)) if finds else None,
+                tuple(stage.spans_of(rows[row])) if finds else None,
             )
 
 

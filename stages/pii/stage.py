@@ -159,9 +159,14 @@ class Pii:
 
         `language` is a label as the stage `language` writes it; it and the URL say whose national numbers are meant.
         """
-        raw = text.encode("utf-8", "surrogatepass")
+        return self.spans_of({"text": text, "language": language, "url": url})
+
+    def spans_of(self, row: Mapping[str, Any]) -> list[tuple[int, int, str]]:
+        """The same of a record: its `text`, and as far as it has them `language`, `url` and `path`."""
+        raw = row["text"].encode("utf-8", "surrogatepass")
         data, offsets = np.frombuffer(raw, np.uint8), np.array([0, len(raw)], np.int64)
-        matches, _ = self._found(data, offsets, [place(language, url)], np.zeros(1, np.bool_))
+        where = place(row.get("language"), row.get("url"))
+        matches, _ = self._found(data, offsets, [where], np.array([row.get("path") is not None]))
         return [(code_points(data[: m.start]), code_points(data[: m.end]), m.type) for m in matches]
 
     def decide(self, scores: pa.RecordBatch) -> Verdict:

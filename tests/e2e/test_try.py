@@ -46,6 +46,21 @@ def test_spans_are_of_the_text_as_it_was_given(tmp_path: Path) -> None:
     assert code == 0 and f"+ {first['text'].splitlines()[-1]}" in out and "2 records: 2 kept" in out
 
 
+def test_a_language_in_the_record_says_whose_numbers_are_meant(tmp_path: Path) -> None:
+    text = "Tel. 030/901820-12, Mobil: 0151 23456789"
+    german, unknown = rows("pii", write(tmp_path, {"text": text, "lang": "de"}, {"text": text}))
+    assert [text[span["start"] : span["end"]] for span in german["spans"]] == ["030/901820-12", "0151 23456789"]
+    assert german["pii_count"] == 2 and unknown["spans"] == []
+
+
+def test_a_text_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "old.txt"
+    path.write_bytes("Der Bürgermeister fährt".encode("latin-1"))
+    code, _, err = run("normalise", str(path))
+    assert code == 2 and "is not UTF-8, at byte 5" in " ".join(err.split())
+    assert rows("normalise", str(path), "--after", "extract")[0]["text"] == "Der Bürgermeister fährt"
+
+
 def test_every_record_is_a_line_in_its_order(tmp_path: Path) -> None:
     path = write(
         tmp_path, {"text": "one"}, "no json", {"text": ""}, "", {"text": "two " * 60, "url": "https://a.example/"}

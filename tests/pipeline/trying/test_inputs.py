@@ -86,13 +86,16 @@ def test_a_text_under_another_name(tmp_path: Path) -> None:
 
 
 def test_other_files_are_one_record(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_bytes("Grüße\n".encode() + b"\xff")
+    (tmp_path / "a.txt").write_text("Grüße\n")
     (tmp_path / "b").write_text("no ending")
     (tmp_path / "c.html").write_text("<p>page")
     assert flat(inputs(tmp_path / "a.txt", tmp_path / "b")) == [
-        ("Grüße\n�", None, {"file": "a.txt"}),
+        ("Grüße\n", None, {"file": "a.txt"}),
         ("no ending", None, {"file": "b"}),
     ]
+    (tmp_path / "bad.txt").write_bytes(b"a\xff")
+    with pytest.raises(ValueError, match="bad.txt is not UTF-8, at byte 1"):
+        inputs(tmp_path / "bad.txt")
     assert inputs(tmp_path / "a.txt").gives_text() and not inputs(tmp_path / "a.txt", tmp_path / "c.html").gives_text()
     (read,) = inputs(tmp_path / "c.html", as_pages=True)
     assert read.batch.records.column("payload").to_pylist() == [b"<p>page"]
