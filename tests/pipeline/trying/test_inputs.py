@@ -94,7 +94,7 @@ def test_other_files_are_one_record(tmp_path: Path) -> None:
         ("no ending", None, {"file": "b"}),
     ]
     (tmp_path / "bad.txt").write_bytes(b"a\xff")
-    with pytest.raises(ValueError, match="bad.txt is not UTF-8, at byte 1"):
+    with pytest.raises(ValueError, match=r"bad\.txt is not UTF-8, at byte 1"):
         inputs(tmp_path / "bad.txt")
     assert inputs(tmp_path / "a.txt").gives_text() and not inputs(tmp_path / "a.txt", tmp_path / "c.html").gives_text()
     (read,) = inputs(tmp_path / "c.html", as_pages=True)
