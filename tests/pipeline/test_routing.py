@@ -51,7 +51,7 @@ def routed(folder: Path, stages: list[Any] = STAGES) -> Path:
 def test_each_source_passes_its_own_stages(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert not build(routed(tmp_path), out).report.failures
-    rows = {row["url"]: row for row in ledger(out)}
+    rows: dict[Any, Any] = {row["url"]: row for row in ledger(out)}
     ends = {url.split("//")[1][:5].split(".")[0]: (row["stage"], row["reason"]) for url, row in rows.items()}
     assert ends["short"] == ("length", "too-few-words")
     assert ends["bad"] == ("words", "forbidden")

@@ -69,7 +69,7 @@ def test_a_share_that_is_none(share: float) -> None:
 
 
 def test_groups_and_languages_have_populations_of_their_own() -> None:
-    documents = [("deu_Latn", BINS - 1), ("fra_Latn", 0)]
+    documents: list[tuple[str | None, int | None]] = [("deu_Latn", BINS - 1), ("fra_Latn", 0)]
     found = populations(*summed(once(numbers(documents, group)) for group in (0, GROUPS - 1)))
     assert len(found) == 4
     assert found[key_of("deu_Latn", GROUPS - 1)].values.tolist() == [BINS - 1]

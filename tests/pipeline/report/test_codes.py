@@ -11,7 +11,7 @@ from lauter.pipeline.storage import Storage
 
 def test_documents_are_counted_by_code(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path))
-    parts = [[1, None, 3, 1], [3], [None]]
+    parts: list[list[int | None]] = [[1, None, 3, 1], [3], [None]]
     for number, codes in enumerate(parts):
         columns = {"row": pa.array(range(len(codes)), pa.uint32()), "toxicity_model": pa.array(codes, pa.uint8())}
         pq.write_table(pa.table(columns), tmp_path / f"{number}.parquet")

@@ -38,7 +38,8 @@ def fnv(points: list[int]) -> int:
 
 def read(text: str) -> tuple[list[int], list[int]]:
     """The row of characters, and the hashes of the words."""
-    row, words, word = " ", [], ""
+    words: list[str] = []
+    row, word = " ", ""
     for char in text:
         code = ord(char) + int(LOWER[ord(char)])
         kind = int(CLASSES[code])

@@ -32,7 +32,7 @@ def test_a_label_that_counts_half_loses_to_one_with_more_than_half_its_mass() ->
 
 def test_what_stands_alone_counts_in_full() -> None:
     for weights in ([10], [10, 0]):
-        units = [[0.6, 0.4], [0, 1]][: len(weights)]
+        units = [[0.6, 0.4], [0.0, 1.0]][: len(weights)]
         labels, mass, voters, own = combined(units, weights, [0.5, 1])
         assert labels == [0, 1]
         assert mass == pytest.approx([6, 4])

@@ -74,10 +74,10 @@ def plain(cut: Units, *, by_lines: bool) -> list[tuple[str, float, str | None, f
     units = [cut.data[a:b].tobytes().decode() for a, b in zip(cut.offsets, cut.offsets[1:], strict=False)]
     for row in range(len(cut.bounds) - 1):
         judged = [plain_unit(unit) for unit in units[cut.bounds[row] : cut.bounds[row + 1]]]
-        own = "".join(units[cut.bounds[row] : cut.bounds[row + 1]])
-        counts, visible = count_scripts(*buffers([own]))
+        text = "".join(units[cut.bounds[row] : cut.bounds[row + 1]])
+        counts, visible = count_scripts(*buffers([text]))
         seen = int(counts.sum())
-        weights, heard = (sum(unit[place] for unit in judged) for place in (1, 2))
+        weights, heard = sum(unit[1] for unit in judged), sum(unit[2] for unit in judged)
         if visible[0] >= 30 and seen * 5 < visible[0]:
             found.append((NOISE, 1.0, None, 0.0))
             continue

@@ -53,7 +53,7 @@ def words_of(path: Path, model: Path) -> Path:
 
 
 def test_word_lists_are_read_where_they_are_named_and_of_the_embedded_model(tmp_path: Path) -> None:
-    model = shutil.copy(trained("softmax"), tmp_path / "model.bin")
+    model = Path(shutil.copy(trained("softmax"), tmp_path / "model.bin"))
     assert lists_beside(str(model)) is None
     words = words_of(tmp_path / "model.words", model)
     assert lists_beside(str(model)) == words

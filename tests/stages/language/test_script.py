@@ -127,7 +127,8 @@ def test_a_chinese_text_with_english_names_is_chinese() -> None:
      ("헌법 憲法 law", "Hang", "헌법 憲法    "), ("é\u0301ц\u0301 1\u0301", "Latn", "é\u0301     1\u0301")],
 )  # fmt: skip
 def test_letters_of_other_scripts_are_blanked_with_their_marks(text: str, script: str, left: str) -> None:
-    data, offsets = (array.copy() for array in encoded([text]))
+    read_only, bounds = encoded([text])
+    data, offsets = read_only.copy(), bounds.copy()
     codes, of, _, together = scripts()
     keep_script(data, offsets, together[[codes.index(script)]], of)
     assert data.tobytes().decode() == left

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -295,7 +296,8 @@ def test_thresholds_of_single_labels_come_before_the_runs_and_those_before_the_f
     )
     made = Language(config, StageContext())
     rows = [(label, score) for label in ("deu_Latn", "fra_Latn") for score in (8000, 6000)] + [("ita_Latn", 8000)]
-    made.surveyed(*np.unique(made.occurrences(score_batch(rows)), return_counts=True))
+    counted: tuple[Any, Any] = np.unique(made.occurrences(score_batch(rows)), return_counts=True)
+    made.surveyed(*counted)
     labels = ["deu_Latn", "fra_Latn", "ita_Latn", "roh_Latn"]
     verdict = made.decide(score_batch([(label, 0) for label in labels]))
     assert verdict.rule is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ GUT = words_of("der fluss trägt sand zum meer und ein delta wächst wo das wass
 SCHLECHT = words_of("hier klicken jetzt kaufen billig versand gratis anmelden warenkorb teilen menü startseite")
 
 
-def write(path: Path, rows: list[tuple[str, str | None]]) -> str:
+def write(path: Path, rows: Sequence[tuple[str, str | None]]) -> str:
     data = [{"text": text} | ({"language": label} if label else {}) for text, label in rows]
     path.write_text("".join(json.dumps(row) + "\n" for row in data))
     return str(path)

@@ -11,8 +11,7 @@ from types import MappingProxyType
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from lauter.pipeline.contract import StageContext
 from lauter.stages.language.cli import app

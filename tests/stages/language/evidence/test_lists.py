@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +22,8 @@ def lists() -> WordLists:
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     write(tmp_path / "model.words", lists(), LABELS)
     found = read(tmp_path / "model.words", LABELS)
-    assert all(np.array_equal(one, other) for one, other in zip(lists(), found, strict=True))
+    fields: Iterator[tuple[Any, Any]] = zip(lists(), found, strict=True)
+    assert all(np.array_equal(one, other) for one, other in fields)
     assert found.missing.tolist() == [-1.2, -0.05, 0.0]
     assert found.expected.tolist() == [3.45, 0.05, 0.0]
     write(tmp_path / "again.words", found, LABELS)

@@ -161,7 +161,7 @@ def test_wrong_arguments_are_errors() -> None:
     with pytest.raises(ValueError, match="allowed must be"):
         asked.top(data, offsets, 1, np.ones((2, len(asked.model.labels)), np.bool_))
     with pytest.raises(ValueError, match="allowed must be"):
-        asked.probabilities(data, offsets, np.ones(len(asked.model.labels), np.uint8))  # type: ignore[arg-type]
+        asked.probabilities(data, offsets, np.ones(len(asked.model.labels), np.uint8))
 
 
 def test_equals_the_library_with_lid_176() -> None:

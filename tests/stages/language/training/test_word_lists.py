@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,8 +43,8 @@ def plain_shares(material: Material, label: int) -> dict[str, float]:
                 counts[word] += count ** (4 / 3) if items.kinds[source] == WORDS else count
         weight = (int(items.shares[source]) - before) / int(items.shares[end - 1])
         before = int(items.shares[source])
-        for word, count in counts.items():
-            shares[word] += weight * count / sum(counts.values())
+        for word, times in counts.items():
+            shares[word] += weight * times / sum(counts.values())
     return shares
 
 
@@ -101,4 +103,5 @@ def test_before_the_fit_weights_change_no_probability_of_the_best(material: Mate
 def test_the_same_material_gives_the_same_lists(tmp_path: Path, material: Material) -> None:
     again = read_material(write_data(tmp_path / "data"), recipe())._replace(favoured=material.favoured)
     one, other = choose_words(material, RECIPE, 3), choose_words(again, RECIPE, 3)
-    assert all(np.array_equal(left, right) for left, right in zip(one, other, strict=True))
+    fields: Iterator[tuple[Any, Any]] = zip(one, other, strict=True)
+    assert all(np.array_equal(left, right) for left, right in fields)
