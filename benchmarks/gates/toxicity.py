@@ -179,7 +179,8 @@ def _dropped(stage: Toxicity, columns: Mapping[str, Sequence[str]]) -> NDArray[n
 def _scores(model: Embedded | Lexicon, rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
     text = pa.array([str(row["text"]) for row in rows], pa.large_string())
     label = pa.array([LABELS[row["lang"]] for row in rows], pa.string())
-    return model.score(text, label).fill_null(0).to_numpy().astype(np.float64)
+    found: NDArray[np.float64] = model.score(text, label).fill_null(0).to_numpy().astype(np.float64)
+    return found
 
 
 def _rival(rows: Sequence[Mapping[str, Any]], toxic: NDArray[np.bool_]) -> float:

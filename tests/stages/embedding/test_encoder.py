@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lauter.stages.embedding.encoder import TorchModel, digest_of, embed, load
+from lauter.stages.embedding.encoder import Device, Precision, TorchModel, digest_of, embed, load
 from lauter.stages.encoders.chunks import Chunker
 from tests.stages.embedding.encoders import onnx_graph
 from tests.stages.encoders.small_tokenizer import TEXTS
@@ -58,7 +58,7 @@ def test_weights_of_a_masked_language_model_are_read(folder: Path, tmp_path: Pat
     state = {f"roberta.{name}": value for name, value in load_file(folder / "model.safetensors").items()}
     extra = {"lm_head.bias": torch.zeros(3), "roberta.embeddings.position_ids": torch.arange(514)[None]}
     torch.save({**state, **extra}, tmp_path / "pytorch_model.bin")
-    names = (str(folder / "config.json"), "cpu", "float32", 1)
+    names: tuple[str, Device, Precision, int] = (str(folder / "config.json"), "cpu", "float32", 1)
     chunks = chunks_of(folder)
     found = embed(load(str(tmp_path / "pytorch_model.bin"), *names), chunks, 512, 1)
     assert found.tobytes() == embed(load(str(folder / "model.safetensors"), *names), chunks, 512, 1).tobytes()

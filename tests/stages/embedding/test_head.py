@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from lauter.stages.embedding.head import Head, from_state, load, save
 from tests.stages.embedding.encoders import WIDTH, make_head
@@ -60,11 +62,12 @@ def test_what_is_no_head(folder: Path, tmp_path: Path) -> None:
     save_file(dict(head.weights), path)
     with pytest.raises(ValueError, match="no head of Lauter"):
         load(str(path))
-    for weights, match in (
+    bad: tuple[tuple[dict[str, NDArray[Any]], str], ...] = (
         ({"out.bias": np.zeros(3, np.float32)}, "do not fit"),
         ({"hidden.bias": np.zeros(16)}, "float32"),
         ({"hidden.bias": np.full(16, np.nan, np.float32)}, "not finite"),
-    ):
+    )
+    for weights, match in bad:
         save(replace(head, weights={**head.weights, **weights}), path)
         with pytest.raises(ValueError, match=match):
             load(str(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -78,7 +79,9 @@ def test_a_head_that_exists_is_calibrated_and_keeps_its_order(encoder: Encoder) 
     data = texts(600)
     head = train_head(data, encoder, RECIPE, {}, lambda _: None)
     # Logits a hundredth as wide, as two softmaxes leave them, and beside the middle.
-    weights = {**head.weights, "out.weight": head.weights["out.weight"] / 50, "out.bias": np.ones(1, np.float32)}
+    weights: dict[str, NDArray[Any]] = {
+        **head.weights, "out.weight": head.weights["out.weight"] / 50, "out.bias": np.ones(1, np.float32),
+    }  # fmt: skip
     pressed = replace(head, weights=weights, slope=1.0, offset=0.0)
     found = recalibrated(pressed, data, encoder)
     assert measures(pressed, data, encoder)["all"]["ECE"] > 0.15

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,8 @@ def classes(count: int, seed: int, share: float = 0.5) -> Set:
 
 def logits(kind: Kind, data: Set, checked: Set, **changes: int) -> NDArray[np.float64]:
     losses: list[float] = []
-    recipe = replace(RECIPES[kind], **changes)
+    changed: dict[str, Any] = {**changes}
+    recipe = replace(RECIPES[kind], **changed)
     weights = train(*data, checked, recipe, lambda _, loss: losses.append(loss))
     assert len(losses) == recipe.epochs
     assert weights["out.weight"].shape == (recipe.outputs, recipe.hidden)

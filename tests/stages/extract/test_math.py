@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -29,7 +30,7 @@ def annotated(tex: str, attributes: str = "") -> str:
     )
 
 
-FORMS = {
+FORMS: dict[str, Callable[[str], str]] = {
     "math": annotated,
     "katex": lambda tex: (
         f"<span class='katex'><span class='katex-mathml'>{annotated(tex)}</span>"

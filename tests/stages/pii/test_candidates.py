@@ -92,14 +92,14 @@ def twin(text: bytes, kind: int) -> list[tuple[int, int]]:
             run = run_of.match(text, m.start())
             assert run
             until = run.end()
-            digits = len(re.findall(rb"[0-9]", run[0]))
+            count = len(re.findall(rb"[0-9]", run[0]))
             before = re.search(rb"[0-9A-Za-z]{0,16}\Z", text[: m.start()])
             assert before
             if not before[0] and text[: m.start()].endswith(b"-") and m.start() > 1:
                 before = re.search(rb"[0-9A-Za-z\-]{0,4}\Z", text[: m.start()])
                 assert before
             capitals = len(re.findall(rb"[A-Z]", text[before.start() : until]))
-            if digits >= 6 or (digits >= 4 and capitals >= 6):
+            if count >= 6 or (count >= 4 and capitals >= 6):
                 out.append((before.start(), until))
     return sorted(out)
 

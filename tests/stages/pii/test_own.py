@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -69,7 +70,8 @@ def test_names_by_a_small_model_made_on_the_spot(tmp_path: Path, stage: Callable
     from spacy.training import Example
 
     pipeline = spacy.blank("en")
-    pipeline.add_pipe("ner").add_label("PERSON")
+    names: Any = pipeline.add_pipe("ner")
+    names.add_label("PERSON")
     lines = [("Ada Lovelace wrote it", (0, 12)), ("it was Ada Lovelace again", (7, 19)), ("nobody wrote it", None)]
     examples = [
         Example.from_dict(pipeline.make_doc(text), {"entities": [(*span, "PERSON")] if span else []})

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from lauter.stages.pii.stage import Pii, PiiConfig
+from lauter.stages.pii import Pii, PiiConfig
 
 
 def test_the_section_says_what_was_looked_for_and_what_was_dropped() -> None:

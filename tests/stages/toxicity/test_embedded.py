@@ -104,6 +104,7 @@ def test_scores_of_a_language_are_of_one_scale() -> None:
     scores, who = found["toxicity"].to_pylist(), found["toxicity_model"].to_pylist()
     ours, theirs = score(texts, ["eng_Latn"] * len(texts)), made._lexicon.score(columns["text"], columns["language"])  # type: ignore[union-attr]
     for value, model, own, listed in zip(scores, who, ours, theirs.to_pylist(), strict=True):
+        assert own is not None
         assert value >= own
         # Dense in the words of the list: as if the embedded model were sure.
         assert (value > 8000) == (listed > 5000 or own > 8000)

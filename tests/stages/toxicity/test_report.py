@@ -50,7 +50,8 @@ def test_languages_that_nobody_judged_are_listed_and_told() -> None:
 )
 def test_the_limit_is_told_with_its_population(config: dict[str, Any], limit: str) -> None:
     section = Toxicity.report(summary(), {}, ToxicityConfig.model_validate(config))
-    assert dict(section.facts)["documents dropped"].endswith(limit)
+    facts: dict[str, Any] = dict(section.facts)
+    assert facts["documents dropped"].endswith(limit)
 
 
 def test_a_cascade_is_told() -> None:
