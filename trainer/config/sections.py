@@ -5,36 +5,24 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from lauter.pipeline.mixture import MixtureSection
+from lauter.trainer.config.fields import (
+    NAME,
+    Beta,
+    Fraction,
+    Natural,
+    NaturalTokens,
+    Number,
+    Positive,
+    Section,
+    Tokens,
+)
+from lauter.trainer.config.parallel import ParallelSection
 
 COOLS_DOWN = "cools_down"
 """Key of the context of a validation: whether the schedule is only the start of a cooldown's (`--cooldown`)."""
-
-NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
-
-_NUMBER = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?")
-
-
-def _number(value: object) -> object:
-    """YAML 1.1 takes `1e-4`, without a point, for a string."""
-    return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
-
-
-def _whole(value: object) -> object:
-    """So that 15 trillion may be written 15e12."""
-    number = _number(value)
-    return int(number) if isinstance(number, float) and number.is_integer() else number
-
-
-Positive = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
-Tokens = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
-NaturalTokens = Annotated[int, Field(ge=0), BeforeValidator(_whole)]
-Number = Annotated[float, BeforeValidator(_number)]
-Fraction = Annotated[Number, Field(ge=0, le=1)]
-Beta = Annotated[Number, Field(ge=0, lt=1)]
 
 
 def _hex_digits(value: str) -> str:
@@ -47,14 +35,6 @@ def _hex_digits(value: str) -> str:
 def _defaults(value: object) -> object:
     """A key with nothing after it means the defaults, as if it were not there."""
     return {} if value is None else value
-
-
-class Section(BaseModel):
-    """Frozen, strict; an unknown key is an error, and so is a number that is not finite."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
 
 
 class ModelSection(Section):
@@ -204,17 +184,6 @@ class BatchSection(Section):
         if starts != sorted(set(starts)):
             raise ValueError("ramp: `from_tokens` must ascend")
         return self
-
-
-class ParallelSection(Section):
-    """How ranks share the work; one process needs none of it."""
-
-    replicate: Positive = 1
-    """Groups of ranks that each hold the whole model (HSDP); the other ranks of a group share it (FSDP2)."""
-    recompute: Literal["none", "selective", "full"] = "none"
-    """Activations computed again in the backward pass: of no layer, of its wide MLP only, of whole layers."""
-    compile: bool = False
-    """`torch.compile` for each layer; needs a C++ compiler on a CPU."""
 
 
 class CheckpointSection(Section):

@@ -17,7 +17,8 @@ from lauter.trainer.loop.errors import ConfigError
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.model.shape import ModelShape
 from lauter.trainer.optimizer.optimizer import Optimizer
-from lauter.trainer.parallel.mesh import mesh
+from lauter.trainer.parallel.axes import Axes, axes
+from lauter.trainer.parallel.passes import Passes
 from lauter.trainer.parallel.plan import held_dtype, lay_out
 from lauter.trainer.parallel.ranks import Ranks
 
@@ -28,11 +29,14 @@ class Parts:
 
     section: RunSection
     ranks: Ranks
+    axes: Axes
     corpus: Corpus
     samples: Samples
     loader: Loader
     shape: ModelShape
     model: Apertus
+    """This rank's part of it."""
+    passes: Passes
     optimizer: Optimizer
 
 
@@ -43,7 +47,11 @@ def assemble(section: RunSection, ranks: Ranks, verify: Verify, tell: Callable[[
         ConfigError: the config does not go with these ranks or this tokenizer, or a corpus is not there at all.
         DataError: something is wrong with a corpus.
     """
-    check_batches(section, ranks.count)
+    try:
+        grid = axes(ranks, section.parallel)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    check_batches(section, grid.data_ranks)
     check_folders(section)
     if verify == "full":
         tell("compares every byte of the corpora with its digests")
@@ -51,28 +59,29 @@ def assemble(section: RunSection, ranks: Ranks, verify: Verify, tell: Callable[[
     corpus = open_corpora(section.data, verify=verify, share=Share(ranks.rank, ranks.count))
     try:
         shape = model_shape(section.model, corpus.tokenizer.ids, section.data.sequence_length)
-        grid = mesh(ranks, section.parallel)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     samples = Samples(corpus, section.data, section.seed)
     # Without memory first: of a model that is shared, no rank ever holds the whole.
     model = Apertus(shape, device="meta", dtype=held_dtype(section.precision, grid))
-    lay_out(model, section.parallel, grid, section.precision, device=ranks.device, tell=tell)
+    passes = lay_out(model, section.parallel, grid, section.precision, tell=tell)
     model.to_empty(device=ranks.device)
     return Parts(
         section=section,
         ranks=ranks,
+        axes=grid,
         corpus=corpus,
         samples=samples,
         loader=Loader(
             samples,
-            rank=ranks.rank,
-            ranks=ranks.count,
+            rank=grid.data_rank,
+            ranks=grid.data_ranks,
             micro=section.batch.micro,
             prefetch=section.data.prefetch,
         ),
         shape=shape,
         model=model,
+        passes=passes,
         optimizer=Optimizer(model.named_parameters(), section.optimizer),
     )
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
 from lauter.trainer.batch import Batch
-from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.optimizer.optimizer import Optimizer
-from lauter.trainer.parallel.ranks import Ranks
+from lauter.trainer.parallel.axes import Axes
+from lauter.trainer.parallel.passes import Passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +28,36 @@ class Figures:
     """The length whose half a token attends to on average: the mean, over tokens, of the length of its document."""
 
 
-def gradient(model: Apertus, optimizer: Optimizer, batches: Sequence[Batch], *, z_loss: float, ranks: Ranks) -> Figures:
+def gradient(passes: Passes, optimizer: Optimizer, batches: Sequence[Batch], *, z_loss: float, axes: Axes) -> Figures:
     """Leave the gradient of the step's mean loss in the optimizer's hands; parameters do not change.
 
     The mean is over the targets of all ranks and micro-batches, counted before the backward pass. A mean of means would
     weigh tokens by how full their micro-batch is, which Goldfish and removed documents make differ
     (torchtitan#2972), and would change with the number of ranks.
     """
-    places = sum(len(batch.tokens) for batch in batches)
-    squares = sum(float(batch.bounds.cu_seqlens.diff().double().square().sum()) for batch in batches)
-    targets, dropped, places_all, squares_all = ranks.sum(
-        [sum(batch.targets for batch in batches), sum(batch.goldfish_dropped for batch in batches), places, squares]
+    counted = [
+        sum(batch.targets for batch in batches),
+        sum(batch.goldfish_dropped for batch in batches),
+        sum(len(batch.tokens) for batch in batches),
+        sum(float(batch.bounds.cu_seqlens.diff().double().square().sum()) for batch in batches),
+    ]
+    targets, dropped, places, squares = axes.ranks.sum(counted if axes.counts_data else [0.0] * len(counted))
+    sums = passes.train(
+        batches,
+        normaliser=max(targets, 1.0),
+        z_loss=z_loss,
+        after_each=optimizer.accumulate if len(batches) > 1 else _nothing,
     )
-    nll = torch.zeros((), dtype=torch.float64, device=ranks.device)
-    z = torch.zeros_like(nll)
-    for batch in batches:
-        terms = model.loss(batch.to(ranks.device), max(targets, 1.0), z_loss)
-        terms.total.backward()
-        if len(batches) > 1:
-            optimizer.accumulate()
-        nll += terms.nll
-        z += terms.z
-    nll_all, z_all = ranks.sum([float(nll), float(z)])
+    nll, z = axes.ranks.sum([float(sums.nll), float(sums.z)] if axes.counts_loss else [0.0, 0.0])
     return Figures(
-        loss=(nll_all + z_loss * z_all) / targets if targets else float("nan"),
-        nll=nll_all / targets if targets else float("nan"),
+        loss=(nll + z_loss * z) / targets if targets else float("nan"),
+        nll=nll / targets if targets else float("nan"),
         norm=optimizer.gradient_norm(),
         targets=int(targets),
         goldfish_dropped=int(dropped),
-        context=squares_all / places_all,
+        context=squares / places,
     )
+
+
+def _nothing() -> None:
+    """After the only micro-batch of a step."""

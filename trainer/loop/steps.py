@@ -171,7 +171,9 @@ class Steps:
         optimizer = self._parts.optimizer
         traces = self._section.metrics.profile_step == after.step
         with traced(self._out / "profile", after.step, self._ranks.rank) if traces else nullcontext():
-            figures = gradient(self._parts.model, optimizer, batches, z_loss=self._section.z_loss, ranks=self._ranks)
+            figures = gradient(
+                self._parts.passes, optimizer, batches, z_loss=self._section.z_loss, axes=self._parts.axes
+            )
             rate = learning_rate(self._section.schedule, self._section.optimizer.learning_rate, before.tokens)
             verdict = Verdict.skip
             if figures.targets:
@@ -267,10 +269,11 @@ class Steps:
             self._section.data,
             sequences=section.sequences,
             micro=self._section.batch.micro,
-            rank=self._ranks.rank,
-            ranks=self._ranks.count,
+            rank=self._parts.axes.data_rank,
+            ranks=self._parts.axes.data_ranks,
         )
-        self.held_out = validate(self._parts.model, batches, self._parts.corpus.languages, self._ranks)
+        parts = self._parts
+        self.held_out = validate(parts.model, parts.passes, batches, parts.corpus.languages, parts.axes)
         self._report.held_out(self.progress.step, self.held_out)
         return self.held_out
 

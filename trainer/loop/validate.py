@@ -11,8 +11,9 @@ import torch
 from lauter.trainer.batch import IGNORE, Batch
 from lauter.trainer.loop.unigram import entropy, label_counts
 from lauter.trainer.model.apertus import Apertus
+from lauter.trainer.parallel.axes import Axes
+from lauter.trainer.parallel.passes import Passes
 from lauter.trainer.parallel.plan import let_go
-from lauter.trainer.parallel.ranks import Ranks
 
 UNKNOWN = "unknown"
 """The language of documents that have none."""
@@ -49,7 +50,7 @@ def held_out_of(line: Mapping[str, Any]) -> HeldOut | None:
     return HeldOut(told["loss"], told["targets"], languages, told["unigram_entropy"])
 
 
-def validate(model: Apertus, batches: Iterator[Batch], languages: Sequence[str], ranks: Ranks) -> HeldOut:
+def validate(model: Apertus, passes: Passes, batches: Iterator[Batch], languages: Sequence[str], axes: Axes) -> HeldOut:
     """Run this rank's batches, as many as every other rank's; sums are over all, so it does not matter who read what.
 
     Nothing is divided by micro-batches or accumulation (torchtitan#1759): each target counts once.
@@ -58,17 +59,18 @@ def validate(model: Apertus, batches: Iterator[Batch], languages: Sequence[str],
     counts = torch.zeros(len(languages) + 1, dtype=torch.float64)
     ids = torch.zeros(model.shape.vocabulary, dtype=torch.float64)
     try:
-        for batch in batches:
-            found = model.token_losses(batch.to(ranks.device)).double().cpu()
+        for batch, found in passes.token_losses(batches):
+            if not axes.counts_loss:
+                continue
             language = batch.languages.long()
             language = language.where(language >= 0, torch.tensor(len(languages)))
-            losses += torch.bincount(language, weights=found, minlength=len(losses))
+            losses += torch.bincount(language, weights=found.double().cpu(), minlength=len(losses))
             counts += torch.bincount(language[batch.labels != IGNORE], minlength=len(counts))
             ids += label_counts(batch.labels, len(ids))
     finally:
         # Also for whoever saves after an error.
         let_go(model)
-    totals = ranks.sum([*losses.tolist(), *counts.tolist()])
+    totals = axes.ranks.sum([*losses.tolist(), *counts.tolist()])
     by_language = {
         name: (loss / count, int(count))
         for name, loss, count in zip([*languages, UNKNOWN], totals[: len(losses)], totals[len(losses) :], strict=True)
@@ -76,4 +78,5 @@ def validate(model: Apertus, batches: Iterator[Batch], languages: Sequence[str],
     }
     targets = sum(count for _, count in by_language.values())
     loss = sum(totals[: len(losses)]) / targets if targets else float("nan")
-    return HeldOut(loss, targets, by_language, entropy(torch.tensor(ranks.sum(ids.tolist()), dtype=torch.float64)))
+    seen = torch.tensor(axes.ranks.sum(ids.tolist()), dtype=torch.float64)
+    return HeldOut(loss, targets, by_language, entropy(seen))

@@ -9,9 +9,11 @@ import torch
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
-from lauter.trainer.config.sections import ParallelSection
+from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.model.apertus import Apertus
+from lauter.trainer.parallel.axes import Axes
 from lauter.trainer.parallel.compiled import Compiler
+from lauter.trainer.parallel.passes import Passes, WholeModel
 from lauter.trainer.parallel.recompute import recompute
 
 ENTRANCES = ("loss", "token_losses", "hidden_states")
@@ -27,39 +29,39 @@ def compute_dtype(precision: Literal["bf16", "fp32", "fp64"]) -> torch.dtype:
     return {"bf16": torch.bfloat16, "fp32": torch.float32, "fp64": torch.float64}[precision]
 
 
-def held_dtype(precision: Literal["bf16", "fp32", "fp64"], mesh: DeviceMesh | None) -> torch.dtype:
+def held_dtype(precision: Literal["bf16", "fp32", "fp64"], axes: Axes) -> torch.dtype:
     """Dtype of the parameters as they are kept.
 
     bf16 shards are kept in fp32 and are their own masters; bf16 copies exist while a layer runs. One process keeps bf16
     weights, and the optimizer its masters: 2 bytes a parameter are read in each pass, not 4.
     """
-    return torch.float32 if precision == "bf16" and mesh is not None else compute_dtype(precision)
+    return torch.float32 if precision == "bf16" and axes.fsdp is not None else compute_dtype(precision)
 
 
 def lay_out(
     model: Apertus,
     section: ParallelSection,
-    mesh: DeviceMesh | None,
+    axes: Axes,
     precision: Literal["bf16", "fp32", "fp64"],
     *,
-    device: torch.device,
     tell: Callable[[str], None],
-) -> None:
+) -> Passes:
     """Change a model in place; it may be on device "meta". Further axes go before the sharding, layer by layer.
 
     A failure to compile is told once, through `tell`.
     """
-    compiler = Compiler(device, tell) if section.compile else None
+    compiler = Compiler(axes.ranks.device, tell) if section.compile else None
     for layer in model.model.layers:
         recompute(layer, section.recompute)  # type: ignore[arg-type]  # a ModuleList is untyped
         if compiler is not None:
             layer.forward = compiler.compiled(layer.forward)
-        if mesh is not None:
-            shard(layer, mesh, precision)
-    if mesh is not None:
-        shard(model, mesh, precision)
+        if axes.fsdp is not None:
+            shard(layer, axes.fsdp, precision)
+    if axes.fsdp is not None:
+        shard(model, axes.fsdp, precision)
         for entrance in ENTRANCES:
             register_fsdp_forward_method(model, entrance)
+    return WholeModel(model, axes)
 
 
 def shard(module: torch.nn.Module, mesh: DeviceMesh, precision: Literal["bf16", "fp32", "fp64"]) -> None:

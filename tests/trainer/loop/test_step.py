@@ -11,15 +11,13 @@ from torch.nn.functional import cross_entropy
 
 from lauter.trainer.batch import IGNORE, Batch
 from lauter.trainer.config.sections import OptimizerSection
-from lauter.trainer.loop.step import gradient
+from lauter.trainer.loop.step import Figures, gradient
 from lauter.trainer.loop.validate import validate
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.model.initialise import initialise
 from lauter.trainer.optimizer.optimizer import Optimizer
-from lauter.trainer.parallel.ranks import Ranks
-from tests.trainer.parallel.cases import LANGUAGES, SHAPE, windows
-
-ALONE = Ranks(0, 1, torch.device("cpu"))
+from lauter.trainer.parallel.passes import WholeModel
+from tests.trainer.parallel.proof import ALONE, LANGUAGES, SHAPE, windows
 
 
 def model_of(dtype: torch.dtype) -> Apertus:
@@ -28,12 +26,21 @@ def model_of(dtype: torch.dtype) -> Apertus:
     return model
 
 
+def figures_of(model: Apertus, batches: list[Batch], *, z_loss: float) -> Figures:
+    optimizer = Optimizer(model.named_parameters(), OptimizerSection())
+    return gradient(WholeModel(model, ALONE), optimizer, batches, z_loss=z_loss, axes=ALONE)
+
+
 def test_loss_and_gradient_are_those_of_the_mean_over_all_targets() -> None:
     model, z_loss = model_of(torch.float64), 0.01
     batches = [windows(range(2)), windows(range(6, 8))]
     assert batches[0].targets > 1.5 * batches[1].targets
     figures = gradient(
-        model, Optimizer(model.named_parameters(), OptimizerSection()), batches, z_loss=z_loss, ranks=ALONE
+        WholeModel(model, ALONE),
+        Optimizer(model.named_parameters(), OptimizerSection()),
+        batches,
+        z_loss=z_loss,
+        axes=ALONE,
     )
     found = {name: one.grad.clone() for name, one in model.named_parameters() if one.grad is not None}
 
@@ -65,7 +72,13 @@ def test_a_step_without_any_target_has_no_loss_and_no_gradient() -> None:
         targets=0,
         goldfish_dropped=3,
     )
-    figures = gradient(model, Optimizer(model.named_parameters(), OptimizerSection()), [empty], z_loss=0.0, ranks=ALONE)
+    figures = gradient(
+        WholeModel(model, ALONE),
+        Optimizer(model.named_parameters(), OptimizerSection()),
+        [empty],
+        z_loss=0.0,
+        axes=ALONE,
+    )
     assert math.isnan(figures.loss)
     assert math.isnan(figures.nll)
     assert (figures.targets, figures.goldfish_dropped, figures.norm) == (0, 3, 0.0)
@@ -73,7 +86,13 @@ def test_a_step_without_any_target_has_no_loss_and_no_gradient() -> None:
 
 def test_the_context_is_the_mean_length_a_token_sees() -> None:
     model, batch = model_of(torch.float32), windows(range(3))
-    figures = gradient(model, Optimizer(model.named_parameters(), OptimizerSection()), [batch], z_loss=0.0, ranks=ALONE)
+    figures = gradient(
+        WholeModel(model, ALONE),
+        Optimizer(model.named_parameters(), OptimizerSection()),
+        [batch],
+        z_loss=0.0,
+        axes=ALONE,
+    )
     ends = batch.bounds.cu_seqlens.tolist()
     lengths = [end - start for start, end in pairwise(ends)]
     assert figures.context == pytest.approx(sum(length**2 for length in lengths) / sum(lengths))
@@ -82,7 +101,7 @@ def test_the_context_is_the_mean_length_a_token_sees() -> None:
 def test_held_out_losses_by_language() -> None:
     model = model_of(torch.float32)
     batches = [windows(range(2)), windows(range(4, 7))]
-    found = validate(model, iter(batches), LANGUAGES, ALONE)
+    found = validate(model, WholeModel(model, ALONE), iter(batches), LANGUAGES, ALONE)
     with torch.no_grad():
         logits = torch.cat([model(batch.tokens, batch.positions, batch.bounds) for batch in batches])
     labels, languages = (torch.cat([getattr(batch, name) for batch in batches]) for name in ("labels", "languages"))
@@ -100,5 +119,5 @@ def test_held_out_losses_by_language() -> None:
 
 def test_a_language_without_targets_is_not_told_of() -> None:
     model, batch = model_of(torch.float32), windows(range(1))
-    found = validate(model, iter([batch]), ("aaa_Latn", "bbb_Latn", "ccc_Latn"), ALONE)
+    found = validate(model, WholeModel(model, ALONE), iter([batch]), ("aaa_Latn", "bbb_Latn", "ccc_Latn"), ALONE)
     assert "ccc_Latn" not in found.languages

@@ -15,13 +15,13 @@ CPU = torch.device("cpu")
 
 HIDDEN_COMPILER = """
 import torch
-from tests.trainer.parallel.cases import SHAPE, windows
-from lauter.trainer.config.sections import ParallelSection
+from tests.trainer.parallel.proof import ALONE, SHAPE, windows
+from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.model.initialise import initialise
 from lauter.trainer.parallel.plan import lay_out
 model = Apertus(SHAPE)
-lay_out(model, ParallelSection(compile=True), None, "fp32", device=torch.device("cpu"), tell=print)
+lay_out(model, ParallelSection(compile=True), ALONE, "fp32", tell=print)
 initialise(model, 3)
 for _ in range(2):
     model.loss(windows(range(2)), 8.0).total.backward()
@@ -101,17 +101,17 @@ def get_compiler() -> list[str]:
 
 @pytest.mark.slow
 def test_compiled_layers_give_the_same_loss_and_gradients() -> None:
-    from lauter.trainer.config.sections import ParallelSection
+    from lauter.trainer.config.parallel import ParallelSection
     from lauter.trainer.model.apertus import Apertus
     from lauter.trainer.model.initialise import initialise
     from lauter.trainer.parallel.plan import lay_out
-    from tests.trainer.parallel.cases import SHAPE, windows
+    from tests.trainer.parallel.proof import ALONE, SHAPE, windows
 
     said: list[str] = []
     losses, gradients = [], []
     for compiled in (False, True):
         model = Apertus(SHAPE)
-        lay_out(model, ParallelSection(compile=compiled), None, "fp32", device=CPU, tell=said.append)
+        lay_out(model, ParallelSection(compile=compiled), ALONE, "fp32", tell=said.append)
         initialise(model, 3)
         terms = model.loss(windows(range(2)), 8.0)
         terms.total.backward()

