@@ -14,7 +14,7 @@ from rich.console import Console
 
 from lauter.pipeline.cli.console import FAILED, INTERRUPTED, USAGE, JsonOption, fail, show
 from lauter.pipeline.yaml_lines import ManifestError
-from lauter.trainer.config.sections import Tokens
+from lauter.trainer.config.fields import Tokens
 
 app = typer.Typer()
 

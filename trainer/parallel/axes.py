@@ -87,8 +87,8 @@ def axes(ranks: Ranks, section: ParallelSection) -> Axes:
         )
     if ranks.count == 1:
         return Axes(ranks, None, None)
-    sizes = (section.pipeline, section.replicate, shard, section.context, section.tensor)
-    mesh = init_device_mesh(ranks.device.type, sizes, mesh_dim_names=AXES)
+    shape = (section.pipeline, section.replicate, shard, section.context, section.tensor)
+    mesh = init_device_mesh(ranks.device.type, shape, mesh_dim_names=AXES)
     mesh[SHARD, CONTEXT]._flatten(_SHARDED)
     with warnings.catch_warnings():
         # torch 2.13 announces that a slice by a flattened name will go; what is to take its place can't name this pair.
