@@ -340,7 +340,10 @@ class Reader(Protocol):
     """Whether its records hold `text` already, so that no stage need extract it.
 
     A class may also have `planted: bool`, whether its records are planted: they pass no stage and no decision, are
-    compared with nothing, and are kept; then it has `plants` too (`planting.PlantingReader`)."""
+    compared with nothing, and are kept; then it has `plants` too (`planting.PlantingReader`). And it may have
+    `excerpts: bool`, whether the bytes [offset, offset + length) of some records, one after another, are as a rule a
+    file that holds these records: then a few are read again without the whole file. Where it turns out otherwise, the
+    whole file is read."""
 
     def check(self, stream: BinaryIO) -> None:
         """Raise `ValueError` if the configured columns are not in the file; called while the manifest is validated."""

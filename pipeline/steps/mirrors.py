@@ -2,7 +2,8 @@
 
 Such a record (an opted-out page) ended before its text was made. It is read again here, its text is made in memory,
 signed by the barrier stage, and forgotten: what is left are items, keys and sketches. Only these records are
-worked on, and of them only those that an earlier run of the task has not signed.
+read (where the reader can take them out of their file) and worked on, and of them only those that an earlier run of
+the task has not signed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 
 from lauter.pipeline import exchange, parquet
 from lauter.pipeline.comparing import BarrierStage
-from lauter.pipeline.contract import MapStage, ReadBatch, StageContext
+from lauter.pipeline.contract import MapStage, ReadBatch, Reader, StageContext
+from lauter.pipeline.excerpt import Excerpt
 from lauter.pipeline.identity import payload_hashes
 from lauter.pipeline.steps import isolate
 from lauter.pipeline.steps.flow import add_row_numbers, merged
@@ -59,7 +61,7 @@ def run(task: Task, storage: Storage) -> Result:
             f"{args['file']['uri']}: {failed} of {wanted.num_rows} opted-out records could not be signed; "
             "this is a fault of a stage or its set-up, not of the pages"
         )
-    known = wanted.filter(pa.array(np.isin(wanted.column("row").to_numpy(), signed)))
+    known = wanted.filter(pa.array(np.isin(wanted.column("row").to_numpy(), signed))).select(MIRRORS.names)
     mirrors = parquet.write(storage, f"state/mirrors/{args['part']}.parquet", MIRRORS, [exchange.one_batch(known)])
     info = {"wanted": wanted.num_rows, "signed": known.num_rows, "fresh": fresh.num_rows, "failed": failed}
     return Result((*written, mirrors), {**info, REUSABLE: _made_with(task)})
@@ -124,8 +126,8 @@ def _rows_with(
 
 
 def _wanted(storage: Storage, path: str, reasons: Mapping[str, Sequence[str]]) -> pa.Table:
-    """The records that ended for a wanted reason, as `MIRRORS`, in order."""
-    records = parquet.read(storage, path, ["doc_id", "url", "stage", "reason"])
+    """The records that ended for a wanted reason, in order: `MIRRORS`, and `offset` and `length` in the file."""
+    records = parquet.read(storage, path, ["doc_id", "offset", "length", "url", "stage", "reason"])
     ends = zip(
         records.column("stage").cast(pa.string()).to_pylist(),
         records.column("reason").cast(pa.string()).to_pylist(),
@@ -133,30 +135,55 @@ def _wanted(storage: Storage, path: str, reasons: Mapping[str, Sequence[str]]) -
     )
     rows = [row for row, (stage, reason) in enumerate(ends) if stage in reasons and reason in reasons[stage]]
     chosen = records.take(pa.array(rows, pa.int64()))
-    return pa.Table.from_arrays(
-        [
-            pa.array(rows, pa.uint32()),
-            chosen.column("doc_id"),
-            chosen.column("url"),
-            chosen.column("stage").cast(pa.string()).dictionary_encode().cast(TEXT),
-        ],
-        schema=MIRRORS,
-    )
+    columns = [
+        pa.array(rows, pa.uint32()),
+        chosen.column("doc_id"),
+        chosen.column("url"),
+        chosen.column("stage").cast(pa.string()).dictionary_encode().cast(TEXT),
+    ]
+    found = pa.Table.from_arrays(columns, schema=MIRRORS)
+    return found.append_column("offset", chosen.column("offset")).append_column("length", chosen.column("length"))
 
 
 def _records(task: Task, wanted: pa.Table) -> Iterator[pa.RecordBatch]:
-    """The wanted records as the reader gives them, with row numbers; reads no further than the last of them."""
-    file, rows = task.args["file"], wanted.column("row").to_numpy().astype(np.int64)
-    first = 0
-    with open_input(file["uri"]) as stream:
-        for read in reader_of(task.args).read(cast(BinaryIO, stream), file["name"]):
-            end = first + read.records.num_rows
-            low, high = np.searchsorted(rows, [first, end])
-            if high > low:
-                yield _taken(read, first, rows[low:high], wanted.slice(low, high - low), file)
-            first = end
-            if high == len(rows):
-                return
+    """The wanted records as the reader gives them, with row numbers: from an excerpt of the file as far as one goes."""
+    reader, done = reader_of(task.args), 0
+    with open_input(task.args["file"]["uri"]) as stream:
+        if getattr(reader, "excerpts", False):
+            for batch in _excerpt(reader, cast(BinaryIO, stream), task.args["file"]["name"], wanted):
+                yield batch
+                done += batch.num_rows
+        if done < wanted.num_rows:
+            stream.seek(0)
+            yield from _of_whole(reader, cast(BinaryIO, stream), task.args["file"], wanted.slice(done))
+
+
+def _excerpt(reader: Reader, stream: BinaryIO, name: str, wanted: pa.Table) -> Iterator[pa.RecordBatch]:
+    """The wanted records from their own bytes alone, up to where something else is found in these."""
+    ranges = np.column_stack([wanted.column(column).to_numpy() for column in ("offset", "length")])
+    ids, done = exchange.one_chunk(wanted.column("doc_id")), 0
+    for read in reader.read(cast(BinaryIO, Excerpt(stream, ranges)), name):
+        end = done + read.records.num_rows
+        if read.verdict.reason.any() or not read.records.column("doc_id").equals(ids.slice(done, end - done)):
+            return
+        rows = wanted.slice(done, end - done)
+        at = read.records.schema.get_field_index("offset")
+        batch = read.records.set_column(at, read.records.schema.field(at), exchange.one_chunk(rows.column("offset")))
+        yield batch.append_column(rows.schema.field("row"), exchange.one_chunk(rows.column("row")))
+        done = end
+
+
+def _of_whole(reader: Reader, stream: BinaryIO, file: Mapping[str, Any], wanted: pa.Table) -> Iterator[pa.RecordBatch]:
+    """The wanted records from the whole file; reads no further than the last of them."""
+    rows, first = wanted.column("row").to_numpy().astype(np.int64), 0
+    for read in reader.read(stream, file["name"]):
+        end = first + read.records.num_rows
+        low, high = np.searchsorted(rows, [first, end])
+        if high > low:
+            yield _taken(read, first, rows[low:high], wanted.slice(low, high - low), file)
+        first = end
+        if high == len(rows):
+            return
     raise FileBroken(f"{file['uri']}: has fewer records than when it was read first; run the same command again")
 
 

@@ -68,6 +68,9 @@ class WarcReader:
     version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("fastwarc",)
     provides_text: ClassVar[bool] = False
+    excerpts: ClassVar[bool] = True
+    """Crawls have a gzip member for each record. Of other containers an excerpt may hold more, or be broken."""
+
     Config: ClassVar[type[StageConfig]] = WarcConfig
     reasons: ClassVar[tuple[Reason, ...]] = REASONS
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Iterator
+from typing import BinaryIO, ClassVar, Literal
 
-from lauter.pipeline.contract import Reason, StageConfig, StageContext
+import pyarrow as pa
+
+from lauter.pipeline.contract import ReadBatch, Reason, StageConfig, StageContext
 from lauter.pipeline.manifest import Catalogue
 from tests.pipeline import counting_stage
+from tests.pipeline.counting_stage import SEEN
 from tests.pipeline.origin_stage import Origins
-from tests.pipeline.small_stages import LookupConfig
+from tests.pipeline.small_stages import LineReader, LookupConfig
 
 
 class ReservedConfig(LookupConfig):
@@ -50,3 +54,30 @@ CATALOGUE = Catalogue(
     barriers=counting_stage.CATALOGUE.barriers,
     encoder=counting_stage.CATALOGUE.encoder,
 )
+
+
+class RangedReader(LineReader):
+    """Lines whose ranges hold their ends, so that some of them are a file; counts the lines that it reads."""
+
+    excerpts: ClassVar[bool] = True
+
+    def read(self, stream: BinaryIO, file: str) -> Iterator[ReadBatch]:
+        """As `LineReader`."""
+        for batch in super().read(stream, file):
+            SEEN["read"] += batch.records.num_rows
+            yield ReadBatch(self._ranged(batch.records), batch.verdict)
+
+    def _ranged(self, records: pa.RecordBatch) -> pa.RecordBatch:
+        at = records.schema.get_field_index("length")
+        longer = pa.array([length + 1 for length in records.column("length").to_pylist()], pa.int64())
+        return records.set_column(at, records.schema.field(at), longer)
+
+
+class SharedReader(RangedReader):
+    """All lines share one range, the first 40 bytes: some of them are no file."""
+
+    def _ranged(self, records: pa.RecordBatch) -> pa.RecordBatch:
+        for name, value in (("offset", 0), ("length", 40)):
+            at = records.schema.get_field_index(name)
+            records = records.set_column(at, records.schema.field(at), pa.array([value] * len(records), pa.int64()))
+        return records

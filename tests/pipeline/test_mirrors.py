@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -140,6 +141,28 @@ def test_only_what_was_dropped_is_extracted_again(tmp_path: Path) -> None:
     build(_manifest(tmp_path, "drop"), tmp_path / "out", catalogue=CATALOGUE)
     # 7 documents, and 3 records that are signed.
     assert SEEN["counted"] == 10
+
+
+@pytest.mark.parametrize(("reader", "read"), [("Ranged", 10 + 3), ("Shared", 10 + 7 + 10)])
+def test_records_are_taken_out_of_their_file_where_they_can_be(tmp_path: Path, reader: str, read: int) -> None:
+    """Of the ten records three are opted out, in both files; a shared range holds more, so the whole is read."""
+    cut = dataclasses.replace(CATALOGUE, readers={"lines": f"tests.pipeline.mirror_stage:{reader}Reader"})
+    build(_manifest(tmp_path, "drop"), tmp_path / "whole", catalogue=CATALOGUE)
+    SEEN.clear()
+    build(_manifest(tmp_path, "drop"), tmp_path / "out", catalogue=cut)
+    assert SEEN["read"] == read
+    kinds = ("state/mirror-keys", "state/mirror-items", "state/mirrors", "tokens", "decisions")
+    one, other = (
+        {
+            str(path.relative_to(out)): path.read_bytes()
+            for kind in kinds
+            for path in (out / kind).rglob("*")
+            if path.suffix in (".arrow", ".parquet")
+        }
+        for out in (tmp_path / "whole", tmp_path / "out")
+    )
+    assert one == other
+    assert any(name.startswith("state/mirror-items") for name in one)
 
 
 def test_what_was_signed_before_is_not_signed_again(tmp_path: Path) -> None:
