@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lauter.trainer.batch import IGNORE
 from lauter.trainer.loss.softmax import losses, losses_and_gradients
+from lauter.trainer.loss.vocabulary import Share
 
 CHUNK_BYTES = 128 << 20
 """Logits that exist at once. With V = 131,072, d = 256 and bf16 these 512 rows take 6 % less time than 256; all 1,024
@@ -37,7 +38,13 @@ class LossTerms:
 
 
 def linear_cross_entropy(
-    hidden: Tensor, weight: Tensor, labels: Tensor, *, normaliser: float, z_loss: float = 0.0
+    hidden: Tensor,
+    weight: Tensor,
+    labels: Tensor,
+    *,
+    normaliser: float,
+    z_loss: float = 0.0,
+    share: Share | None = None,
 ) -> LossTerms:
     """Cross-entropy of softmax(hidden @ weight.T) with the labels, and the z-loss, in memory for some rows of logits.
 
@@ -46,6 +53,11 @@ def linear_cross_entropy(
     Rows whose label is `IGNORE` are not computed. That a batch has none other is no error: the loss is 0, and so are
     the gradients.
 
+    With a `share`, `weight` has the rows of this rank's ids only. All ranks of the share call with the same hidden
+    states and labels; the terms are those of the whole softmax on each of them, the gradient of the weight is that of
+    its rows, and the gradient of the hidden states is this rank's part of a sum over all (`parallel.tensor` adds it up;
+    taken for the whole in torchtitan#3412).
+
     Args:
         hidden: The last hidden states, shape (T, d), bf16, fp32 or fp64.
         weight: Of the output layer, shape (V, d), of the same dtype; its gradient has this dtype too.
@@ -53,6 +65,7 @@ def linear_cross_entropy(
         normaliser: What the sum is divided by, as a rule the labels that are not `IGNORE` in the whole step, over all
             micro-batches and ranks.
         z_loss: Weight of the z-loss.
+        share: Which ids the weight's rows are of; None: all.
 
     Raises:
         ValueError: Shapes or dtypes do not fit, or the normaliser is not above 0.
@@ -63,19 +76,19 @@ def linear_cross_entropy(
     if not normaliser > 0:
         raise ValueError(f"linear_cross_entropy: normaliser must be above 0, not {normaliser}")
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
-        terms = _LinearCrossEntropy.apply(hidden, weight, labels, normaliser, z_loss)  # type: ignore[no-untyped-call]
-        return LossTerms(*terms)
+        found = _LinearCrossEntropy.apply(hidden, weight, labels, normaliser, z_loss, share)  # type: ignore[no-untyped-call]
+        return LossTerms(*found)
     nll, z = _zero(hidden), _zero(hidden)
     with torch.no_grad():
-        for rows in _chunks(labels, weight):
+        for rows in _chunks(labels, weight, share):
             states, ids = _padded(hidden, rows), _padded(labels, rows)
-            row_nll, row_lse = losses(torch.mm(weight, states.t()), ids)
+            row_nll, row_lse = losses(torch.mm(weight, states.t()), ids, share)
             nll += row_nll[: len(rows)].sum()
             z += row_lse[: len(rows)].square().sum()
     return LossTerms(_total(nll, z, normaliser, z_loss, weight.dtype), nll, z)
 
 
-def token_losses(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
+def token_losses(hidden: Tensor, weight: Tensor, labels: Tensor, *, share: Share | None = None) -> Tensor:
     """Negative log-likelihood of every label in nats, 0 at `IGNORE`, shape (T,), dtype fp32; without gradients.
 
     Arguments and errors as in `linear_cross_entropy`.
@@ -83,8 +96,8 @@ def token_losses(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
     _check(hidden, weight, labels)
     result = torch.zeros(len(labels), dtype=torch.float32, device=hidden.device)
     with torch.no_grad():
-        for rows in _chunks(labels, weight):
-            row_nll, _ = losses(torch.mm(weight, _padded(hidden, rows).t()), _padded(labels, rows))
+        for rows in _chunks(labels, weight, share):
+            row_nll, _ = losses(torch.mm(weight, _padded(hidden, rows).t()), _padded(labels, rows), share)
             result[rows] = row_nll[: len(rows)].float()
     return result
 
@@ -100,10 +113,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
         labels: Tensor,
         normaliser: float,
         z_loss: float,
+        share: Share | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         wants_hidden, wants_weight = ctx.needs_input_grad[:2]
         nll, z = _zero(hidden), _zero(hidden)
-        chunks = list(_chunks(labels, weight))
+        chunks = list(_chunks(labels, weight, share))
         hidden_gradient = torch.zeros_like(hidden) if wants_hidden else None
         weight_gradient = wide = None
         if wants_weight:
@@ -117,7 +131,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
             if number == 0:
                 buffer = weight.new_empty(size)
             logits = torch.mm(weight, states.t(), out=buffer[:size].view(-1, len(states)))
-            row_nll, row_lse = losses_and_gradients(logits, ids, 1.0 / normaliser, z_loss)
+            row_nll, row_lse = losses_and_gradients(logits, ids, 1.0 / normaliser, z_loss, share)
             nll += row_nll[: len(rows)].sum()
             z += row_lse[: len(rows)].square().sum()
             if hidden_gradient is not None:
@@ -146,7 +160,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         # On a GPU the question would wait for all that is queued; there the product is cheap.
         if total.device.type != "cpu" or total.item() != 1.0:
             gradients = tuple(None if gradient is None else gradient * total for gradient in gradients)
-        return (*gradients, None, None, None)
+        return (*gradients, None, None, None, None)
 
 
 def _check(hidden: Tensor, weight: Tensor, labels: Tensor) -> None:
@@ -158,15 +172,16 @@ def _check(hidden: Tensor, weight: Tensor, labels: Tensor) -> None:
         raise ValueError(f"linear_cross_entropy: hidden and weight need one dtype and labels int64, not {dtypes}")
 
 
-def _chunks(labels: Tensor, weight: Tensor) -> Iterator[Tensor]:
+def _chunks(labels: Tensor, weight: Tensor, share: Share | None) -> Iterator[Tensor]:
     """Places of the labels that carry loss, as many at a time as `CHUNK_BYTES` allows, ascending."""
     places = (labels != IGNORE).nonzero()[:, 0]
     if len(places) == 0:
         return
     if labels.device.type == "cpu":
         low, high = labels[places].aminmax()
-        if low < 0 or high >= len(weight):
-            raise IndexError(f"linear_cross_entropy: labels from {low} to {high}, but there are {len(weight)} ids")
+        count = len(weight) if share is None else share.ids
+        if low < 0 or high >= count:
+            raise IndexError(f"linear_cross_entropy: labels from {low} to {high}, but there are {count} ids")
     multiples = CHUNK_BYTES // (len(weight) * weight.element_size() * _MULTIPLE)
     size = max(1, multiples) * _MULTIPLE
     for start in range(0, len(places), size):

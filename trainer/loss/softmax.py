@@ -15,29 +15,38 @@ from torch import Tensor
 
 from lauter.trainer.bfloat16 import array_of
 from lauter.trainer.loss.softmax_kernel import IDS, partial_sums, scaled_softmax
+from lauter.trainer.loss.vocabulary import Share
 from lauter.trainer.threads import threads
 
 
-def losses(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def losses(logits: Tensor, labels: Tensor, share: Share | None = None) -> tuple[Tensor, Tensor]:
     """Negative log-likelihoods and logsumexps.
 
     Args:
         logits: Shape (V, rows), bf16, fp32 or fp64; contiguous.
         labels: Ids below V, shape (rows,), dtype int64.
+        share: Of which ids the logits are, where other ranks have those of others; V is then the size of the share,
+            the labels are below all ids, and the results are over all.
 
     Returns:
         Both of shape (rows,), fp64.
     """
     lse = _logsumexp(logits) if _has_kernel(logits) else _wide(logits).logsumexp(0).double()
-    return lse - logits.gather(0, labels[None])[0].double(), lse
+    if share is None:
+        return lse - logits.gather(0, labels[None])[0].double(), lse
+    rows, ids = share.here(labels)
+    lse, at_labels = share.combined(lse, torch.zeros_like(lse).index_copy_(0, rows, logits[ids, rows].double()))
+    return lse - at_labels, lse
 
 
-def losses_and_gradients(logits: Tensor, labels: Tensor, scale: float, z_loss: float) -> tuple[Tensor, Tensor]:
+def losses_and_gradients(
+    logits: Tensor, labels: Tensor, scale: float, z_loss: float, share: Share | None = None
+) -> tuple[Tensor, Tensor]:
     """As `losses`; then the logits become scale x d(nll + z_loss x lse^2) / d(logits).
 
     That is scale x (softmax x (1 + 2 z_loss lse) - one_hot(label)).
     """
-    nll, lse = losses(logits, labels)
+    nll, lse = losses(logits, labels, share)
     factors = scale * (1 + 2 * z_loss * lse)
     # Where the label's probability is near 1 there is little left: one rounding, after the difference.
     at_labels = (factors * (-nll).exp() - scale).to(logits.dtype)
@@ -51,7 +60,11 @@ def losses_and_gradients(logits: Tensor, labels: Tensor, scale: float, z_loss: f
         wide = _wide(logits)
         logits.copy_((wide - lse.to(wide.dtype)).exp_().mul_(factors.to(wide.dtype)))
     # Not `scatter_`, which copies all of the logits first: 180 ms of 131,072 x 512.
-    logits[labels, torch.arange(len(labels), device=labels.device)] = at_labels
+    if share is None:
+        logits[labels, torch.arange(len(labels), device=labels.device)] = at_labels
+    else:
+        rows, ids = share.here(labels)
+        logits[ids, rows] = at_labels[rows]
     return nll, lse
 
 

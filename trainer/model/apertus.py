@@ -6,12 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from lauter.trainer.batch import Batch, Bounds
-from lauter.trainer.loss.cross_entropy import LossTerms, linear_cross_entropy, token_losses
+from lauter.trainer.loss.cross_entropy import LossTerms
 from lauter.trainer.model.cache import KeyValueCache
 from lauter.trainer.model.embedding import Embedding
 from lauter.trainer.model.kernels import Kernels
 from lauter.trainer.model.layer import Layer
 from lauter.trainer.model.norm import RMSNorm
+from lauter.trainer.model.output import OutputLayer
 from lauter.trainer.model.rope import cos_sin, inverse_frequencies
 from lauter.trainer.model.shape import ModelShape
 
@@ -64,7 +65,7 @@ class Apertus(nn.Module):
         super().__init__()
         self.shape = shape
         self.model = Decoder(shape, device=device, dtype=dtype, kernels=kernels)
-        self.lm_head = nn.Linear(shape.hidden, shape.vocabulary, bias=False, device=device, dtype=dtype)
+        self.lm_head = OutputLayer(shape.hidden, shape.vocabulary, device=device, dtype=dtype)
 
     def hidden_states(
         self, tokens: Tensor, positions: Tensor, bounds: Bounds, cache: KeyValueCache | None = None
@@ -85,24 +86,25 @@ class Apertus(nn.Module):
         return self.lm_head(hidden)  # type: ignore[no-any-return]  # modules are untyped
 
     def loss(self, batch: Batch, normaliser: float, z_loss: float = 0.0) -> LossTerms:
-        """Loss of a micro-batch (see `linear_cross_entropy`); logits never exist as a whole.
+        """Loss of a micro-batch (see `cross_entropy.linear_cross_entropy`); logits never exist as a whole.
 
         A method of its own, so that FSDP2's `register_fsdp_forward_method` can wrap it.
         """
         hidden = self.model(batch.tokens, batch.positions, batch.bounds)  # Not `hidden_states`: see `plan.ENTRANCES`.
-        return linear_cross_entropy(hidden, self.lm_head.weight, batch.labels, normaliser=normaliser, z_loss=z_loss)
+        return self.lm_head.loss(hidden, batch.labels, normaliser=normaliser, z_loss=z_loss)
 
     @torch.no_grad()
     def token_losses(self, batch: Batch) -> Tensor:
         """Cross-entropy of each place without gradients, in nats: shape (T,), fp32; 0 where nothing is predicted."""
         hidden = self.model(batch.tokens, batch.positions, batch.bounds)  # Not `hidden_states`: see `plan.ENTRANCES`.
-        return token_losses(hidden, self.lm_head.weight, batch.labels)
+        return self.lm_head.token_losses(hidden, batch.labels)
 
 
 def _check(tokens: Tensor, positions: Tensor, bounds: Bounds) -> None:
     if tokens.dim() != 1 or positions.shape != tokens.shape:
         shapes = f"{tuple(tokens.shape)} and {tuple(positions.shape)}"
         raise ValueError(f"tokens and positions must both have the shape (T,), not {shapes}")
+    ends = bounds.cu_seqlens if bounds.part is None else bounds.part.own.cu_seqlens
     # On a GPU the question would wait for all that is queued.
-    if bounds.cu_seqlens.device.type == "cpu" and bounds.cu_seqlens[-1].item() != len(tokens):
-        raise ValueError(f"the documents' bounds end at {bounds.cu_seqlens[-1].item()} of {len(tokens)} tokens")
+    if ends.device.type == "cpu" and ends[-1].item() != len(tokens):
+        raise ValueError(f"the documents' bounds end at {ends[-1].item()} of {len(tokens)} tokens")

@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from lauter.trainer.bfloat16 import array_of
 from lauter.trainer.model.embedding_kernel import sum_rows
+from lauter.trainer.model.local import local
 from lauter.trainer.threads import threads
 
 _ZEROS = {torch.bfloat16: np.uint16, torch.float32: np.float32}
@@ -30,7 +31,7 @@ class Embedding(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(T,) int64 to (T, width); raises `IndexError` for an id that there is not."""
-        return cast(Tensor, _Rows.apply(self.weight, tokens))  # type: ignore[no-untyped-call]
+        return cast(Tensor, _Rows.apply(local(self.weight), tokens))  # type: ignore[no-untyped-call]
 
 
 class _Rows(torch.autograd.Function):

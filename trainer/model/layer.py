@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lauter.trainer.attention.attention import attention
+from lauter.trainer.attention.attention import Attend, attention
 from lauter.trainer.batch import Bounds
 from lauter.trainer.model.cache import LayerCache
 from lauter.trainer.model.kernels import Kernels
+from lauter.trainer.model.linear import Linear
 from lauter.trainer.model.norm import RMSNorm
 from lauter.trainer.model.qk_norm import norm_and_rotate
 from lauter.trainer.model.shape import ModelShape
@@ -26,11 +27,13 @@ class Attention(nn.Module):
     ) -> None:
         super().__init__()
         self.head_dim = shape.head_dim
+        self.attend: Attend = attention
+        """Another one where ranks share the tokens."""
         queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-        self.q_proj = nn.Linear(shape.hidden, queries, bias=False, device=device, dtype=dtype)
-        self.k_proj = nn.Linear(shape.hidden, keys, bias=False, device=device, dtype=dtype)
-        self.v_proj = nn.Linear(shape.hidden, keys, bias=False, device=device, dtype=dtype)
-        self.o_proj = nn.Linear(queries, shape.hidden, bias=False, device=device, dtype=dtype)
+        self.q_proj = Linear(shape.hidden, queries, device=device, dtype=dtype)
+        self.k_proj = Linear(shape.hidden, keys, device=device, dtype=dtype)
+        self.v_proj = Linear(shape.hidden, keys, device=device, dtype=dtype)
+        self.o_proj = Linear(queries, shape.hidden, device=device, dtype=dtype)
         self.q_norm = RMSNorm(shape.head_dim, shape.norm_eps, device=device, dtype=dtype, kernels=kernels)
         self.k_norm = RMSNorm(shape.head_dim, shape.norm_eps, device=device, dtype=dtype, kernels=kernels)
 
@@ -40,7 +43,7 @@ class Attention(nn.Module):
         q = norm_and_rotate(self.q_proj(x).view(tokens, -1, self.head_dim), self.q_norm, cos_sin)
         k = norm_and_rotate(self.k_proj(x).view(tokens, -1, self.head_dim), self.k_norm, cos_sin)
         v = self.v_proj(x).view(tokens, -1, self.head_dim)
-        seen = attention(q, k, v, bounds) if cache is None else cache.attend(q, k, v, bounds)
+        seen = self.attend(q, k, v, bounds) if cache is None else cache.attend(q, k, v, bounds)
         return self.o_proj(seen.reshape(tokens, -1))  # type: ignore[no-any-return]  # modules are untyped
 
 
@@ -51,8 +54,8 @@ class MLP(nn.Module):
         self, shape: ModelShape, *, device: torch.device | str | None, dtype: torch.dtype, kernels: Kernels = "fast"
     ) -> None:
         super().__init__()
-        self.up_proj = nn.Linear(shape.hidden, shape.feed_forward, bias=False, device=device, dtype=dtype)
-        self.down_proj = nn.Linear(shape.feed_forward, shape.hidden, bias=False, device=device, dtype=dtype)
+        self.up_proj = Linear(shape.hidden, shape.feed_forward, device=device, dtype=dtype)
+        self.down_proj = Linear(shape.feed_forward, shape.hidden, device=device, dtype=dtype)
         self.act_fn = XIELU(device=device, dtype=dtype, kernels=kernels)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch.autograd.function import BackwardCFunction
 
 from lauter.trainer.bfloat16 import array_of
 from lauter.trainer.model.kernels import Kernels, compiled
+from lauter.trainer.model.local import local
 from lauter.trainer.model.norm_kernel import ROWS, norm_backward, norm_forward
 from lauter.trainer.threads import threads
 
@@ -39,9 +40,10 @@ class RMSNorm(nn.Module):
         Raises:
             ValueError: another width.
         """
-        if compiled(x, self.weight, self.kernels):
-            return cast(Tensor, torch.ops.lauter.rms_norm(x, self.weight, self.eps))
-        return rms_norm(x, self.weight, self.eps)
+        weight = local(self.weight)
+        if compiled(x, weight, self.kernels):
+            return cast(Tensor, torch.ops.lauter.rms_norm(x, weight, self.eps))
+        return rms_norm(x, weight, self.eps)
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:

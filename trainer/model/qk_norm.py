@@ -11,6 +11,7 @@ from torch.autograd.function import BackwardCFunction
 
 from lauter.trainer.bfloat16 import array_of
 from lauter.trainer.model.kernels import compiled
+from lauter.trainer.model.local import local
 from lauter.trainer.model.norm import RMSNorm
 from lauter.trainer.model.norm_kernel import ROWS, norm_rotate_backward, norm_rotate_forward
 from lauter.trainer.model.rope import rotate
@@ -24,8 +25,9 @@ def norm_and_rotate(x: Tensor, norm: RMSNorm, cos_sin: tuple[Tensor, Tensor]) ->
         ValueError: shapes do not fit, or head_dim is odd.
     """
     cos, sin = cos_sin
-    if compiled(x, norm.weight, norm.kernels) and cos.dtype == sin.dtype == x.dtype:
-        return cast(Tensor, torch.ops.lauter.norm_rotate(x, norm.weight, cos, sin, norm.eps))
+    weight = local(norm.weight)
+    if compiled(x, weight, norm.kernels) and cos.dtype == sin.dtype == x.dtype:
+        return cast(Tensor, torch.ops.lauter.norm_rotate(x, weight, cos, sin, norm.eps))
     return rotate(norm(x), cos, sin)
 
 

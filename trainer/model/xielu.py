@@ -12,6 +12,7 @@ from torch.nn.functional import softplus
 
 from lauter.trainer.bfloat16 import array_of
 from lauter.trainer.model.kernels import Kernels, compiled
+from lauter.trainer.model.local import local
 from lauter.trainer.model.xielu_kernel import CHUNK, backward, forward
 from lauter.trainer.threads import threads
 
@@ -37,7 +38,7 @@ class XIELU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Element by element, any shape."""
-        positive, negative = softplus(self.alpha_p), BETA + softplus(self.alpha_n)
+        positive, negative = softplus(local(self.alpha_p)), BETA + softplus(local(self.alpha_n))
         if compiled(x, positive, self.kernels):
             return cast(Tensor, torch.ops.lauter.xielu(x, positive, negative))
         return xielu(x, positive, negative)
