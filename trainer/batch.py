@@ -21,6 +21,8 @@ class Bounds:
 
     cu_seqlens: Tensor
     longest: int
+    part: Part | None = None
+    """Which of the T tokens are here, where ranks share them (context parallel)."""
 
     @staticmethod
     def of(lengths: list[int]) -> Bounds:
@@ -38,7 +40,34 @@ class Bounds:
 
     def to(self, device: torch.device) -> Bounds:
         """The same on another device."""
-        return Bounds(self.cu_seqlens.to(device, non_blocking=True), self.longest)
+        part = None if self.part is None else self.part.to(device)
+        return Bounds(self.cu_seqlens.to(device, non_blocking=True), self.longest, part)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A document that began before a run of a rank's tokens: what those of its tokens see that lies before the run."""
+
+    queries: slice
+    """The document's places in the run, among the rank's tokens."""
+    keys: slice
+    """From the document's start to the run's, among all T tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One rank's tokens of a packed sequence that several share: equal numbers, in runs that lie apart."""
+
+    own: Bounds
+    """Of this rank's tokens alone: a document ends where a run of tokens does, and goes on as one of its own."""
+    earlier: tuple[Earlier, ...]
+    """What `own` leaves out: at most one for each run."""
+    crossing: bool
+    """Whether any rank has something in `earlier`; the same on all ranks."""
+
+    def to(self, device: torch.device) -> Part:
+        """The same on another device."""
+        return Part(self.own.to(device), self.earlier, self.crossing)
 
 
 @dataclass(frozen=True, slots=True)

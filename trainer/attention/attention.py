@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 
 from lauter.trainer.attention.documents import document_attention
 from lauter.trainer.attention.varlen import varlen_attention
 from lauter.trainer.batch import Bounds
+
+Attend = Callable[[Tensor, Tensor, Tensor, Bounds], Tensor]
+"""`attention`, or what computes the same of tokens that ranks share."""
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, bounds: Bounds) -> Tensor:

@@ -19,7 +19,7 @@ _backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.
 
 # In bf16 the kernel's backward pass of a short document takes 1.3 to 5 times what it takes in fp32 (128 tokens, 10
 # heads of 32: 2,448 against 651 us); from 512 tokens on bf16 is as fast or faster.
-_SHORT = 256
+SHORT = 256
 
 
 def document_attention(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor) -> Tensor:
@@ -54,10 +54,10 @@ def _gradients(
     ends = cu_seqlens.tolist()
     inputs = [grad, q, k, v, seen]
     wide = inputs
-    if q.dtype == torch.bfloat16 and any(end - start <= _SHORT for start, end in pairwise(ends)):
+    if q.dtype == torch.bfloat16 and any(end - start <= SHORT for start, end in pairwise(ends)):
         wide = [x.float() for x in inputs]
     for start, end in pairwise(ends):
-        document = [_heads(x, start, end) for x in (wide if end - start <= _SHORT else inputs)]
+        document = [_heads(x, start, end) for x in (wide if end - start <= SHORT else inputs)]
         parts = _backward(*document, normalisers[start:end].transpose(0, 1)[None], 0.0, is_causal=True)
         for whole, part in zip((dq, dk, dv), parts, strict=True):
             whole[start:end] = part[0].transpose(0, 1)
