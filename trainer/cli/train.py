@@ -48,6 +48,13 @@ def train(
             parser=_tokens, metavar="TOKENS", help="Of a branch (--from): only cool down, for so many tokens."
         ),
     ] = None,
+    phase: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="One of the config's phases, from the end of the one before it; into DIR/phases/NAME.",
+        ),
+    ] = None,
     verify: Annotated[
         Literal["quick", "full"], typer.Option(help="Check the corpora's sizes and footers first, or every byte.")
     ] = "quick",
@@ -56,26 +63,32 @@ def train(
 ) -> None:
     """Train a model on corpora; the same command goes on where a run stopped."""
     with _interrupt_told():
-        from lauter.trainer.config.load import load, schedule_given
+        from lauter.trainer.config.load import load, phases, schedule_given
 
         try:
-            section = load(config, overrides or (), data or (), cools_down=cooldown is not None)
+            section = load(config, overrides or (), data or (), cools_down=cooldown is not None, phase=phase)
+            names = phases(config, overrides or ())
         except ManifestError as error:
             _fail(str(error), USAGE)
         folder = Path("out") / section.name if out is None else Path(out)
+        origin = None if start is None else Path(start)
         try:
             from lauter.trainer.checkpoint.error import CheckpointError, explain
             from lauter.trainer.data.errors import DataError, UnfitError
             from lauter.trainer.loop.errors import ConfigError, RunFailed
+            from lauter.trainer.loop.phase import begins_at, phase_folder
             from lauter.trainer.loop.run import train as run
         except ModuleNotFoundError as error:
             if error.name not in ("torch", "safetensors"):
                 raise
             _fail(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
-        origin = None if start is None else Path(start)
         # Under torchrun every process comes here; the first one speaks.
         console = Console(stderr=as_json, emoji=False)
         try:
+            if phase is not None:
+                origin = origin or begins_at(folder, names, phase, section.schedule.from_tokens)
+                folder = phase_folder(folder, phase)
+                section = section.model_copy(update={"name": f"{section.name}-{phase}"})
             outcome = run(
                 section,
                 folder,

@@ -14,35 +14,55 @@ from lauter.pipeline.faults import faults
 from lauter.pipeline.mixture import load_mixture
 from lauter.pipeline.yaml_lines import Document, Location, ManifestError
 from lauter.pipeline.yaml_lines import load as load_yaml
+from lauter.trainer.config.phases import PHASES, phase_names, with_phase, without_phases
 from lauter.trainer.config.sections import COOLS_DOWN, CorpusSection, RunSection, ScheduleSection
 
 
-def load(path: str, overrides: Sequence[str] = (), data: Sequence[str] = (), *, cools_down: bool = False) -> RunSection:
-    """Read and check a config. Paths of corpora come out absolute.
+def load(
+    path: str,
+    overrides: Sequence[str] = (),
+    data: Sequence[str] = (),
+    *,
+    cools_down: bool = False,
+    phase: str | None = None,
+) -> RunSection:
+    """Read and check a config, or one of its phases. Paths of corpora come out absolute.
 
-    `overrides` are `dotted.key=value`, the value read as YAML; an item of a list is named by its index. `data` are
-    run folders relative to the current folder, in place of the config's own. `cools_down`: the schedule's total and
+    `overrides` are `dotted.key=value`, the value read as YAML; an item of a list is named by its index; those of a
+    phase's own keys (`phases.0.tokens=1e9`) come before its sections are laid over the config, all others after. `data`
+    are run folders relative to the current folder, in place of the config's own. `cools_down`: the schedule's total and
     cooldown will be put in later (`--cooldown`), so its parts need not fit together yet.
 
     Raises:
         ManifestError: every problem found, with file and line, or with the override that caused it.
     """
-    _require_file(path)
-    document = load_yaml(Path(path))
-    if not isinstance(document.data, dict):
-        raise ManifestError([document.problem((), "expected a mapping of keys to values")])
+    document = _read(path)
     changed: dict[Location, str] = {}
+    of_phases, others = _split(overrides)
     content: dict[str, Any] = document.data
-    for override in overrides:
+    for override in of_phases:
+        content = _overridden(content, override, changed)
+    names, index = phase_names(document, content), None
+    if phase is None:
+        content = without_phases(content)
+    else:
+        content, index = with_phase(document, content, phase)
+    for override in others:
         content = _overridden(content, override, changed)
     folder = Path(path).absolute().parent
     content = _with_mixtures(content, folder)
     try:
         section = RunSection.model_validate(content, context={COOLS_DOWN: cools_down})
     except ValidationError as error:
-        raise ManifestError(
-            [_told(document, place, message, changed) for place, message in faults(RunSection, error)]
-        ) from error
+        told = [
+            _told(document, _in_phase(document, place, index, changed), message, changed)
+            for place, message in faults(RunSection, error)
+        ]
+        raise ManifestError(told) from error
+    if phase is None:
+        # A fault in a later phase is told now, not after weeks.
+        for name in names:
+            load(path, overrides, data, phase=name)
     corpora = (
         tuple(CorpusSection(path=_absolute(Path.cwd(), one)) for one in data)
         if data
@@ -51,6 +71,36 @@ def load(path: str, overrides: Sequence[str] = (), data: Sequence[str] = (), *, 
     if not corpora:
         raise ManifestError([document.problem(("data",), "no corpus: name one under data.corpora, or give --data DIR")])
     return section.model_copy(update={"data": section.data.model_copy(update={"corpora": corpora})})
+
+
+def phases(path: str, overrides: Sequence[str] = ()) -> list[str]:
+    """Names of a config's phases, in their order. Raises `ManifestError` where they can't be read."""
+    document = _read(path)
+    content: dict[str, Any] = document.data
+    for override in _split(overrides)[0]:
+        content = _overridden(content, override, {})
+    return phase_names(document, content)
+
+
+def _read(path: str) -> Document:
+    _require_file(path)
+    document = load_yaml(Path(path))
+    if not isinstance(document.data, dict):
+        raise ManifestError([document.problem((), "expected a mapping of keys to values")])
+    return document
+
+
+def _split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those of the phases, and all others."""
+    of_phases = [one for one in overrides if one.partition("=")[0].partition(".")[0] == PHASES]
+    return of_phases, [one for one in overrides if one not in of_phases]
+
+
+def _in_phase(document: Document, place: Location, index: int | None, changed: Mapping[Location, str]) -> Location:
+    """Where a key of a phase's config stands: among the phase's own sections, if it is there."""
+    inside: Location = (PHASES, index, *place) if index is not None else place
+    overridden = any(place[:length] in changed for length in range(1, len(place) + 1))
+    return inside if inside in document.lines and not overridden else place
 
 
 def _with_mixtures(content: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -141,6 +141,8 @@ class ScheduleSection(Section):
 
     total_tokens: Tokens
     """The run ends at the first step at or after it."""
+    from_tokens: NaturalTokens = 0
+    """Where the warm-up begins: of a phase, the tokens of those before it."""
     warmup_tokens: NaturalTokens = 0
     """Linear from 0."""
     cooldown_tokens: NaturalTokens = 0
@@ -152,10 +154,11 @@ class ScheduleSection(Section):
     def _parts_fit(self, info: ValidationInfo) -> ScheduleSection:
         # Of a branch that only cools down, the checkpoint decides total and cooldown.
         cools_down = info.context is not None and info.context[COOLS_DOWN]
-        needed = self.warmup_tokens + self.cooldown_tokens
+        needed = self.from_tokens + self.warmup_tokens + self.cooldown_tokens
         if needed > self.total_tokens and not cools_down:
+            begins = f"from_tokens ({self.from_tokens}), " if self.from_tokens else ""
             raise ValueError(
-                f"warmup_tokens ({self.warmup_tokens}) and cooldown_tokens ({self.cooldown_tokens}) "
+                f"{begins}warmup_tokens ({self.warmup_tokens}) and cooldown_tokens ({self.cooldown_tokens}) "
                 f"are together more than total_tokens ({self.total_tokens}); lower them by "
                 f"{needed - self.total_tokens} in all, or raise it to {needed}"
             )

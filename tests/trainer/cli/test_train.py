@@ -37,7 +37,7 @@ def train(*arguments: str) -> Result:
 
 def test_the_help_names_everything() -> None:
     found = train("--help").output
-    for word in ("CONFIG", "--out", "--data", "--from", "--cooldown", "--verify", "--json", "key=value"):
+    for word in ("CONFIG", "--out", "--data", "--from", "--phase", "--cooldown", "--verify", "--json", "key=value"):
         assert word in found
 
 
@@ -48,7 +48,7 @@ def test_the_help_names_everything() -> None:
         (["batch.sequences=6"], "(8) x 1 rank; batch.micro=6 fits;"),
         (["batch.ramp=[{from_tokens: 9, sequences: 9}]"], "batch.ramp.0.sequences: 9 is no multiple"),
         (["model.vocabulary=100"], "model.vocabulary: 100 rows, but the tokenizer has 160 ids"),
-        (["parallel.replicate=2"], "parallel.replicate: 1 rank(s) can't be split into 2 equal groups"),
+        (["parallel.replicate=2"], "parallel: 1 rank(s) can't be split into replicate 2; start a multiple of 2"),
         (["metrics.wandb_project=x"], "pip install wandb"),
         (["sampling={prompts: [a], new_tokens: 9999}"], "that is more than the model's 1024 positions"),
         (
@@ -67,6 +67,35 @@ def test_usage_is_refused_with_2(corpus: Path, tmp_path: Path, arguments: list[s
     assert found.exit_code == 2, found.output
     assert said in found.stderr
     assert not (tmp_path / "out" / "metrics.jsonl").exists()
+
+
+def test_a_phase_begins_where_the_one_before_it_ended(corpus: Path, tmp_path: Path) -> None:
+    path, out = Path(config(corpus, tmp_path)), str(tmp_path / "out")
+    longer = {
+        "name": "longer",
+        "tokens": 512,
+        "model": {"rope_theta": 1e6},
+        "data": {"sequence_length": 64},
+        "batch": {"sequences": 4, "micro": 4},
+        "optimizer": {"learning_rate": 5e-3},
+        "schedule": {"warmup_tokens": 256},
+    }
+    path.write_text(path.read_text() + yaml.safe_dump({"phases": [longer, {**longer, "name": "longest"}]}))
+    early = train(str(path), "--out", out, "--phase", "longer")
+    assert early.exit_code == 2
+    assert "begins from the first training, which has no checkpoint in" in early.stderr
+    assert train(str(path), "--out", out).exit_code == 0
+    found = train(str(path), "--out", out, "--phase", "longer")
+    assert found.exit_code == 0, found.output
+    lines = [json.loads(one) for one in (Path(out) / "phases/longer/metrics.jsonl").read_text().splitlines()]
+    assert [(line["step"], line["tokens"], line["learning_rate"]) for line in lines] == [(3, 768, 0.0), (4, 1024, 5e-3)]
+    meta = json.loads((Path(out) / "phases/longer/checkpoints/step-0000000004/meta.json").read_text())
+    # The moments were carried along: the count of updates is the whole run's.
+    assert (meta["optimizer_steps"], meta["shape"]["rope_theta"], meta["config"]["name"]) == (4, 1e6, "test-longer")
+    assert train(str(path), "--out", out, "--phase", "longer").exit_code == 0
+    skipped = train(str(path), "--out", out, "--phase", "longest", "phases.0.tokens=5120")
+    assert skipped.exit_code == 2
+    assert "begins after 5,632 tokens, and phase 'longer' is at 1,024" in skipped.stderr
 
 
 def test_the_corpus_is_no_run_folder(corpus: Path, tmp_path: Path) -> None:
