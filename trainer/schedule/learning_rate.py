@@ -10,8 +10,8 @@ from lauter.trainer.config.sections import ScheduleSection
 def learning_rate(section: ScheduleSection, peak: float, tokens: int) -> float:
     """The rate of the step that begins after so many tokens.
 
-    Linear from 0 over the warm-up, which begins at `from_tokens`; `peak`; then, x being the part of the cooldown that is
-    over, from `peak` to `final_fraction` of it by 1 - sqrt(x) (Haegele et al., arXiv 2405.18392, section 3) or by
+    Linear from 0 over the warm-up, which begins at `from_tokens`; `peak`; then, x being the part of the cooldown that
+    is over, from `peak` to `final_fraction` of it by 1 - sqrt(x) (Haegele et al., arXiv 2405.18392, section 3) or by
     1 - x. From `total_tokens` on it stays at the end's value. A cooldown branch of a longer run is the same function
     with `total_tokens` at the branch's end: a run's rate does not depend on its total before its cooldown.
 
