@@ -19,6 +19,7 @@ from lauter.trainer.config.fields import (
     Section,
     Tokens,
 )
+from lauter.trainer.config.launch import LaunchSection
 from lauter.trainer.config.parallel import ParallelSection
 
 COOLS_DOWN = "cools_down"
@@ -264,6 +265,7 @@ class RunSection(Section):
     sampling: SamplingSection | None = None
     guard: Annotated[GuardSection, BeforeValidator(_defaults)] = GuardSection()
     metrics: Annotated[MetricsSection, BeforeValidator(_defaults)] = MetricsSection()
+    launch: Annotated[LaunchSection, BeforeValidator(_defaults)] = LaunchSection()
 
     @model_validator(mode="after")
     def _validation_has_data(self) -> RunSection:

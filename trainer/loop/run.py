@@ -28,6 +28,7 @@ from lauter.trainer.loop.signals import Signals
 from lauter.trainer.loop.sinks import check_sinks
 from lauter.trainer.loop.steps import Steps
 from lauter.trainer.loop.unigram import unigram_entropy
+from lauter.trainer.loop.watchdog import Watchdog, complain
 from lauter.trainer.parallel.ranks import Ranks, leave
 from lauter.trainer.parallel.ranks import start as start_ranks
 
@@ -100,11 +101,12 @@ def _train(ranks: Ranks, section: RunSection, out: Path, wanted: Wanted, verify:
             (out / CONFIG).write_text(section.model_dump_json(indent=1) + "\n", encoding="utf-8")
             for log in LOGS:
                 StepLog(out / log).cut(entered.progress.step)
-        steps = Steps(parts, checkpoints, guard, entered, out=out, report=report)
+        watchdog = Watchdog(ranks, section.launch.hang_seconds, out, complain)
+        steps = Steps(parts, checkpoints, guard, entered, watchdog, out=out, report=report)
         if ranks.device.type == "cpu" and not compiled_before():
             report.say("compiles its kernels, once on a machine: the first step takes longer")
         listening = Signals(speaks=ranks.first)
-        with report, last_save_told(checkpoints, report.say), listening as signals, Garbage() as garbage:
+        with report, last_save_told(checkpoints, report.say), listening as signals, Garbage() as garbage, watchdog:
             stopped = steps.run(signals, garbage)
         outcome = Outcome(
             out=out,

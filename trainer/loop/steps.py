@@ -27,6 +27,7 @@ from lauter.trainer.loop.sinks import Sink, numbers_of, open_sinks
 from lauter.trainer.loop.step import Figures, gradient
 from lauter.trainer.loop.throughput import peak_flops
 from lauter.trainer.loop.validate import HeldOut, held_out_of, validate
+from lauter.trainer.loop.watchdog import Watchdog
 from lauter.trainer.optimizer.norm import clip_scale
 from lauter.trainer.parallel.plan import compute_dtype
 from lauter.trainer.progress import Progress
@@ -43,6 +44,7 @@ class Steps:
         checkpoints: Checkpoints,
         guard: Guard,
         entered: Entered,
+        watchdog: Watchdog,
         *,
         out: Path,
         report: Report,
@@ -54,7 +56,7 @@ class Steps:
         """
         self._parts, self._section, self._ranks = parts, parts.section, parts.ranks
         self._checkpoints, self._guard, self._out, self._report = checkpoints, guard, out, report
-        self._entered = entered
+        self._entered, self._watchdog = entered, watchdog
         self.progress, self.counts = entered.progress, entered.counts
         self._saved = entered.progress.step if entered.saved else None
         self._due = False
@@ -164,12 +166,14 @@ class Steps:
         """One step; False where it went back instead."""
         begun = time.perf_counter()
         before, count = self._next(self.progress)
+        self._watchdog.beat(f"reading for step {before.step + 1}")
         batches = self._parts.loader.step(before.samples, count)
         waited = time.perf_counter() - begun
         after = before.after(count, self._length)
         self._expect(after)
         optimizer = self._parts.optimizer
         traces = self._section.metrics.profile_step == after.step
+        self._watchdog.beat(f"gradient of step {after.step}")
         with traced(self._out / "profile", after.step, self._ranks.rank) if traces else nullcontext():
             figures = gradient(
                 self._parts.passes, optimizer, batches, z_loss=self._section.z_loss, axes=self._parts.axes
@@ -264,6 +268,7 @@ class Steps:
     def _validate(self) -> HeldOut:
         section = self._section.validation
         assert section is not None
+        self._watchdog.beat(f"validation after step {self.progress.step}")
         batches = validation_batches(
             self._parts.corpus,
             self._section.data,
@@ -280,6 +285,7 @@ class Steps:
     def _sample(self) -> None:
         assert self._prompts is not None
         step = self.progress.step
+        self._watchdog.beat(f"sampling after step {step}")
         for prompt, text in continuations(self._parts.model, self._prompts, seed=self._section.seed):
             if self._ranks.first:
                 self._samples.add({"step": step, "prompt": prompt, "text": text})
@@ -296,6 +302,7 @@ class Steps:
         self._due = False
 
     def _save(self) -> None:
+        self._watchdog.beat(f"saving of step {self.progress.step}")
         if self._guard.in_stretch:
             self._report.say(f"step {self.progress.step} is saved in a bad stretch; a rollback goes further back")
         self._checkpoints.save(
