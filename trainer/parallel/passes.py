@@ -10,7 +10,8 @@ from torch import Tensor
 
 from lauter.trainer.batch import Batch
 from lauter.trainer.model.apertus import Apertus
-from lauter.trainer.parallel.axes import Axes
+from lauter.trainer.parallel.axes import CONTEXT, Axes
+from lauter.trainer.parallel.context.split import part_of
 
 
 class Sums(NamedTuple):
@@ -52,6 +53,7 @@ class WholeModel:
     def __init__(self, model: Apertus, axes: Axes) -> None:
         """A model that `plan.lay_out` has changed."""
         self._model, self._device = model, axes.ranks.device
+        self._place, self._places = axes.at(CONTEXT), axes.size(CONTEXT)
 
     def train(
         self, batches: Sequence[Batch], *, normaliser: float, z_loss: float, after_each: Callable[[], None]
@@ -60,7 +62,8 @@ class WholeModel:
         nll = torch.zeros((), dtype=torch.float64, device=self._device)
         z = torch.zeros_like(nll)
         for batch in batches:
-            terms = self._model.loss(batch.to(self._device), normaliser, z_loss)
+            part = part_of(batch, self._place, self._places)
+            terms = self._model.loss(part.to(self._device), normaliser, z_loss)
             terms.total.backward()
             after_each()
             nll += terms.nll
@@ -70,4 +73,5 @@ class WholeModel:
     def token_losses(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Tensor]]:
         """As `Passes.token_losses`."""
         for batch in batches:
-            yield batch, self._model.token_losses(batch.to(self._device))
+            part = part_of(batch, self._place, self._places)
+            yield part, self._model.token_losses(part.to(self._device))

@@ -52,7 +52,7 @@ class _Gathered(torch.autograd.Function):
             sums[seen, 0] += found[1]
             sums[seen, 1] += found[2]
         mine = torch.empty(len(k), 2, *k.shape[1:], dtype=sums.dtype, device=k.device)
-        dist.reduce_scatter_tensor(mine, by_rank(sums, ctx.group.size()).flatten(0, 1), group=ctx.group)
+        dist.reduce_scatter_single(mine, by_rank(sums, ctx.group.size()).flatten(0, 1), group=ctx.group)
         return dq.to(q.dtype), dk.add_(mine[:, 0]).to(k.dtype), dv.add_(mine[:, 1]).to(v.dtype), None, None
 
 
@@ -62,7 +62,7 @@ class _Gathering:
     def __init__(self, k: Tensor, v: Tensor, group: dist.ProcessGroup) -> None:
         self._mine = torch.stack((k, v), dim=1)
         self._all = self._mine.new_empty(group.size(), *self._mine.shape)
-        self._work = dist.all_gather_into_tensor(self._all.flatten(0, 1), self._mine, group=group, async_op=True)
+        self._work = dist.all_gather_single(self._all.flatten(0, 1), self._mine, group=group, async_op=True)
 
     def all(self) -> tuple[Tensor, Tensor]:
         """Wait for them: each (T, kv_heads, head_dim), in the order of the whole."""

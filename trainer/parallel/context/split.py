@@ -47,11 +47,13 @@ def part_of(batch: Batch, rank: int, count: int) -> Batch:
     """What rank `rank` of `count` has of a micro-batch: T / count places; `bounds` stay those of the whole.
 
     Labels were shifted and chosen before, so that none depends on where the cut is. What Goldfish took out can't be
-    told from other places without a label: all of it counts on rank 0.
+    told from other places without a label: all of it counts on rank 0. A single rank has the batch as it is.
 
     Raises:
         ValueError: T is no multiple of 2 x count.
     """
+    if count == 1:
+        return batch
     labels = take(batch.labels, rank, count)
     return Batch(
         tokens=take(batch.tokens, rank, count),
