@@ -24,12 +24,16 @@ def clip_scale(norm: float, clip: float | None) -> float:
     return 1.0 if clip is None else min(1.0, clip / (norm + _EPSILON))
 
 
-def total_norm(parts: Iterable[tuple[Tensor, Tensor]]) -> float:
+def total_norm(parts: Iterable[tuple[Tensor, Tensor]], stages: dist.ProcessGroup | None = None) -> float:
     """Euclidean norm over all ranks, from pairs of a parameter and the sum of its local gradient's squares.
 
     The sums are float64 scalars. Shards are added over the dimensions of the device mesh that shard the parameter, and
     only over those: a replicated parameter counts once (counted once a rank in TransformerEngine#715; mixed with plain
     tensors wrong in torchtune#2420). Every rank gets the same number.
+
+    Args:
+        parts: Of all parameters of this rank.
+        stages: The ranks of a pipeline, of which each has other parameters; their squares are added as well.
 
     Raises:
         ValueError: a parameter whose value is spread over ranks as partial sums.
@@ -51,4 +55,7 @@ def total_norm(parts: Iterable[tuple[Tensor, Tensor]]) -> float:
         for dimension in dimensions:
             dist.all_reduce(total, group=mesh.get_group(dimension))
         whole.append(total)
-    return math.sqrt(float(torch.stack(whole).sum())) if whole else 0.0
+    total = torch.stack(whole).sum() if whole else torch.zeros((), dtype=torch.float64)
+    if stages is not None:
+        dist.all_reduce(total, group=stages)
+    return math.sqrt(float(total))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from lauter.trainer.config.sections import OptimizerSection
@@ -25,18 +26,25 @@ class Optimizer:
     steps: int
     """Updates applied, skipped steps not counted: t of the formulas is one more in the next update."""
 
-    def __init__(self, parameters: Iterable[tuple[str, nn.Parameter]], section: OptimizerSection) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[tuple[str, nn.Parameter]],
+        section: OptimizerSection,
+        stages: dist.ProcessGroup | None = None,
+    ) -> None:
         """Take the parameters as they are: their values go into the masters now.
 
         Args:
             parameters: As from `model.named_parameters()`; bfloat16, float32 or float64, plain or DTensors (FSDP2).
             section: Which optimizer, and its constants.
+            stages: The ranks of a pipeline, which have other parameters: for the norm of the whole gradient.
 
         Raises:
             ValueError: a parameter of another dtype, on the device "meta", or not contiguous.
         """
         self.steps = 0
         self._section = section
+        self._stages = stages
         self._slots = [make_slots(name, one, section) for name, one in parameters]
         self._on_cpu = all(slots.parameter.device.type == "cpu" for slots in self._slots)
 
@@ -71,7 +79,8 @@ class Optimizer:
         """
         self._finish_sum()
         sums = (kernels if self._on_cpu else foreach).sums_of_squares([slots.gradient() for slots in self._slots])
-        return total_norm(zip((slots.parameter for slots in self._slots), sums, strict=True))
+        parts = zip((slots.parameter for slots in self._slots), sums, strict=True)
+        return total_norm(parts, self._stages)
 
     @torch.no_grad()
     def step(self, learning_rate: float, norm: float) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.parallel.ranks import Ranks
 from tests.trainer.parallel.cases import keep

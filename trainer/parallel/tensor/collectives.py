@@ -1,4 +1,4 @@
-"""What is sent within a tensor group, each with its way back: Megatron-LM's f, g and g-bar (arXiv 1909.08053, 2205.05198).
+"""What is sent within a tensor group, each with its way back: f, g and g-bar of arXiv 1909.08053 and 2205.05198.
 
 A product whose rows are shared needs all tokens on every rank before it; one whose columns are shared leaves a sum over
 the ranks behind it. Written as functions with a gradient, so that a reader sees every message, and over torch's
@@ -39,7 +39,7 @@ def summed(x: Tensor, group: Group) -> Tensor:
 
 
 def gathered(x: Tensor, group: Group) -> Tensor:
-    """The tokens of all ranks in order, (T / ranks, …) to (T, …), before products that differ: g. Backward: `scattered`."""
+    """All ranks' tokens in order, (T / ranks, …) to (T, …), before products that differ: g. Backward: `scattered`."""
     return cast(Tensor, _Gathered.apply(x, group.name, group.size))  # type: ignore[no-untyped-call]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import distribute_tensor
@@ -15,7 +14,6 @@ from lauter.trainer.loss.vocabulary import Share
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.model.embedding import Embedding
 from lauter.trainer.model.layer import MLP, Attention
-from lauter.trainer.model.linear import Linear
 from lauter.trainer.model.output import OutputLayer
 from lauter.trainer.parallel.tensor.collectives import Group, collected, copied, gathered, scattered, summed
 from lauter.trainer.parallel.tensor.pieces import Piece, kind, pieces
