@@ -1,4 +1,4 @@
-"""Score columns in the units that people know (`schema.SCORE`): 8215 is 0.8215, and log-odds are probabilities."""
+"""Score columns as people know them (`schema.SCORE`): 8215 is 0.8215, log-odds are probabilities, codes are words."""
 
 from __future__ import annotations
 
@@ -21,9 +21,13 @@ def natural(name: str, value: Any) -> Any:  # noqa: ANN401 - a value of a column
 
     >>> natural("language_score", 8215), natural("mean_word_length", 512), natural("words", 7)
     (0.8215, 5.12, None)
+    >>> natural("toxicity_model", 2)
+    'embedded'
     """
     if name not in schema.SCORE.names or name in COUNTS or value is None:
         return None
+    if name in schema.CODES:
+        return schema.CODES[name][value - 1]
     kind = schema.SCORE.field(name).type
     if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
         kind = kind.value_type

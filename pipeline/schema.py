@@ -8,6 +8,8 @@ has one type everywhere.
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import pyarrow as pa
 
 DOC_ID = pa.binary(16)
@@ -168,8 +170,8 @@ code point. The `contamination_` columns are numbers of the stage's index: an it
 RATIO_SCALE = 10_000
 """Ratios and probabilities in score columns are round(value * RATIO_SCALE)."""
 
-CODES = frozenset({"toxicity_model"})
-"""Columns of a few codes, uint8, of which the report counts documents by code."""
+CODES = MappingProxyType({"toxicity_model": ("lexicon", "embedded", "detoxify")})
+"""Columns of a few codes, uint8, of which the report counts documents by code; and what each code from 1 means."""
 
 LOG_ODDS = frozenset({"quality_classifier", "embedding_scores"})
 """Columns of log-odds: LOG_ODDS_HALF + round(logit * LOG_ODDS_STEPS), logits from -16 to 16."""

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from lauter.pipeline.cli.compiling import told_of_kernels
 from lauter.pipeline.cli.console import FAILED, INTERRUPTED, USAGE, JsonOption, ManifestArgument, fail, root_of, show
 from lauter.pipeline.storage import StorageError
 from lauter.pipeline.yaml_lines import ManifestError
@@ -47,7 +48,8 @@ def build(
     try:
         checked = _manifest(manifest, where)
         chosen = executor.value if executor else default_executor(checked, workers, address)
-        outcome = build_corpus(checked, BuildOptions(out, chosen, workers, address), console)
+        with told_of_kernels():
+            outcome = build_corpus(checked, BuildOptions(out, chosen, workers, address), console)
     except (ManifestError, StorageError, ConnectionError) as error:
         fail(str(error), USAGE if isinstance(error, ManifestError) else FAILED)
     except OSError as error:

@@ -13,6 +13,7 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
+from lauter.pipeline.cli.compiling import told_of_kernels
 from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, table_console
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def try_stage(
     learns from these files. With --json one object a line, in the order of the input: the record's own fields, `text`
     as rewritten, `verdict`, `stage` and `reason`, `rule`, the stage's columns, `natural` for scores that are stored as
     whole numbers, and `spans` (start, end, type, in code points of the text as it was given) of a stage that tells
-    them. A stage that reads a language takes it from the record's field `language` or `lang` (deu_Latn, deu, de,
+    them. A record that can't be read has `file`, and of JSON lines `line` and `fault`. A stage that reads a language takes it from the record's field `language` or `lang` (deu_Latn, deu, de,
     de-CH), from --language, or from `--after language`; else it is null. A page is an HTML file, a record of a WARC
     file, or a field `html`. What compares all documents can't be tried alone.
     """
@@ -69,8 +70,8 @@ def try_stage(
     try:
         asked = specs(stage, _values("--set", settings), after or (), CATALOGUE)
         files = Inputs(inputs, CATALOGUE, _values("--read", read), as_pages=_reads_pages(asked[0]), limit=limit)
-        columns = given_columns(asked, CATALOGUE, has_text=files.gives_text())
-        with Trial(asked, columns, label(language, CATALOGUE)) as trial:
+        columns = given_columns(asked, CATALOGUE, files.without_text())
+        with told_of_kernels(), Trial(asked, columns, label(language, CATALOGUE)) as trial:
             _show(trial, files, as_json=as_json)
     except BrokenPipeError:
         # Who reads has left, as `head` does. The interpreter flushes once more and must find a stream that takes it.
@@ -110,8 +111,8 @@ def _show(trial: Trial, files: Inputs, *, as_json: bool) -> None:
     if trial.unknown:
         notes.print(
             Text(
-                f"note: {trial.unknown:,} records have no language for {trial.tried.name}: give --language, a field"
-                " `language`, or --after language"
+                f"note: {trial.unknown:,} record{'s have' if trial.unknown > 1 else ' has'} no language for"
+                f" {trial.tried.name}: give --language, a field `language`, or --after language"
             ),
             soft_wrap=True,
         )

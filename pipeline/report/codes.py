@@ -20,7 +20,7 @@ CODE = "code"
 def code_tally(storage: Storage, scores: str, source: str) -> pa.Table:
     """Rows of the layout `TALLIES` for the documents of one part's scores, all that passed the hard decisions."""
     with storage.open(scores) as stream:
-        columns = sorted(schema.CODES.intersection(pq.read_schema(stream).names))
+        columns = sorted(schema.CODES.keys() & set(pq.read_schema(stream).names))
     found = {column: np.zeros(256, np.int64) for column in columns}
     for batch in parquet.batches(storage, scores, columns) if columns else ():
         for column, counts in found.items():

@@ -97,11 +97,13 @@ class Inputs:
                 if not left:
                     return
 
-    def gives_text(self) -> bool:
-        """Whether every file holds texts, so that none need be extracted."""
-        return all(
-            reader.provides_text if (reader := self._reader(uri)) else is_text(media_type(uri)) for uri in self.uris
-        )
+    def without_text(self) -> list[str]:
+        """The names of the files that hold no texts, which are to be extracted first."""
+        return [_name(uri) for uri in self.uris if not self._gives_text(uri)]
+
+    def _gives_text(self, uri: str) -> bool:
+        reader = self._reader(uri)
+        return is_text(media_type(uri)) if reader is None else bool(reader.provides_text)
 
     def _check(self, uri: str) -> None:
         reader = self._reader(uri)
@@ -144,8 +146,13 @@ class Inputs:
                 if own is None:
                     fields = tuple({"file": _name(uri), **row} for row in _plain_rows(batch.records))
                 else:
-                    found = list(islice(own, count))
-                    fields = (*found, *({} for _ in range(count - len(found))))
+                    found = [*islice(own, count)]
+                    given = (*found, *({} for _ in range(count - len(found))))
+                    unread = (batch.verdict.reason != 0).tolist()
+                    fields = tuple(
+                        {"file": _name(uri), **row} if missing else row
+                        for row, missing in zip(given, unread, strict=True)
+                    )
                 yield Read(_with_pages(batch, fields) if self._as_pages else batch, reader.reasons, fields)
 
     def _opened(self, uri: str) -> pa.NativeFile:

@@ -80,15 +80,30 @@ def lines(number: int, tried: Tried) -> Iterator[Text]:
     yield head
     name = next((tried.given[key] for key in ("url", "id", "file") if tried.given.get(key)), None)
     if name:
-        yield Text(f"      {str(name)[:SHOWN]}", style="dim")
+        yield Text(f"      {str(name)[:SHOWN]}{_fault(tried)}", style="dim")
     columns = dict(tried.columns or {})
     after = columns.pop(COUNTED, None)
+    spans = {key: columns.pop(key) for key in [*columns] if _are_spans(columns[key])}
     scores = [f"{key} {_shown(key, value)}" for key, value in columns.items() if value is not None and value != []]
     if scores:
         yield Text(f"      {', '.join(scores)}")
     if tried.spans:
         yield Text("      found " + ", ".join(f"{kind} {start}-{end}" for start, end, kind in tried.spans))
+    for key, found in spans.items():
+        told = ", ".join(f"{each['type']} {each['start']}-{each['end']}" for each in found)
+        yield Text(f"      {key}, in the text as it is now: {told}", style="dim")
     yield from _text(tried.before, after)
+
+
+def _fault(tried: Tried) -> str:
+    """Where in its file a record that could not be read stands, and what is wrong with it."""
+    if tried.verdict != "error" or "line" not in tried.given:
+        return ""
+    return f", line {tried.given['line']:,}: {tried.given['fault']}"
+
+
+def _are_spans(value: Any) -> bool:  # noqa: ANN401 - a value of a column
+    return isinstance(value, list) and bool(value) and value[0].keys() == {"start", "end", "type"}
 
 
 def _shown(name: str, value: Any) -> str:  # noqa: ANN401 - a value of a column

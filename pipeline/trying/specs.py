@@ -68,16 +68,16 @@ def all_reads(spec: StageSpec) -> tuple[str, ...]:
 
 
 def given_columns(
-    chosen: Sequence[StageSpec], catalogue: Catalogue, *, has_text: bool
+    chosen: Sequence[StageSpec], catalogue: Catalogue, without_text: Sequence[str]
 ) -> dict[str, Callable[[Mapping[str, Any]], Any]]:
     """How to find, in a record's own fields, the columns that stages read and none before them writes.
 
-    `has_text`: whether the files hold texts.
+    `without_text`: the files that hold no texts.
 
     Raises:
         TrialFault: A column can't be had; the message names stages that write it.
     """
-    written = set(schema.RECORD.names) - (set() if has_text else {"text"})
+    written = set(schema.RECORD.names) - ({"text"} if without_text else set())
     found: dict[str, Callable[[Mapping[str, Any]], Any]] = {}
     for spec in chosen:
         cls = spec.load()
@@ -90,7 +90,8 @@ def given_columns(
                 module = catalogue.given[column]
                 found[column] = load_target(module, "")
                 continue
-            raise TrialFault(f"{spec.name} reads {column!r}, which these files do not hold{_hint(column, catalogue)}")
+            where = _some(without_text) if column == "text" else "these files do not hold"
+            raise TrialFault(f"{spec.name} reads {column!r}, which {where}{_hint(column, catalogue)}")
         for column in all_reads(spec):
             if column not in written and column in catalogue.given:
                 found[column] = load_target(catalogue.given[column], "")
@@ -112,6 +113,13 @@ def label(language: str | None, catalogue: Catalogue) -> str | None:
     return value
 
 
+def _some(names: Sequence[str]) -> str:
+    """`a.html does not hold`, or `a.html and 2 others do not hold`."""
+    if len(names) == 1:
+        return f"{names[0]} does not hold"
+    return f"{names[0]} and {len(names) - 1:,} other{'s' if len(names) > 2 else ''} do not hold"
+
+
 def _hint(column: str, catalogue: Catalogue) -> str:
     """The stages that write a column."""
     writers = [
@@ -123,4 +131,5 @@ def _hint(column: str, catalogue: Catalogue) -> str:
     makers = [name for name in writers if column not in load_target(catalogue.stages[name], "").reads] or writers
     if column == "text":
         makers = [name for name in writers if "payload" in load_target(catalogue.stages[name], "").reads]
+        return f": add --after {makers[0]}, which leaves texts as they are" if makers else ""
     return f": add --after {makers[0]}" if makers else ""

@@ -70,10 +70,19 @@ class JsonlReader(TableReader):
         return count_lines(stream)
 
     def given(self, stream: BinaryIO) -> Iterator[dict[str, object]]:
-        """The object of each line that `read` makes a row of, empty where it is none (`showing.ShowingReader`)."""
-        for line in _lines(opened(stream), self._config.max_record_bytes):
-            if line.content is None or line.content.strip(BLANKS):
-                yield _object(line.content or b"", first=line.start == 0) or {}
+        """The object of each line that `read` makes a row of (`showing.ShowingReader`).
+
+        Where it is none, the number of the `line`, from 1, and its `fault`.
+        """
+        for number, line in enumerate(_lines(opened(stream), self._config.max_record_bytes), 1):
+            if line.content is None:
+                yield {"line": number, "fault": f"longer than {self._config.max_record_bytes:,} bytes"}
+            elif line.broken:
+                yield {"line": number, "fault": "the compression breaks off"}
+            elif line.content.strip(BLANKS):
+                first = line.start == 0
+                value = _object(line.content, first=first)
+                yield {"line": number, "fault": _fault(line.content, first=first)} if value is None else value
 
     def _row(self, line: _Line, content: bytes, file: str) -> Row:
         names = self._columns
@@ -132,13 +141,31 @@ def _utf8(text: str) -> bytes:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
+def _value(line: bytes, *, first: bool) -> object:
+    """What a line of JSON holds; a byte order mark may stand before the first. Raises as `json.loads` does."""
+    return json.loads(line.decode("utf-8-sig" if first else "utf-8"))
+
+
 def _object(line: bytes, *, first: bool) -> dict[str, object] | None:
-    """The JSON object of a line; None if it is none. A byte order mark may stand before the first."""
+    """The JSON object of a line; None if it is none."""
     try:
-        value = json.loads(line.decode("utf-8-sig" if first else "utf-8"))
+        value = _value(line, first=first)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _fault(line: bytes, *, first: bool) -> str:
+    """Why `_object` finds none; nothing of the line is quoted."""
+    try:
+        _value(line, first=first)
+    except UnicodeDecodeError as error:
+        return f"not UTF-8, at byte {error.start + 1}"
+    except json.JSONDecodeError as error:
+        return f"{error.msg}, at character {error.pos + 1}"
+    except (ValueError, RecursionError) as error:
+        return "nested too deep" if isinstance(error, RecursionError) else "a number is too long"
+    return "no JSON object"
 
 
 def _lines(container: Container, limit: int) -> Iterator[_Line]:

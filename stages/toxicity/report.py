@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Set
 from typing import Any
 
+from lauter.pipeline import schema
 from lauter.pipeline.contract import ReportSection, ReportTable
 from lauter.stages.toxicity.config import MAX_SCORE, ToxicityConfig
 
-MODELS = ("lexicon", "embedded", "detoxify")
-"""What `toxicity_model` counts from 1."""
 COLUMN = "toxicity_model"
+MODELS = schema.CODES[COLUMN]
+"""What the column counts from 1."""
 LISTED = 30
 """Languages that nobody judged, those with most records first."""
 

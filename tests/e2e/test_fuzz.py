@@ -172,7 +172,7 @@ def _tried(folder: Path, name: str, seed: int, count: int) -> None:
     parameters = {"optout": str(folder / "optout.txt")} if name == "repositories" else {}
     asked = specs(name, parameters, (), CATALOGUE)
     inputs = Inputs([str(folder / "code.jsonl")], CATALOGUE, columns, as_pages="payload" in reads(asked[0]), limit=None)
-    with Trial(asked, given_columns(asked, CATALOGUE, has_text=True), None) as trial, _ends_in(LONGEST_S):
+    with Trial(asked, given_columns(asked, CATALOGUE, ()), None) as trial, _ends_in(LONGEST_S):
         found = list(trial.run(inputs))
     assert len(found) == count
     assert [

@@ -80,14 +80,14 @@ def test_pages_are_extracted_and_then_judged(tmp_path: Path) -> None:
     assert found["language"] == "eng_Latn" and found["natural"]["language_score"] > 0.9
     (found,) = rows("extract", write(tmp_path, {"html": PAGE, "id": 3}))
     assert found["text"].startswith("Some words") and found["id"] == 3
-    code, _, err = run("language", str(tmp_path / "page.html"))
-    assert code == 2 and "add --after extract" in err
+    code, _, err = run("language", str(tmp_path / "page.html"), write(tmp_path, {"text": "Some words"}))
+    assert code == 2 and "which page.html does not hold: add --after extract" in " ".join(err.split())
 
 
 def test_standard_input_and_notes() -> None:
     code, out, err = run("quality", "-", "--json", given='{"text": "a b c"}\n')
     assert code == 0 and json.loads(out)["reason"] == "few-words"
-    assert "1 records have no language for quality" in err
+    assert "1 record has no language for quality" in err
     text = "Alle Menschen sind frei und gleich an Würde geboren."
     code, out, err = run("language", "-", "--set", "run_thresholds={}", given=json.dumps({"text": text}))
     assert code == 0 and "language learns from the whole corpus" in err

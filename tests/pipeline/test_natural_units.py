@@ -20,6 +20,7 @@ from lauter.pipeline.natural_units import natural
         ("stop_words", 3, None),
         ("words", 7, None),
         ("toxicity", None, None),
+        ("toxicity_model", 1, "lexicon"),
         ("of a stage of a user", 7, None),
     ],
 )

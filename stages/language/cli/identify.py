@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lauter.pipeline import schema
+from lauter.pipeline.cli.compiling import told_of_kernels
 from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show, table_console
 from lauter.stages.language.cli.model import MODEL_HELP, NormaliseOption, load_model, load_support
 
@@ -61,10 +62,11 @@ def identify(
     support = load_support(model, None)
     config = LanguageConfig()
     results = []
-    for name, text in texts.items():
-        found = _document(identifier, text, config, support, top, by_lines=lines)
-        paragraphs = list(_paragraphs(identifier, text, config)) if lines else []
-        results.append({"file": name, **found, **({"lines": paragraphs} if lines else {})})
+    with told_of_kernels():
+        for name, text in texts.items():
+            found = _document(identifier, text, config, support, top, by_lines=lines)
+            paragraphs = list(_paragraphs(identifier, text, config)) if lines else []
+            results.append({"file": name, **found, **({"lines": paragraphs} if lines else {})})
     if as_json:
         show(results)
         return

@@ -41,7 +41,7 @@ def test_lines_keep_their_fields_whatever_becomes_of_them(tmp_path: Path, ending
     lines = [
         json.dumps(ROWS[0]),
         "  ",
-        "not json",
+        '{"text": broken',
         "[1]",
         json.dumps(ROWS[1]),
         '{"text": "bad \\ud800"}',
@@ -49,11 +49,12 @@ def test_lines_keep_their_fields_whatever_becomes_of_them(tmp_path: Path, ending
     ]
     content = "\n".join(lines).encode()
     (tmp_path / f"a{ending}").write_bytes(gzip.compress(content) if ending.endswith(".gz") else content)
+    name = {"file": f"a{ending}"}
     assert flat(inputs(tmp_path / f"a{ending}")) == [
         ("one", None, ROWS[0]),
-        (None, "invalid-json", {}),
-        (None, "invalid-json", {}),
-        (None, "no-text", ROWS[1]),
+        (None, "invalid-json", {**name, "line": 3, "fault": "Expecting value, at character 10"}),
+        (None, "invalid-json", {**name, "line": 4, "fault": "no JSON object"}),
+        (None, "no-text", {**name, **ROWS[1]}),
         ("bad �", None, {"text": "bad \ud800"}),
         ("three", None, ROWS[2]),
     ]
@@ -64,7 +65,9 @@ def test_what_breaks_off_is_a_row_without_fields(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl.gz").write_bytes(content[:-300])
     found = flat(inputs(tmp_path / "a.jsonl.gz"))
     assert found[0] == ("0 word", None, {"text": "0 word"})
-    assert found[-1] == (None, "corrupt-range", {})
+    text, reason, fields = found[-1]
+    assert (text, reason, fields["line"]) == (None, "corrupt-range", len(found))
+    assert fields["fault"] == "the compression breaks off"
     assert all(text == fields.get("text") for text, _, fields in found)
 
 
@@ -74,7 +77,7 @@ def test_parquet_rows_keep_all_columns(tmp_path: Path) -> None:
     )
     assert flat(inputs(tmp_path / "a.parquet")) == [
         ("one", None, {"text": "one", "n": [1, 2]}),
-        (None, "no-text", {"text": None, "n": []}),
+        (None, "no-text", {"file": "a.parquet", "text": None, "n": []}),
     ]
 
 
@@ -96,7 +99,8 @@ def test_other_files_are_one_record(tmp_path: Path) -> None:
     (tmp_path / "bad.txt").write_bytes(b"a\xff")
     with pytest.raises(ValueError, match=r"bad\.txt is not UTF-8, at byte 1"):
         inputs(tmp_path / "bad.txt")
-    assert inputs(tmp_path / "a.txt").gives_text() and not inputs(tmp_path / "a.txt", tmp_path / "c.html").gives_text()
+    assert inputs(tmp_path / "a.txt").without_text() == []
+    assert inputs(tmp_path / "a.txt", tmp_path / "c.html").without_text() == ["c.html"]
     (read,) = inputs(tmp_path / "c.html", as_pages=True)
     assert read.batch.records.column("payload").to_pylist() == [b"<p>page"]
     assert read.batch.records.column("media_type").to_pylist() == ["text/html"]

@@ -64,13 +64,20 @@ def test_whatever_a_field_holds_is_one_line_of_json(value: object, expected: obj
 
 
 def test_scores_in_natural_units_stand_beside_the_stored_ones() -> None:
-    columns = {"language_score": 8215, "mean_word_length": 512, "stop_words": 3, "top_ngram_ratios": [1, 2, 10_000]}
+    columns = {
+        "language_score": 8215,
+        "mean_word_length": 512,
+        "stop_words": 3,
+        "top_ngram_ratios": [1, 2, 10_000],
+        "toxicity_model": 3,
+    }
     found = json.loads(as_json(replace(ROW, columns=columns)))
     assert found["language_score"] == 8215
     assert found["natural"] == {
         "language_score": 0.8215,
         "mean_word_length": 5.12,
         "top_ngram_ratios": [0.0001, 0.0002, 1.0],
+        "toxicity_model": "detoxify",
     }
     assert natural("top_languages", [{"language": "deu_Latn", "score": 5000}]) == [
         {"language": "deu_Latn", "score": 0.5}
@@ -88,6 +95,20 @@ def test_words_for_people() -> None:
     assert "dropped  mine: why  x < y" in told
     assert "language_score 0.8215" in told and "found email 5-8" in told
     assert "- old line" in told and "+ new line" in told and "same too" not in told
+
+
+def test_spans_of_both_texts_are_written_alike() -> None:
+    spans = [{"start": 5, "end": 7, "type": "email"}, {"start": 9, "end": 12, "type": "phone"}]
+    told = shown(replace(ROW, columns={"spans": spans, "none": [], "words": 2}, spans=((5, 12, "email"),)))
+    assert "words 2\n" in told and "found email 5-12\n" in told and "none" not in told
+    assert "spans, in the text as it is now: email 5-7, phone 9-12" in told
+
+
+def test_a_record_that_cannot_be_read_tells_its_place() -> None:
+    given = {"file": "a.jsonl", "line": 1200, "fault": "Expecting value, at character 10"}
+    row = replace(ROW, given=given, before=None, columns=None)
+    assert "a.jsonl, line 1,200: Expecting value, at character 10" in shown(replace(row, verdict="error"))
+    assert "1,200" not in shown(row), "its own fields"
 
 
 def test_long_texts_are_cut() -> None:

@@ -34,7 +34,7 @@ def tried(
     (folder / "a.txt").write_text(LINES)
     asked = specs(name, parameters or {}, after, catalogue)
     inputs = Inputs([str(folder / "a.txt")], catalogue, {}, as_pages="payload" in reads(asked[0]), limit=None)
-    with Trial(asked, given_columns(asked, catalogue, has_text=True), None) as trial:
+    with Trial(asked, given_columns(asked, catalogue, ()), None) as trial:
         return list(trial.run(inputs))
 
 
@@ -132,7 +132,7 @@ def test_columns_that_records_name_themselves(tmp_path: Path) -> None:
 
     asked = specs("quality", {}, (), REAL)
     inputs = Inputs([str(tmp_path / "a.jsonl")], REAL, {}, as_pages=False, limit=None)
-    columns = given_columns(asked, REAL, has_text=True)
+    columns = given_columns(asked, REAL, ())
     assert list(columns) == ["language"]
     with Trial(asked, columns, None) as trial:
         found = list(trial.run(inputs))
