@@ -55,9 +55,10 @@ def try_stage(
     learns from these files. With --json one object a line, in the order of the input: the record's own fields, `text`
     as rewritten, `verdict`, `stage` and `reason`, `rule`, the stage's columns, `natural` for scores that are stored as
     whole numbers, and `spans` (start, end, type, in code points of the text as it was given) of a stage that tells
-    them. A record that can't be read has `file`, and of JSON lines `line` and `fault`. A stage that reads a language takes it from the record's field `language` or `lang` (deu_Latn, deu, de,
-    de-CH), from --language, or from `--after language`; else it is null. A page is an HTML file, a record of a WARC
-    file, or a field `html`. What compares all documents can't be tried alone.
+    them. A record that can't be read has `file`, and of JSON lines `line` and `fault`. A stage that reads a language
+    takes it from the record's field `language` or `lang` (deu_Latn, deu, de, de-CH), from --language, or from `--after
+    language`; else it is null. A page is an HTML file, a record of a WARC file, or a field `html`. What compares all
+    documents can't be tried alone.
     """
     from lauter.pipeline.steps.isolate import StageError
     from lauter.pipeline.stopped import BuildStopped
