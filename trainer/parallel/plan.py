@@ -9,12 +9,19 @@ import torch
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
+from lauter.trainer.attention.attention import attention
 from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.model.apertus import Apertus
-from lauter.trainer.parallel.axes import Axes
+from lauter.trainer.parallel.axes import CONTEXT, PIPELINE, TENSOR, Axes
 from lauter.trainer.parallel.compiled import Compiler
+from lauter.trainer.parallel.context.attend import context_attention
 from lauter.trainer.parallel.passes import Passes, WholeModel
+from lauter.trainer.parallel.pipeline.passes import Pipelined
+from lauter.trainer.parallel.pipeline.stage import cut
 from lauter.trainer.parallel.recompute import recompute
+from lauter.trainer.parallel.tensor.collectives import Group
+from lauter.trainer.parallel.tensor.copies import SummedCopies
+from lauter.trainer.parallel.tensor.split import split
 
 ENTRANCES = ("loss", "token_losses", "hidden_states")
 """Methods of the model besides `forward` that are called from outside: each gathers the shards.
@@ -50,25 +57,40 @@ def lay_out(
 
     A failure to compile is told once, through `tell`.
     """
+    stages = cut(model, section, axes.at(PIPELINE)) if section.pipeline > 1 else []
+    tensor = axes.along(TENSOR)
+    copies = [] if tensor is None else split(model, section, tensor)
     compiler = Compiler(axes.ranks.device, tell) if section.compile else None
+    context = axes.along(CONTEXT)
+    attend = attention if context is None else context_attention(section.context_kind, context.get_group())
     for layer in model.model.layers:
+        if layer is None:  # Of another stage.
+            continue
+        layer.self_attn.attend = attend
         recompute(layer, section.recompute)  # type: ignore[arg-type]  # a ModuleList is untyped
         if compiler is not None:
             layer.forward = compiler.compiled(layer.forward)
         if axes.fsdp is not None:
-            shard(layer, axes.fsdp, precision)
+            shard(layer, axes.fsdp, precision, once_a_step=bool(stages))
     if axes.fsdp is not None:
-        shard(model, axes.fsdp, precision)
-        for entrance in ENTRANCES:
-            register_fsdp_forward_method(model, entrance)
-    return WholeModel(model, axes)
+        for root in stages or [model]:
+            shard(root, axes.fsdp, precision, once_a_step=bool(stages))
+        if not stages:
+            for entrance in ENTRANCES:
+                register_fsdp_forward_method(model, entrance)
+    passes = Pipelined(stages, section, axes, compute_dtype(precision)) if stages else WholeModel(model, axes)
+    return passes if tensor is None else SummedCopies(passes, model, copies, Group.of(tensor.get_group()))
 
 
-def shard(module: torch.nn.Module, mesh: DeviceMesh, precision: Literal["bf16", "fp32", "fp64"]) -> None:
+def shard(
+    module: torch.nn.Module, mesh: DeviceMesh, precision: Literal["bf16", "fp32", "fp64"], *, once_a_step: bool
+) -> None:
     """FSDP2 (SimpleFSDP and its kin: arXiv 2304.11277): split each parameter's rows over the mesh's last axis.
 
     Gradients are summed over ranks, never averaged: the loss is divided by the global count of targets before. They
     are reduced after every micro-batch; to wait for the last one would hold the whole gradient on every rank.
+    `once_a_step`: where each rank has few layers, as in a pipeline, that is what is done: stages are gathered for a
+    whole step and their gradients reduced at its end, not once a micro-batch.
     """
     policy = MixedPrecisionPolicy(
         param_dtype=torch.bfloat16 if precision == "bf16" else None,
@@ -76,7 +98,8 @@ def shard(module: torch.nn.Module, mesh: DeviceMesh, precision: Literal["bf16", 
         # Cosines and sines come in the activations' dtype; positions are whole numbers.
         cast_forward_inputs=False,
     )
-    sharded = fully_shard(module, mesh=mesh, mp_policy=policy)
+    again = False if once_a_step else None  # None: torch's choice, which is all but the outermost.
+    sharded = fully_shard(module, mesh=mesh, mp_policy=policy, reshard_after_forward=again)
     assert isinstance(sharded, FSDPModule)
     sharded.set_gradient_divide_factor(1.0)
     # With a factor alone, torch asks for a scaled sum, which gloo does not have.

@@ -1,0 +1,1 @@
+"""Pipeline parallel: the model cut into stages, each on one rank, and micro-batches that pass through them."""
