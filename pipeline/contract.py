@@ -353,5 +353,5 @@ class Reader(Protocol):
         ...
 
     def count(self, stream: BinaryIO) -> FileCount:
-        """Count the same file by other code than `read`."""
+        """Count the same file by other code than `read`; see `glancing` for a reader that can do with less."""
         ...

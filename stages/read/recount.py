@@ -12,7 +12,9 @@ from lauter.pipeline.contract import FileCount
 from lauter.stages.read import framing
 from lauter.stages.read.recount_text import STEP, Codec, FedText, FileText, Gzip, Text, read
 
-_COUNTED = (b"response", b"resource", b"conversion")
+COUNTED = (b"response", b"resource", b"conversion")
+"""The types of records that are rows."""
+
 _ENDS = b"\r\n"
 
 
@@ -26,7 +28,7 @@ class _Tally:
         self.last_kind = b""
 
     def record(self, kind: bytes, end: int) -> None:
-        self.records += kind in _COUNTED
+        self.records += kind in COUNTED
         self.last_kind, self.last_end = kind, end
 
     def damage(self, end: int) -> None:
@@ -36,7 +38,7 @@ class _Tally:
     def take_back(self, mark: int) -> None:
         """A break: one corrupt range, instead of the last item if that reaches behind `mark`."""
         if self.last_end > mark:
-            self.records -= self.last_kind in _COUNTED
+            self.records -= self.last_kind in COUNTED
             self.corrupt -= self.last_kind == b""
         self.corrupt += 1
         self.last_end = 0
@@ -126,7 +128,7 @@ def _count_stretch(text: Text, limit: int, tally: _Tally) -> None:
             return
         position += len(ahead) - len(ahead.lstrip(_ENDS))
         text.free(position)
-        size, length, kind = _header(text, position)
+        size, length, kind = header(text, position)
         if size < 0:
             position = _next_start(text, position)
             tally.damage(position)
@@ -135,7 +137,7 @@ def _count_stretch(text: Text, limit: int, tally: _Tally) -> None:
         if length > limit and not text.seekable:
             position = _pass_over(text, position, content + length, kind, tally)
             continue
-        missing = length > 0 and not _reaches(text, content, length)
+        missing = length > 0 and not text.reaches(content + length - 1)
         if missing or any(position < anchor < content + length for anchor in text.anchors):
             tail = -1
         else:
@@ -148,14 +150,7 @@ def _count_stretch(text: Text, limit: int, tally: _Tally) -> None:
             tally.record(kind, position)
 
 
-def _reaches(text: Text, content: int, length: int) -> bool:
-    """Whether the stretch has the whole content; looked at whole only where it will be wanted again."""
-    if text.seekable:
-        return len(text.at(content + length - 1, 1)) == 1
-    return len(text.at(content, length)) == length
-
-
-def _header(text: Text, position: int) -> tuple[int, int, bytes]:
+def header(text: Text, position: int) -> tuple[int, int, bytes]:
     """Size of the header block, content length and type; size -1 if it is no well-formed header."""
     none = (-1, 0, b"")
     if text.at(position, 5) != b"WARC/":

@@ -16,6 +16,12 @@ from lauter.stages.read.watched import Watched
 STEP = 1 << 18
 """Bytes looked at in one go."""
 
+INPUT = 32 << 10
+"""Compressed bytes given to zlib at a time: a page of a crawl has some 20 KB. A bomb's text is 33 MB then."""
+
+SMALL_INPUT = 8 << 10
+"""The same where an error is looked for: what it makes, 8 MB at most, is held and made again byte by byte."""
+
 
 class Text(Protocol):
     """The text of a stretch by position."""
@@ -55,6 +61,19 @@ class FileText:
             self._start, skip = position, 0
         return self._block[skip : skip + count]
 
+    def find(self, wanted: bytes, position: int) -> int:
+        """Where some bytes stand from `position` on, or the file's end if nowhere."""
+        while self.at(position, len(wanted)):
+            found = self._block.find(wanted, position - self._start)
+            if found >= 0:
+                return self._start + found
+            position = max(self._start + len(self._block) - len(wanted) + 1, position + 1)
+        return self._size
+
+    def reaches(self, position: int) -> bool:
+        """Whether the file has it."""
+        return position < self._size
+
     def free(self, position: int) -> None:
         """The file keeps everything."""
 
@@ -74,21 +93,34 @@ class FedText:
 
     def at(self, position: int, count: int) -> bytes:
         """Up to `count` bytes from `position` on; those before the last `free` are gone."""
-        while self._start + len(self._kept) < position + count:
-            try:
-                text, opens = next(self._feed)
-            except StopIteration:
-                break
-            if opens:
-                self.mark = self._start + len(self._kept)
-                if text[:5] == b"WARC/":
-                    self.anchors.append(self.mark)
-            if position > self._start + len(self._kept):
-                self._start += len(self._kept)
-                self._kept.clear()
-            self._kept += text
+        while self._start + len(self._kept) < position + count and self._more(position):
+            pass
         skip = max(position - self._start, 0)
         return bytes(memoryview(self._kept)[skip : skip + count])
+
+    def reaches(self, position: int) -> bool:
+        """Whether the text has the byte at `position`."""
+        while self._start + len(self._kept) <= position:
+            if not self._more(0):
+                return False
+        return True
+
+    def _more(self, position: int) -> bool:
+        """Take the next text, of what is kept only that from `position` on; False at the end."""
+        try:
+            text, opens = next(self._feed)
+        except StopIteration:
+            return False
+        end = self._start + len(self._kept)
+        if opens:
+            self.mark = end
+            if text[:5] == b"WARC/":
+                self.anchors.append(end)
+        if position > end:
+            self._start = end
+            self._kept.clear()
+        self._kept += text
+        return True
 
     def free(self, position: int) -> None:
         """Forget what lies before `position`, once it is worth the trouble."""
@@ -163,27 +195,40 @@ class Gzip:
             return -1
         inflater = zlib.decompressobj(31)
         at = begin
+        given = 0
         text = b""
         opens = True
-        good = True
-        while good and not inflater.eof:
-            raw = self._file.at(at, 8192)
-            if not raw:
-                good = False
-                break
-            before = inflater.copy()
+        while not inflater.eof:
+            raw = self._file.at(at, INPUT)
             try:
                 text += inflater.decompress(raw)
             except zlib.error:
-                text += _byte_by_byte(before, raw)
-                good = False
+                yield text + self._before_error(begin, given + len(text)), opens
+                return -1
             at += len(raw)
-            if len(text) >= 5 or not opens:
+            if len(text) >= 5 or not opens or not raw or inflater.eof:
                 yield text, opens
+                given += len(text)
                 text, opens = b"", False
-        if text or opens:
-            yield text, opens
-        return at - len(inflater.unused_data) if good else -1
+            if not raw:
+                return -1
+        return at - len(inflater.unused_data)
+
+    def _before_error(self, begin: int, given: int) -> bytes:
+        """The text of a broken member behind its first `given` bytes, to the last byte before zlib's error."""
+        inflater = zlib.decompressobj(31)
+        text = b""
+        while True:
+            raw = self._file.at(begin, SMALL_INPUT)
+            before = inflater.copy()
+            try:
+                more = inflater.decompress(raw)
+            except zlib.error:
+                return (text + _byte_by_byte(before, raw))[given:]
+            begin += len(raw)
+            text += more
+            passed = min(len(text), given)
+            text, given = text[passed:], given - passed
 
     def resume(self) -> None:
         """Move to the next member behind the failed one whose text starts as a record does, or to the end."""

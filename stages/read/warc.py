@@ -11,6 +11,7 @@ from pydantic import Field
 from lauter.pipeline import identity
 from lauter.pipeline.contract import FileCount, ReadBatch, Reason, StageConfig
 from lauter.stages.read import http
+from lauter.stages.read.glance import glance
 from lauter.stages.read.records import BLANKS, RECORD_TYPES, Frame, frames
 from lauter.stages.read.recount import count_warc
 from lauter.stages.read.rows import Row, Rows, corrupt_row, escaped, seconds
@@ -71,6 +72,8 @@ class WarcReader:
     excerpts: ClassVar[bool] = True
     """Crawls have a gzip member for each record. Of other containers an excerpt may hold more, or be broken."""
 
+    no_records: ClassVar[frozenset[str]] = frozenset({"corrupt-range", "truncated", "unsupported-format"})
+
     Config: ClassVar[type[StageConfig]] = WarcConfig
     reasons: ClassVar[tuple[Reason, ...]] = REASONS
 
@@ -100,6 +103,10 @@ class WarcReader:
     def count(self, stream: BinaryIO) -> FileCount:
         """Records and corrupt ranges, by code that shares nothing with `read` but the definition."""
         return count_warc(stream, self._config.max_record_bytes)
+
+    def glance(self, stream: BinaryIO) -> FileCount | None:
+        """Records of a crawl of sound members, without inflating them."""
+        return glance(stream, self._config.max_record_bytes)
 
     def _row(self, frame: Frame, file: str) -> Row:
         head = frame.head
