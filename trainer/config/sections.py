@@ -272,3 +272,14 @@ class RunSection(Section):
         if self.validation is not None and not self.data.hold_out_shards:
             raise ValueError("validation needs `data.hold_out_shards`: at least one shard that is not trained on")
         return self
+
+    @model_validator(mode="after")
+    def _sampling_has_layers(self) -> RunSection:
+        axes = ("pipeline", "context", "tensor")
+        shared = ", ".join(f"parallel.{axis}" for axis in axes if getattr(self.parallel, axis) > 1)
+        if self.sampling is not None and shared:
+            raise ValueError(
+                f"sampling needs whole layers on every rank, which {shared} above 1 share: a single new token can't be "
+                "divided; leave `sampling` out and use `lauter generate` on a checkpoint"
+            )
+        return self

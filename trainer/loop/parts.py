@@ -17,10 +17,12 @@ from lauter.trainer.loop.errors import ConfigError
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.model.shape import ModelShape
 from lauter.trainer.optimizer.optimizer import Optimizer
-from lauter.trainer.parallel.axes import Axes, axes
+from lauter.trainer.parallel.axes import PIPELINE, Axes, axes
 from lauter.trainer.parallel.passes import Passes
+from lauter.trainer.parallel.pipeline.schedules import require_micro_batches, require_stages
 from lauter.trainer.parallel.plan import held_dtype, lay_out
 from lauter.trainer.parallel.ranks import Ranks
+from lauter.trainer.parallel.tensor.pieces import require_fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,10 @@ def assemble(section: RunSection, ranks: Ranks, verify: Verify, tell: Callable[[
     corpus = open_corpora(section.data, verify=verify, share=Share(ranks.rank, ranks.count))
     try:
         shape = model_shape(section.model, corpus.tokenizer.ids, section.data.sequence_length)
+        require_stages(section.parallel, shape)
+        require_fit(
+            shape, section.parallel, section.batch.micro * section.data.sequence_length // section.parallel.context
+        )
     except ValueError as error:
         raise ConfigError(str(error)) from error
     samples = Samples(corpus, section.data, section.seed)
@@ -66,6 +72,7 @@ def assemble(section: RunSection, ranks: Ranks, verify: Verify, tell: Callable[[
     model = Apertus(shape, device="meta", dtype=held_dtype(section.precision, grid))
     passes = lay_out(model, section.parallel, grid, section.precision, tell=tell)
     model.to_empty(device=ranks.device)
+    stages = grid.along(PIPELINE)
     return Parts(
         section=section,
         ranks=ranks,
@@ -82,7 +89,9 @@ def assemble(section: RunSection, ranks: Ranks, verify: Verify, tell: Callable[[
         shape=shape,
         model=model,
         passes=passes,
-        optimizer=Optimizer(model.named_parameters(), section.optimizer),
+        optimizer=Optimizer(
+            model.named_parameters(), section.optimizer, None if stages is None else stages.get_group()
+        ),
     )
 
 
@@ -101,10 +110,11 @@ def check_folders(section: RunSection) -> None:
 
 
 def check_batches(section: RunSection, ranks: int) -> None:
-    """Every rank does the same number of whole micro-batches in every step.
+    """Every rank does the same number of whole micro-batches in every step, and the schedule of a pipeline takes it.
 
     Raises:
-        ConfigError: a batch size is no multiple of `batch.micro` x ranks.
+        ConfigError: a batch size is no multiple of `batch.micro` x ranks, or makes a number of micro-batches that the
+            schedule can't run.
     """
     micro = section.batch.micro
     sizes = [("batch.sequences", section.batch.sequences)]
@@ -118,6 +128,10 @@ def check_batches(section: RunSection, ranks: int) -> None:
                 f"{key}: {size} is no multiple of batch.micro ({micro}) x {words}; {mend}; "
                 "change that, the number of sequences or of ranks"
             )
+        try:
+            require_micro_batches(section.parallel, size // (micro * ranks))
+        except ValueError as error:
+            raise ConfigError(f"{key}: {error}") from error
 
 
 def largest_micro(sizes: Sequence[int], *, micro: int, ranks: int) -> int | None:

@@ -172,6 +172,11 @@ def test_what_contradicts_itself_is_refused(config: Path, override: str, message
     assert message in problem
 
 
+def test_sampling_is_refused_where_ranks_share_the_tokens_or_the_layers(config: Path) -> None:
+    (problem,) = refused(config, "sampling={prompts: [a]}", "parallel={tensor: 2, pipeline: 2}")
+    assert "which parallel.pipeline, parallel.tensor above 1 share" in problem
+
+
 def test_a_config_without_a_corpus_names_both_ways_to_give_one(config: Path) -> None:
     (problem,) = refused(config, "data.corpora=[]")
     assert "data.corpora" in problem
