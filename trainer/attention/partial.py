@@ -1,8 +1,8 @@
 """Attention to some of the keys at a time: results that are merged to those of all keys, without loss.
 
-With its softmax's normaliser beside it, the result over some keys can be merged with that over others (arXiv 1805.02867;
-2205.14135, section 3.1), and given the result and normaliser over all keys, the gradients of some keys are exact and are
-simply added (arXiv 2310.01889, appendix A). On a CPU torch's kernel for it, on a GPU flash attention's; no GPU has run
+With its softmax's normaliser beside it, the result over some keys can be merged with that over others (arXiv
+1805.02867; 2205.14135, section 3.1). Given the result and normaliser over all keys, the gradients from some keys are
+exact and are simply added (arXiv 2310.01889). On a CPU torch's kernel does it, on a GPU flash attention; no GPU has run
 the latter, whose shapes were checked on the meta device.
 """
 
@@ -70,7 +70,7 @@ def every_gradients(grad: Tensor, q: Tensor, k: Tensor, v: Tensor, whole: Partia
     inputs = [grad, q, k, v, whole.seen]
     if q.dtype == torch.bfloat16 and len(q) * len(k) <= SHORT**2:
         inputs = [x.float() for x in inputs]
-    dq, dk, dv = _cpu_backward(*map(_heads, inputs), whole.normalisers.transpose(0, 1)[None], 0.0, False)
+    dq, dk, dv = _cpu_backward(*map(_heads, inputs), whole.normalisers.transpose(0, 1)[None], 0.0, is_causal=False)
     return dq[0].transpose(0, 1), dk[0].transpose(0, 1), dv[0].transpose(0, 1)
 
 
@@ -99,8 +99,17 @@ def _one(x: Tensor) -> Bounds:
 
 def _forward(q: Tensor, k: Tensor, v: Tensor, queries: Bounds, keys: Bounds, *, causal: bool) -> Partial:
     found = _flash(
-        q, k, v, queries.cu_seqlens, keys.cu_seqlens, queries.longest, keys.longest, 0.0, causal, False
-    )  # No dropout.
+        q,
+        k,
+        v,
+        queries.cu_seqlens,
+        keys.cu_seqlens,
+        queries.longest,
+        keys.longest,
+        dropout_p=0.0,
+        is_causal=causal,
+        return_debug_mask=False,
+    )
     return Partial(found[0], found[1].transpose(0, 1))
 
 

@@ -1,11 +1,13 @@
 """Which tokens of a micro-batch each rank of a context group has: two runs that mirror each other.
 
-T tokens are cut into 2 x ranks equal chunks, and rank r has chunks r and 2 x ranks - 1 - r ("zig-zag", arXiv 2407.21783,
-section 3.3.2). Causal attention is then shared evenly, also where the micro-batch holds several windows of length L: of
-two places that mirror each other one attends to x + 1 tokens of its window and the other to L - x.
+T tokens are cut into 2 x ranks equal chunks, and rank r has chunks r and 2 x ranks - 1 - r ("zig-zag", arXiv
+2407.21783, section 3.3.2). Causal attention is then shared evenly, also where the micro-batch holds several windows of
+length L: of two places that mirror each other one attends to x + 1 tokens of its window and the other to L - x.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -80,8 +82,7 @@ def take(whole: Tensor, rank: int, count: int) -> Tensor:
 
 def in_order(parts: Tensor) -> Tensor:
     """The rows of all ranks, one rank after the other, in the order of the whole: (count, T / count, …) to (T, …)."""
-    count, rows = parts.shape[:2]
-    halves = parts.unflatten(1, (2, rows // 2))
+    halves = parts.unflatten(1, (2, -1))
     return torch.cat((halves[:, 0], halves[:, 1].flip(0))).flatten(0, 1)
 
 
@@ -116,7 +117,7 @@ def _part(bounds: Bounds, rank: int, count: int) -> Part:
         if began < start:
             here = sum(lengths)
             earlier.append(Earlier(slice(here, here + cuts[1] - start), slice(began, start)))
-        lengths += [end - before for before, end in zip(cuts, cuts[1:], strict=False)]
+        lengths += [end - before for before, end in pairwise(cuts)]
     chunk = tokens // (2 * count)
     between = {place * chunk for place in range(1, 2 * count) if place != count}
     return Part(Bounds.of(lengths), tuple(earlier), crossing=not between <= set(ends))
