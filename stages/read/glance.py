@@ -24,8 +24,8 @@ _LEAST = 18
 """Bytes of the header and trailer of a member (RFC 1952 section 2.3)."""
 
 _ENDS = 4
-"""Places taken for a member's end, by the magic of the next. It occurs by chance once in 16 MB, with a fitting size before
-it once in 2^56 bytes."""
+"""Places taken for a member's end, by the magic of the next. By chance that stands once in 16 MB of compressed text, and
+behind a fitting size once in 2^56 bytes."""
 
 
 def glance(stream: BinaryIO, max_record_bytes: int) -> FileCount | None:

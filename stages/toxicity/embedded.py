@@ -2,8 +2,8 @@
 
 Each window of 512 bytes (`windows`) gets a probability at even odds, from its words and n-grams, in which words for
 groups of people are all alike, its language, what the word list of its language finds in it (nothing, something, more
-than one word in fifty: the model's marks), and its tone (`tone`, `weighing`): blame, praise, negators, groups. The
-document's score is that of the window at which a tenth of those judged are as bad or worse, so one quoted insult in a
+than one word in fifty: the model's marks), the kinds of its words one after another (`kinds`, `pairs`), and its tone
+(`tone`, `weighing`): blame, praise, negators, groups. The document's score is that of the window at which a tenth of those judged are as bad or worse, so one quoted insult in a
 long page is not the page; a post of one window has that window's.
 
 `models/embedded/card.json` says what it was trained on, how well it does, and what it cannot.
@@ -24,7 +24,9 @@ from lauter.pipeline import schema
 from lauter.stages.classifier.model import Classifier
 from lauter.stages.classifier.predict import logits
 from lauter.stages.kernels.words import text_buffers
+from lauter.stages.toxicity.kinds import build_kind_table, kinds_of
 from lauter.stages.toxicity.lexicon import Lexicon
+from lauter.stages.toxicity.pairs import FEATURES, KindModel, kind_logits
 from lauter.stages.toxicity.tone import MEASURES, build_table, tone_of
 from lauter.stages.toxicity.weighing import columns_of, weigh
 from lauter.stages.toxicity.windows import JUDGED, chosen, cut_windows, most_windows
@@ -46,7 +48,7 @@ class Embedded:
         languages: Mapping[str, tuple[int, float]] = model.notes["languages"]
         self._groups = {label: group for label, (group, _) in languages.items()}
         self._offsets = dict(languages.values())
-        self._table = build_table(model.notes["codes"])
+        self._table = build_table(tuple(model.notes["codes"]))
         self._weights: Sequence[float] = model.notes["weights"]
 
     @staticmethod
@@ -91,8 +93,9 @@ class Embedded:
         bounds, data = text_buffers(windows)
         marks = marks_of(self._lexicon, windows, pa.array(labels).take(pa.array(of_text)))
         tone = tone_of(self._table, data, bounds, groups[of_text])
+        of_kinds = kind_logits(self._kinds, kinds_of(self._kind_table, data, bounds, groups[of_text]))
         logit = logits(self.model, tone.masked, tone.bounds, groups[of_text], marks)[:, 0].astype(np.float64)
-        found = weigh(columns_of(logit, tone.counts, marks), self._weights)
+        found = weigh(columns_of(logit, of_kinds, tone.counts, marks), self._weights)
         offsets_of = np.array([self._offsets[group] for group in groups.tolist()])
         probability = probabilities(found, self.model.slope[0], offsets_of[of_text])
         return of_windows(np.rint(probability * schema.RATIO_SCALE).astype(np.uint16), counts)
@@ -106,13 +109,14 @@ def classifier_of(path: str) -> Classifier:
         OSError: It cannot be read.
     """
     model = Classifier.load(Path(path))
-    if model.labels != CLASSES or not model.notes.keys() >= {"languages", "codes", "weights"} or not model.slope:
+    if model.labels != CLASSES or "languages" not in model.notes or not model.slope:
         raise ValueError(
             f"{path} is a classifier of {', '.join(model.labels)} and no model of toxicity: train one with `lauter"
             " toxicity train`"
         )
-    columns = columns_of(np.zeros(1), np.zeros((1, len(MEASURES)), np.int64), np.zeros(1, np.int64))
-    if len(columns) != len(model.notes["weights"]):
+    columns = columns_of(np.zeros(1), np.zeros(1), np.zeros((1, len(MEASURES)), np.int64), np.zeros(1, np.int64))
+    kinds = model.notes.get("kinds", {}).get("weights", ())
+    if len(kinds) != FEATURES or len(columns) != len(model.notes["weights"]):
         # Else it would be the fault of every page.
         raise ValueError(f"{path} was trained by another version: train it anew with `lauter toxicity train`")
     return model

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from lauter.pipeline import schema
 from lauter.stages.kernels.words import text_buffers
-from lauter.stages.toxicity.match import Way, build_tables, count_hits, split_words, word_characters
+from lauter.stages.toxicity.match import Tables, Way, build_tables, count_hits, split_words, word_characters
 
 HALF_SHARE = 50
 """A text in which one word in this many is hit has score 0.5."""
@@ -107,15 +107,19 @@ def normalise(text: pa.LargeStringArray) -> pa.LargeStringArray:
     return cast(pa.LargeStringArray, pc.utf8_lower(pc.utf8_normalize(text, "NFKC")))
 
 
+@cache
+def _tables() -> Tables:
+    """The tables of all lists, made once in a process: that takes a tenth of a second."""
+    lists = word_lists()
+    return build_tables([(_BY_LETTER.get(language, (Way.WORDS, 0))[0], terms) for language, terms in lists.items()])
+
+
 class Lexicon:
     """The lists as tables, ready to judge."""
 
     def __init__(self) -> None:
-        lists = word_lists()
-        self._tables = build_tables(
-            [(_BY_LETTER.get(language, (Way.WORDS, 0))[0], terms) for language, terms in lists.items()]
-        )
-        place = {language: index for index, language in enumerate(lists)}
+        self._tables = _tables()
+        place = {language: index for index, language in enumerate(word_lists())}
         place |= {language: place[other] for language, other in _SHARED.items()}
         self._places = {f"{language}_{_SCRIPTS.get(language, 'Latn')}": index for language, index in place.items()}
 

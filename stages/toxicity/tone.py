@@ -11,8 +11,8 @@ else that letter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
 from importlib import resources
 from typing import NamedTuple
 
@@ -50,8 +50,8 @@ _SHORTEST = 2
 _ENDING, _BEFORE = 3, 5
 """A word that no list has gets four fifths of the mean valence of those that it shares its beginning with, all but the
 last three letters of each and five letters at least: the lists have few of the forms that a word takes."""
-_STEM, _ROOT = np.uint64(0x5354454D), np.uint64(0x524F4F54)
-_NEGATOR, _GROUP, _VALENCE = 16, 32, 8
+STEM, _ROOT = np.uint64(0x5354454D), np.uint64(0x524F4F54)
+NEGATOR, GROUP, VALENCE = 16, 32, 8
 _QUOTES = (0x22, 0xAB, 0xBB, 0x201C, 0x201D, 0x201E, 0x300C, 0x300D)  # " « » “ ” „ 「 」
 _FREE = np.uint64(0)
 _EMPTY = np.int64(0)
@@ -70,7 +70,7 @@ class Table(NamedTuple):
 @kernel
 def hash_start(group: Integer) -> np.uint64:
     """What the hash of a word of a language begins with."""
-    return FNV_OFFSET ^ fold(_STEM, np.uint64(group + 1))
+    return FNV_OFFSET ^ fold(STEM, np.uint64(group + 1))
 
 
 @kernel
@@ -175,7 +175,7 @@ def take_tone(
                     place += width
                     letters += 1
                     if letters >= _SHORTEST and not stem:
-                        stem = look_up(state ^ _STEM, keys, values)
+                        stem = look_up(state ^ STEM, keys, values)
                 found = look_up(state, keys, values) | stem
                 if not found and letters >= _BEFORE:
                     found = look_up(state ^ _ROOT, keys, values)
@@ -196,7 +196,7 @@ def take_tone(
                 continue
             row[6] += 1
             since += 1
-            if found & _GROUP:
+            if found & GROUP:
                 row[5] += 1
                 masked[out : out + 3] = _Q
                 out += 3
@@ -205,13 +205,13 @@ def take_tone(
                     masked[out] = data[place]
                     out += 1
                 if found & 15:
-                    valence = np.int64(found & 15) - _VALENCE
+                    valence = np.int64(found & 15) - VALENCE
                     negated = since <= _REACH
                     if valence < 0:
                         row[2 if negated else 0] -= valence
                     else:
                         row[3 if negated else 1] += valence
-            if found & _NEGATOR:
+            if found & NEGATOR:
                 row[4] += 1
                 since = 0
             position = stop
@@ -231,26 +231,27 @@ def read_lists() -> Mapping[tuple[str, str, int], int]:
     for language, valence, *words in _lines("valence"):
         for word in words:
             # A word that is listed twice has the first valence.
-            found.setdefault((language, word, 0), int(valence) + _VALENCE)
+            found.setdefault((language, word, 0), int(valence) + VALENCE)
             if len(word) >= _BEFORE:
                 root = word[: max(len(word) - _ENDING, _BEFORE)]
                 roots.setdefault((language, root), []).append(int(valence))
     for (language, root), valences in roots.items():
         mean = round(0.8 * sum(valences) / len(valences))
         if mean:
-            found[language, root, int(_ROOT)] = mean + _VALENCE
-    for name, value in (("groups", _GROUP), ("negators", _NEGATOR)):
+            found[language, root, int(_ROOT)] = mean + VALENCE
+    for name, value in (("groups", GROUP), ("negators", NEGATOR)):
         for language, *words in _lines(name):
             for word in words:
-                key = (language, word.rstrip("*"), int(_STEM) if word.endswith("*") else 0)
-                if value == _GROUP and len(key[1].encode()) < len(STAND_IN):
+                key = (language, word.rstrip("*"), int(STEM) if word.endswith("*") else 0)
+                if value == GROUP and len(key[1].encode()) < len(STAND_IN):
                     raise ValueError(f"words/groups.txt: {word} is shorter than what stands for it")
                 found[key] = found.get(key, 0) | value
     return found
 
 
-def build_table(languages: Sequence[str]) -> Table:
-    """The table for languages by code, each with the number of its place."""
+@lru_cache(maxsize=2)
+def build_table(languages: tuple[str, ...]) -> Table:
+    """The table for languages by code, each with the number of its place; made once in a process."""
     place = {code: number for number, code in enumerate(languages)}
     own = [(key, value) for key, value in read_lists().items() if key[0] in place]
     codes = np.array([ord(letter) for (_, word, _), _ in own for letter in word], np.uint32)

@@ -26,10 +26,13 @@ from lauter.stages.classifier.predict import logits
 from lauter.stages.classifier.train import train
 from lauter.stages.kernels.words import text_buffers
 from lauter.stages.toxicity.embedded import CLASSES, marks_of, probabilities
+from lauter.stages.toxicity.kinds import Kinds, build_kind_table, kinds_of
 from lauter.stages.toxicity.lexicon import Lexicon
+from lauter.stages.toxicity.pairs import KindModel, kind_logits
 from lauter.stages.toxicity.tone import Tone, build_table, tone_of
 from lauter.stages.toxicity.training.folds import folds_of
 from lauter.stages.toxicity.training.named import NAMED, named_posts
+from lauter.stages.toxicity.training.pairs import features_of, train_pairs
 from lauter.stages.toxicity.training.recipe import Recipe
 from lauter.stages.toxicity.training.second import fit_weights
 from lauter.stages.toxicity.training.sets import Post, check_licences, licences_of, paths_of, read_ordinary, read_set
@@ -46,20 +49,25 @@ class Material(NamedTuple):
 
     posts: tuple[Post, ...]
     tone: Tone
+    kinds: Kinds
+    features: NDArray[np.int32]
+    """The pairs of kinds of all texts (`pairs.features_of`)."""
+    bounds: NDArray[np.int64]
+    """Shape (n + 1,): where those of each text are."""
     groups: NDArray[np.int64]
     """The place of the language among the recipe's."""
     marks: NDArray[np.int64]
     """What the word list of the language finds (`embedded.marks_of`)."""
     toxic: NDArray[np.bool_]
 
-    def logits(self, model: Classifier) -> NDArray[np.float64]:
-        """The logits of a model, shape (n,)."""
-        found = logits(model, self.tone.masked, self.tone.bounds, self.groups, self.marks)
-        return found[:, 0].astype(np.float64)
+    def logits(self, models: tuple[Classifier, KindModel]) -> NDArray[np.float64]:
+        """The logits of two models, shape (2, n)."""
+        found = logits(models[0], self.tone.masked, self.tone.bounds, self.groups, self.marks)
+        return np.stack([found[:, 0].astype(np.float64), kind_logits(models[1], self.kinds)])
 
-    def columns(self, logit: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """The numbers beside the logits of a model that are weighed, each of shape (n,)."""
-        return columns_of(logit, self.tone.counts, self.marks)
+    def columns(self, found: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """The numbers that are weighed, each of shape (n,), from the logits."""
+        return columns_of(found[0], found[1], self.tone.counts, self.marks)
 
 
 class Trained(NamedTuple):
@@ -83,8 +91,10 @@ def material_of(posts: Sequence[Post], recipe: Recipe) -> Material:
     groups = np.array([codes.index(post.language) for post in posts], np.int64)
     toxic = np.array([post.toxic for post in posts], np.bool_)
     offsets, data = text_buffers(text)
-    tone = tone_of(build_table(codes), data, offsets, groups)
-    return Material(tuple(posts), tone, groups, marks_of(Lexicon(), text, labels), toxic)
+    tone = tone_of(build_table(tuple(codes)), data, offsets, groups)
+    kinds = kinds_of(build_kind_table(codes), data, offsets, groups)
+    marks = marks_of(Lexicon(), text, labels)
+    return Material(tuple(posts), tone, kinds, *features_of(kinds), groups, marks, toxic)
 
 
 def read_training(folder: Path, recipe: Recipe) -> list[Post]:
@@ -132,10 +142,11 @@ def train_model(posts: Sequence[Post], recipe: Recipe, told: Callable[[str], Non
         own = material.groups == place
         offsets[place] = fit_offset(slope * held_out[own], material.toxic[own], weights[own])
         groups |= {label: [place, float(offsets[place])] for label in recipe.languages[code]}
-    model = _trained(material, np.ones(len(posts), np.bool_), recipe).calibrated((slope,), (offset,))
+    classifier, kinds = _trained(material, np.ones(len(posts), np.bool_), recipe)
     probability = probabilities(held_out, slope, offsets[material.groups])
-    notes = {"languages": groups, "codes": sorted(recipe.languages), "weights": chosen}
-    return Trained(model.noted(notes), material, held_out, probability, fold)
+    notes = {"languages": groups, "codes": sorted(recipe.languages), "weights": chosen, "kinds": kinds.noted()}
+    model = classifier.calibrated((slope,), (offset,)).noted(notes)
+    return Trained(model, material, held_out, probability, fold)
 
 
 def _judge_folds(
@@ -147,14 +158,14 @@ def _judge_folds(
 ) -> tuple[NDArray[np.float64], tuple[float, ...]]:
     """The weighed logit of each text by a model of the other folds, and the weights of all folds."""
     folds = recipe.folds
-    of_fold = np.zeros((folds, len(fold)))  # row p: logits of classifiers that saw neither fold p nor the text's
+    of_fold = np.zeros((folds, 2, len(fold)))  # p: logits of classifiers that saw neither fold p nor the text's
     for left, right in combinations(range(folds), 2):
         found = material.logits(_trained(material, (fold != left) & (fold != right), recipe))
-        of_fold[left, fold == right] = found[fold == right]
-        of_fold[right, fold == left] = found[fold == left]
+        of_fold[left][:, fold == right] = found[:, fold == right]
+        of_fold[right][:, fold == left] = found[:, fold == left]
     for part in range(folds):
         apart = fold == part
-        of_fold[part, apart] = material.logits(_trained(material, ~apart, recipe))[apart]
+        of_fold[part][:, apart] = material.logits(_trained(material, ~apart, recipe))[:, apart]
         told(f"fold {part + 1} of {folds}: {int(apart.sum()):,} texts judged by a model of the others")
     counted = weights > 0
     second = np.where(counted, weights, _ORDINARY_SHARE * weights.sum() / max(int((~counted).sum()), 1))
@@ -164,7 +175,7 @@ def _judge_folds(
         columns = material.columns(of_fold[part])
         own = fit_weights(columns, material.toxic, np.where(apart, 0, second), _PENALTY)
         held_out[apart] = weigh([column[apart] for column in columns], own)
-    columns = material.columns(of_fold[fold, np.arange(len(fold))])
+    columns = material.columns(of_fold[fold, :, np.arange(len(fold))].T)
     return held_out, fit_weights(columns, material.toxic, second, _PENALTY)
 
 
@@ -184,10 +195,12 @@ def even_weights(material: Material, recipe: Recipe) -> NDArray[np.float64]:
     return weights
 
 
-def _trained(material: Material, chosen: NDArray[np.bool_], recipe: Recipe) -> Classifier:
+def _trained(material: Material, chosen: NDArray[np.bool_], recipe: Recipe) -> tuple[Classifier, KindModel]:
     named = np.array([post.of_set == NAMED for post in material.posts], np.bool_)
-    weights = np.where(chosen, np.where(named, recipe.named, 1), 0).astype(np.float32)
-    return train(
-        material.tone.masked, material.tone.bounds, material.toxic.astype(np.int32), weights, CLASSES,
-        recipe.classifier, material.groups, material.marks,
+    weights = np.where(chosen, np.where(named, recipe.named, 1), 0).astype(np.float64)
+    how = recipe.classifier
+    classifier = train(
+        material.tone.masked, material.tone.bounds, material.toxic.astype(np.int32), weights.astype(np.float32),
+        CLASSES, how, material.groups, material.marks,
     )  # fmt: skip
+    return classifier, train_pairs(material.features, material.bounds, material.toxic, weights, how.epochs, how.seed)
