@@ -24,7 +24,7 @@ _LEAST = 18
 """Bytes of the header and trailer of a member (RFC 1952 section 2.3)."""
 
 _ENDS = 4
-"""Places taken for a member's end, by the magic of the next. By chance that stands once in 16 MB of compressed text, and
+"""Places taken for a member's end, by the magic of the next: in 16 MB of compressed text it stands once by chance, and
 behind a fitting size once in 2^56 bytes."""
 
 
