@@ -25,7 +25,7 @@ from lauter.trainer.loop.validate import validate
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.model.shape import ModelShape
 from lauter.trainer.optimizer.optimizer import Optimizer
-from lauter.trainer.parallel.axes import Axes, axes
+from lauter.trainer.parallel.axes import PIPELINE, Axes, axes
 from lauter.trainer.parallel.passes import Passes
 from lauter.trainer.parallel.plan import held_dtype, lay_out
 from lauter.trainer.parallel.ranks import Ranks
@@ -77,7 +77,9 @@ def laid_out(
     model = Apertus(SHAPE, device="meta", dtype=held_dtype(precision, grid))
     passes = lay_out(model, section, grid, precision, tell=print)
     model.to_empty(device="cpu")
-    optimizer = Optimizer(model.named_parameters(), OptimizerSection(name="adamw"))
+    stages = grid.along(PIPELINE)
+    group = None if stages is None else stages.get_group()
+    optimizer = Optimizer(model.named_parameters(), OptimizerSection(name="adamw"), group)
     begin(model, optimizer, seed=7)
     return model, passes, optimizer, grid
 

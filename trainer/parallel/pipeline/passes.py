@@ -39,8 +39,10 @@ class Pipelined:
     def train(
         self, batches: Sequence[Batch], *, normaliser: float, z_loss: float, after_each: Callable[[], None]
     ) -> Sums:
-        """As `Passes.train`. Gradients are added up in fp32 by FSDP2 and reduced once, at the end: the whole gradient
-        of this rank's stages is there for as long, as in Megatron-LM. So `after_each` has nothing to do.
+        """As `Passes.train`; `after_each` is not called.
+
+        Gradients are added up in fp32 by FSDP2 and reduced once, at the end: the whole gradient of this rank's stages
+        is there for as long, as in Megatron-LM.
 
         Raises:
             ValueError: micro-batches of different lengths.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -47,13 +48,13 @@ class Port(PipelineStage):
             dw_builder=None if splits else _nothing_left,
         )
 
-    def _setup_forward_recv_info(self, num_microbatches: int, has_backward: bool) -> None:  # noqa: ARG002, FBT001
+    def _setup_forward_recv_info(self, num_microbatches: int, has_backward: bool) -> None:  # noqa: FBT001
         metas = self._stage_meta.inputs or ()
         self.args_recv_info = {
             number: tuple(_arriving(self.stage_index - 1, meta) for meta in metas) for number in range(num_microbatches)
         }
 
-    def _create_grad_recv_info(self, act_send_info: dict[int, Any]) -> tuple[_RecvInfo, ...]:  # noqa: ARG002
+    def _create_grad_recv_info(self, act_send_info: dict[int, Any]) -> tuple[_RecvInfo, ...]:
         metas = () if self.is_last else self._stage_meta.output_grads or ()
         return tuple(_arriving(self.stage_index + 1, meta) for meta in metas)
 
@@ -83,7 +84,7 @@ def _arriving(stage: int, meta: _TensorMeta | None) -> _RecvInfo:
     return _RecvInfo(f"from {stage}", stage, None, meta)
 
 
-def _nothing_left() -> Any:
+def _nothing_left() -> Callable[[], None]:
     """For a backward pass that was whole: when the turn of the weights comes there is nothing to do."""
     return _nothing
 

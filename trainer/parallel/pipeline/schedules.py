@@ -15,6 +15,8 @@ from torch.distributed.pipelining.schedules import PipelineScheduleMulti, Pipeli
 from torch.distributed.pipelining.stage import PipelineStage
 
 from lauter.trainer.config.parallel import ParallelSection
+from lauter.trainer.model.shape import ModelShape
+from lauter.trainer.parallel.pipeline.cut import spans
 
 Schedule = PipelineScheduleSingle | PipelineScheduleMulti
 
@@ -63,19 +65,22 @@ def rank_of(section: ParallelSection, stage: int) -> int:
     return stage % section.pipeline
 
 
-def require_stages(section: ParallelSection) -> None:
-    """Raises `ValueError` where the schedule is for another number of stages a rank."""
+def require_stages(section: ParallelSection, shape: ModelShape) -> None:
+    """Raises `ValueError` where the schedule is for another number of stages a rank, or the model has fewer layers."""
+    if section.pipeline == 1:
+        return
     needed = 1 if section.schedule in SINGLE else 2 if section.schedule in _FORM_V else None
     if needed not in (None, section.stages_per_rank):
         raise ValueError(
             f"parallel.schedule {section.schedule!r} has {needed} stage(s) a rank, not {section.stages_per_rank}; set "
             f"parallel.stages_per_rank to {needed}, or take another schedule"
         )
+    spans(shape, section.pipeline * section.stages_per_rank)
 
 
 def require_micro_batches(section: ParallelSection, count: int) -> None:
     """Raises `ValueError`, naming numbers that fit, where a schedule can't run so many micro-batches."""
-    if fits(section, count):
+    if section.pipeline == 1 or fits(section, count):
         return
     below = next((other for other in range(count - 1, 0, -1) if fits(section, other)), None)
     above = next(other for other in range(count + 1, count + 2 * section.pipeline + 2) if fits(section, other))

@@ -88,7 +88,7 @@ def cut(model: Apertus, section: ParallelSection, rank: int) -> list[Stage]:
     Raises:
         ValueError: more stages than layers, or the schedule is for another number of stages a rank.
     """
-    require_stages(section)
+    require_stages(section, model.shape)
     by_stage = spans(model.shape, section.pipeline * section.stages_per_rank)
     indices = stages_of(section, rank)
     work = Work()
