@@ -1,0 +1,22 @@
+"""Axes that work alone also work together: losses and every gradient are those of one process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from lauter.trainer.config.parallel import ParallelSection
+from tests.trainer.parallel import combined_cases
+from tests.trainer.parallel.processes import spawn
+from tests.trainer.parallel.proof import ALONE, WINDOWS, assert_same, prove
+
+
+@pytest.mark.slow
+def test_two_axes_at_once_are_as_one_process(tmp_path: Path) -> None:
+    # One test, as starting four processes takes longer than what they do.
+    alone = prove(ALONE.ranks, ParallelSection(), WINDOWS)
+    spawn({4: combined_cases.four}, tmp_path)
+    for name in combined_cases.LAYOUTS:
+        assert_same(alone, torch.load(tmp_path / f"{name}.pt"))
