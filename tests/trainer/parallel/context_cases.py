@@ -32,8 +32,12 @@ KINDS: tuple[Kind, ...] = ("all-gather", "ulysses", "ring")
 
 def two(ranks: Ranks, folder: Path) -> None:
     """On two ranks: the kinds, with one window and with several to a micro-batch."""
-    for kind, micro in (("all-gather", 1), ("ulysses", 2), ("ring", 4)):
-        section = ParallelSection(context=2, context_kind=kind)
+    for section, micro in (
+        (ParallelSection(context=2, recompute="full"), 1),
+        (ParallelSection(context=2, context_kind="ulysses"), 2),
+        (ParallelSection(context=2, context_kind="ring"), 4),
+    ):
+        kind = section.context_kind
         keep(ranks, folder, f"{kind}-2", prove(ranks, section, micro))
         keep(ranks, folder, f"{kind}-2-apart", against_whole_attention(ranks, kind))
     keep(ranks, folder, "bf16", {kind: bf16(ranks, kind) for kind in KINDS})
@@ -42,12 +46,11 @@ def two(ranks: Ranks, folder: Path) -> None:
 def four(ranks: Ranks, folder: Path) -> None:
     """On four ranks: the kinds, and together with shards and copies of the weights."""
     for name, section, micro in (
-        ("all-gather-4", ParallelSection(context=4), 2),
-        ("ulysses-4", ParallelSection(context=4, context_kind="ulysses"), 2),
-        ("ring-4", ParallelSection(context=4, context_kind="ring"), 1),
+        ("all-gather-4", ParallelSection(context=4), 4),
+        ("ulysses-4", ParallelSection(context=4, context_kind="ulysses"), 4),
+        ("ring-4", ParallelSection(context=4, context_kind="ring"), 2),
         ("shard", ParallelSection(context=2, shard=2, context_kind="ring", recompute="full"), 2),
-        ("replicate", ParallelSection(context=2, replicate=2, recompute="selective"), 2),
-        ("ulysses-shard", ParallelSection(context=2, shard=2, context_kind="ulysses", recompute="full"), 4),
+        ("replicate", ParallelSection(context=2, replicate=2, context_kind="ulysses", recompute="selective"), 4),
     ):
         keep(ranks, folder, name, prove(ranks, section, micro))
     for kind in KINDS:

@@ -21,7 +21,6 @@ def test_ranks_that_share_tokens_are_as_one_process(tmp_path: Path) -> None:
     alone = prove(ALONE.ranks, ParallelSection(), WINDOWS)
     for name in (*(f"{kind}-{count}" for kind in cases.KINDS for count in (2, 4)), "shard", "replicate"):
         assert_same(alone, torch.load(tmp_path / f"{name}.pt"))
-    assert_same(alone, torch.load(tmp_path / "ulysses-shard.pt"))
     for kind in cases.KINDS:
         for count in (2, 4):
             for lengths, error in torch.load(tmp_path / f"{kind}-{count}-apart.pt"):

@@ -35,7 +35,8 @@ def require_shares(section: ParallelSection, shape: ModelShape, tokens: int) -> 
         )
     if section.context_kind != "ulysses":
         return
-    heads, keys = shape.heads // section.tensor, shape.kv_heads // section.tensor
+    # Where tensor ranks are more than heads of keys, each has one.
+    heads, keys = shape.heads // section.tensor, max(shape.kv_heads // section.tensor, 1)
     if heads % section.context or (keys % section.context and section.context % keys):
         a_rank = f" a rank of parallel.tensor={section.tensor}" if section.tensor > 1 else ""
         raise ValueError(

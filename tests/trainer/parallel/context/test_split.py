@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def shared(draw: st.DrawFn) -> tuple[list[int], int]:
     tokens = 2 * count * draw(st.integers(1, 8))
     cuts = draw(st.sets(st.integers(1, tokens - 1), max_size=12))
     ends = [0, *sorted(cuts), tokens]
-    return [end - start for start, end in zip(ends, ends[1:], strict=False)], count
+    return [end - start for start, end in pairwise(ends)], count
 
 
 @settings(max_examples=100, deadline=None)
@@ -49,8 +49,8 @@ def seen_of(part: Part, here: torch.Tensor) -> list[set[int]]:
     """Places among all tokens that each of a rank's tokens attends to; none twice."""
     seen: list[list[int]] = [[] for _ in here]
     ends = part.own.cu_seqlens.tolist()
-    assert part.own.longest == max(end - start for start, end in zip(ends, ends[1:], strict=False))
-    for start, end in zip(ends, ends[1:], strict=False):
+    assert part.own.longest == max(end - start for start, end in pairwise(ends))
+    for start, end in pairwise(ends):
         for place in range(start, end):
             seen[place] += here[start : place + 1].tolist()
     for one in part.earlier:
@@ -130,6 +130,7 @@ def test_what_can_not_be_shared_is_refused_before_a_run(section: ParallelSection
         ParallelSection(context=4, context_kind="ulysses"),
         ParallelSection(context=2, tensor=2, context_kind="ulysses"),
         ParallelSection(context=2, tensor=2, sequence=False),
+        ParallelSection(context=1, tensor=4, context_kind="ulysses"),
         ParallelSection(context=8, context_kind="ring"),
     ],
     ids=str,
