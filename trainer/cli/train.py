@@ -58,7 +58,30 @@ def train(
     verify: Annotated[
         Literal["quick", "full"], typer.Option(help="Check the corpora's sizes and footers first, or every byte.")
     ] = "quick",
+    hardware: Annotated[
+        str, typer.Option(metavar="NAME", help="Of --plan: h100, gh200, a100, or cpu, which is this machine.")
+    ] = "cpu",
+    ranks: Annotated[int | None, typer.Option(min=1, help="Of --plan. Default: the product of the axes.")] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(metavar="KEY=N,…", help="Of --plan: another layout, such as tensor=4,pipeline=8,micro=1."),
+    ] = None,
+    mfu: Annotated[
+        float | None, typer.Option(min=0.001, max=1, help="Of --plan: share of the peak, where you know it.")
+    ] = None,
+    tokens_per_second: Annotated[
+        float | None, typer.Option(min=0.001, help="Of --plan: of one rank, where you measured it.")
+    ] = None,
+    node_mtbf: Annotated[
+        float | None, typer.Option(metavar="HOURS", min=0.001, help="Of --plan: mean time between failures of a node.")
+    ] = None,
+    storage_bandwidth: Annotated[
+        float | None, typer.Option(metavar="BYTES/S", min=1, help="Of --plan: to where checkpoints are saved.")
+    ] = None,
     *,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show what the run takes, and layouts that fit; train nothing.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train a model on corpora; the same command goes on where a run stopped."""
@@ -66,7 +89,9 @@ def train(
         from lauter.trainer.config.load import load, phases, schedule_given
 
         try:
-            section = load(config, overrides or (), data or (), cools_down=cooldown is not None, phase=phase)
+            section = load(
+                config, overrides or (), data or (), cools_down=cooldown is not None, phase=phase, needs_data=not plan
+            )
             names = phases(config, overrides or ())
         except ManifestError as error:
             _fail(str(error), USAGE)
@@ -74,14 +99,20 @@ def train(
         origin = None if start is None else Path(start)
         try:
             from lauter.trainer.checkpoint.error import CheckpointError, explain
+            from lauter.trainer.cli.plan import show_plan
             from lauter.trainer.data.errors import DataError, UnfitError
             from lauter.trainer.loop.errors import ConfigError, RunFailed
             from lauter.trainer.loop.phase import begins_at, phase_folder
             from lauter.trainer.loop.run import train as run
+            from lauter.trainer.planner.plan import Wanted
         except ModuleNotFoundError as error:
             if error.name not in ("torch", "safetensors"):
                 raise
             _fail(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
+        if plan:
+            wanted = Wanted(hardware, ranks, layout, mfu, tokens_per_second, node_mtbf, storage_bandwidth)
+            show_plan(section, wanted, as_json=as_json)
+            return
         # Under torchrun every process comes here; the first one speaks.
         console = Console(stderr=as_json, emoji=False)
         try:

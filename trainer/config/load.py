@@ -25,6 +25,7 @@ def load(
     *,
     cools_down: bool = False,
     phase: str | None = None,
+    needs_data: bool = True,
 ) -> RunSection:
     """Read and check a config, or one of its phases. Paths of corpora come out absolute.
 
@@ -68,7 +69,7 @@ def load(
         if data
         else tuple(one.model_copy(update={"path": _absolute(folder, one.path)}) for one in section.data.corpora)
     )
-    if not corpora:
+    if needs_data and not corpora:
         raise ManifestError([document.problem(("data",), "no corpus: name one under data.corpora, or give --data DIR")])
     return section.model_copy(update={"data": section.data.model_copy(update={"corpora": corpora})})
 

@@ -1,0 +1,1 @@
+"""What a run takes before it runs: operations, memory, messages, time, energy, and layouts that fit."""
