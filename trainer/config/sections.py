@@ -275,7 +275,8 @@ class RunSection(Section):
 
     @model_validator(mode="after")
     def _sampling_has_layers(self) -> RunSection:
-        axes = ("pipeline", "context", "tensor")
+        # Ranks of a context group have all layers, and all of the tokens when they generate.
+        axes = ("pipeline", "tensor")
         shared = ", ".join(f"parallel.{axis}" for axis in axes if getattr(self.parallel, axis) > 1)
         if self.sampling is not None and shared:
             raise ValueError(

@@ -14,6 +14,7 @@ from lauter.trainer.attention.attention import attention
 from lauter.trainer.batch import Batch, Bounds
 from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.config.sections import OptimizerSection
+from lauter.trainer.loop.sample import continuations
 from lauter.trainer.loop.state import begin
 from lauter.trainer.loop.step import gradient
 from lauter.trainer.model.apertus import Apertus
@@ -23,7 +24,7 @@ from lauter.trainer.parallel.context.attend import context_attention
 from lauter.trainer.parallel.context.split import part_of, take
 from lauter.trainer.parallel.plan import held_dtype, lay_out
 from lauter.trainer.parallel.ranks import Ranks
-from tests.trainer.parallel.cases import keep
+from tests.trainer.parallel.cases import keep, prompts
 from tests.trainer.parallel.proof import SHAPE, WINDOWS, laid_out, prove, whole, windows
 
 Kind = Literal["all-gather", "ulysses", "ring"]
@@ -40,6 +41,8 @@ def two(ranks: Ranks, folder: Path) -> None:
         kind = section.context_kind
         keep(ranks, folder, f"{kind}-2", prove(ranks, section, micro))
         keep(ranks, folder, f"{kind}-2-apart", against_whole_attention(ranks, kind))
+    model, _, _, _ = laid_out(ranks, ParallelSection(context=2), "fp32")
+    keep(ranks, folder, "continuations", continuations(model, prompts(), seed=3))
     keep(ranks, folder, "bf16", {kind: bf16(ranks, kind) for kind in KINDS})
 
 

@@ -9,7 +9,9 @@ import torch
 
 from lauter.trainer.attention.attention import attention
 from lauter.trainer.config.parallel import ParallelSection
+from lauter.trainer.loop.sample import continuations
 from tests.trainer.parallel import context_cases as cases
+from tests.trainer.parallel.cases import prompts
 from tests.trainer.parallel.processes import spawn
 from tests.trainer.parallel.proof import ALONE, WINDOWS, assert_same, laid_out, prove
 
@@ -26,6 +28,12 @@ def test_ranks_that_share_tokens_are_as_one_process(tmp_path: Path) -> None:
             for lengths, error in torch.load(tmp_path / f"{kind}-{count}-apart.pt"):
                 assert error < 1e-12, (kind, count, lengths)
     bf16_loses_hardly_more_than_one_process_does(tmp_path)
+    what_is_generated_is_not_shared(tmp_path)
+
+
+def what_is_generated_is_not_shared(folder: Path) -> None:
+    model, _, _, _ = laid_out(ALONE.ranks, ParallelSection(), "fp32")
+    assert torch.load(folder / "continuations.pt") == continuations(model, prompts(), seed=3)
 
 
 def bf16_loses_hardly_more_than_one_process_does(folder: Path) -> None:
