@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -25,6 +26,7 @@ __all__ = [
     "ManifestArgument",
     "fail",
     "hex_root",
+    "refuse_existing",
     "root_of",
     "show",
     "table_console",
@@ -42,6 +44,12 @@ def fail(message: str, code: int) -> NoReturn:
     """Say what went wrong on standard error and leave with a code."""
     Console(stderr=True, emoji=False).print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True, highlight=False)
     raise typer.Exit(code)
+
+
+def refuse_existing(path: Path, what: str, new: str) -> None:
+    """Leave with a usage error where a path is there already: `what` is never overwritten, so name a `new` one."""
+    if path.exists():
+        fail(f"{path} is there already: {what} is never overwritten; name a new {new}", USAGE)
 
 
 def hex_root(root: str | None) -> str | None:

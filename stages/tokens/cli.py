@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from lauter.pipeline.cli.console import FAILED, USAGE, FolderArgument, JsonOption, fail, show
+from lauter.pipeline.cli.console import FAILED, USAGE, FolderArgument, JsonOption, fail, refuse_existing, show
 from lauter.pipeline.storage import StorageError
 
 app = typer.Typer(
@@ -43,7 +43,7 @@ def train(
     """Train a byte-level BPE on the kept documents of a finished run; dropped ones are never read."""
     from lauter.stages.tokens.training import train_tokenizer, write_tokenizer
 
-    _must_be_new(out)
+    refuse_existing(out, "what a corpus was built with", "folder")
     try:
         trained = train_tokenizer(folder, vocabulary, min_frequency=min_frequency, sample=sample, seed=seed)
         write_tokenizer(trained.files, out)
@@ -82,7 +82,7 @@ def build_apertus(
     from lauter.stages.tokens.definition import tokenizer_digest
     from lauter.stages.tokens.training import write_tokenizer
 
-    _must_be_new(out)
+    refuse_existing(out, "what a corpus was built with", "folder")
     try:
         source = None if tekken is None else tekken.read_bytes()
         files = build_huggingface(source) if huggingface else build(source)
@@ -101,8 +101,3 @@ def build_apertus(
     console = Console(emoji=False)
     console.print(f"digest {digest}", soft_wrap=True, highlight=False)
     console.print(", ".join(f"{out}/{name}" for name in sorted(files)), soft_wrap=True, highlight=False)
-
-
-def _must_be_new(out: Path) -> None:
-    if out.exists():
-        fail(f"{out} is there already: what a corpus was built with is never overwritten; name a new folder", USAGE)

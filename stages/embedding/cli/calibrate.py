@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show
+from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, refuse_existing, show
 from lauter.stages.embedding.cli.options import (
     MOST,
     BatchOption,
@@ -57,8 +57,7 @@ def calibrate(
     Bare weights, such as those that Apertus and FineWeb2-HQ published, become a head for the languages of the texts.
     The order of documents stays, so shares of a language do too; probabilities and absolute limits become true.
     """
-    if out.exists():
-        fail(f"{out} is there already: a head is never overwritten; name a new file", USAGE)
+    refuse_existing(out, "a head", "file")
     texts = load_texts(positives, negatives, language, most)
     encoder = load_encoder(EncoderFiles(weights, tokenizer, encoder_config, device, precision, batch_tokens, threads))
     from lauter.stages.embedding.head import save

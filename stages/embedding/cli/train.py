@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show
+from lauter.pipeline.cli.console import FAILED, JsonOption, fail, refuse_existing, show
 from lauter.stages.embedding.cli.options import (
     MOST,
     BatchOption,
@@ -61,8 +61,7 @@ def train(
     DIR gets HEAD-LABEL.safetensors for each language, or HEAD.safetensors: name them under `heads:` of the stage
     `embedding`. The same texts and seed give the same bytes on one machine.
     """
-    if out.exists():
-        fail(f"{out} is there already: a head is never overwritten; name a new folder", USAGE)
+    refuse_existing(out, "a head", "folder")
     texts = load_texts(positives, negatives, language, most)
     encoder = load_encoder(EncoderFiles(weights, tokenizer, encoder_config, device, precision, batch_tokens, threads))
     from lauter.stages.embedding.head import Head, save

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 import xxhash
 
-from lauter.pipeline.cli.console import USAGE, JsonOption, fail, show
+from lauter.pipeline.cli.console import USAGE, JsonOption, fail, refuse_existing, show
 
 if TYPE_CHECKING:
     from lauter.stages.extract.blocks.training.labels import Example
@@ -37,8 +37,7 @@ def train(
     from lauter.stages.extract.blocks.training.learning import learn
     from lauter.stages.extract.blocks.training.truth import HELD_OUT, LICENCES, read_pages
 
-    if out.exists():
-        fail(f"{out} is there already: a rule is never overwritten; name a new file", USAGE)
+    refuse_existing(out, "a rule", "file")
     try:
         examples = [example(page) for page in read_pages(data, sets or [*LICENCES])]
     except OSError as error:

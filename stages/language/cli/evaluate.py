@@ -13,7 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show, table_console
+from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, refuse_existing, show, table_console
 from lauter.stages.language.cli.model import MODEL_HELP, LabelsOption, NormaliseOption, load_model, load_support
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def evaluate(
     """
     from lauter.stages.language.evaluation.examples import read, sets
 
-    if out is not None and out.exists():
-        fail(f"{out} is there already: an evaluation is never overwritten; name a new folder", USAGE)
+    if out is not None:
+        refuse_existing(out, "an evaluation", "folder")
     try:
         examples = [read(path) for path in sets(data)]
     except OSError as error:

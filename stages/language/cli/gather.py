@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from lauter.pipeline.cli.console import FAILED, USAGE, fail
+from lauter.pipeline.cli.console import FAILED, USAGE, fail, refuse_existing
 
 EMBEDDED = "models/embedded/inputs.tsv"
 """The table of inputs of the embedded model, below the folder of the stage."""
@@ -47,8 +47,7 @@ def gather(
     from lauter.stages.language.evaluation.examples import read
     from lauter.stages.language.training import gather as room
 
-    if out.exists():
-        fail(f"{out} is there already: name a new folder", USAGE)
+    refuse_existing(out, "training data", "folder")
     collections = _collections(collection)
     out.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:

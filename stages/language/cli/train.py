@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show
+from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, refuse_existing, show
+from lauter.stages.training_console import ModelFolderOption, RecipeOption, read_recipe, staged_folder
 
 if TYPE_CHECKING:
     from lauter.stages.language.training.recipe import Recipe
     from lauter.stages.language.training.support_table import Set
-
-EMBEDDED = "models/embedded/recipe.yaml"
-"""The recipe of the embedded model, below the folder of the stage."""
 
 
 def train(
@@ -30,10 +26,8 @@ def train(
             help="A folder of LABEL.txt (source, tab, text) and LABEL.words (source, tab, word, tab, count).",
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the model goes; must not exist yet.")],
-    recipe: Annotated[
-        Path | None, typer.Option(metavar="YAML", help="Every number that decides; the embedded model's if not given.")
-    ] = None,
+    out: ModelFolderOption,
+    recipe: RecipeOption = None,
     judge: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=FILE", help="Running text, label<TAB>text, to score labels and set limits with."),
@@ -56,12 +50,12 @@ def train(
     `model: DIR/model.ftz` with `word_lists: DIR/model.words` and `normalise: true`.
     """
     from lauter.stages.language.labels import support
+    from lauter.stages.language.training.recipe import Recipe
 
-    if out.exists():
-        fail(f"{out} is there already: a model is never overwritten; name a new folder", USAGE)
+    refuse_existing(out, "a model", "folder")
     if not data.is_dir():
         fail(f"{data} is no folder", USAGE)
-    content, chosen = _recipe(recipe)
+    content, chosen = read_recipe(recipe, "lauter.stages.language", Recipe.read)
     try:
         _train(data, out, content, chosen, _sets(judge or [], text or [], words or []))
     except ValueError as error:
@@ -77,21 +71,6 @@ def train(
     console = Console(emoji=False)
     console.print(f"{len(known):,} labels: {told}", highlight=False, soft_wrap=True)
     console.print(Text(f"{out}/model.ftz, model.words, labels.tsv, recipe.yaml"), soft_wrap=True)
-
-
-def _recipe(path: Path | None) -> tuple[bytes, Recipe]:
-    """The recipe of a file, or that of the embedded model, and its bytes."""
-    from lauter.stages.language.training.recipe import Recipe
-
-    try:
-        if path is not None:
-            return path.read_bytes(), Recipe.read(path)
-        with resources.as_file(resources.files("lauter.stages.language").joinpath(EMBEDDED)) as embedded:
-            return embedded.read_bytes(), Recipe.read(embedded)
-    except ValueError as error:
-        fail(str(error), USAGE)
-    except OSError as error:
-        fail(f"{error.filename} can't be read: {error.strerror}", USAGE)
 
 
 def _sets(judge: list[str], text: list[str], words: list[str]) -> list[Set]:
@@ -128,14 +107,10 @@ def _train(data: Path, out: Path, text: bytes, recipe: Recipe, sets: list[Set]) 
     def told(words: str) -> None:
         console.print(Text(words), soft_wrap=True)
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as staging:
-        made = Path(staging, out.name)
-        made.mkdir()
+    with staged_folder(out) as made:
         (made / "recipe.yaml").write_bytes(text)
         model = made / "model.ftz"
         trained = train_model(data, model, recipe, told)
         identifier = load(str(model), normalised=True, lists=lists_beside(str(model)))
         tests = [each.scored(identifier) for each in (*held_sets(trained.material), *sets)]
         write_table(made / "labels.tsv", trained.material, tests)
-        made.rename(out)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show, table_console
+from lauter.pipeline.cli.console import FAILED, JsonOption, fail, refuse_existing, show, table_console
 from lauter.stages.training_console import FILES, LanguageOption, MostOption, print_measures, read_texts
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def train(
 
     card = out.with_name(f"{out.name}.json")
     for path in (out, card):
-        if path.exists():
-            fail(f"{path} is there already: a model is never overwritten; name a new file", USAGE)
+        refuse_existing(path, "a model", "file")
     # A code point has a byte or more.
     texts = read_texts(positives, negatives, language, most, text_bytes)
     recipe = RECIPE.model_copy(update={"text_bytes": text_bytes, "epochs": epochs, "seed": seed})

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show
+from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, refuse_existing, show
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Files of probes, to measure what a model remembers of its corpus."
@@ -37,8 +37,7 @@ def passages(
     from lauter.stages.read.probes.entries import MAX_REPETITIONS
     from lauter.stages.read.probes.passages import passages as cut_passages
 
-    if out.exists():
-        fail(f"{out} is there already: what a corpus was built with is never overwritten; name a new file", USAGE)
+    refuse_existing(out, "what a corpus was built with", "file")
     names = [path.stem for path in texts]
     if len(set(names)) < len(names):
         fail("two texts have one name without folder and ending: their passages would have one id; rename one", USAGE)

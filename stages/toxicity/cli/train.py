@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show
+from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, refuse_existing, show
+from lauter.stages.training_console import ModelFolderOption, RecipeOption, read_recipe, staged_folder
 
 if TYPE_CHECKING:
     from lauter.stages.toxicity.training.recipe import Recipe
-
-EMBEDDED = "models/embedded/recipe.yaml"
-"""The recipe of the embedded model, below the folder of the stage."""
 
 
 def train(
@@ -28,10 +24,8 @@ def train(
             help="A folder of NAME.jsonl or .jsonl.gz (text, lang, toxic: 0 or 1), and catalogue.json (set, licence).",
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the model goes; must not exist yet.")],
-    recipe: Annotated[
-        Path | None, typer.Option(metavar="YAML", help="Every number that decides; the embedded model's if not given.")
-    ] = None,
+    out: ModelFolderOption,
+    recipe: RecipeOption = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -39,12 +33,17 @@ def train(
 
     DIR gets model.classifier, card.json (licences, figures on texts that were kept out, limits) and recipe.yaml. Use it
     as `toxicity: {model_file: DIR/model.classifier}`. A set whose licence the recipe does not name is refused.
+
+    Example: `lauter toxicity train sets --out mine --recipe mine.yaml`, where sets/posts.jsonl has lines like
+    {"text": "you idiot", "lang": "en", "toxic": 1}, sets/catalogue.json is [{"set": "posts", "licence": "MIT"}], and
+    mine.yaml is a copy of the embedded model's recipe with `train: [posts]`, `ordinary: []` and the languages of posts.
     """
-    if out.exists():
-        fail(f"{out} is there already: a model is never overwritten; name a new folder", USAGE)
+    from lauter.stages.toxicity.training.recipe import Recipe
+
+    refuse_existing(out, "a model", "folder")
     if not data.is_dir():
         fail(f"{data} is no folder", USAGE)
-    text, chosen = _recipe(recipe)
+    text, chosen = read_recipe(recipe, "lauter.stages.toxicity", Recipe.read)
     try:
         card = _train(data, out, text, chosen)
     except ValueError as error:
@@ -63,21 +62,6 @@ def train(
     console.print(Text(f"{out}/model.classifier, card.json, recipe.yaml"), soft_wrap=True)
 
 
-def _recipe(path: Path | None) -> tuple[bytes, Recipe]:
-    """The recipe of a file, or that of the embedded model, and its bytes."""
-    from lauter.stages.toxicity.training.recipe import Recipe
-
-    try:
-        if path is not None:
-            return path.read_bytes(), Recipe.read(path)
-        with resources.as_file(resources.files("lauter.stages.toxicity").joinpath(EMBEDDED)) as embedded:
-            return embedded.read_bytes(), Recipe.read(embedded)
-    except ValueError as error:
-        fail(str(error), USAGE)
-    except OSError as error:
-        fail(f"{error.filename} can't be read: {error.strerror}", USAGE)
-
-
 def _train(data: Path, out: Path, text: bytes, recipe: Recipe) -> dict[str, Any]:
     from lauter.stages.toxicity.training.card import card_of, to_json
     from lauter.stages.toxicity.training.sets import licences_of
@@ -86,12 +70,8 @@ def _train(data: Path, out: Path, text: bytes, recipe: Recipe) -> dict[str, Any]
     console = Console(stderr=True, emoji=False)
     trained = train_model(read_training(data, recipe), recipe, lambda words: console.print(Text(words), soft_wrap=True))
     card = card_of(trained, recipe, licences_of(data))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as staging:
-        made = Path(staging, out.name)
-        made.mkdir()
+    with staged_folder(out) as made:
         trained.model.save(made / "model.classifier")
         (made / "card.json").write_text(to_json(card), "utf-8")
         (made / "recipe.yaml").write_bytes(text)
-        made.rename(out)
     return card
