@@ -36,7 +36,7 @@ def train(
 
     Example: `lauter toxicity train sets --out mine --recipe mine.yaml`, where sets/posts.jsonl has lines like
     {"text": "you idiot", "lang": "en", "toxic": 1}, sets/catalogue.json is [{"set": "posts", "licence": "MIT"}], and
-    mine.yaml is a copy of the embedded model's recipe with `train: [posts]`, `ordinary: []` and the languages of posts.
+    mine.yaml is a copy of the embedded model's recipe whose `train`, `ordinary` and `languages` name what is in sets.
     """
     from lauter.stages.toxicity.training.recipe import Recipe
 
