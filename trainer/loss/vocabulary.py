@@ -32,5 +32,5 @@ class Share:
         """
         mine = torch.stack((lse, at_labels))
         every = mine.new_empty(dist.get_world_size(self.group), *mine.shape)
-        dist.all_gather_into_tensor(every.view(-1, mine.shape[1]), mine, group=self.group)
+        dist.all_gather_single(every.flatten(0, 1), mine, group=self.group)
         return every[:, 0].logsumexp(0), every[:, 1].sum(0)

@@ -3,32 +3,124 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
+import torch
+from torch import Tensor
+
+from lauter.trainer.batch import IGNORE
+from lauter.trainer.checkpoint.agreement import Agreement
+from lauter.trainer.checkpoint.error import CheckpointError
+from lauter.trainer.checkpoint.replicas import require_equal_replicas
 from lauter.trainer.config.parallel import ParallelSection
+from lauter.trainer.loop.step import gradient
+from lauter.trainer.loss.cross_entropy import linear_cross_entropy, token_losses
+from lauter.trainer.loss.vocabulary import Share
+from lauter.trainer.parallel.axes import TENSOR
 from lauter.trainer.parallel.ranks import Ranks
+from lauter.trainer.parallel.tensor.collectives import Group
+from lauter.trainer.parallel.tensor.copies import SummedCopies
+from lauter.trainer.parallel.tensor.pieces import Piece, kind, pieces
 from tests.trainer.parallel.cases import keep
-from tests.trainer.parallel.proof import prove
+from tests.trainer.parallel.proof import SHAPE, WINDOWS, laid_out, prove, whole, windows
 
 TWO = {
     "tensor-2": (ParallelSection(tensor=2), 2),
-    "not-sequence": (ParallelSection(tensor=2, sequence=False), 8),
-    "not-vocabulary": (ParallelSection(tensor=2, vocabulary=False), 8),
-    "neither": (ParallelSection(tensor=2, sequence=False, vocabulary=False), 8),
-    "recompute": (ParallelSection(tensor=2, recompute="full"), 8),
-    "selective": (ParallelSection(tensor=2, recompute="selective"), 8),
+    "not-sequence": (ParallelSection(tensor=2, sequence=False, recompute="selective"), WINDOWS),
+    "not-vocabulary": (ParallelSection(tensor=2, vocabulary=False, recompute="full"), WINDOWS),
 }
 FOUR = {
-    "tensor-4": (ParallelSection(tensor=4), 4),
+    "tensor-4": (ParallelSection(tensor=4, recompute="full"), WINDOWS),
     "with-fsdp": (ParallelSection(tensor=2, shard=2), 1),
-    "with-hsdp": (ParallelSection(tensor=2, replicate=2, vocabulary=False), 2),
+    "with-hsdp": (ParallelSection(tensor=2, replicate=2, sequence=False, vocabulary=False), 2),
 }
+"""Layout by name, and how many windows a micro-batch has."""
+
+PARTIAL = sorted(key for key, piece in pieces(SHAPE, ParallelSection(tensor=2)).items() if piece is Piece.summed)
+"""Copied parameters of which each rank has a part of the gradient."""
+
+IDS, WIDTH, PLACES = 96, 8, 70
 
 
 def two(ranks: Ranks, folder: Path) -> None:
+    """On two ranks."""
     for name, (section, micro) in TWO.items():
         keep(ranks, folder, name, prove(ranks, section, micro))
+    keep(ranks, folder, "left-out", {key: left_out(ranks, key) for key in PARTIAL})
+    keep(ranks, folder, "bf16", bf16(ranks, ParallelSection(tensor=ranks.count, recompute="full")))
+    for name in ("float64", "float32", "bfloat16"):
+        keep(ranks, folder, f"loss-{name}", shared_loss(ranks, getattr(torch, name)))
 
 
 def four(ranks: Ranks, folder: Path) -> None:
+    """On four: more ranks than key heads, and weights that are shared along two axes."""
     for name, (section, micro) in FOUR.items():
         keep(ranks, folder, name, prove(ranks, section, micro))
+
+
+def left_out(ranks: Ranks, key: str) -> str:
+    """What is said of the gradients of one step where those of one kind of parameter were not summed."""
+    model, passes, optimizer, grid = laid_out(ranks, ParallelSection(tensor=2), "fp64")
+    tensor = grid.along(TENSOR)
+    assert tensor is not None
+    names = [name for name, _ in model.named_parameters() if kind(name) in PARTIAL and kind(name) != key]
+    bare = cast(SummedCopies, passes)._passes
+    gradient(
+        SummedCopies(bare, model, names, Group.of(tensor.get_group())),
+        optimizer,
+        [windows(range(WINDOWS))],
+        z_loss=1e-3,
+        axes=grid,
+    )
+    found = {name: one.grad for name, one in model.named_parameters() if one.grad is not None}
+    try:
+        require_equal_replicas(found, Agreement(ranks.rank, ranks.count))
+    except CheckpointError as error:
+        return str(error)
+    return ""
+
+
+def bf16(ranks: Ranks, section: ParallelSection) -> dict[str, Any]:
+    """Loss, norm and gradients of one step in bf16."""
+    model, passes, optimizer, grid = laid_out(ranks, section, "bf16")
+    figures = gradient(passes, optimizer, [windows(range(WINDOWS))], z_loss=1e-3, axes=grid)
+    found = {name: whole(one.grad).float() for name, one in model.named_parameters() if one.grad is not None}
+    return {"loss": figures.loss, "norm": figures.norm, "gradients": found}
+
+
+def loss_inputs(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """Hidden states, weight of all ids, and labels, some of them `IGNORE`."""
+    draw = torch.Generator().manual_seed(5)
+    hidden = torch.randn(PLACES, WIDTH, generator=draw, dtype=torch.float64).to(dtype)
+    weight = torch.randn(IDS, WIDTH, generator=draw, dtype=torch.float64).to(dtype)
+    labels = torch.randint(IDS, (PLACES,), generator=draw)
+    labels[::7] = IGNORE
+    return hidden, weight, labels
+
+
+def shared_loss(ranks: Ranks, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Terms and gradients where each rank has some ids; gradients of the hidden states are summed here."""
+    hidden, weight, labels = loss_inputs(dtype)
+    count = IDS // ranks.count
+    group = cast(torch.distributed.ProcessGroup, torch.distributed.group.WORLD)
+    share = Share(ranks.rank * count, count, IDS, group)
+    mine = weight[share.first : share.first + count].clone().requires_grad_()
+    hidden.requires_grad_()
+    terms = linear_cross_entropy(hidden, mine, labels, normaliser=33.0, z_loss=1e-2, share=share)
+    terms.total.backward()
+    losses = token_losses(hidden, mine, labels, share=share)
+    assert hidden.grad is not None
+    assert mine.grad is not None
+    states = hidden.grad.double()
+    torch.distributed.all_reduce(states)
+    rows = torch.zeros(IDS, WIDTH, dtype=torch.float64)
+    rows[share.first : share.first + count] = mine.grad
+    torch.distributed.all_reduce(rows)
+    return {
+        "total": terms.total.detach(),
+        "nll": terms.nll,
+        "z": terms.z,
+        "hidden": states,
+        "weight": rows,
+        "losses": losses,
+    }
