@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, cast
 
 import torch
+from torch import nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
 from lauter.trainer.attention.attention import attention
 from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.model.apertus import Apertus
+from lauter.trainer.model.layer import Layer
 from lauter.trainer.parallel.axes import CONTEXT, PIPELINE, TENSOR, Axes
 from lauter.trainer.parallel.compiled import Compiler
 from lauter.trainer.parallel.context.attend import context_attention
@@ -63,17 +65,17 @@ def lay_out(
     compiler = Compiler(axes.ranks.device, tell) if section.compile else None
     context = axes.along(CONTEXT)
     attend = attention if context is None else context_attention(section.context_kind, context.get_group())
-    for layer in model.model.layers:
-        if layer is None:  # Of another stage.
-            continue
+    for module in model.model.layers.children():  # Without those of other stages, which are None.
+        layer = cast(Layer, module)
         layer.self_attn.attend = attend
-        recompute(layer, section.recompute)  # type: ignore[arg-type]  # a ModuleList is untyped
+        recompute(layer, section.recompute)
         if compiler is not None:
-            layer.forward = compiler.compiled(layer.forward)
+            layer.forward = compiler.compiled(layer.forward)  # type: ignore[method-assign]
         if axes.fsdp is not None:
             shard(layer, axes.fsdp, precision, once_a_step=bool(stages))
     if axes.fsdp is not None:
-        for root in stages or [model]:
+        roots: Sequence[nn.Module] = stages or [model]
+        for root in roots:
             shard(root, axes.fsdp, precision, once_a_step=bool(stages))
         if not stages:
             for entrance in ENTRANCES:
@@ -83,7 +85,7 @@ def lay_out(
 
 
 def shard(
-    module: torch.nn.Module, mesh: DeviceMesh, precision: Literal["bf16", "fp32", "fp64"], *, once_a_step: bool
+    module: nn.Module, mesh: DeviceMesh, precision: Literal["bf16", "fp32", "fp64"], *, once_a_step: bool
 ) -> None:
     """FSDP2 (SimpleFSDP and its kin: arXiv 2304.11277): split each parameter's rows over the mesh's last axis.
 

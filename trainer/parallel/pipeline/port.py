@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.distributed.pipelining._utils import _make_tensor_from_meta, _TensorMeta
+from torch.distributed.pipelining._utils import TensorMeta, _make_tensor_from_meta, _TensorMeta
 from torch.distributed.pipelining.stage import PipelineStage, _RecvInfo
 
 from lauter.trainer.parallel.pipeline.stage import Stage
@@ -77,10 +77,11 @@ class Port(PipelineStage):
 
     def _make(self, infos: tuple[_RecvInfo, ...]) -> None:
         for info in infos:
+            assert isinstance(info.tensor_meta, _TensorMeta)  # Hidden states are plain tensors.
             info.buffer = _make_tensor_from_meta(info.tensor_meta, self.device)
 
 
-def _arriving(stage: int, meta: _TensorMeta | None) -> _RecvInfo:
+def _arriving(stage: int, meta: TensorMeta | None) -> _RecvInfo:
     return _RecvInfo(f"from {stage}", stage, None, meta)
 
 

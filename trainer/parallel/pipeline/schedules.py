@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 from torch.distributed.pipelining import (
     Schedule1F1B,
@@ -108,7 +110,7 @@ def fits(section: ParallelSection, count: int) -> bool:
     return count >= 1
 
 
-def schedule(section: ParallelSection, stages: list[PipelineStage], micro_batches: int) -> Schedule:
+def schedule(section: ParallelSection, stages: Sequence[PipelineStage], micro_batches: int) -> Schedule:
     """torch's, for so many micro-batches a step. What the last stage gives is the loss."""
     # The loss is divided by the targets of the whole step: torch would divide the gradients by the micro-batches once
     # more (torchtitan#1733).
