@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from benchmarks.gates.public_data import public_data
 from lauter.stages.extract.backends import load_cascade, load_resiliparse, load_trafilatura
+from lauter.stages.extract.blocks.cutting import cut
 from lauter.stages.extract.blocks.rule import EMBEDDED, load
 from lauter.stages.extract.blocks.training.truth import HELD_OUT, LICENCES, Page, read_pages
-from lauter.stages.extract.cascade import to_extract
-from lauter.stages.extract.markup import scan
+from lauter.stages.extract.cascade import extracted
 from lauter.stages.extract.stage import ExtractConfig
 
 NAME = "extraction"
@@ -39,9 +39,9 @@ def subjects() -> dict[str, Callable[[bytes], str]]:
     trafilatura, resiliparse = load_trafilatura(), load_resiliparse()
 
     def cascade(html: bytes) -> str:
-        markup = scan(html, max_depth=config.max_depth)
-        sent = to_extract(rule, html, markup, max_depth=config.max_depth, confidence=config.confidence)
-        return answer(sent.decode("utf-8"))
+        _, blocks = cut(html, max_nodes=config.max_nodes, max_depth=config.max_depth)
+        found = extracted(rule, html, blocks, confidence=config.confidence)
+        return found if isinstance(found, str) else answer(found.decode("utf-8"))
 
     return {
         "cascade": cascade,

@@ -75,6 +75,12 @@ def _table() -> _Table:
     return _Table(words, labels, plain, tuple(cookie for cookie in cookies if not cookie.isascii()))
 
 
+def words_for_cookies() -> tuple[str, ...]:
+    """In small letters; a text without any of them, in capitals or not, holds no notice."""
+    table = _table()
+    return table.ascii + table.others
+
+
 def is_notice(line: str) -> bool:
     """Whether a line asks its reader to accept the cookies of the site it stands on.
 
@@ -97,8 +103,7 @@ def is_notice(line: str) -> bool:
 
 def _spoken(lowered: str) -> list[str]:
     # The words for cookies that a text in lower case holds.
-    table = _table()
-    words = table.ascii if lowered.isascii() else table.ascii + table.others
+    words = _table().ascii if lowered.isascii() else words_for_cookies()
     return [word for word in words if word in lowered]
 
 

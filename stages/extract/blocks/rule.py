@@ -15,12 +15,14 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from lauter.pipeline.kernel import kernel
 from lauter.stages.extract.blocks.context import context
 from lauter.stages.extract.blocks.cutting import PARENT, Blocks
 from lauter.stages.extract.blocks.features import features
 from lauter.stages.extract.blocks.odds import Odds
-from lauter.stages.extract.blocks.text_run import CHARS, DIGITS, ELEMENT, IN_PRE, LETTERS, WORDS
+from lauter.stages.extract.blocks.text_run import CHARS, DIGITS, ELEMENT, IN_PRE, LETTERS, TERMS, WORDS
 from lauter.stages.extract.blocks.trees import UNIT, Trees, scores
+from lauter.stages.extract.markup import FNV_PRIME, FNV_START
 
 EMBEDDED = Path(__file__).with_name("models") / "rule.npz"
 """The rule that is shipped."""
@@ -68,7 +70,7 @@ def judge(rule: Rule, blocks: Blocks, *, keep_above: int) -> Judgement:
     right = int((likely * words)[keep].sum())
     kept_and_wanted = int(words[keep].sum()) * _CERTAIN + int((likely * words).sum())
     _with_code(blocks, keep)
-    _without_repeats(blocks, keep)
+    _without_repeats(blocks.rows, blocks.terms, blocks.elements, keep)
     return Judgement(keep, 2 * right / kept_and_wanted if right else 0.0)
 
 
@@ -112,11 +114,38 @@ def _with_code(blocks: Blocks, keep: NDArray[np.bool_]) -> None:
         keep[first:] |= blocks.rows[first:, IN_PRE] > 0
 
 
-def _without_repeats(blocks: Blocks, keep: NDArray[np.bool_]) -> None:
-    parents: dict[bytes, int] = {}
-    rows = blocks.rows
-    for block in np.flatnonzero(keep & (rows[:, CHARS] >= _REPEATED_CHARS)).tolist():
-        text = rows[block, [CHARS, WORDS, DIGITS, LETTERS]].tobytes() + blocks.terms[block].tobytes()
-        parent = int(blocks.elements[rows[block, ELEMENT], PARENT])
-        if parents.setdefault(text, parent) != parent:
+@kernel
+def _without_repeats(
+    rows: NDArray[np.int32], terms: NDArray[np.uint64], elements: NDArray[np.int32], keep: NDArray[np.bool_]
+) -> None:
+    size = 16
+    while size < 2 * len(rows):
+        size *= 2
+    first = np.full(size, -1, np.int32)
+    for block in range(len(rows)):
+        if not keep[block] or rows[block, CHARS] < _REPEATED_CHARS:
+            continue
+        place = np.int64(_text_hash(rows[block], terms[block]) & np.uint64(size - 1))
+        while first[place] >= 0 and not _same_text(rows, terms, first[place], block):
+            place = (place + 1) & (size - 1)
+        if first[place] < 0:
+            first[place] = block
+        elif elements[rows[first[place], ELEMENT], PARENT] != elements[rows[block, ELEMENT], PARENT]:
             keep[block] = False
+
+
+@kernel
+def _text_hash(row: NDArray[np.int32], terms: NDArray[np.uint64]) -> np.uint64:
+    value = FNV_START ^ np.uint64(row[CHARS])
+    for index in range(row[TERMS]):
+        value = (value ^ terms[index]) * FNV_PRIME
+    return value ^ (value >> np.uint64(32))
+
+
+@kernel
+def _same_text(rows: NDArray[np.int32], terms: NDArray[np.uint64], one: int, other: int) -> bool:
+    # As far as it was counted: by its characters, words, digits and letters, and its first words.
+    for column in (CHARS, WORDS, DIGITS, LETTERS, TERMS):
+        if rows[one, column] != rows[other, column]:
+            return False
+    return bool(np.array_equal(terms[one], terms[other]))

@@ -15,6 +15,9 @@ from lauter.pipeline.kernel import kernel
 
 UNIT = 4096
 """A score of this is a log-odds of 1."""
+_AT_ONCE = 32
+"""Items that pass all trees before the next: their 16 KB of features stay in the nearest cache. 300 items through 160
+trees take .25 ms, .30 where all pass tree by tree, and .65 one item at a time."""
 
 
 class Trees(NamedTuple):
@@ -36,6 +39,18 @@ def scores(trees: Trees, features: NDArray[np.float32]) -> NDArray[np.int32]:
 
 
 @kernel
+def _prepared(feature: NDArray[np.int16], limit: NDArray[np.float32]) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
+    # A node that sends all left asks any feature whether it is above infinity: the way down needs no branch.
+    asked, above = np.empty(feature.shape, np.uint16), np.empty(feature.shape, np.float32)
+    for tree in range(len(feature)):
+        for node in range(feature.shape[1]):
+            asks = feature[tree, node] >= 0
+            asked[tree, node] = feature[tree, node] if asks else 0
+            above[tree, node] = limit[tree, node] if asks else np.inf
+    return asked, above
+
+
+@kernel
 def _scores(
     features: NDArray[np.float32],
     feature: NDArray[np.int16],
@@ -44,14 +59,28 @@ def _scores(
     base: int,
 ) -> NDArray[np.int32]:
     found = np.full(len(features), base, np.int32)
-    inner = feature.shape[1]
-    # Tree by tree: one tree stays in the nearest cache while all items pass it.
-    for tree in range(len(feature)):
-        for item in range(len(features)):
-            node = 0
-            while node < inner:
-                asked = feature[tree, node]
-                right = asked >= 0 and features[item, asked] > limit[tree, node]
-                node = 2 * node + 1 + right
-            found[item] += leaf[tree, node - inner]
+    asked, above = _prepared(feature, limit)
+    one, end = np.uint64(1), np.uint64(feature.shape[1])
+    for start in range(0, len(features), _AT_ONCE):
+        stop = min(start + _AT_ONCE, len(features))
+        fours = start + (stop - start) // 4 * 4
+        for tree in range(len(feature)):
+            asks, limits, leaves = asked[tree], above[tree], leaf[tree]
+            # Four items side by side: each step waits for the one before it, and four chains fill the wait.
+            for item in range(start, fours, 4):
+                a = b = c = d = np.uint64(0)
+                while a < end:
+                    a = a + a + one + np.uint64(features[item, asks[a]] > limits[a])
+                    b = b + b + one + np.uint64(features[item + 1, asks[b]] > limits[b])
+                    c = c + c + one + np.uint64(features[item + 2, asks[c]] > limits[c])
+                    d = d + d + one + np.uint64(features[item + 3, asks[d]] > limits[d])
+                found[item] += leaves[a - end]
+                found[item + 1] += leaves[b - end]
+                found[item + 2] += leaves[c - end]
+                found[item + 3] += leaves[d - end]
+            for item in range(fours, stop):
+                a = np.uint64(0)
+                while a < end:
+                    a = a + a + one + np.uint64(features[item, asks[a]] > limits[a])
+                found[item] += leaves[a - end]
     return found

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree
 from resiliparse.parse.html.node import Node
 
+from lauter.stages.extract.blocks.cutting import cut
 from lauter.stages.extract.markup import _FLAGS, _GROUPS, Markup, scan
 from tests.stages.extract.pages import warc
 
@@ -174,6 +175,8 @@ PIECES = st.sampled_from(
 def test_kernel_equals_twin(text: str, max_depth: int) -> None:
     page = text.encode()
     assert scan(page, max_depth=max_depth) == slow_scan(page, max_depth)
+    # The pass that cuts blocks finds the same.
+    assert cut(page, max_nodes=200, max_depth=max_depth)[0] == scan(page, max_depth=max_depth)
 
 
 @settings(deadline=None)

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from lauter.stages.extract.blocks.cutting import Blocks, cut
 from lauter.stages.extract.blocks.training.truth import Page
-from lauter.stages.extract.markup import scan
 
 MAX_DEPTH = 256
 """As in the stage's configuration."""
@@ -43,7 +42,7 @@ class Example(NamedTuple):
 
 def example(page: Page) -> Example:
     """Cut and label one page."""
-    blocks = cut(page.html, scan(page.html, max_depth=MAX_DEPTH).elements, max_depth=MAX_DEPTH)
+    _, blocks = cut(page.html, max_nodes=len(page.html), max_depth=MAX_DEPTH)
     texts = _texts(page.html, blocks)
     wanted = _belong(texts, page.truth)
     weight = np.array([len(_WORD.findall(text)) for text in texts], np.float64)

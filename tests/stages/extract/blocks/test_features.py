@@ -7,14 +7,14 @@ from lauter.stages.extract.blocks.context import CONTEXT, context
 from lauter.stages.extract.blocks.cutting import Blocks, cut
 from lauter.stages.extract.blocks.features import FEATURES, features
 from lauter.stages.extract.blocks.odds import table
-from lauter.stages.extract.markup import name_hash, scan
+from lauter.stages.extract.markup import name_hash
 from tests.stages.extract.blocks.made_pages import made_page
 
 NO_ODDS = table(np.zeros(0, np.uint64), np.zeros(0, np.int32))
 
 
 def blocks_of(html: bytes) -> Blocks:
-    return cut(html, scan(html, max_depth=64).elements, max_depth=64)
+    return cut(html, max_nodes=len(html), max_depth=64)[1]
 
 
 def test_text_and_elements_are_told() -> None:

@@ -5,12 +5,11 @@ import pytest
 
 from lauter.stages.extract.blocks.cutting import Blocks, cut
 from lauter.stages.extract.blocks.gaps import drop_gutters, fill_gaps
-from lauter.stages.extract.markup import scan
 
 
 def blocks_of(page: str) -> tuple[bytes, Blocks, list[str]]:
     html = page.encode()
-    blocks = cut(html, scan(html, max_depth=64).elements, max_depth=64)
+    blocks = cut(html, max_nodes=len(html), max_depth=64)[1]
     texts = ["" for _ in blocks.rows]
     for start, stop, block in blocks.pieces.tolist():
         texts[block] += page[start:stop]

@@ -5,13 +5,12 @@ import numpy as np
 from lauter.stages.extract.backends import load_cascade
 from lauter.stages.extract.blocks.cutting import cut
 from lauter.stages.extract.blocks.kept import kept_html
-from lauter.stages.extract.markup import scan
 from lauter.stages.extract.wire import KEPT
 
 
 def kept(page: str, *left_out: int) -> str:
     html = page.encode()
-    blocks = cut(html, scan(html, max_depth=64).elements, max_depth=64)
+    blocks = cut(html, max_nodes=len(html), max_depth=64)[1]
     keep = np.ones(len(blocks.rows), np.bool_)
     keep[list(left_out)] = False
     return kept_html(html, blocks, keep).decode()

@@ -10,7 +10,6 @@ import pytest
 from lauter.stages.extract.blocks.cutting import cut
 from lauter.stages.extract.blocks.features import FEATURES
 from lauter.stages.extract.blocks.rule import EMBEDDED, Judgement, Rule, judge, load, save
-from lauter.stages.extract.markup import scan
 from tests.stages.extract.blocks.made_pages import made_page, sentence
 
 
@@ -20,7 +19,7 @@ def rule() -> Rule:
 
 
 def judged(rule: Rule, html: bytes) -> tuple[list[bytes], Judgement]:
-    blocks = cut(html, scan(html, max_depth=64).elements, max_depth=64)
+    blocks = cut(html, max_nodes=len(html), max_depth=64)[1]
     judgement = judge(rule, blocks, keep_above=-600)
     return [html[start:stop] for start, stop, block in blocks.pieces.tolist() if judgement.keep[block]], judgement
 
@@ -71,6 +70,6 @@ def test_a_page_without_text_keeps_nothing(rule: Rule) -> None:
 
 def test_expected_f1_is_that_of_the_likelihoods(rule: Rule) -> None:
     # Sure of every block: the expectation is 1 but for what the last thousandths say.
-    blocks = cut(b"<p>one two three", 2, max_depth=8)
+    blocks = cut(b"<p>one two three", max_nodes=9, max_depth=8)[1]
     keep, expected = judge(rule, blocks, keep_above=-(1 << 30))
     assert keep.tolist() == [True] and 0 <= expected <= 1 and np.isfinite(expected)

@@ -27,5 +27,5 @@ def test_equals_a_walk_of_each_tree(seed: int, depth: int) -> None:
         draw.integers(-999, 999, (5, nodes + 1)).astype(np.int32),
         np.array([7], np.int32),
     )
-    items = draw.normal(size=(6, 3)).astype(np.float32)
+    items = draw.normal(size=(71, 3)).astype(np.float32)
     assert scores(trees, items).tolist() == [twin(trees, item) for item in items]
