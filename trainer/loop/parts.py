@@ -20,7 +20,7 @@ from lauter.trainer.optimizer.optimizer import Optimizer
 from lauter.trainer.parallel.axes import PIPELINE, Axes, axes
 from lauter.trainer.parallel.context.split import require_shares
 from lauter.trainer.parallel.passes import Passes
-from lauter.trainer.parallel.pipeline.schedules import require_micro_batches, require_stages
+from lauter.trainer.parallel.pipeline.placing import require_micro_batches, require_stages
 from lauter.trainer.parallel.plan import held_dtype, lay_out
 from lauter.trainer.parallel.ranks import Ranks
 from lauter.trainer.parallel.tensor.pieces import require_fit

@@ -8,7 +8,7 @@ from functools import cache
 from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.model.shape import ModelShape
 from lauter.trainer.parallel.pipeline.cut import spans
-from lauter.trainer.parallel.pipeline.schedules import stages_of
+from lauter.trainer.parallel.pipeline.placing import stages_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.config.sections import OptimizerSection
 from lauter.trainer.model.shape import ModelShape
 from lauter.trainer.parallel.context.split import require_shares
-from lauter.trainer.parallel.pipeline.schedules import require_micro_batches, require_stages
+from lauter.trainer.parallel.pipeline.placing import require_micro_batches, require_stages
 from lauter.trainer.parallel.tensor.pieces import require_fit
 from lauter.trainer.planner.activations import Precision
 from lauter.trainer.planner.bubble import bubble_fraction

@@ -11,7 +11,7 @@ import torch
 from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.model.shape import ModelShape
 from lauter.trainer.parallel.pipeline.cut import spans
-from lauter.trainer.parallel.pipeline.schedules import (
+from lauter.trainer.parallel.pipeline.placing import (
     fits,
     rank_of,
     require_micro_batches,

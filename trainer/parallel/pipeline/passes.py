@@ -14,8 +14,9 @@ from lauter.trainer.parallel.axes import CONTEXT, PIPELINE, Axes
 from lauter.trainer.parallel.context.split import part_of
 from lauter.trainer.parallel.passes import Sums
 from lauter.trainer.parallel.pipeline.forward import forward_only
+from lauter.trainer.parallel.pipeline.placing import rank_of
 from lauter.trainer.parallel.pipeline.port import Port
-from lauter.trainer.parallel.pipeline.schedules import SPLITS, Schedule, rank_of, schedule
+from lauter.trainer.parallel.pipeline.schedules import SPLITS, Schedule, schedule
 from lauter.trainer.parallel.pipeline.stage import Stage
 
 _IN_LINE = 4

@@ -15,7 +15,7 @@ from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.model.rope import cos_sin
 from lauter.trainer.parallel.pipeline.cut import spans
-from lauter.trainer.parallel.pipeline.schedules import require_stages, stages_of
+from lauter.trainer.parallel.pipeline.placing import require_stages, stages_of
 
 
 @dataclass(slots=True)
