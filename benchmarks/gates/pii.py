@@ -155,7 +155,7 @@ def technical() -> Iterator[tuple[str, str]]:
 def ours() -> Find:
     stage = Pii(PiiConfig(), StageContext())
     stage.open()
-    return lambda text, url: stage.spans(text, None, url)
+    return lambda text, url: stage.spans_of({"text": text, "url": url})
 
 
 def apertus() -> Find:

@@ -154,15 +154,12 @@ class Pii:
             matches = resolve(matches + find_own(data, offsets, self._own, where, ~code & ~unchecked))
         return matches, unchecked
 
-    def spans(self, text: str, language: str | None = None, url: str | None = None) -> list[tuple[int, int, str]]:
-        """Personal data in one text, as (start, end, type) in code points of this text, in order.
-
-        `language` is a label as the stage `language` writes it; it and the URL say whose national numbers are meant.
-        """
-        return self.spans_of({"text": text, "language": language, "url": url})
-
     def spans_of(self, row: Mapping[str, Any]) -> list[tuple[int, int, str]]:
-        """The same of a record: its `text`, and as far as it has them `language`, `url` and `path`."""
+        """Personal data in a record's `text`, as (start, end, type) in code points of it, in order.
+
+        As far as the record has them, `language` (a label as the stage `language` writes it) and `url` say whose
+        national numbers are meant, and a `path` that it is code.
+        """
         raw = row["text"].encode("utf-8", "surrogatepass")
         data, offsets = np.frombuffer(raw, np.uint8), np.array([0, len(raw)], np.int64)
         where = place(row.get("language"), row.get("url"))

@@ -75,17 +75,17 @@ LEFT = [
 
 @pytest.mark.parametrize(("text", "taken"), TAKEN)
 def test_taken(pii: Pii, text: str, taken: str) -> None:
-    assert [text[start:end] for start, end, _ in pii.spans(text)] == [taken]
+    assert [text[start:end] for start, end, _ in pii.spans_of({"text": text})] == [taken]
 
 
 @pytest.mark.parametrize("text", LEFT)
 def test_left(pii: Pii, text: str) -> None:
-    assert [text[start:end] for start, end, _ in pii.spans(text)] == []
+    assert [text[start:end] for start, end, _ in pii.spans_of({"text": text})] == []
 
 
 def test_reserved_addresses_on_request(pii_any_ip: Pii) -> None:
     text = "127.0.0.1 192.168.0.1 10.1.1.1 fe80::1%eth0 ::1 2001:db8::/32"
-    assert [text[start:end] for start, end, _ in pii_any_ip.spans(text)] == text.split()
+    assert [text[start:end] for start, end, _ in pii_any_ip.spans_of({"text": text})] == text.split()
 
 
 @given(st.text("0123456789", min_size=12, max_size=19))
@@ -130,4 +130,4 @@ def test_nothing_touches_the_network(monkeypatch: pytest.MonkeyPatch, stage: Cal
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    assert stage(Pii.Config()).spans("foo@bar.com") == [(0, 11, "email")]
+    assert stage(Pii.Config()).spans_of({"text": "foo@bar.com"}) == [(0, 11, "email")]

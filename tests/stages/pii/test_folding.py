@@ -96,8 +96,10 @@ def test_what_is_written_in_other_digits_is_found_where_it_stands(
     other = "".join(script.get(character, character) for character in written)
     text = f"\u4e2d {script['7']} {other} \u00e9"
     start = text.index(other)
-    assert [(at, end, each) for at, end, each in pii.spans(text) if at >= 4] == [(start, start + len(other), kind)]
+    assert [(at, end, each) for at, end, each in pii.spans_of({"text": text}) if at >= 4] == [
+        (start, start + len(other), kind)
+    ]
 
 
 def test_a_number_whose_check_digit_fails_stays(pii: Pii) -> None:
-    assert pii.spans("".join(FULL_WIDTH[digit] for digit in "4111111111111112")) == []
+    assert pii.spans_of({"text": "".join(FULL_WIDTH[digit] for digit in "4111111111111112")}) == []

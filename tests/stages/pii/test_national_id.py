@@ -45,13 +45,16 @@ def test_what_must_speak_for_a_number(
 ) -> None:
     if text.startswith("NINO"):
         text = text.replace("NINO", "part")  # another word, and no country
-    assert bool([kind for *_, kind in pii.spans(text, language, url) if kind == "id"]) is found
+    assert (
+        bool([kind for *_, kind in pii.spans_of({"text": text, "language": language, "url": url}) if kind == "id"])
+        is found
+    )
 
 
 def test_check_digits_alone_on_request(stage: Callable[[PiiConfig], Pii]) -> None:
     opened = stage(PiiConfig(entities=("id",), ids_need_context=False))
-    assert opened.spans(f"numer {PESEL} x") == [(6, 17, "id")]
-    assert opened.spans("numer 44051401358 x") == []
+    assert opened.spans_of({"text": f"numer {PESEL} x"}) == [(6, 17, "id")]
+    assert opened.spans_of({"text": "numer 44051401358 x"}) == []
 
 
 def test_own_checks() -> None:

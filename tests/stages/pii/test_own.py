@@ -44,13 +44,13 @@ def test_presidio_recognisers_of_the_manifest(tmp_path: Path, stage: Callable[[P
     files = (str(tmp_path / "plates.py"), str(tmp_path / "zip.yaml"))
     opened = stage(PiiConfig(recognisers=files))
     text = "é plate ZH 123456 in CH-8001, jane@acme.com"
-    assert [(text[start:end], kind) for start, end, kind in opened.spans(text)] == [
+    assert [(text[start:end], kind) for start, end, kind in opened.spans_of({"text": text})] == [
         ("ZH 123456", "license-plate"),
         ("CH-8001", "zip-code"),
         ("jane@acme.com", "email"),
     ]
     all_of_them = stage(PiiConfig(recognisers=files, least_score=0.1))
-    assert ("word" in {kind for *_, kind in all_of_them.spans(text)}) is True
+    assert ("word" in {kind for *_, kind in all_of_them.spans_of({"text": text})}) is True
 
 
 def test_files_that_cannot_be_used_are_told_before_any_work(tmp_path: Path) -> None:
@@ -86,9 +86,9 @@ def test_names_by_a_small_model_made_on_the_spot(tmp_path: Path, stage: Callable
             archive.write(path, f"en_small/{path.relative_to(tmp_path / 'model')}")
     opened = stage(PiiConfig(names=(str(tmp_path / "en_small.zip"),)))
     text = "it was Ada Lovelace again"
-    assert opened.spans(text) == [(7, 19, "name")]
-    assert opened.spans(text, "eng_Latn") == [(7, 19, "name")]
-    assert opened.spans(text, "deu_Latn") == []
+    assert opened.spans_of({"text": text}) == [(7, 19, "name")]
+    assert opened.spans_of({"text": text, "language": "eng_Latn"}) == [(7, 19, "name")]
+    assert opened.spans_of({"text": text, "language": "deu_Latn"}) == []
 
 
 TEXT = "a@b.org 66.46.179.200 DE89 3704 0044 0532 0130 00 4111-1111-1111-1111 +41 44 668 18 00 a@b.org 756.9217.0769.85"
@@ -171,4 +171,4 @@ def test_a_range_outside_of_the_text_is_an_error(tmp_path: Path, stage: Callable
     )
     opened = stage(PiiConfig(recognisers=(str(tmp_path / "strange.py"),)))
     with pytest.raises(ValueError, match="not in the text"):
-        opened.spans("some text")
+        opened.spans_of({"text": "some text"})

@@ -35,7 +35,8 @@ def test_addresses_and_versions(
         start = row["text"].index(row["match"])
         end = start + len(row["match"])
         counts[
-            row["is_pii"], any(s <= start and end <= e for s, e, kind in opened.spans(row["text"]) if kind == "ip")
+            row["is_pii"],
+            any(s <= start and end <= e for s, e, kind in opened.spans_of({"text": row["text"]}) if kind == "ip"),
         ] += 1
     assert counts[True, True] / (counts[True, True] + counts[True, False]) >= recall
     assert counts[False, True] == 0
@@ -46,7 +47,7 @@ def test_every_country_s_iban(pii: Pii, rows: Callable[[str], Rows]) -> None:
         unspaced = row["example"]
         spaced = " ".join(unspaced[start : start + 4] for start in range(0, len(unspaced), 4))
         for written in (unspaced, spaced, unspaced.lower()):
-            assert pii.spans(f"IBAN: {written}, BIC") == [(6, 6 + len(written), "iban")], written
+            assert pii.spans_of({"text": f"IBAN: {written}, BIC"}) == [(6, 6 + len(written), "iban")], written
 
 
 def test_presidio_s_own_vectors(stage: Callable[[PiiConfig], Pii], rows: Callable[[str], Rows]) -> None:
@@ -55,7 +56,9 @@ def test_presidio_s_own_vectors(stage: Callable[[PiiConfig], Pii], rows: Callabl
     found, missed, spurious = Counter[str](), Counter[str](), Counter[str]()
     for row in rows("pii/presidio-recognizer-vectors"):
         if (kind := PRESIDIO.get(row["entity"])) and kind != "id":
-            got = [(start, end) for start, end, found_kind in opened.spans(row["text"]) if found_kind == kind]
+            got = [
+                (start, end) for start, end, found_kind in opened.spans_of({"text": row["text"]}) if found_kind == kind
+            ]
             expected = row["expected_len"]
             found[kind] += min(expected, len(got))
             missed[kind] += max(0, expected - len(got))
@@ -98,7 +101,7 @@ def test_validator_vectors(
         for row in rows("pii/validatorjs-vectors")
         if row["validator"] == validator and (row["args"] is None or kind == "ip")
     }
-    hits = Counter((valid, (0, len(value), kind) in pii_any_ip.spans(value)) for value, valid in cases)
+    hits = Counter((valid, (0, len(value), kind) in pii_any_ip.spans_of({"text": value})) for value, valid in cases)
     assert hits[True, True] / (hits[True, True] + hits[True, False]) >= recall
     assert hits[False, True] <= spurious
 
@@ -106,7 +109,7 @@ def test_validator_vectors(
 def test_synthetic_sentences(pii: Pii, rows: Callable[[str], Rows]) -> None:
     found, missed, spurious = Counter[str](), Counter[str](), Counter[str]()
     for row in rows("pii/presidio-research-synth"):
-        got = pii.spans(row["text"])
+        got = pii.spans_of({"text": row["text"]})
         labels = [(start, end, PRESIDIO.get(label)) for start, end, label, _ in row["spans"]]
         for start, end, kind in labels:
             if kind:
@@ -129,7 +132,7 @@ def test_clinical_cases(stage: Callable[[PiiConfig], Pii], rows: Callable[[str],
     opened = stage(PiiConfig(phone_regions=("ES",)))
     counts: Counter[tuple[str, bool]] = Counter()
     for row in rows("pii/meddocan-test"):
-        got = opened.spans(row["text"])
+        got = opened.spans_of({"text": row["text"]})
         labels = {
             kind: [(s, e) for s, e, label, *_ in row["spans"] if label in names]
             for kind, names in {
@@ -157,7 +160,7 @@ def test_international_telephone_numbers(pii: Pii, rows: Callable[[str], Rows]) 
     found = 0
     for row in examples:
         text = f"call +{row['cc']} {row['example']} now"
-        found += (5, len(text) - 4, "phone") in pii.spans(text)
+        found += (5, len(text) - 4, "phone") in pii.spans_of({"text": text})
     assert found / len(examples) >= 0.98
 
 
@@ -184,7 +187,7 @@ def test_what_stock_presidio_finds_is_found(name: str, pii: Pii, rows: Callable[
     found = missed = 0
     for text in texts:
         expected = stock.analyze(text, stock.supported_entities)
-        got = pii.spans(text) if expected else []
+        got = pii.spans_of({"text": text}) if expected else []
         for result in expected:
             hit = any(s < result.end and result.start < e and kind == STOCK[name] for s, e, kind in got)
             found += hit

@@ -69,23 +69,23 @@ LEFT = [
 @pytest.mark.parametrize("value", SECRETS, ids=[value[:10].replace("\n", " ") for value in SECRETS])
 def test_secrets_are_found_whole(value: str, pii: Pii) -> None:
     text = f"before {value} after"
-    assert [(text[start:end], kind) for start, end, kind in pii.spans(text)] == [(value, "secret")]
+    assert [(text[start:end], kind) for start, end, kind in pii.spans_of({"text": text})] == [(value, "secret")]
 
 
 @pytest.mark.parametrize("text", LEFT, ids=range(len(LEFT)))
 def test_examples_and_names_are_left(text: str, pii: Pii) -> None:
-    assert pii.spans(text) == []
+    assert pii.spans_of({"text": text}) == []
 
 
 def test_a_name_makes_a_secret_of_a_random_value(pii: Pii) -> None:
     value = "q7Zp2Xv9Lm4Tk8Wd3Rf6Hs1J"
-    assert pii.spans(f'api_key = "{value}"') == [(11, 35, "secret")]
-    assert pii.spans(f'title = "{value}"') == []
+    assert pii.spans_of({"text": f'api_key = "{value}"'}) == [(11, 35, "secret")]
+    assert pii.spans_of({"text": f'title = "{value}"'}) == []
 
 
 def test_a_key_that_was_cut_off_is_found_as_far_as_it_goes(pii: Pii) -> None:
     text = PEM[:200]
-    assert pii.spans(f"{text}\n\n## Next") == [(0, 200, "secret")]
+    assert pii.spans_of({"text": f"{text}\n\n## Next"}) == [(0, 200, "secret")]
 
 
 @given(st.text("ab", min_size=1))
@@ -131,4 +131,4 @@ def test_keccak_is_the_one_of_2011(message: bytes, digest: str) -> None:
     ],
 )
 def test_wallets_by_their_own_checks(address: str, *, good: bool, pii: Pii) -> None:
-    assert [kind for *_, kind in pii.spans(f"see {address}.")] == (["crypto"] if good else [])
+    assert [kind for *_, kind in pii.spans_of({"text": f"see {address}."})] == (["crypto"] if good else [])

@@ -34,12 +34,12 @@ LEFT = [
 
 @pytest.mark.parametrize(("text", "taken"), TAKEN)
 def test_taken(text: str, taken: str, pii: Pii) -> None:
-    assert [(text[start:end], kind) for start, end, kind in pii.spans(text)] == [(taken, "email")]
+    assert [(text[start:end], kind) for start, end, kind in pii.spans_of({"text": text})] == [(taken, "email")]
 
 
 @pytest.mark.parametrize("text", LEFT)
 def test_left(text: str, pii: Pii) -> None:
-    assert pii.spans(text) == []
+    assert pii.spans_of({"text": text}) == []
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_left(text: str, pii: Pii) -> None:
     ],
 )
 def test_hardware_addresses(text: str, found: list[str], pii: Pii) -> None:
-    assert [text[start:end] for start, end, kind in pii.spans(text) if kind == "mac"] == found
+    assert [text[start:end] for start, end, kind in pii.spans_of({"text": text}) if kind == "mac"] == found
 
 
 def test_coordinates_on_request(stage: Callable[[PiiConfig], Pii]) -> None:
@@ -65,7 +65,7 @@ def test_coordinates_on_request(stage: Callable[[PiiConfig], Pii]) -> None:
         ("47°22′36″N 8°32′30″E", ["47°22′36″N 8°32′30″E"]),
         ("1.2345, 6.7890 and 47.37, 8.54", []),
     ):
-        assert [text[start:end] for start, end, _ in opened.spans(text)] == found
+        assert [text[start:end] for start, end, _ in opened.spans_of({"text": text})] == found
 
 
 @pytest.mark.parametrize(
@@ -84,9 +84,13 @@ def test_coordinates_on_request(stage: Callable[[PiiConfig], Pii]) -> None:
 def test_national_telephone_numbers_by_place(
     text: str, language: str | None, url: str | None, found: list[str], pii: Pii
 ) -> None:
-    assert [text[start:end] for start, end, kind in pii.spans(text, language, url) if kind == "phone"] == found
+    assert [
+        text[start:end]
+        for start, end, kind in pii.spans_of({"text": text, "language": language, "url": url})
+        if kind == "phone"
+    ] == found
 
 
 def test_blocks_of_providers_are_nobody_s(pii: Pii) -> None:
     text = "2001::/23 2001:2::/48 2a00:1450::/32 and 2a00:1450:4001:81b::200e"
-    assert [text[start:end] for start, end, _ in pii.spans(text)] == ["2a00:1450:4001:81b::200e"]
+    assert [text[start:end] for start, end, _ in pii.spans_of({"text": text})] == ["2a00:1450:4001:81b::200e"]

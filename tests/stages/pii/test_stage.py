@@ -51,7 +51,7 @@ def test_rewrites_and_says_where(pii: Pii, texts: list[str], cut: int) -> None:
         for span in spans:
             assert rewritten[span["start"] : span["end"]] == f"<{span['type']}-pii>"
         assert count == sum(text.split("; ").count(secret) for secret in SECRETS)
-        found = pii.spans(text)
+        found = pii.spans_of({"text": text})
         assert [kind for _, _, kind in found] == [span["type"] for span in spans]
         assert all(SECRETS[text[start:end]] == kind for start, end, kind in found)
     # However a batch is cut, a document is treated the same.
@@ -153,7 +153,7 @@ def test_the_config_is_strict(stage: Callable[[PiiConfig], Pii]) -> None:
 def test_entities_can_be_chosen(stage: Callable[[PiiConfig], Pii]) -> None:
     chosen = stage(PiiConfig(entities=("ch-ahv", "it-codicefiscale")))
     text = "AHV 756.9217.0769.85, CF RSSMRA85T10A562S, foo@bar.com, AHV 756.9217.0769.84"
-    assert [(text[s:e], kind) for s, e, kind in chosen.spans(text)] == [
+    assert [(text[s:e], kind) for s, e, kind in chosen.spans_of({"text": text})] == [
         ("756.9217.0769.85", "id"),
         ("RSSMRA85T10A562S", "id"),
     ]
