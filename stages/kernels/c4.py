@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lauter.pipeline.kernel import kernel
-from lauter.stages.kernels.characters import ASCII_CLASS, WHITE_SPACE, Integer, character_class, decode
+from lauter.stages.kernels.characters import ASCII_CLASS, WHITE_SPACE, Integer, character_class, decode, one_of
 from lauter.stages.kernels.lines import characters, strip
 from lauter.stages.kernels.sentences import sentence_spans
 
@@ -50,7 +50,7 @@ _FIRST = np.zeros(256, np.uint8)
 for _letters, _mark in (("lL", LOREM), ("jJ", JAVASCRIPT), ("tTpPcCuU", POLICY)):
     _FIRST[[ord(letter) for letter in _letters]] = _mark
 # . ? ! " '
-_ENDS = np.array([0x2E, 0x3F, 0x21, 0x22, 0x27], np.uint8)
+_ENDS = np.array([0x2E, 0x3F, 0x21, 0x22, 0x27], np.int64)
 
 
 @kernel
@@ -145,10 +145,7 @@ def ends_as_sentence(data: NDArray[np.uint8], end: Integer) -> bool:
         return False
     if end >= 3 and data[end - 1] == _STOP and data[end - 2] == _STOP and data[end - 3] == _STOP:
         return False
-    for byte in _ENDS:  # noqa: SIM110 - numba has no generator expressions
-        if data[end - 1] == byte:
-            return True
-    return False
+    return one_of(np.int64(data[end - 1]), _ENDS)
 
 
 @kernel

@@ -192,6 +192,15 @@ def character_class(code: Integer) -> Integer:
 
 
 @kernel
+def one_of(code: Integer, codes: NDArray[np.int64]) -> bool:
+    """Whether a code point is among some."""
+    for other in codes:  # noqa: SIM110 - numba has no generator expressions
+        if code == other:
+            return True
+    return False
+
+
+@kernel
 def lower(code: Integer) -> Integer:
     """The simple lower-case mapping of a code point below 0x110000."""
     if code < 256:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lauter.pipeline.kernel import kernel
-from lauter.stages.kernels.characters import TERMINAL, WHITE_SPACE, Integer, character_class, decode
+from lauter.stages.kernels.characters import TERMINAL, WHITE_SPACE, Integer, character_class, decode, one_of
 from lauter.stages.kernels.words import FNV_OFFSET, FNV_PRIME, finish_hash
 
 _NEWLINE = 0x0A
@@ -98,10 +98,7 @@ def span_hash(data: NDArray[np.uint8], start: Integer, end: Integer) -> np.uint6
 def starts_with_bullet(data: NDArray[np.uint8], start: Integer, end: Integer) -> bool:
     """Whether a line begins with one of - * · • ‣ ◦ ▪ ●."""
     code, _ = decode(data, start, end)
-    for bullet in _BULLETS:  # noqa: SIM110 - numba has no generator expressions
-        if code == bullet:
-            return True
-    return False
+    return one_of(code, _BULLETS)
 
 
 @kernel

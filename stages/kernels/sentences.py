@@ -26,6 +26,7 @@ from lauter.stages.kernels.characters import (
     Integer,
     character_class,
     decode,
+    one_of,
 )
 from lauter.stages.kernels.lines import strip
 
@@ -40,15 +41,6 @@ _CLOSING = np.array(
 )
 # 。 ． ！ ？ ｡
 _WIDE = np.array([0x3002, 0xFF0E, 0xFF01, 0xFF1F, 0xFF61], np.int64)
-
-
-@kernel
-def one_of(code: Integer, codes: NDArray[np.int64]) -> bool:
-    """Whether a code point is among some."""
-    for other in codes:  # noqa: SIM110 - numba has no generator expressions
-        if code == other:
-            return True
-    return False
 
 
 @kernel

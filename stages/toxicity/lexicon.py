@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from lauter.pipeline import schema
 from lauter.stages.kernels.words import text_buffers
-from lauter.stages.toxicity.match import Tables, Way, build_tables, count_hits, split_words, word_characters
+from lauter.stages.toxicity.match import count_hits
+from lauter.stages.toxicity.term_tables import Tables, Way, build_tables, split_words, word_characters
 
 HALF_SHARE = 50
 """A text in which one word in this many is hit has score 0.5."""

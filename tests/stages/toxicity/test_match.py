@@ -10,15 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lauter.stages.toxicity.match import (
-    MAX_UNITS,
-    Way,
-    are_joined,
-    build_tables,
-    count_hits,
-    split_words,
-    word_characters,
-)
+from lauter.stages.toxicity.match import are_joined, count_hits
+from lauter.stages.toxicity.term_tables import MAX_UNITS, Way, build_tables, split_words, word_characters
 
 # Few letters, so that terms and texts meet often; of one to three bytes, with a mark and an astral character between.
 TEXT = st.text(alphabet="aéб中カス一\u0e40\u0e01\u0e34 \n-.☃\U0001f600", max_size=30)
