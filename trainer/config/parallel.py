@@ -38,5 +38,7 @@ class ParallelSection(Section):
     """With `pipeline`: runs of layers that each rank holds; 1 with `gpipe` and `1f1b`, 2 with the two of form V."""
     recompute: Literal["none", "selective", "full"] = "none"
     """Activations computed again in the backward pass: of no layer, of its wide MLP only, of whole layers."""
+    float8: bool = False
+    """Products of the layers in 8-bit floating point: needs torchao and a GPU from H100 or L40 on."""
     compile: bool = False
     """`torch.compile` for each layer; needs a C++ compiler on a CPU."""

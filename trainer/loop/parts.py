@@ -19,6 +19,7 @@ from lauter.trainer.model.shape import ModelShape
 from lauter.trainer.optimizer.optimizer import Optimizer
 from lauter.trainer.parallel.axes import PIPELINE, Axes, axes
 from lauter.trainer.parallel.context.split import require_shares
+from lauter.trainer.parallel.float8 import require_float8
 from lauter.trainer.parallel.passes import Passes
 from lauter.trainer.parallel.pipeline.placing import require_micro_batches, require_stages
 from lauter.trainer.parallel.plan import held_dtype, lay_out
@@ -62,6 +63,8 @@ def assemble(section: RunSection, ranks: Ranks, verify: Verify, tell: Callable[[
     corpus = open_corpora(section.data, verify=verify, share=Share(ranks.rank, ranks.count))
     try:
         shape = model_shape(section.model, corpus.tokenizer.ids, section.data.sequence_length)
+        if section.parallel.float8:
+            require_float8(ranks.device)
         require_stages(section.parallel, shape)
         require_shares(section.parallel, shape, section.batch.micro * section.data.sequence_length)
         require_fit(

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from lauter.trainer.model.local import local
+
+Product = Callable[[Tensor, Tensor], Tensor]
+"""x (..., inputs) and a weight (outputs, inputs) to x W^T (..., outputs)."""
+
+
+class Products(Protocol):
+    """Form of `products`."""
+
+    def __call__(self, x: Tensor, layers: Sequence[Linear]) -> tuple[Tensor, ...]: ...
 
 
 class Linear(nn.Linear):
@@ -17,8 +29,18 @@ class Linear(nn.Linear):
 
     def __init__(self, inputs: int, outputs: int, *, device: torch.device | str | None, dtype: torch.dtype) -> None:
         super().__init__(inputs, outputs, bias=False, device=device, dtype=dtype)
+        self.product: Product = linear
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., inputs) to (..., outputs)."""
+        return self.product(x, self.part())
+
+    def part(self) -> Tensor:
+        """What this rank multiplies with."""
         weight = local(self.weight)
-        return linear(x, weight if self.rows is None else weight[self.rows])
+        return weight if self.rows is None else weight[self.rows]
+
+
+def products(x: Tensor, layers: Sequence[Linear]) -> tuple[Tensor, ...]:
+    """Of each layer the result of one x."""
+    return tuple(layer(x) for layer in layers)

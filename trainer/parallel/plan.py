@@ -17,6 +17,7 @@ from lauter.trainer.model.layer import Layer
 from lauter.trainer.parallel.axes import CONTEXT, PIPELINE, TENSOR, Axes
 from lauter.trainer.parallel.compiled import Compiler
 from lauter.trainer.parallel.context.attend import context_attention
+from lauter.trainer.parallel.float8 import use_float8
 from lauter.trainer.parallel.passes import Passes, WholeModel
 from lauter.trainer.parallel.pipeline.passes import Pipelined
 from lauter.trainer.parallel.pipeline.stage import cut
@@ -62,6 +63,8 @@ def lay_out(
     stages = cut(model, section, axes.at(PIPELINE)) if section.pipeline > 1 else []
     tensor = axes.along(TENSOR)
     copies = [] if tensor is None else split(model, section, tensor)
+    if section.float8:
+        use_float8(model)
     compiler = Compiler(axes.ranks.device, tell) if section.compile else None
     context = axes.along(CONTEXT)
     attend = attention if context is None else context_attention(section.context_kind, context.get_group())
