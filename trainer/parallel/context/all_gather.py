@@ -37,7 +37,7 @@ class _Gathered(torch.autograd.Function):
         return result
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]  # noqa: ANN401
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         q, k, v, result, normalisers = ctx.saved_tensors
         part, whole, grad = ctx.part, Partial(result, normalisers), grad.contiguous()
         gathering = _Gathering(k, v, ctx.group)

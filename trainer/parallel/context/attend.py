@@ -22,8 +22,6 @@ def context_attention(kind: Literal["all-gather", "ulysses", "ring"], group: dis
     has all of the tokens, as when it generates.
     """
 
-    # Communication is no part of a compiled program: a layer becomes one before it and one behind it.
-    @torch.compiler.disable
     def attend(q: Tensor, k: Tensor, v: Tensor, bounds: Bounds) -> Tensor:
         part = bounds.part
         if part is None:
@@ -35,4 +33,6 @@ def context_attention(kind: Literal["all-gather", "ulysses", "ring"], group: dis
         over_ranks = ring_attention if kind == "ring" else all_gather_attention
         return over_ranks(q, k, v, part, group)
 
-    return attend
+    # Communication is no part of a compiled program: a layer becomes one before it and one behind it.
+    apart: Attend = torch.compiler.disable(attend)
+    return apart

@@ -40,7 +40,7 @@ class _Ring(torch.autograd.Function):
         return result
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]  # noqa: ANN401
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         q, k, v, result, normalisers = ctx.saved_tensors
         part, group, whole, grad = ctx.part, ctx.group, Partial(result, normalisers), grad.contiguous()
         dq, dk, dv = (x.to(normalisers.dtype) for x in own_gradients(grad, q, k, v, part.own, whole))

@@ -27,8 +27,9 @@ def ulysses_attention(q: Tensor, k: Tensor, v: Tensor, bounds: Bounds, group: di
     # One message for all three: (count, T / count, heads of q, k and v for one rank, head_dim).
     sent = torch.cat([x.unflatten(1, (count, -1)) for x in (q, k, v)], dim=2).transpose(0, 1)
     received = in_order(_swapped(sent, group))
-    heads, keys = q.shape[1] // count, k.shape[1] // count
-    seen = attention(*received.split((heads, keys, keys), dim=1), bounds)  # type: ignore[arg-type]  # three of them
+    heads, kv_heads = q.shape[1] // count, k.shape[1] // count
+    queries, keys, values = received.split((heads, kv_heads, kv_heads), dim=1)
+    seen = attention(queries, keys, values, bounds)
     return _swapped(by_rank(seen, count), group).transpose(0, 1).flatten(1, 2)
 
 
@@ -49,5 +50,5 @@ class _Swap(torch.autograd.Function):
         return swapped
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]  # noqa: ANN401
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
         return _swapped(grad, ctx.group), None
