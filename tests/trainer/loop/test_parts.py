@@ -29,3 +29,9 @@ def test_it_fits_the_ramp_too() -> None:
     batch = {"sequences": 16, "micro": 8, "ramp": [{"from_tokens": 9, "sequences": 20}]}
     with pytest.raises(ConfigError, match=r"batch.ramp.0.sequences: 20 is no multiple .* batch.micro=4 fits"):
         check_batches(section(Path("/nowhere"), 1, batch=batch), 1)
+
+
+def test_a_pipeline_needs_micro_batches_enough() -> None:
+    run = section(Path("/nowhere"), 1, batch={"sequences": 8, "micro": 2}, parallel={"pipeline": 4, "shard": 2})
+    with pytest.raises(ConfigError, match=r"batch.sequences: .* '1f1b' can't run 2 micro-batch.* 4 would"):
+        check_batches(run, 2)
