@@ -9,7 +9,7 @@ from lauter.trainer.attention.attention import Attend, attention
 from lauter.trainer.batch import Bounds
 from lauter.trainer.model.cache import LayerCache
 from lauter.trainer.model.kernels import Kernels
-from lauter.trainer.model.linear import Linear
+from lauter.trainer.model.linear import Linear, Products, products
 from lauter.trainer.model.norm import RMSNorm
 from lauter.trainer.model.qk_norm import norm_and_rotate
 from lauter.trainer.model.shape import ModelShape
@@ -29,6 +29,8 @@ class Attention(nn.Module):
         self.head_dim = shape.head_dim
         self.attend: Attend = attention
         """Another one where ranks share the tokens."""
+        self.products: Products = products
+        """Others where ranks share the heads."""
         queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
         self.q_proj = Linear(shape.hidden, queries, device=device, dtype=dtype)
         self.k_proj = Linear(shape.hidden, keys, device=device, dtype=dtype)
@@ -39,12 +41,12 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, cos_sin: tuple[Tensor, Tensor], bounds: Bounds, cache: LayerCache | None) -> Tensor:
         """(T, hidden) to (T, hidden), each document by itself."""
-        tokens = x.shape[0]
-        q = norm_and_rotate(self.q_proj(x).view(tokens, -1, self.head_dim), self.q_norm, cos_sin)
-        k = norm_and_rotate(self.k_proj(x).view(tokens, -1, self.head_dim), self.k_norm, cos_sin)
-        v = self.v_proj(x).view(tokens, -1, self.head_dim)
+        found = self.products(x, (self.q_proj, self.k_proj, self.v_proj))
+        q, k, v = (one.view(len(one), -1, self.head_dim) for one in found)
+        q = norm_and_rotate(q, self.q_norm, cos_sin)
+        k = norm_and_rotate(k, self.k_norm, cos_sin)
         seen = self.attend(q, k, v, bounds) if cache is None else cache.attend(q, k, v, bounds)
-        return self.o_proj(seen.reshape(tokens, -1))  # type: ignore[no-any-return]  # modules are untyped
+        return self.o_proj(seen.flatten(1))  # type: ignore[no-any-return]  # modules are untyped
 
 
 class MLP(nn.Module):
@@ -57,10 +59,12 @@ class MLP(nn.Module):
         self.up_proj = Linear(shape.hidden, shape.feed_forward, device=device, dtype=dtype)
         self.down_proj = Linear(shape.feed_forward, shape.hidden, device=device, dtype=dtype)
         self.act_fn = XIELU(device=device, dtype=dtype, kernels=kernels)
+        self.products: Products = products
 
     def forward(self, x: Tensor) -> Tensor:
         """(T, hidden) to (T, hidden)."""
-        return self.down_proj(self.act_fn(self.up_proj(x)))  # type: ignore[no-any-return]  # modules are untyped
+        (up,) = self.products(x, (self.up_proj,))
+        return self.down_proj(self.act_fn(up))  # type: ignore[no-any-return]  # modules are untyped
 
 
 class Layer(nn.Module):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,12 +12,6 @@ from lauter.trainer.model.local import local
 
 Product = Callable[[Tensor, Tensor], Tensor]
 """x (..., inputs) and a weight (outputs, inputs) to x W^T (..., outputs)."""
-
-
-class Products(Protocol):
-    """Form of `products`."""
-
-    def __call__(self, x: Tensor, layers: Sequence[Linear]) -> tuple[Tensor, ...]: ...
 
 
 class Linear(nn.Linear):
@@ -39,6 +32,10 @@ class Linear(nn.Linear):
         """What this rank multiplies with."""
         weight = local(self.weight)
         return weight if self.rows is None else weight[self.rows]
+
+
+Products = Callable[[Tensor, Sequence[Linear]], tuple[Tensor, ...]]
+"""Form of `products`."""
 
 
 def products(x: Tensor, layers: Sequence[Linear]) -> tuple[Tensor, ...]:

@@ -53,21 +53,37 @@ def collected(x: Tensor, group: Group) -> Tensor:
     return cast(Tensor, _Collected.apply(x, group.name, group.size, group.at))  # type: ignore[no-untyped-call]
 
 
+def all_reduce_begun(x: Tensor, name: str) -> Tensor:
+    """Under way to be the sum over a group: see `arrived`. No gradient."""
+    return cast(Tensor, torch.ops._c10d_functional.all_reduce(x.contiguous(), "sum", name))
+
+
+def all_gather_begun(x: Tensor, name: str, size: int) -> Tensor:
+    """Under way to be the tokens of all ranks."""
+    return cast(Tensor, torch.ops._c10d_functional.all_gather_into_tensor(x.contiguous(), size, name))
+
+
+def reduce_scatter_begun(x: Tensor, name: str, size: int) -> Tensor:
+    """Under way to be this rank's tokens of the sum."""
+    return cast(Tensor, torch.ops._c10d_functional.reduce_scatter_tensor(x.contiguous(), "sum", size, name))
+
+
+def arrived(x: Tensor) -> Tensor:
+    """What is under way, once it is there; before, no element of it may be read."""
+    return cast(Tensor, torch.ops._c10d_functional.wait_tensor(x))
+
+
 def all_reduce(x: Tensor, name: str) -> Tensor:
     """The sum over a group, a new tensor; no gradient."""
-    return _arrived(torch.ops._c10d_functional.all_reduce(x.contiguous(), "sum", name))
+    return arrived(all_reduce_begun(x, name))
 
 
 def _all_gather(x: Tensor, name: str, size: int) -> Tensor:
-    return _arrived(torch.ops._c10d_functional.all_gather_into_tensor(x.contiguous(), size, name))
+    return arrived(all_gather_begun(x, name, size))
 
 
 def _reduce_scatter(x: Tensor, name: str, size: int) -> Tensor:
-    return _arrived(torch.ops._c10d_functional.reduce_scatter_tensor(x.contiguous(), "sum", size, name))
-
-
-def _arrived(x: Any) -> Tensor:  # noqa: ANN401 - operators are untyped
-    return cast(Tensor, torch.ops._c10d_functional.wait_tensor(x))
+    return arrived(reduce_scatter_begun(x, name, size))
 
 
 class _Copied(torch.autograd.Function):

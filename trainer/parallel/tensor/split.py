@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
@@ -17,6 +17,7 @@ from lauter.trainer.model.layer import MLP, Attention
 from lauter.trainer.model.output import OutputLayer
 from lauter.trainer.parallel.tensor.collectives import Group, collected, copied, gathered, scattered, summed
 from lauter.trainer.parallel.tensor.pieces import Piece, kind, pieces
+from lauter.trainer.parallel.tensor.products import shared_products
 
 
 def split(model: Apertus, section: ParallelSection, mesh: DeviceMesh) -> list[str]:
@@ -38,14 +39,16 @@ def split(model: Apertus, section: ParallelSection, mesh: DeviceMesh) -> list[st
     names = [name for name, _ in model.named_parameters()]
     for name in names:
         _distribute(model, name, mesh, plan[kind(name)])
-    enter, leave = (gathered, scattered) if section.sequence else (copied, summed)
+    leave = scattered if section.sequence else summed
     for name, module in model.named_modules():
         if isinstance(module, Attention):
             _share_keys(module, group)
         if isinstance(module, Attention | MLP):
-            module.forward = _between(module.forward, enter, leave, group)  # type: ignore[method-assign]
+            module.products = partial(shared_products, group=group, sequence=section.sequence)
+            last = module.o_proj if isinstance(module, Attention) else module.down_proj
+            last.forward = _followed(last.forward, leave, group)  # type: ignore[assignment, method-assign]
         elif isinstance(module, Embedding):
-            module.forward = _embedding(module, section, group)  # type: ignore[method-assign]
+            module.forward = _embedding(module, section, group)  # type: ignore[assignment, method-assign]
         elif isinstance(module, OutputLayer) and section.vocabulary:
             ids = model.shape.vocabulary
             count = ids // group.size
@@ -73,16 +76,13 @@ def _share_keys(attention: Attention, group: Group) -> None:
             projection.rows = slice(head * attention.head_dim, (head + 1) * attention.head_dim)
 
 
-def _between(
-    forward: Callable[..., Tensor],
-    enter: Callable[[Tensor, Group], Tensor],
-    leave: Callable[[Tensor, Group], Tensor],
-    group: Group,
-) -> Callable[..., Tensor]:
-    def shared(x: Tensor, *others: Any) -> Tensor:  # noqa: ANN401 - whatever the forward takes
-        return leave(forward(enter(x, group), *others), group)
+def _followed(
+    forward: Callable[[Tensor], Tensor], leave: Callable[[Tensor, Group], Tensor], group: Group
+) -> Callable[[Tensor], Tensor]:
+    def summed_up(x: Tensor) -> Tensor:
+        return leave(forward(x), group)
 
-    return shared
+    return summed_up
 
 
 def _embedding(module: Embedding, section: ParallelSection, group: Group) -> Callable[[Tensor], Tensor]:
