@@ -41,17 +41,17 @@ from lauter.pipeline.kernel import kernel
 from lauter.stages.kernels.characters import decode
 from lauter.stages.kernels.words import text_buffers
 
-LINE_END, REMOVED, TAGS, SPACE, ZERO_WIDTH, COMPOSE, LAYOUT = 1, 2, 4, 8, 16, 32, 64
+LINE_END, REMOVED, TAGS, SPACE, ZERO_WIDTH, COMPOSE, LAYOUT, NO_BREAK = 1, 2, 4, 8, 16, 32, 64, 128
 """Rules, one bit each: flags of a character (which rule may change it; COMPOSE: it may take part in a normalisation)
-and of a text (LAYOUT: its line ends are untidy)."""
-EVERY_RULE = 127
+and of a text (LAYOUT: its line ends are untidy). NO_BREAK is the space that most texts have that have a strange one."""
+EVERY_RULE = 255
 
 _NONCHARACTERS = "\ufdd0-\ufdef" + "".join(chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(17))
 _REMOVED = re.compile(
     "[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u202a-\u202e\u2060\u2066-\u206f\ufeff\ufff9-\ufffc" + _NONCHARACTERS + "]+"
 )
 _LINE_END = re.compile("\r\n|[\r\v\f\x85\u2028]")
-_SPACE = re.compile("[\xa0\u2000-\u200a\u205f]|\u202f(?![\u1820-\u1878\u1880-\u18aa])")
+_SPACE = re.compile("[\u2000-\u200a\u205f]|\u202f(?![\u1820-\u1878\u1880-\u18aa])")
 _TAGS = re.compile("(\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f)|[\U000e0000-\U000e007f]")
 _UNSPACED = "\u0e01-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\ua9e0-\ua9ff\uaa00-\uaadf"
 _ZERO_WIDTH = re.compile(f"((?<=[{_UNSPACED}])\u200b+|\u200b+(?=[{_UNSPACED}]))|\u200b+")
@@ -75,6 +75,8 @@ def normalise(text: str, rules: int = EVERY_RULE) -> str:
         text = _REMOVED.sub("", text)
     if rules & TAGS:
         text = _TAGS.sub(lambda match: match[1] or "", text)
+    if rules & NO_BREAK:
+        text = text.replace("\xa0", " ")
     if rules & SPACE:
         text = _SPACE.sub(" ", text)
     if rules & ZERO_WIDTH:
@@ -85,7 +87,7 @@ def normalise(text: str, rules: int = EVERY_RULE) -> str:
         return text  # no composition makes or moves a space or a line end
     # Line by line: a pattern for spaces before a line end takes quadratic time on a long run of spaces.
     text = "\n".join([line.rstrip(_LINE_SPACE) for line in text.split("\n")])
-    return _BLANK_LINES.sub("\n\n\n", text).strip("\n")
+    return (_BLANK_LINES.sub("\n\n\n", text) if "\n\n\n\n" in text else text).strip("\n")
 
 
 @cache
@@ -100,6 +102,7 @@ def character_flags() -> NDArray[np.uint8]:
     for rule, pattern in rules.items():
         flags[[code for code in _candidates() if pattern.match(chr(code))]] |= rule
     flags[0x2029] |= LINE_END
+    flags[0xA0] |= NO_BREAK
     for code in range(0xC0, 0x110000):
         # Nothing between the CJK extensions and the tags, or in the private planes, normalises; skipping saves 1 s.
         if code >= 0x30000 and not 0xE0000 <= code < 0xE1000:

@@ -124,8 +124,8 @@ class _Pass:
         )
         batch = batch.append_column(pa.field("text_sha256", pa.binary(32)), digest)
         # From what was read: a record that was not run again has lost its payload on the way.
-        payload = read.records.column("payload").take(pa.array(alive))
-        batch = batch.append_column(PAYLOAD_HASH, payload_hashes(payload))
+        payload = payload_hashes(read.records.column("payload")).take(pa.array(alive))
+        batch = batch.append_column(PAYLOAD_HASH, payload)
         found = {
             "records": records,
             "documents": _select(batch, self.document_schema),

@@ -126,7 +126,9 @@ class Flow:
         self.ends = Ends(self.count)
         self.ends.drop("read", reasons, np.arange(self.count), read.verdict)
         self.alive: NDArray[np.int64] = np.flatnonzero(read.verdict.keep)
-        self.batch = add_row_numbers(read.records, first).filter(pa.array(read.verdict.keep))
+        self.batch = add_row_numbers(read.records, first)
+        if len(self.alive) < self.count:
+            self.batch = self.batch.filter(pa.array(read.verdict.keep))
         self.carried = {name: pa.nulls(self.count, schema.DOCUMENT.field(name).type) for name in CARRIED}
         self.signals: list[pa.RecordBatch] = []
 

@@ -44,7 +44,7 @@ def every_rule_in_turn(text: str) -> str:
     text = rules._LINE_END.sub("\n", text).replace("\u2029", "\n\n")
     text = rules._REMOVED.sub("", text)
     text = rules._TAGS.sub(lambda match: match[1] or "", text)
-    text = rules._SPACE.sub(" ", text)
+    text = rules._SPACE.sub(" ", text.replace("\xa0", " "))
     text = rules._ZERO_WIDTH.sub(lambda match: "\u200b" if match[1] else "", text)
     text = unicodedata.normalize("NFC", text)
     text = "\n".join([line.rstrip(" \t\u3000") for line in text.split("\n")])
