@@ -103,7 +103,7 @@ def train(
     data, offsets = read_only(data), read_only(offsets)
     texts = np.zeros(shape.buckets, np.int32)
     count_texts(data, offsets, group, mark, weights.astype(np.float64), shape, memory, texts)
-    rarities = _rarities(texts, int(np.count_nonzero(weights)))
+    rarities = rarities_of(texts, int(np.count_nonzero(weights)))
     columns = [1] if len(names) == 2 else range(len(names))
     # Column by column in memory: each is trained in its place.
     table = np.zeros((shape.buckets, len(columns)), np.float64, order="F")
@@ -117,7 +117,7 @@ def train(
     return Classifier.quantised(tuple(names), shape, table, rarities, bias)
 
 
-def _rarities(texts: NDArray[np.int32], count: int) -> NDArray[np.uint8]:
+def rarities_of(texts: NDArray[np.int32], count: int) -> NDArray[np.uint8]:
     """The rarity of each bucket in sixteenths, from how many of `count` texts have it."""
     rarity = (1 + count) / (1 + texts)
     np.log(rarity, out=rarity)

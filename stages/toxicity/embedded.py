@@ -3,8 +3,9 @@
 Each window of 512 bytes (`windows`) gets a probability at even odds, from its words and n-grams, in which words for
 groups of people are all alike, its language, what the word list of its language finds in it (nothing, something, more
 than one word in fifty: the model's marks), the kinds of its words one after another (`kinds`, `pairs`), and its tone
-(`tone`, `weighing`): blame, praise, negators, groups. The document's score is that of the window at which a tenth of those judged are as bad or worse, so one quoted insult in a
-long page is not the page; a post of one window has that window's.
+(`tone`, `weighing`): blame, praise, negators, groups. The document's score is that of the window at which a tenth of
+those judged are as bad or worse, so one quoted insult in a long page is not the page; a post of one window has that
+window's.
 
 `models/embedded/card.json` says what it was trained on, how well it does, and what it cannot.
 """
@@ -49,6 +50,8 @@ class Embedded:
         self._groups = {label: group for label, (group, _) in languages.items()}
         self._offsets = dict(languages.values())
         self._table = build_table(tuple(model.notes["codes"]))
+        self._kind_table = build_kind_table(tuple(model.notes["codes"]))
+        self._kinds = KindModel.of_notes(model.notes["kinds"])
         self._weights: Sequence[float] = model.notes["weights"]
 
     @staticmethod

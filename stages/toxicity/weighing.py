@@ -1,6 +1,6 @@
-"""What the classifier says of a text, weighed with its tone: a logistic regression over few numbers.
+"""What two classifiers say of a text, weighed with its tone: a logistic regression over few numbers.
 
-The numbers are the classifier's logit and logarithms of what `tone.MEASURES` counts, each alone and each times each. So
+The numbers are the logits and logarithms of what `tone.MEASURES` counts, each alone and each times each. So
 praise of a group, blame of a group and blame of a thing are three, whatever the words. A text of more than twenty words
 counts as twenty of its kind: windows of pages are longer than the posts that the weights are learned from, and hold
 more of everything. Sums go column by column, and logarithms come from a table, so that a score does not depend on the
@@ -24,16 +24,20 @@ _PART = 16
 _LOGARITHMS = np.log1p(np.arange(256 * _PART) / _PART)
 _STEEP = 3.0
 _FURTHEST = 3.0
-"""Logits of the classifier, which lie between -1 and 1 for most texts, are multiplied by one and cut at the other."""
+"""Logits, which lie between -1 and 1 for most texts, are multiplied by one and cut at the other."""
 
 
 def columns_of(
-    logit: NDArray[np.float64], counts: NDArray[np.int64], marks: NDArray[np.int64]
+    logit: NDArray[np.float64],
+    of_kinds: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    marks: NDArray[np.int64],
 ) -> list[NDArray[np.float64]]:
     """The numbers that are weighed, each of shape (n,).
 
     Args:
         logit: Shape (n,): of the classifier.
+        of_kinds: Shape (n,): of the model of pairs of kinds.
         counts: Shape (n, measures): of `tone.take_tone`.
         marks: Shape (n,): of `embedded.marks_of`.
     """
@@ -44,7 +48,7 @@ def columns_of(
     root = np.sqrt(short)
     blame, praise = _logarithm(of["blame"]), _logarithm(of["praise"])
     single = [
-        np.clip(_STEEP * logit, -_FURTHEST, _FURTHEST),
+        np.clip(_STEEP * logit, -_FURTHEST, _FURTHEST), np.clip(_STEEP * of_kinds, -_FURTHEST, _FURTHEST),
         blame, praise, blame / root, praise / root,
         _logarithm(of["negated_blame"]), _logarithm(of["negated_praise"]), _logarithm(of["negators"]),
         _logarithm(of["groups"]), np.minimum(of["groups"], _PART) / _PART,

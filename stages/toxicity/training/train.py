@@ -92,7 +92,7 @@ def material_of(posts: Sequence[Post], recipe: Recipe) -> Material:
     toxic = np.array([post.toxic for post in posts], np.bool_)
     offsets, data = text_buffers(text)
     tone = tone_of(build_table(tuple(codes)), data, offsets, groups)
-    kinds = kinds_of(build_kind_table(codes), data, offsets, groups)
+    kinds = kinds_of(build_kind_table(tuple(codes)), data, offsets, groups)
     marks = marks_of(Lexicon(), text, labels)
     return Material(tuple(posts), tone, kinds, *features_of(kinds), groups, marks, toxic)
 

@@ -34,7 +34,7 @@ def take(texts: list[str], codes: list[str]) -> list[tuple[str, dict[str, int]]]
 def twin(text: str, code: str) -> tuple[str, dict[str, int]]:
     """The same in plain Python, word by word."""
     lists = {key[1:]: value for key, value in read_lists().items() if key[0] == code}
-    stem, root = int(tone._STEM), int(tone._ROOT)
+    stem, root = int(tone.STEM), int(tone._ROOT)
     counts, masked, since, at = dict.fromkeys(MEASURES, 0), "", 9, 0
     while at < len(text):
         han = "\u4e00" <= text[at] <= "\u9fff"

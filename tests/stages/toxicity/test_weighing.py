@@ -16,15 +16,16 @@ def counts_of(**counts: int) -> list[int]:
 
 def test_a_long_text_counts_as_twenty_words_of_its_kind() -> None:
     counts = np.array([counts_of(blame=3, groups=1, words=20), counts_of(blame=12, groups=4, words=80)])
-    short, long = np.stack(columns_of(np.zeros(2), counts, np.zeros(2, np.int64)), axis=1)
+    short, long = np.stack(columns_of(np.zeros(2), np.zeros(2), counts, np.zeros(2, np.int64)), axis=1)
     assert np.array_equal(short, long)
 
 
 def test_each_number_stands_alone_and_times_each() -> None:
-    columns = columns_of(np.array([0.2]), np.array([counts_of(blame=2, words=4)]), np.array([1]))
+    columns = columns_of(np.array([0.2]), np.array([-0.1]), np.array([counts_of(blame=2, words=4)]), np.array([1]))
     single = next(n for n in range(1, 40) if n + n * (n + 1) // 2 == len(columns))
     assert columns[0][0] == pytest.approx(0.6)
-    assert columns[1][0] == pytest.approx(np.log(3))
+    assert columns[1][0] == pytest.approx(-0.3)
+    assert columns[2][0] == pytest.approx(np.log(3))
     products = iter(columns[single:])
     for left in range(single):
         for right in range(left, single):
@@ -33,12 +34,16 @@ def test_each_number_stands_alone_and_times_each() -> None:
 
 def test_a_sum_does_not_depend_on_what_stands_beside() -> None:
     generator = np.random.default_rng(5)
-    logit, counts = generator.normal(size=50), generator.integers(0, 90, (50, len(MEASURES)))
+    logit, of_kinds = generator.normal(size=(2, 50))
+    counts = generator.integers(0, 90, (50, len(MEASURES)))
     marks = generator.integers(-1, 3, 50)
-    columns = columns_of(logit, counts, marks)
+    columns = columns_of(logit, of_kinds, counts, marks)
     weights = generator.normal(size=len(columns)).tolist()
     together = weigh(columns, weights)
-    alone = [weigh(columns_of(logit[i : i + 1], counts[i : i + 1], marks[i : i + 1]), weights)[0] for i in range(50)]
+    alone = [
+        weigh(columns_of(logit[one], of_kinds[one], counts[one], marks[one]), weights)[0]
+        for one in (slice(i, i + 1) for i in range(50))
+    ]
     assert together.tolist() == alone
     with pytest.raises(ValueError, match="need as many weights"):
         weigh(columns, weights[1:])
