@@ -35,8 +35,8 @@ def activations(
     A token and layer: the residual stream before each norm; the norms' results, which the projections keep; queries and
     keys before and after QK-norm with RoPE, values, what attention gives with its normalisers (fp32 a head); the MLP's
     width before and after xIELU. In Apertus these are 18.25 widths of the model. Queries, keys, values and the MLP are
-    shared by a tensor group; with `sequence` the residual stream is too, but the norms' results are gathered and kept
-    whole.
+    shared by a tensor group; with `sequence` the residual stream and the norms' results are too, and these are gathered
+    before the products, forward and backward (`parallel.tensor.products`).
 
     Args:
         shape: Of the model.
@@ -55,7 +55,7 @@ def activations(
     width = shape.feed_forward // ranks
     # In fp32 and fp64 "wide" is the input itself.
     norm = b if fused else wide + b
-    stream = 2 * shape.hidden * norm // rows + 2 * shape.hidden * b
+    stream = 2 * shape.hidden * (norm + b) // rows
     attention = (heads + keys) * norm + (2 * heads + 2 * keys) * b + shape.heads // ranks * wide
     # The mask is a byte.
     mlp = 2 * width * b if fused else width * (5 * b + 1)
@@ -66,5 +66,5 @@ def activations(
         "full": shape.hidden * b // rows,
     }[section.recompute]
     again = everything - kept if section.recompute != "none" else 0
-    passing = width * b + 2 * shape.hidden * b
+    passing = (width + (2 if rows == 1 else 3) * shape.hidden) * b
     return Activations(tokens * kept, tokens * again, tokens * passing, tokens * shape.hidden * b // rows)

@@ -12,12 +12,12 @@ def bubble_fraction(section: ParallelSection, micro_batches: int) -> float:
 
     - (p - 1) / m for GPipe and 1F1B (arXiv 2104.04473, section 2.2.1),
     - (p - 1) / (v m) interleaved (the same, section 2.2.2),
-    - (p - 1) / (3 v m) interleaved with zero bubble: of forward, input and weight gradients, each 1, only one is waited
-      for (ZB-H1, arXiv 2401.10241, section 2.3),
-    - 0 for ZB-V (the same, section 6), once there are micro-batches enough (m >= 2 p); below that
-      (p - 1) / (3 m) is assumed,
-    - (p - 1) / (3 m) for DualPipeV: (PP / 2 - 1)(F&B + B - 3 W) with PP = 2 p stages of half the layers
-      (arXiv 2412.19437, table 2), F&B = F + B.
+    - (p - 1) / (3 v m) where the gradients of weights fill what would be idle: of forward, input and weight gradients,
+      each 1, only one is waited for. So ZB1P (ZB-H1, arXiv 2401.10241, section 2.3), and torch's orders of ZB-V (the
+      same, section 6) and DualPipeV (arXiv 2412.19437, table 2), both with v = 2, which end as many units apart as they
+      begin. ZB-V with less than 2 p micro-batches is idle twice as long.
+
+    The tests run torch's own orders through and find these numbers.
 
     >>> round(bubble_fraction(ParallelSection(pipeline=8, schedule="interleaved", stages_per_rank=5), 32), 4)
     0.0419
@@ -29,12 +29,10 @@ def bubble_fraction(section: ParallelSection, micro_batches: int) -> float:
             ratio = idle
         case "interleaved":
             ratio = idle / v
-        case "interleaved-zero-bubble":
+        case "interleaved-zero-bubble" | "dual-pipe-v":
             ratio = idle / (3 * v)
         case "zero-bubble-v":
-            ratio = 0.0 if micro_batches >= 2 * p else idle / 3
-        case "dual-pipe-v":
-            ratio = idle / 3
+            ratio = idle / (3 * v) * (1 if micro_batches >= 2 * p else 2)
     return ratio / (1 + ratio)
 
 
@@ -42,8 +40,8 @@ def in_flight(section: ParallelSection, micro_batches: int, rank: int) -> float:
     """Micro-batches whose activations a rank holds at most, each of all the rank's layers; halves where stages are.
 
     1F1B: as many as stages from here on (arXiv 2104.04473, section 2.2.1). Interleaved: the warm-up of Megatron-LM and
-    torch, 2 (p - rank - 1) + (v - 1) p + 1 stages. ZB-V holds what 1F1B holds on its first rank (arXiv 2401.10241,
-    section 6), DualPipeV half a micro-batch more (arXiv 2412.19437, table 2).
+    torch, 2 (p - rank - 1) + (v - 1) p + 1 stages. ZB1P and ZB-V hold on every rank what 1F1B holds on its first one
+    (arXiv 2401.10241, sections 2.3 and 6), DualPipeV half a micro-batch more (arXiv 2412.19437, table 2).
     """
     p, v = section.pipeline, section.stages_per_rank
     match section.schedule:
@@ -51,9 +49,9 @@ def in_flight(section: ParallelSection, micro_batches: int, rank: int) -> float:
             most = float(micro_batches)
         case "1f1b":
             most = float(p - rank)
-        case "interleaved" | "interleaved-zero-bubble":
+        case "interleaved":
             most = (2 * (p - rank - 1) + (v - 1) * p + 1) / v
-        case "zero-bubble-v":
+        case "interleaved-zero-bubble" | "zero-bubble-v":
             most = float(p)
         case "dual-pipe-v":
             most = p + 0.5
