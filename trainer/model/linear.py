@@ -23,10 +23,13 @@ class Linear(nn.Linear):
     def __init__(self, inputs: int, outputs: int, *, device: torch.device | str | None, dtype: torch.dtype) -> None:
         super().__init__(inputs, outputs, bias=False, device=device, dtype=dtype)
         self.product: Product = linear
+        self.summed: Callable[[Tensor], Tensor] | None = None
+        """What adds up the results where other ranks have other inputs; None: this rank has all."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., inputs) to (..., outputs)."""
-        return self.product(x, self.part())
+        found = self.product(x, self.part())
+        return found if self.summed is None else self.summed(found)
 
     def part(self) -> Tensor:
         """What this rank multiplies with."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
@@ -47,7 +47,7 @@ def two(ranks: Ranks, folder: Path) -> None:
     for name, (section, micro) in TWO.items():
         keep(ranks, folder, name, prove(ranks, section, micro))
     keep(ranks, folder, "left-out", {key: left_out(ranks, key) for key in PARTIAL})
-    keep(ranks, folder, "bf16", bf16(ranks, ParallelSection(tensor=ranks.count, recompute="full")))
+    keep(ranks, folder, "bf16", one_step(ranks, ParallelSection(tensor=2, recompute="full"), "bf16"))
     for name in ("float64", "float32", "bfloat16"):
         keep(ranks, folder, f"loss-{name}", shared_loss(ranks, getattr(torch, name)))
 
@@ -80,12 +80,17 @@ def left_out(ranks: Ranks, key: str) -> str:
     return ""
 
 
-def bf16(ranks: Ranks, section: ParallelSection) -> dict[str, Any]:
-    """Loss, norm and gradients of one step in bf16."""
-    model, passes, optimizer, grid = laid_out(ranks, section, "bf16")
+def one_step(ranks: Ranks, section: ParallelSection, precision: Literal["bf16", "fp32"]) -> dict[str, Any]:
+    """Loss, norm and gradients."""
+    model, passes, optimizer, grid = laid_out(ranks, section, precision)
     figures = gradient(passes, optimizer, [windows(range(WINDOWS))], z_loss=1e-3, axes=grid)
     found = {name: whole(one.grad).float() for name, one in model.named_parameters() if one.grad is not None}
     return {"loss": figures.loss, "norm": figures.norm, "gradients": found}
+
+
+def compiled(ranks: Ranks, folder: Path) -> None:
+    """One step of compiled layers, messages included."""
+    keep(ranks, folder, "compiled", one_step(ranks, ParallelSection(tensor=ranks.count, compile=True), "fp32"))
 
 
 def loss_inputs(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:

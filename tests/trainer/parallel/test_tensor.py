@@ -38,7 +38,7 @@ def a_sum_that_is_left_out_is_found(said: dict[str, str]) -> None:
 
 
 def bf16_is_close_to_one_process(found: dict[str, Any]) -> None:
-    alone = cases.bf16(ALONE.ranks, ParallelSection())
+    alone = cases.one_step(ALONE.ranks, ParallelSection(), "bf16")
     assert found["loss"] == pytest.approx(alone["loss"], rel=1e-4)
     assert found["norm"] == pytest.approx(alone["norm"], rel=1e-2)
     assert found["gradients"].keys() == alone["gradients"].keys()
@@ -64,3 +64,14 @@ def a_shared_softmax_is_the_whole_one(found: dict[str, Any], dtype: torch.dtype,
     for key, one in expected.items():
         assert one is not None
         assert (found[key].double() - one.double()).norm() <= bar * one.double().norm(), key
+
+
+@pytest.mark.soak
+def test_compiled_layers_talk_to_other_ranks(tmp_path: Path) -> None:
+    spawn({2: cases.compiled}, tmp_path)
+    found = torch.load(tmp_path / "compiled.pt")
+    alone = cases.one_step(ALONE.ranks, ParallelSection(), "fp32")
+    assert found["loss"] == pytest.approx(alone["loss"], rel=1e-5)
+    assert found["norm"] == pytest.approx(alone["norm"], rel=1e-5)
+    for name, one in alone["gradients"].items():
+        assert (found["gradients"][name] - one).norm() <= 1e-5 * one.norm(), name

@@ -39,14 +39,16 @@ def split(model: Apertus, section: ParallelSection, mesh: DeviceMesh) -> list[st
     names = [name for name, _ in model.named_parameters()]
     for name in names:
         _distribute(model, name, mesh, plan[kind(name)])
-    leave = scattered if section.sequence else summed
+    # One object for all layers: a compiled layer then serves them all.
+    products = partial(shared_products, group=group, sequence=section.sequence)
+    leave = partial(scattered if section.sequence else summed, group=group)
     for name, module in model.named_modules():
         if isinstance(module, Attention):
             _share_keys(module, group)
         if isinstance(module, Attention | MLP):
-            module.products = partial(shared_products, group=group, sequence=section.sequence)
+            module.products = products
             last = module.o_proj if isinstance(module, Attention) else module.down_proj
-            last.forward = _followed(last.forward, leave, group)  # type: ignore[assignment, method-assign]
+            last.summed = leave
         elif isinstance(module, Embedding):
             module.forward = _embedding(module, section, group)  # type: ignore[assignment, method-assign]
         elif isinstance(module, OutputLayer) and section.vocabulary:
@@ -74,15 +76,6 @@ def _share_keys(attention: Attention, group: Group) -> None:
         if heads < group.size:
             head = group.at * heads // group.size
             projection.rows = slice(head * attention.head_dim, (head + 1) * attention.head_dim)
-
-
-def _followed(
-    forward: Callable[[Tensor], Tensor], leave: Callable[[Tensor, Group], Tensor], group: Group
-) -> Callable[[Tensor], Tensor]:
-    def summed_up(x: Tensor) -> Tensor:
-        return leave(forward(x), group)
-
-    return summed_up
 
 
 def _embedding(module: Embedding, section: ParallelSection, group: Group) -> Callable[[Tensor], Tensor]:
