@@ -14,7 +14,7 @@ import pytest
 
 from lauter.pipeline import identity, schema
 from lauter.stages.read.containers import BLOCK, EMPTY_MEMBER
-from lauter.stages.read.rows import BATCH_BYTES
+from lauter.stages.read.rows import BATCH_PAYLOAD_BYTES
 from lauter.stages.read.warc import WarcConfig, WarcReader
 from lauter.stages.read.wet import WetConfig, WetReader
 from tests.stages.read.archives import folder, http, layouts, members, read, record, rows
@@ -201,7 +201,8 @@ def test_record_over_the_limit_is_one_row() -> None:
 
 
 def test_batches_are_cut_by_bytes_and_a_huge_record_stands_alone() -> None:
-    small, huge = record(http(b"<p>" + b"x" * (BATCH_BYTES * 3 // 10))), record(http(b"<p>" + b"y" * (BATCH_BYTES + 9)))
+    page, large = b"<p>" + b"x" * (BATCH_PAYLOAD_BYTES * 3 // 10), b"<p>" + b"y" * (BATCH_PAYLOAD_BYTES + 9)
+    small, huge = record(http(page)), record(http(large))
     batches = read(small * 4 + huge + small)
     assert [len(batch.records) for batch in batches] == [3, 1, 1, 1]
 
