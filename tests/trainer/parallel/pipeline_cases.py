@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,17 @@ from lauter.trainer.parallel.pipeline.schedules import schedule
 from lauter.trainer.parallel.pipeline.stage import cut
 from lauter.trainer.parallel.ranks import Ranks
 from tests.trainer.parallel.cases import keep
-from tests.trainer.parallel.proof import LANGUAGES, SHAPE, WINDOWS, laid_out, of_all_stages, prove, whole, windows
+from tests.trainer.parallel.proof import (
+    LANGUAGES,
+    LENGTH,
+    SHAPE,
+    WINDOWS,
+    laid_out,
+    of_all_stages,
+    prove,
+    whole,
+    windows,
+)
 
 Name = Literal["gpipe", "1f1b", "interleaved", "interleaved-zero-bubble", "zero-bubble-v", "dual-pipe-v"]
 SCHEDULES: dict[Name, int] = {
@@ -36,14 +47,18 @@ SCHEDULES: dict[Name, int] = {
 """With the stages on each rank."""
 
 
-def _layout(name: Name, *, recompute: Literal["none", "full"] = "none") -> ParallelSection:
-    return ParallelSection(pipeline=2, schedule=name, stages_per_rank=SCHEDULES[name], recompute=recompute)
+def _layout(
+    name: Name, *, recompute: Literal["none", "selective", "full"] = "none", compiled: bool = False
+) -> ParallelSection:
+    return ParallelSection(
+        pipeline=2, schedule=name, stages_per_rank=SCHEDULES[name], recompute=recompute, compile=compiled
+    )
 
 
 TWO = {
     "gpipe": (_layout("gpipe"), 1),
     "1f1b": (_layout("1f1b"), 2),
-    "interleaved": (_layout("interleaved"), 1),
+    "interleaved": (_layout("interleaved", recompute="selective"), 1),
     "interleaved-zero-bubble": (_layout("interleaved-zero-bubble"), 2),
     "zero-bubble-v": (_layout("zero-bubble-v"), 1),
     "dual-pipe-v": (_layout("dual-pipe-v"), 2),
@@ -51,6 +66,12 @@ TWO = {
     "recompute-v": (_layout("zero-bubble-v", recompute="full"), 2),
 }
 """Name -> layout and windows of a micro-batch, on two ranks."""
+
+COMPILED = {
+    "compiled-v": (_layout("zero-bubble-v", compiled=True), 2),
+    "compiled": (_layout("1f1b", recompute="full", compiled=True), 2),
+}
+"""As `TWO`, where there is a C++ compiler."""
 
 FOUR = {
     "four-stages": (ParallelSection(pipeline=4, recompute="full"), 1),
@@ -77,6 +98,13 @@ def two(ranks: Ranks, folder: Path) -> None:
         keep(ranks, folder, name, prove(ranks, how, micro))
     keep(ranks, folder, "bf16", bf16(ranks, _layout("zero-bubble-v"), 2, 1))
     keep(ranks, folder, "after-error", after_error(ranks))
+    keep(ranks, folder, "left-over", [left_over(ranks, _layout(name)) for name in SCHEDULES])
+
+
+def compiled(ranks: Ranks, folder: Path) -> None:
+    """On two ranks, with compiled layers."""
+    for name, (how, micro) in COMPILED.items():
+        keep(ranks, folder, name, prove(ranks, how, micro))
 
 
 def taken(ranks: Ranks, name: Name, count: int) -> bool:
@@ -123,3 +151,20 @@ def after_error(ranks: Ranks) -> bool:
     with contextlib.suppress(EOFError):
         validate(model, passes, batches(), LANGUAGES, grid)
     return all(isinstance(one, DTensor) for one in model.parameters())
+
+
+def left_over(ranks: Ranks, section: ParallelSection) -> int:
+    """Hidden states, and gradients of them, that are still there after a step: buffers of schedules are not."""
+    _, passes, optimizer, grid = laid_out(ranks, section, "fp32")
+    batches = [windows(range(at, at + 4)) for at in range(0, 16, 4)]
+    gc.collect()
+    gc.disable()
+    try:
+        gradient(passes, optimizer, batches, z_loss=0.0, axes=grid)
+        # No parameter has this shape.
+        shape = 4 * LENGTH, SHAPE.hidden
+        return sum(
+            type(one) is torch.Tensor and tuple(one.shape) == shape and not one.is_meta for one in gc.get_objects()
+        )
+    finally:
+        gc.enable()

@@ -28,15 +28,26 @@ def test_stages_are_as_one_process(tmp_path: Path) -> None:
     # One test, as starting four processes takes longer than all that they do.
     spawn({4: cases.four, 2: cases.two}, tmp_path)
     alone = prove(ALONE.ranks, ParallelSection(), WINDOWS)
-    for name in (*cases.TWO, *cases.FOUR):
-        try:
-            assert_same(alone, torch.load(tmp_path / f"{name}.pt"))
-        except AssertionError as error:
-            error.add_note(name)
-            raise
+    each_is_as(alone, tmp_path, [*cases.TWO, *cases.FOUR])
     bf16_is_close_to_one_process(torch.load(tmp_path / "bf16.pt"))
     torch_takes_the_numbers_that_fit(torch.load(tmp_path / "numbers.pt"))
     assert torch.load(tmp_path / "after-error.pt") is True
+    assert torch.load(tmp_path / "left-over.pt") == [0] * len(cases.SCHEDULES)
+
+
+@pytest.mark.soak
+def test_compiled_stages_are_as_one_process(tmp_path: Path) -> None:
+    spawn({2: cases.compiled}, tmp_path)
+    each_is_as(prove(ALONE.ranks, ParallelSection(), WINDOWS), tmp_path, list(cases.COMPILED))
+
+
+def each_is_as(alone: dict[str, Any], folder: Path, names: list[str]) -> None:
+    for name in names:
+        try:
+            assert_same(alone, torch.load(folder / f"{name}.pt"))
+        except AssertionError as error:
+            error.add_note(name)
+            raise
 
 
 def bf16_is_close_to_one_process(found: dict[str, Any]) -> None:
