@@ -1,9 +1,13 @@
 """The text of a page's kept blocks, written in one linear pass without a parser.
 
 It is what resiliparse makes of their HTML (`kept`) where they hold nothing but text, tags that stand in a line of text,
-cells, and code whose markup is plain: 92 % of pages. There is no tree, so nothing that a page holds can hang it or make
-it grow, and no other process is asked: .1 ms a page, where the way over the sandbox takes 1.5. Other pages get no text
-here: formulas, code with gutters or line breaks as tags, a `<pre>` that is mostly links, what may be a cookie notice.
+cells, and code whose markup is plain: 98 of 100 public pages, the same to the last character on 437 of 439. There is no
+tree, so nothing that a page holds can hang it or make it grow, and no other process is asked: .15 ms a page, where the
+way over the sandbox takes 1.5. Other pages get no text here: formulas, code with gutters or line breaks as tags, a
+`<pre>` that is mostly links, cookie notices.
+
+Left out is what is only for screen readers, by the names `visually-hidden` and `vh`: "(opens in a new window)" in the
+middle of sentences. With `sr-only` and `screen-reader` word F1 of collections falls from .7543 to .7490.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lauter.pipeline.kernel import kernel
+from lauter.stages.extract.banners import has_notice
 from lauter.stages.extract.blocks.cutting import KIND, PARENT, Blocks
 from lauter.stages.extract.blocks.notices import may_hold_notice
 from lauter.stages.extract.blocks.text_run import CHARS, DIGITS, ELEMENT, IN_PRE, LINKED
@@ -70,7 +75,7 @@ class _Written(NamedTuple):
 def text_of(html: bytes, blocks: Blocks, keep: NDArray[np.bool_]) -> str | None:
     """The text of the blocks where `keep` (blocks,) is true, in their order; None where it takes a parser."""
     written = _Written(*_write(np.frombuffer(html, np.uint8), blocks.pieces, blocks.rows, blocks.elements, keep))
-    if not written.plain or may_hold_notice(written.text):
+    if not written.plain:
         return None
     source = written.text.tobytes()
     found: list[str] = []
@@ -79,7 +84,8 @@ def text_of(html: bytes, blocks: Blocks, keep: NDArray[np.bool_]) -> str | None:
         piece = _code(piece) if code else _prose(piece)
         if piece:
             found += ("\n" * lines, piece) if found else (piece,)
-    return "".join(found)
+    text = "".join(found)
+    return None if may_hold_notice(written.text) and has_notice(text) else text
 
 
 def _prose(text: str) -> str:

@@ -56,6 +56,13 @@ def test_the_text_behind_a_drawing_stays() -> None:
     assert both("<p>a <svg><path d=x><g>no</g></svg> b</p><p>c")[0] == "a b\n\nc"
 
 
+def test_a_text_that_speaks_of_cookies_is_written() -> None:
+    assert (
+        both("<p>The regulator says that publishers use cookies.")[0]
+        == "The regulator says that publishers use cookies."
+    )
+
+
 def test_what_only_screen_readers_read_is_left_out() -> None:
     page = "<p>a <a href=x>b <span class='u-Visually-Hidden'>(<span>opens</span> anew)</span></a> c<img class=vh> d"
     assert both(page)[0] == "a b c d"
@@ -77,7 +84,7 @@ def test_what_only_screen_readers_read_is_left_out() -> None:
         "<pre><span class='Line-Number'>1 </span>a = b</pre>",
         "<pre><a href=x>file</a> 1</pre>",
         "<pre>1\n2</pre>",
-        "<p>We use COOKIES on this site.",
+        "<p>We use COOKIES to give you the best experience on our website.",
     ],
 )
 def test_what_a_parser_must_see_is_not_written(page: str) -> None:
