@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytest
 from torch import nn
+from torch.distributed.pipelining.schedules import _Action
 
 from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.parallel.pipeline.placing import stages_of
 from lauter.trainer.parallel.pipeline.schedules import MULTI
 from lauter.trainer.planner.bubble import bubble_fraction, in_flight
 
+Schedule = Literal["interleaved", "interleaved-zero-bubble", "zero-bubble-v", "dual-pipe-v"]
 WIDTHS = {"FORWARD": 1, "BACKWARD_INPUT": 1, "BACKWARD_WEIGHT": 1, "FULL_BACKWARD": 2}
 
 
@@ -37,7 +40,7 @@ def order(section: ParallelSection, micro_batches: int) -> dict[int, list[Any]]:
     return made.pipeline_order
 
 
-def one_f_one_b(ranks: int, micro_batches: int, warm_up: Any) -> dict[int, list[tuple[int, str, int]]]:
+def one_f_one_b(ranks: int, micro_batches: int, warm_up: Callable[[int], int]) -> dict[int, list[tuple[int, str, int]]]:
     found = {}
     for rank in range(ranks):
         first = min(warm_up(rank), micro_batches)
@@ -111,7 +114,7 @@ def test_single_stages_are_idle_and_full_as_the_formulas_say(pipeline: int, micr
     ],
 )
 def test_torchs_orders_are_idle_and_full_as_the_formulas_say(
-    schedule: Any, pipeline: int, stages: int, micro_batches: int
+    schedule: Schedule, pipeline: int, stages: int, micro_batches: int
 ) -> None:
     section = ParallelSection(pipeline=pipeline, stages_per_rank=stages, schedule=schedule)
     orders = {}
@@ -122,7 +125,7 @@ def test_torchs_orders_are_idle_and_full_as_the_formulas_say(
     assert {rank: in_flight(section, micro_batches, rank) * stages for rank in most} == pytest.approx(most)
 
 
-def plain(action: Any) -> list[tuple[int, str, int]]:
+def plain(action: _Action) -> list[tuple[int, str, int]]:
     """DualPipe's overlapped pairs one after the other."""
     if action.sub_actions:
         return [one for sub in action.sub_actions for one in plain(sub)]
