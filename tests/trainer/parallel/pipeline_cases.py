@@ -58,12 +58,12 @@ def _layout(
 TWO = {
     "gpipe": (_layout("gpipe"), 1),
     "1f1b": (_layout("1f1b"), 2),
-    "interleaved": (_layout("interleaved", recompute="selective"), 1),
+    "interleaved": (_layout("interleaved", recompute="selective"), 2),
     "interleaved-zero-bubble": (_layout("interleaved-zero-bubble"), 2),
-    "zero-bubble-v": (_layout("zero-bubble-v"), 1),
-    "dual-pipe-v": (_layout("dual-pipe-v"), 2),
+    "zero-bubble-v": (_layout("zero-bubble-v"), 2),
+    "dual-pipe-v": (_layout("dual-pipe-v"), 1),
     "one-micro-batch": (_layout("zero-bubble-v"), WINDOWS),
-    "recompute-v": (_layout("zero-bubble-v", recompute="full"), 2),
+    "recompute-v": (_layout("zero-bubble-v", recompute="full"), 4),
 }
 """Name -> layout and windows of a micro-batch, on two ranks."""
 
@@ -74,7 +74,7 @@ COMPILED = {
 """As `TWO`, where there is a C++ compiler."""
 
 FOUR = {
-    "four-stages": (ParallelSection(pipeline=4, recompute="full"), 1),
+    "four-stages": (ParallelSection(pipeline=4, recompute="full"), 2),
     "fsdp": (_layout("zero-bubble-v"), 1),
     "hsdp": (ParallelSection(pipeline=2, replicate=2), 2),
 }
