@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from lauter.pipeline.contract import ModelPath, StageConfig
 
-MAX_SCORE = {"embedded": 0.8, "lexicon": 0.5, "detoxify": 0.5}
+MAX_SCORE = {"embedded": 0.9, "lexicon": 0.5, "detoxify": 0.5}
 """Score of each model above which a document is dropped where the manifest says nothing. None of 1,482 ordinary pages
 has a higher one of the embedded model, and none of 1,995 of the word lists."""
 
@@ -46,7 +46,7 @@ class ToxicityConfig(StageConfig):
     threads: int = Field(default=1, ge=1)
     """For `detoxify`: CPU threads of one worker."""
     max_score: float | None = Field(default=None, ge=0, le=1)
-    """Score above which a document is dropped. None: 0.8 of the embedded model, 0.5 of the others, and where
+    """Score above which a document is dropped. None: 0.9 of the embedded model, 0.5 of the others, and where
     `keep_lowest` takes its share of a language nothing more. Of word lists, 0.5 is one word in 50 (more in
     `lexicon.py`); else it is a probability."""
     keep_lowest: float | None = Field(default=None, gt=0, le=1)

@@ -25,7 +25,18 @@ from lauter.pipeline.kernel import kernel
 from lauter.stages.classifier.model import read_only
 from lauter.stages.kernels.characters import DIGIT, LETTER, MARK, SEPARATOR, UNSPACED, character_class, decode, lower
 from lauter.stages.kernels.words import FNV_PRIME
-from lauter.stages.toxicity.tone import GROUP, NEGATOR, STEM, VALENCE, fill_table, hash_start, look_up, read_lists
+from lauter.stages.toxicity.tone import (
+    GROUP,
+    NEGATOR,
+    STEM,
+    STEM_WORDS,
+    VALENCE,
+    fill_table,
+    hash_start,
+    look_up,
+    may_be_stem,
+    read_lists,
+)
 
 KINDS = (
     "say", "love", "hate", "kill", "hurt", "expel", "beast", "bad", "good", "condemn", "swear", "slur", "ought", "self",
@@ -56,6 +67,7 @@ class KindTable(NamedTuple):
     keys: NDArray[np.uint64]
     values: NDArray[np.uint32]
     """A bit for each of `KINDS`."""
+    stems: NDArray[np.uint64]
 
 
 @kernel
@@ -66,13 +78,14 @@ def _plain(
     begin: np.uint64,
     keys: NDArray[np.uint64],
     values: NDArray[np.uint32],
+    stems: NDArray[np.uint64],
 ) -> np.uint32:
     """The kinds of a word by itself and by all its beginnings."""
     found = np.int64(0)
     state = begin
     for place in range(start, end):
         state = (state ^ np.uint64(letters[place])) * FNV_PRIME
-        if place - start + 1 >= _SHORTEST_STEM:
+        if place - start + 1 >= _SHORTEST_STEM and may_be_stem(state, stems):
             found |= look_up(state ^ STEM, keys, values)
     return np.uint32(found | look_up(state, keys, values))
 
@@ -84,14 +97,15 @@ def kinds_of_word(
     begin: np.uint64,
     keys: NDArray[np.uint64],
     values: NDArray[np.uint32],
+    stems: NDArray[np.uint64],
 ) -> np.uint32:
     """The kinds of a word, `letters[:count]` in lower case; digits may be overwritten with letters."""
-    found = _plain(letters, 0, count, begin, keys, values)
+    found = _plain(letters, 0, count, begin, keys, values, stems)
     if found:
         return found
     if letters[0] >> 8 == _ARABIC >> 8:
         for prefix in range(1, min(_PREFIX, count - _PREFIX_LEAVES) + 1):
-            found = _plain(letters, prefix, count, begin, keys, values)
+            found = _plain(letters, prefix, count, begin, keys, values, stems)
             if found:
                 return found
         return found
@@ -102,7 +116,7 @@ def kinds_of_word(
         for place in range(count):
             if _ZERO <= letters[place] <= _NINE:
                 letters[place] = _LEET[letters[place] - _ZERO]
-        found = _plain(letters, 0, count, begin, keys, values)
+        found = _plain(letters, 0, count, begin, keys, values, stems)
         if found:
             return found
     if count >= _LONG:
@@ -111,7 +125,7 @@ def kinds_of_word(
             state = begin
             for place in range(start, count):
                 state = (state ^ np.uint64(letters[place])) * FNV_PRIME
-                if place - start + 1 >= _INSIDE:
+                if place - start + 1 >= _INSIDE and may_be_stem(state, stems):
                     inside |= look_up(state ^ STEM, keys, values)
             inside |= look_up(state, keys, values)
         found = np.uint32(inside)
@@ -125,6 +139,7 @@ def take_kinds(
     group: NDArray[np.int64],
     keys: NDArray[np.uint64],
     values: NDArray[np.uint32],
+    stems: NDArray[np.uint64],
     kinds: NDArray[np.uint32],
     kinds_bounds: NDArray[np.int64],
 ) -> None:
@@ -136,6 +151,7 @@ def take_kinds(
         group: Shape (n,): the language of each.
         keys: Of the table.
         values: Of the table.
+        stems: Of the table.
         kinds: As many as the texts have bytes; filled.
         kinds_bounds: Shape (n + 1,): where the words of each text are; filled.
     """
@@ -188,17 +204,17 @@ def take_kinds(
                 if single and run < _LETTERS:
                     spaced[run] = letters[0]
                     run += 1
-                kinds[out] = kinds_of_word(letters, count, begin, keys, values)
+                kinds[out] = kinds_of_word(letters, count, begin, keys, values, stems)
                 out += 1
             else:
                 kinds[out] = _NONE
                 out += 1
             position = stop
             if run and not single:
-                out = _joined(kinds, out, 1, spaced, run, begin, keys, values)
+                out = _joined(kinds, out, 1, spaced, run, begin, keys, values, stems)
                 run = 0
         if run:
-            out = _joined(kinds, out, 0, spaced, run, begin, keys, values)
+            out = _joined(kinds, out, 0, spaced, run, begin, keys, values, stems)
         kinds_bounds[text + 1] = out
 
 
@@ -212,6 +228,7 @@ def _joined(
     begin: np.uint64,
     keys: NDArray[np.uint64],
     values: NDArray[np.uint32],
+    stems: NDArray[np.uint64],
 ) -> int:
     """Make one word of the last `run` words of one letter, `spaced`, if they are enough; how many words there are then.
 
@@ -221,7 +238,7 @@ def _joined(
         return out
     last = kinds[out - 1]
     start = out - run - after
-    kinds[start] = kinds_of_word(spaced, run, begin, keys, values)
+    kinds[start] = kinds_of_word(spaced, run, begin, keys, values, stems)
     if after:
         kinds[start + 1] = last
     return start + 1 + after
@@ -267,11 +284,11 @@ def build_kind_table(languages: tuple[str, ...]) -> KindTable:
     codes = np.array([ord(letter) for (_, word, _), _ in own for letter in word], np.uint32)
     bounds = np.cumsum([0, *(len(word) for (_, word, _), _ in own)]).astype(np.int64)
     slots = 1 << max(4, (2 * len(own)).bit_length())
-    keys, values = np.zeros(slots, np.uint64), np.zeros(slots, np.uint32)
+    keys, values, stems = np.zeros(slots, np.uint64), np.zeros(slots, np.uint32), np.zeros(STEM_WORDS, np.uint64)
     group = np.array([place[code] for (code, _, _), _ in own], np.int64)
     salt = np.array([salt for (_, _, salt), _ in own], np.uint64)
-    fill_table(codes, bounds, group, salt, np.array([value for _, value in own], np.uint32), keys, values)
-    return KindTable(read_only(keys), read_only(values))
+    fill_table(codes, bounds, group, salt, np.array([value for _, value in own], np.uint32), keys, values, stems)
+    return KindTable(read_only(keys), read_only(values), read_only(stems))
 
 
 class Kinds(NamedTuple):

@@ -6,11 +6,11 @@ such languages.
 
 `embedded`, the default, is a linear classifier for 11 languages (`embedded.py`; its card has the figures). Languages
 that only have a list get its score. Where a text in one of the 11 is dense in the words of its list (a list's score
-above 0.5), the list has a say too: 0.5 to 1 of the list become 0.8 to 1, so that all scores of a language are of one
+above 0.5), the list has a say too: 0.5 to 1 of the list become 0.9 to 1, so that all scores of a language are of one
 scale, with the limits of both models in one place, and the higher one stands.
 
 `lexicon` is the lists alone: it counts swear words, slurs and insults in 29 languages (`lexicon.py` has the formula),
-and knows words, not meaning. On posts of the 11 languages the classifier's macro AUC is .81 and that of the lists .51;
+and knows words, not meaning. On posts of the 11 languages the classifier's macro AUC is .86 and that of the lists .51;
 at their thresholds neither drops any of 1,482 ordinary pages.
 
 `detoxify` runs a trained network from local files (`detoxify.py`), about one 512-token chunk a second on one core; as a
@@ -45,7 +45,7 @@ class Toxicity:
     """Scores toxicity, and drops documents above a threshold."""
 
     name: ClassVar[str] = "toxicity"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     libraries: ClassVar[tuple[str, ...]] = ("badwords-py",)
     Config: ClassVar[type[StageConfig]] = ToxicityConfig
     reads: ClassVar[tuple[str, ...]] = ("text", "language")

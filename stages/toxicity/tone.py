@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from importlib import resources
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,9 @@ NEGATOR, GROUP, VALENCE = 16, 32, 8
 _QUOTES = (0x22, 0xAB, 0xBB, 0x201C, 0x201D, 0x201E, 0x300C, 0x300D)  # " « » “ ” „ 「 」
 _FREE = np.uint64(0)
 _EMPTY = np.int64(0)
+STEM_WORDS = 2048
+"""64-bit words that hold a bit for each stem."""
+_STEM_MASK = np.uint64(64 * STEM_WORDS - 1)
 _Q = np.uint8(0x71)
 
 
@@ -65,12 +68,21 @@ class Table(NamedTuple):
     """Shape (a power of two,), 0 where nothing is."""
     values: NDArray[np.uint8]
     """Valence + 8, 16 for a negator, 32 for a word or stem for a group of people."""
+    stems: NDArray[np.uint64]
+    """Shape (`STEM_WORDS`,): a bit for each stem, in the place that its hash says."""
 
 
 @kernel
 def hash_start(group: Integer) -> np.uint64:
     """What the hash of a word of a language begins with."""
     return FNV_OFFSET ^ fold(STEM, np.uint64(group + 1))
+
+
+@kernel
+def may_be_stem(state: np.uint64, stems: NDArray[np.uint64]) -> bool:
+    """Whether a hash, not salted, can be that of a stem: 16 KB answer for all but one in twenty beginnings of words."""
+    bit = (state ^ (state >> np.uint64(29))) & _STEM_MASK
+    return bool(stems[bit >> np.uint64(6)] >> (bit & np.uint64(63)) & np.uint64(1))
 
 
 @kernel
@@ -94,7 +106,8 @@ def fill_table(
     salt: NDArray[np.uint64],
     value: NDArray[np.uint8],
     keys: NDArray[np.uint64],
-    values: NDArray[np.uint8],
+    values: NDArray[Any],
+    stems: NDArray[np.uint64],
 ) -> None:
     """Put words into a table: word i is `codes[bounds[i]:bounds[i + 1]]`; its hash is salted."""
     mask = np.uint64(keys.size - 1)
@@ -102,6 +115,9 @@ def fill_table(
         state = hash_start(group[word])
         for place in range(bounds[word], bounds[word + 1]):
             state = (state ^ np.uint64(codes[place])) * FNV_PRIME
+        if salt[word] == STEM:
+            bit = (state ^ (state >> np.uint64(29))) & _STEM_MASK
+            stems[bit >> np.uint64(6)] |= np.uint64(1) << (bit & np.uint64(63))
         key = finish_hash(state ^ salt[word]) | np.uint64(1)
         slot = (key >> np.uint64(8)) & mask
         while keys[slot] != _FREE and keys[slot] != key:
@@ -117,6 +133,7 @@ def take_tone(
     group: NDArray[np.int64],
     keys: NDArray[np.uint64],
     values: NDArray[np.uint8],
+    stems: NDArray[np.uint64],
     masked: NDArray[np.uint8],
     masked_bounds: NDArray[np.int64],
     counts: NDArray[np.int64],
@@ -129,6 +146,7 @@ def take_tone(
         group: Shape (n,): the language of each.
         keys: Of the table.
         values: Of the table.
+        stems: Of the table.
         masked: As many bytes as the texts have; filled.
         masked_bounds: Shape (n + 1,); filled.
         counts: Zeros of shape (n, measures); filled.
@@ -174,7 +192,7 @@ def take_tone(
                     state = (state ^ np.uint64(lower(code))) * FNV_PRIME
                     place += width
                     letters += 1
-                    if letters >= _SHORTEST and not stem:
+                    if letters >= _SHORTEST and not stem and may_be_stem(state, stems):
                         stem = look_up(state ^ STEM, keys, values)
                 found = look_up(state, keys, values) | stem
                 if not found and letters >= _BEFORE:
@@ -257,11 +275,11 @@ def build_table(languages: tuple[str, ...]) -> Table:
     codes = np.array([ord(letter) for (_, word, _), _ in own for letter in word], np.uint32)
     bounds = np.cumsum([0, *(len(word) for (_, word, _), _ in own)]).astype(np.int64)
     slots = 1 << max(4, (2 * len(own)).bit_length())
-    keys, values = np.zeros(slots, np.uint64), np.zeros(slots, np.uint8)
+    keys, values, stems = np.zeros(slots, np.uint64), np.zeros(slots, np.uint8), np.zeros(STEM_WORDS, np.uint64)
     group = np.array([place[code] for (code, _, _), _ in own], np.int64)
     salt = np.array([salt for (_, _, salt), _ in own], np.uint64)
-    fill_table(codes, bounds, group, salt, np.array([value for _, value in own], np.uint8), keys, values)
-    return Table(read_only(keys), read_only(values))
+    fill_table(codes, bounds, group, salt, np.array([value for _, value in own], np.uint8), keys, values, stems)
+    return Table(read_only(keys), read_only(values), read_only(stems))
 
 
 class Tone(NamedTuple):

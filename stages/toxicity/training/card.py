@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lauter.stages.classifier.measures import area, best_f1, calibration_error, f1
+from lauter.stages.toxicity.config import MAX_SCORE
 from lauter.stages.toxicity.training.named import LICENCE, NAMED
 from lauter.stages.toxicity.training.recipe import Recipe
 from lauter.stages.toxicity.training.train import Trained, even_weights, measured
 
-_AT = (0.5, 0.8)
+_AT = (0.5, MAX_SCORE["embedded"])
 """Probabilities above which shares are told: even odds, and where the stage drops."""
 
 LIMITS = (

@@ -42,7 +42,7 @@ def test_languages_that_nobody_judged_are_listed_and_told() -> None:
 @pytest.mark.parametrize(
     ("config", "limit"),
     [
-        ({}, "above 0.8 (0.5 of word lists)"),
+        ({}, "above 0.9 (0.5 of word lists)"),
         ({"model": "lexicon"}, "above 0.5"),
         ({"keep_lowest": 0.95}, "languages with 100 or more)"),
         ({"keep_lowest": 0.95, "max_score": 0.9}, "languages with 100 or more) or above 0.9"),
