@@ -94,7 +94,7 @@ def against_whole_attention(ranks: Ranks, kind: Kind) -> list[tuple[list[int], f
         mine = [take(x, ranks.rank, ranks.count).requires_grad_() for x in (q, k, v)]
         seen = attend(*mine, part_of(batch, ranks.rank, ranks.count).bounds)  # type: ignore[arg-type]
         seen.backward(take(weights, ranks.rank, ranks.count))
-        pairs = [(seen, expected), *((x.grad, y.grad) for x, y in zip(mine, full, strict=True))]
+        pairs = [(seen.detach(), expected.detach()), *((x.grad, y.grad) for x, y in zip(mine, full, strict=True))]
         errors = [float((x - take(y, ranks.rank, ranks.count)).abs().max()) for x, y in pairs]  # type: ignore[operator, arg-type]
         found.append((lengths, max(ranks.max(errors))))
     return found

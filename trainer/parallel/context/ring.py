@@ -20,8 +20,8 @@ def ring_attention(q: Tensor, k: Tensor, v: Tensor, part: Part, group: dist.Proc
     """As `attention.attention` for this rank's tokens, of which `part` tells; all ranks of `group` call it.
 
     Of N ranks each sends N - 1 times as many keys and values as it has, to the next one only, while it attends to those
-    that it has; the same in the backward pass, and there N times their gradients, in fp32, which return to their owner.
-    No rank ever holds more than two ranks' keys and values.
+    that it has; the same in the backward pass, and there their gradients as well, in fp32, which come to their owner
+    last. No rank ever holds more than two ranks' keys and values.
     """
     seen: Tensor = _Ring.apply(q, k, v, part, group)  # type: ignore[no-untyped-call]  # torch's apply is untyped
     return seen
@@ -44,16 +44,22 @@ class _Ring(torch.autograd.Function):
         q, k, v, result, normalisers = ctx.saved_tensors
         part, group, whole, grad = ctx.part, ctx.group, Partial(result, normalisers), grad.contiguous()
         dq, dk, dv = (x.to(normalisers.dtype) for x in own_gradients(grad, q, k, v, part.own, whole))
-        # Goes round with the keys and values that it is of, one step behind them.
-        sums = torch.stack((dk, dv), dim=1)
+        mine, passing = torch.stack((dk, dv), dim=1), None
         for owner, both in _round(k, v, group):
+            # What this rank finds for another joins what those before it found, and goes on with the next step.
+            sums = mine if owner == group.rank() else torch.zeros_like(mine)
             for rows, keys in _at(part, owner, len(k), group.size()):
                 found = every_gradients(grad[rows], q[rows], both[keys, 0], both[keys, 1], whole.rows(rows))
                 dq[rows] += found[0]
                 sums[keys, 0] += found[1]
                 sums[keys, 1] += found[2]
-            sums = _Passing(sums, group, _GRADIENTS).received()
-        return dq.to(q.dtype), sums[:, 0].to(k.dtype), sums[:, 1].to(v.dtype), None, None
+            if owner != group.rank():
+                if passing is not None:
+                    sums += passing.received()
+                passing = _Passing(sums, group, _GRADIENTS)
+        if passing is not None:
+            mine += passing.received()
+        return dq.to(q.dtype), mine[:, 0].to(k.dtype), mine[:, 1].to(v.dtype), None, None
 
 
 class _Passing:
