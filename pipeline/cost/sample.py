@@ -18,6 +18,7 @@ import xxhash
 from lauter.pipeline.contract import FileCount, ReadBatch, Reader, Reason, StageConfig, Verdict
 from lauter.pipeline.cost import meter
 from lauter.pipeline.cost.rates import Spent
+from lauter.pipeline.glancing import Seen
 from lauter.pipeline.manifest import Manifest, Source, StageSpec, load_target
 from lauter.pipeline.storage import FileStat, open_input
 
@@ -52,6 +53,7 @@ class SampledReader:
         self._reader: Reader = cls(cls.Config.model_validate(config.config), source)
         self._every = config.every
         self._given = 0
+        self._seen = Seen(self._reader)
         self.reasons: tuple[Reason, ...] = self._reader.reasons
 
     def check(self, stream: BinaryIO) -> None:
@@ -61,7 +63,9 @@ class SampledReader:
     def read(self, stream: BinaryIO, file: str) -> Iterator[ReadBatch]:
         """The chosen records."""
         before = self._given = 0
+        self._seen = Seen(self._reader)
         for batch in self._reader.read(stream, file):
+            self._seen.add(batch.verdict)
             count = batch.records.num_rows
             chosen = np.arange(-before % self._every, count, self._every)
             before += count
@@ -70,8 +74,8 @@ class SampledReader:
                 yield _taken(batch, chosen)
 
     def count(self, stream: BinaryIO) -> FileCount:
-        """Count the whole file, since a build does so, and say how many records were given."""
-        self._reader.count(stream)
+        """Count the whole file as a build does, and say how many records were given."""
+        self._seen.counted(stream)
         return FileCount(self._given)
 
 
@@ -97,12 +101,14 @@ def survey(source: Source) -> Survey:
     before, records, payload_bytes = meter.now(), 0, 0
     for file in source.files:
         reader = source.make()
+        seen = Seen(reader)
         with open_input(file.uri) as stream:
             for batch in reader.read(cast(BinaryIO, stream), file.uri):
+                seen.add(batch.verdict)
                 records += batch.records.num_rows
                 payload_bytes += content_bytes(batch.records)
         with open_input(file.uri) as stream:
-            reader.count(cast(BinaryIO, stream))
+            seen.counted(cast(BinaryIO, stream))
         digest = hashlib.sha256()
         with open_input(file.uri) as stream:
             while block := stream.read(8 << 20):

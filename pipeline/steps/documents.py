@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lauter.pipeline import exchange, parquet, schema
-from lauter.pipeline.contract import FileCount, MapStage, ReadBatch, Reader
-from lauter.pipeline.glancing import GlancingReader
+from lauter.pipeline.contract import MapStage, ReadBatch, Reader
+from lauter.pipeline.glancing import Seen
 from lauter.pipeline.identity import payload_hashes
 from lauter.pipeline.planted import planted_buckets
 from lauter.pipeline.sorted_runs import SortedSink
@@ -57,9 +57,7 @@ class _Pass:
         self.tally = Tally()
         self.document_schema, self.score_schema = schemas([spec_class(spec) for spec in task.args["columns"]])
         self.beat = _Heartbeat(storage, task)
-        self.glancing = reader if isinstance(reader, GlancingReader) else None
-        self.no_records = 0
-        """Rows that the reader says are no records."""
+        self.seen = Seen(reader)
         self.planted: bool = task.args["planted"]
         self.earlier = None if self.planted else earlier_run(task, storage, stages)
 
@@ -99,9 +97,7 @@ class _Pass:
     def _batch(self, read: ReadBatch) -> dict[str, pa.RecordBatch]:
         flow = Flow(read, self.tally.records, self.reader.reasons)
         self.tally.read(read)
-        if self.glancing is not None:
-            ends = (self.reader.reasons[code - 1].name for code in read.verdict.reason if code)
-            self.no_records += sum(name in self.glancing.no_records for name in ends)
+        self.seen.add(read.verdict)
         if self.earlier is None:
             flow.through(self.stages, self.tally, self.beat)
         else:
@@ -138,7 +134,8 @@ class _Pass:
     def _count(self) -> dict[str, Any]:
         """The independent count, by a glance where that will do, and the file's digest, from a second reading."""
         given = self.task.args["file"]
-        counted = self._counted(given["uri"])
+        with open_input(given["uri"]) as stream:
+            counted = self.seen.counted(cast(BinaryIO, stream))
         digest = hashlib.sha256()
         with open_input(given["uri"]) as stream:
             while block := stream.read(8 << 20):
@@ -153,14 +150,6 @@ class _Pass:
             "counted": {"records": counted.records, "corrupt_ranges": counted.corrupt_ranges},
             "input_sha256": digest.hexdigest(),
         }
-
-    def _counted(self, uri: str) -> FileCount:
-        with open_input(uri) as stream:
-            if self.glancing is not None and not self.no_records:
-                seen = self.glancing.glance(cast(BinaryIO, stream))
-                if seen is not None and seen.rows == self.tally.records:
-                    return seen
-            return self.reader.count(cast(BinaryIO, stream))
 
     def _check_failures(self) -> None:
         if isolate.too_many_failed(self.tally.failed, self.tally.records):
