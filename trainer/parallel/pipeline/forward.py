@@ -27,11 +27,12 @@ def forward_only(
     """
     found: list[Tensor] = []
     here = group.rank()
-    sends: list[tuple[dist.Work | None, Tensor]] = []
+    under_way: list[_Send] = []
     kept: dict[int, Tensor] = {}
     with torch.no_grad():
         for stage in stages:
             source, goal = rank_of(stage.index - 1), rank_of(stage.index + 1)
+            sends: list[_Send] = []
             later: list[Tensor] = []
             for number, shape in enumerate(shapes):
                 arrived: tuple[Tensor, ...] = ()
@@ -49,11 +50,27 @@ def forward_only(
                 elif goal < here and group.size() == 2:
                     later.append(given)
                 else:
-                    sends.append((dist.isend(given, group=group, group_dst=goal), given))
+                    sends.append(_Send(given, goal, group))
             # Of two ranks that send to each other in turn one must receive all first: with NCCL a message lasts until
             # it is received, and the next one waits for it.
-            sends += [(dist.isend(given, group=group, group_dst=goal), given) for given in later]
-    for work, _ in sends:
-        if work is not None:
-            work.wait()
+            sends += [_Send(given, goal, group) for given in later]
+            # Only those of the stage before: hidden states of two stages are there at most.
+            for send in under_way:
+                send.wait()
+            under_way = sends
+    for send in under_way:
+        send.wait()
     return found
+
+
+class _Send:
+    """A message under way, whose memory must last until it has arrived."""
+
+    def __init__(self, state: Tensor, goal: int, group: dist.ProcessGroup) -> None:
+        self._state = state
+        self._work = dist.isend(state, group=group, group_dst=goal)
+
+    def wait(self) -> None:
+        """Until it has."""
+        if self._work is not None:
+            self._work.wait()
