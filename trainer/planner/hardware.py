@@ -73,6 +73,7 @@ def this_machine(ranks: int, peak_flops: float) -> Hardware:
         ranks: Processes on this machine.
         peak_flops: FLOP/s of all its cores together, as `throughput.measured` gives for those of one process.
     """
+    # Bandwidths over loopback and to a local disk, and watts, are round guesses: nobody rents this machine by the plan.
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     whole = Hardware("cpu", memory, peak_flops, 0.6, ranks, 4e9, 1e9, 4e9, 0.5e9, 100, _CPU_RUNTIME, _MTBF)
     return replace(whole, memory_bytes=memory // ranks, peak_flops=peak_flops / ranks, watts=whole.watts / ranks)

@@ -27,9 +27,6 @@ LENGTH = 512
 OPTIMIZER = OptimizerSection(warmup_steps=0)
 SHAPE = ModelShape(8, 512, 2688, 8, 2, 64, 8192, LENGTH)
 """35.7 million parameters."""
-LARGE = ModelShape(10, 768, 4032, 12, 4, 64, 16_384, LENGTH)
-"""103 million."""
-
 ALONE = {
     "one process": (ParallelSection(), 1),
     "one process, full recomputation": (ParallelSection(recompute="full"), 1),
@@ -61,11 +58,11 @@ def two(ranks: Ranks, folder: Path) -> None:
 
 
 def more_alone(ranks: Ranks, folder: Path) -> None:
-    _all(ranks, folder, {**ALONE, **MORE_ALONE}, LARGE, steps=2)
+    _all(ranks, folder, {**ALONE, **MORE_ALONE}, SHAPE, steps=2)
 
 
 def more_two(ranks: Ranks, folder: Path) -> None:
-    _all(ranks, folder, {**TWO, **MORE_TWO}, LARGE, steps=2)
+    _all(ranks, folder, {**TWO, **MORE_TWO}, SHAPE, steps=2)
 
 
 def _all(ranks: Ranks, folder: Path, cases: Cases, shape: ModelShape, *, steps: int) -> None:

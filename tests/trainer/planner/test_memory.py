@@ -50,11 +50,11 @@ def test_four_layouts_hold_what_is_forecast(tmp_path: Path, monkeypatch: pytest.
 
 @on_linux
 @pytest.mark.soak
-def test_more_layouts_of_a_larger_model_hold_what_is_forecast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_layouts_and_steps_hold_what_is_forecast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", str(128 << 10))
     spawn({2: peaks.more_two, 1: peaks.more_alone}, tmp_path)
-    compare(tmp_path, {**peaks.ALONE, **peaks.MORE_ALONE}, peaks.LARGE, 1)
-    compare(tmp_path, {**peaks.TWO, **peaks.MORE_TWO}, peaks.LARGE, 2)
+    compare(tmp_path, {**peaks.ALONE, **peaks.MORE_ALONE}, peaks.SHAPE, 1)
+    compare(tmp_path, {**peaks.TWO, **peaks.MORE_TWO}, peaks.SHAPE, 2)
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,9 @@ def test_one_process_on_this_machine() -> None:
 
 def test_nothing_but_the_config_needs_to_exist(tmp_path: Path) -> None:
     config = tmp_path / "run.yaml"
-    config.write_text("name: later\nmodel: {preset: tiny}\ndata: {sequence_length: 1024}\nschedule: {total_tokens: 1e9}\n")
+    config.write_text(
+        "name: later\nmodel: {preset: tiny}\ndata: {sequence_length: 1024}\nschedule: {total_tokens: 1e9}\n"
+    )
     found = CliRunner().invoke(app, ["train", str(config), "--plan", "--json"])
     assert found.exit_code == 0, found.output
     data = json.loads(found.stdout)
