@@ -18,7 +18,7 @@ class Interval:
 def young(pause: float, mtbf: float) -> float:
     """sqrt(2 d M): seconds of work between saves that stop the run for `pause` (d), at a mean time between failures M.
 
-    J. W. Young, "A first order approximation to the optimum checkpoint interval", CACM 17 (1974), equation 3. Holds
+    J. W. Young, "A first order approximation to the optimum checkpoint interval", CACM 17 (1974), page 530. Holds
     where d is much smaller than M.
 
     >>> round(young(60, 4 * 3600) / 60)
