@@ -33,6 +33,10 @@ class Text(Protocol):
         """Up to `count` bytes from `position` on, fewer only at the stretch's end."""
         ...
 
+    def reaches(self, position: int) -> bool:
+        """Whether the stretch has the byte at `position`; what lies before it stays at hand."""
+        ...
+
     def free(self, position: int) -> None:
         """Nothing before `position` will be asked for again."""
 
