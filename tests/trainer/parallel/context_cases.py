@@ -34,8 +34,8 @@ KINDS: tuple[Kind, ...] = ("all-gather", "ulysses", "ring")
 def two(ranks: Ranks, folder: Path) -> None:
     """On two ranks: the kinds, with one window and with several to a micro-batch."""
     for section, micro in (
-        (ParallelSection(context=2, recompute="full"), 1),
-        (ParallelSection(context=2, context_kind="ulysses"), 2),
+        (ParallelSection(context=2), 1),
+        (ParallelSection(context=2, context_kind="ulysses"), 4),
         (ParallelSection(context=2, context_kind="ring"), 4),
     ):
         kind = section.context_kind
@@ -51,7 +51,7 @@ def four(ranks: Ranks, folder: Path) -> None:
     for name, section, micro in (
         ("all-gather-4", ParallelSection(context=4), 4),
         ("ulysses-4", ParallelSection(context=4, context_kind="ulysses"), 4),
-        ("ring-4", ParallelSection(context=4, context_kind="ring"), 2),
+        ("ring-4", ParallelSection(context=4, context_kind="ring"), 4),
         ("shard", ParallelSection(context=2, shard=2, context_kind="ring", recompute="full"), 2),
         ("replicate", ParallelSection(context=2, replicate=2, context_kind="ulysses", recompute="selective"), 4),
     ):
