@@ -1,7 +1,7 @@
 """Products whose rows are shared: each rank computes its own features of all tokens, and keeps its own tokens only.
 
 What is gathered before the products is let go after them and gathered once more in the backward pass (arXiv 2205.05198,
-section 4.2.2): kept, it would be 12.3 of 51 thousand numbers a token and layer of the 70B with 4 ranks. Messages of the
+section 4.2.2): kept, it would be 12 of 49 thousand numbers a token and layer of the 70B with 4 ranks. Messages of the
 backward pass are under way while the other gradients are computed.
 """
 
