@@ -96,7 +96,9 @@ def two(ranks: Ranks, folder: Path) -> None:
     """On two ranks: all schedules, bf16, and a validation that fails."""
     for name, (how, micro) in TWO.items():
         keep(ranks, folder, name, prove(ranks, how, micro))
-    keep(ranks, folder, "bf16", bf16(ranks, _layout("zero-bubble-v"), 2, 1))
+    # What splits no backward pass first.
+    sizes: dict[Name, tuple[int, ...]] = {"gpipe": (1,), "interleaved-zero-bubble": (1,), "zero-bubble-v": (2, 1)}
+    keep(ranks, folder, "bf16", [bf16(ranks, _layout(name), *micro) for name, micro in sizes.items()])
     keep(ranks, folder, "after-error", after_error(ranks))
     keep(ranks, folder, "left-over", [left_over(ranks, _layout(name)) for name in SCHEDULES])
 

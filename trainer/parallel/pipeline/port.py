@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch.distributed.fsdp import FSDPModule
 from torch.distributed.pipelining._utils import TensorMeta, _make_tensor_from_meta, _TensorMeta
 from torch.distributed.pipelining.stage import PipelineStage, _RecvInfo
 
@@ -74,6 +75,17 @@ class Port(PipelineStage):
         super().backward_one_chunk(bwd_chunk_id, *arguments, **named)
         for info in (*self.args_recv_info[bwd_chunk_id], *self.grad_recv_info[bwd_chunk_id]):
             info.buffer = None
+
+    def backward_weight_one_chunk(self, bwd_chunk_id: int, *arguments: Any, **named: Any) -> None:  # noqa: ANN401
+        """As torch's; a gradient in bf16 is added up in fp32 at once.
+
+        FSDP2 does so where a backward pass leaves a layer, and none does here: several would be added up in bf16.
+        """
+        super().backward_weight_one_chunk(bwd_chunk_id, *arguments, **named)
+        for module in self.submod.modules():
+            if isinstance(module, FSDPModule):
+                for group in module._get_fsdp_state()._fsdp_param_groups:
+                    group.post_backward()
 
     def _make(self, infos: tuple[_RecvInfo, ...]) -> None:
         for info in infos:
