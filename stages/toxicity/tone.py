@@ -86,7 +86,7 @@ def may_be_stem(state: np.uint64, stems: NDArray[np.uint64]) -> bool:
 
 
 @kernel
-def look_up(state: np.uint64, keys: NDArray[np.uint64], values: NDArray[np.uint8]) -> np.int64:
+def look_up(state: np.uint64, keys: NDArray[np.uint64], values: NDArray[Any]) -> np.int64:
     """The value of a hash, 0 for none."""
     key = finish_hash(state) | np.uint64(1)
     mask = np.uint64(keys.size - 1)

@@ -50,7 +50,7 @@ def train_pairs(
     """
     of_text = np.repeat(weights > 0, np.diff(bounds))
     texts = np.bincount(features[of_text], minlength=FEATURES)
-    rarities = rarities_of(texts, int(np.count_nonzero(weights))).astype(np.int16)
+    rarities = rarities_of(texts.astype(np.int32), int(np.count_nonzero(weights))).astype(np.int16)
     row = np.zeros(FEATURES)
     side = np.where(toxic, 1.0, -1.0)
     bias = descend_kept(features, bounds, side, _COST * weights, rarities, row, epochs, np.uint64(seed))

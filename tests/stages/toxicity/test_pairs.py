@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lauter.stages.classifier.model import read_only
 from lauter.stages.toxicity.kinds import KINDS, Kinds
 from lauter.stages.toxicity.pairs import FEATURES, KindModel, kind_logits
 from lauter.stages.toxicity.training.pairs import features_of, train_pairs
@@ -66,7 +67,7 @@ def test_a_model_tells_the_order_of_two_kinds() -> None:
 
 def test_a_logit_is_bias_and_the_weighed_share_of_rarities() -> None:
     rarities, weights = np.arange(FEATURES, dtype=np.int16) % 7 + 1, np.arange(FEATURES, dtype=np.int16) % 11 - 5
-    model = KindModel(rarities, weights, 0.25, 0.5)
+    model = KindModel(read_only(rarities), read_only(weights), 0.25, 0.5)
     words = [1, 0, 6, 1 << 24]
     own = sorted(twin(words))
     total = sum(int(weights[place]) * int(rarities[place]) for place in own)
