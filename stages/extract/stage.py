@@ -159,7 +159,7 @@ class Extract:
             page.reason[row] = self._code[limit]
             return
         page.title[row] = _title(html, markup)
-        found = html
+        found: str | bytes = html
         if self._rule is not None and blocks is not None:
             found = extracted(self._rule, html, blocks, confidence=config.confidence)
         if isinstance(found, str):
