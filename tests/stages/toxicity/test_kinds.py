@@ -79,7 +79,7 @@ def twin(text: str, code: str) -> list[int]:
         elif text[at].isalnum():
             while end < len(text) and text[end].isalnum() and not is_han(text[end]):
                 end += 1
-            word = text[at:end].lower()
+            word = text[at:end].lower()[: kinds._LETTERS]
             units.append((word if len(word) == 1 else "", twin_word(word, lists)))
         elif not text[at].isspace():
             units.append(("", 0))
