@@ -23,7 +23,17 @@ from numpy.typing import NDArray
 
 from lauter.pipeline.kernel import kernel
 from lauter.stages.classifier.model import read_only
-from lauter.stages.kernels.characters import DIGIT, LETTER, MARK, SEPARATOR, UNSPACED, character_class, decode, lower
+from lauter.stages.kernels.characters import (
+    ASCII_CLASS,
+    DIGIT,
+    LETTER,
+    MARK,
+    SEPARATOR,
+    UNSPACED,
+    character_class,
+    decode,
+    lower,
+)
 from lauter.stages.kernels.words import FNV_PRIME
 from lauter.stages.toxicity.tone import (
     GROUP,
@@ -56,6 +66,7 @@ be found by chance: "kill" in "skill"."""
 _LEET = np.array([0x6F, 0x69, 0x32, 0x65, 0x61, 0x73, 0x36, 0x74, 0x38, 0x39], np.uint32)
 """What the digits are read as: o, i, 2, e, a, s, 6, t, 8, 9."""
 _ZERO, _NINE = 0x30, 0x39
+_ASCII, _A, _Z, _A_TO_A = 0x80, 0x41, 0x5A, 0x20
 _SPACED = 3
 """Words of one letter, as many or more, that are one word: "h a t e"."""
 _NONE = np.uint32(0)
@@ -191,12 +202,19 @@ def take_kinds(
                 count = 0
                 place = position
                 while place < end:
-                    code, width = decode(data, place, end)
-                    kind = character_class(code)
+                    byte = data[place]
+                    if byte < _ASCII:
+                        code, width, kind = np.int64(byte), 1, np.int64(ASCII_CLASS[byte])
+                        if _A <= byte <= _Z:
+                            code += _A_TO_A
+                    else:
+                        code, width = decode(data, place, end)
+                        kind = np.int64(character_class(code))
+                        code = np.int64(lower(code))
                     if kind & UNSPACED or not kind & _WORD:
                         break
                     if count < _LETTERS:
-                        letters[count] = np.uint32(lower(code))
+                        letters[count] = np.uint32(code)
                         count += 1
                     place += width
                 stop = place
