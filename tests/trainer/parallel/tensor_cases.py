@@ -47,6 +47,7 @@ def two(ranks: Ranks, folder: Path) -> None:
     for name, (section, micro) in TWO.items():
         keep(ranks, folder, name, prove(ranks, section, micro))
     keep(ranks, folder, "left-out", left_out(ranks))
+    keep(ranks, folder, "strange-id", strange_id(ranks))
     keep(ranks, folder, "bf16", one_step(ranks, ParallelSection(tensor=2, recompute="full"), "bf16"))
     for name in ("float64", "float32", "bfloat16"):
         keep(ranks, folder, f"loss-{name}", shared_loss(ranks, getattr(torch, name)))
@@ -77,6 +78,18 @@ def left_out(ranks: Ranks) -> dict[str, str]:
         except CheckpointError as error:
             said[key] = str(error)
     return said
+
+
+def strange_id(ranks: Ranks) -> str:
+    """What is said of a token that no rank's share of the embedding has."""
+    model, *_ = laid_out(ranks, ParallelSection(tensor=2), "fp32")
+    batch = windows(range(1))
+    batch.tokens[3] = SHAPE.vocabulary
+    try:
+        model.loss(batch, 1.0)
+    except IndexError as error:
+        return str(error)
+    return ""
 
 
 def one_step(ranks: Ranks, section: ParallelSection, precision: Literal["bf16", "fp32"]) -> dict[str, Any]:

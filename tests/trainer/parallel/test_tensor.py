@@ -23,6 +23,7 @@ def test_products_that_ranks_share_are_as_those_of_one_process(tmp_path: Path) -
     for case in (*cases.TWO, *cases.FOUR):
         assert_same(alone, torch.load(tmp_path / f"{case}.pt"))
     a_sum_that_is_left_out_is_found(torch.load(tmp_path / "left-out.pt"))
+    assert "to 128, but there are 128 ids" in torch.load(tmp_path / "strange-id.pt")
     bf16_is_close_to_one_process(torch.load(tmp_path / "bf16.pt"))
     for dtype, bar in ((torch.float64, 1e-12), (torch.float32, 1e-6), (torch.bfloat16, 1e-2)):
         a_shared_softmax_is_the_whole_one(

@@ -83,7 +83,11 @@ def _embedding(module: Embedding, section: ParallelSection, group: Group) -> Cal
 
     def of_own_ids(tokens: Tensor) -> Tensor:
         """Rows of this rank's ids, zeros for others'; one rank has each, so that the sum is exact."""
-        count = module.weight.shape[0] // group.size
+        ids = module.weight.shape[0]
+        if tokens.device.type == "cpu" and not 0 <= tokens.min() <= tokens.max() < ids:
+            # No rank would have it, and zeros would pass for its row.
+            raise IndexError(f"tokens from {tokens.min()} to {tokens.max()}, but there are {ids} ids")
+        count = ids // group.size
         first = group.at * count
         places = ((tokens >= first) & (tokens < first + count)).nonzero()[:, 0]
         found = rows(tokens[places] - first)
