@@ -34,7 +34,7 @@ def daly(pause: float, mtbf: float) -> float:
     37.
 
     >>> round(daly(60, 4 * 3600)), round(daly(9, 4))
-    (1274, 4)
+    (1275, 4)
     """
     if pause >= 2 * mtbf:
         return mtbf
