@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch.distributed as dist
+from torch._C._distributed_c10d import Store, TCPStore
 
 from lauter.trainer.parallel.ranks import Ranks
 
@@ -169,17 +170,17 @@ def _ranks(numbers: Sequence[int]) -> str:
     return f"rank{'s' if len(numbers) > 1 else ''} {some}"
 
 
-def _meet(ranks: Ranks) -> dist.Store:
+def _meet(ranks: Ranks) -> Store:
     """A store of our own, at the first rank: the process group's may be busy in the very call that hangs."""
-    place: list[object] = [None]
-    store: dist.Store | None = None
+    place: list[tuple[str, int] | None] = [None]
     wait = timedelta(seconds=20)
+    store: Store | None = None
     if ranks.first:
         host = os.environ.get("MASTER_ADDR", "localhost")
-        store = dist.TCPStore(host, 0, is_master=True, wait_for_workers=False, timeout=wait)
+        store = TCPStore(host, 0, is_master=True, wait_for_workers=False, timeout=wait)
         place = [(host, store.port)]
     dist.broadcast_object_list(place, src=0)
     if store is None:
-        host, port = place[0]  # type: ignore[misc]  # what the first rank sent
-        store = dist.TCPStore(host, port, is_master=False, wait_for_workers=False, timeout=wait)
+        assert place[0] is not None  # What the first rank sent.
+        store = TCPStore(*place[0], is_master=False, wait_for_workers=False, timeout=wait)
     return store
