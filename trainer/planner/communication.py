@@ -73,13 +73,16 @@ def communication(
         span *= size
 
     stream = tokens * shape.hidden * b * (tensor - 1) / tensor
-    add("tensor", tensor, micro_batches * stream * (held.layers * 4 * (forward_passes + 1) + 4), waits=True)
+    # With `sequence` the two gathers of a layer are made once more in the backward pass (tensor/products.py).
+    times = 4 * (forward_passes + 1) + (2 if section.sequence else 0)
+    add("tensor", tensor, micro_batches * stream * (held.layers * times + 4), waits=True)
     keys = 2 * shape.kv_heads * shape.head_dim / min(tensor, shape.kv_heads) * tokens * b
     queries = 2 * shape.heads * shape.head_dim / tensor * tokens * b
     if section.context_kind == "ulysses":
         of_layer = (keys + queries) * (context - 1) / context * (forward_passes + 1)
     else:
-        of_layer = keys * (context - 1) * (forward_passes + 2)
+        # Keys once a pass and once more for the backward one; their gradients travel in fp32.
+        of_layer = keys * (context - 1) * (forward_passes + 1 + wide / b)
     add("context", context, micro_batches * held.layers * of_layer, waits=section.context_kind != "ring")
     span //= context  # FSDP2's ranks are those of a context group and of its neighbours.
     gathers = 1 if section.pipeline > 1 else 2

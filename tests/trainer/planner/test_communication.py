@@ -46,19 +46,22 @@ def test_copies_reduce_their_shards_gradients() -> None:
 def test_a_tensor_group_sends_four_times_a_layer_each_way() -> None:
     stream = 4096 * SHAPE.hidden * 2 * 3 // 4
     found = messages(ParallelSection(tensor=4, shard=1))["tensor"]
-    assert found.bytes == stream * (8 * SHAPE.layers + 4)
+    # Four each way, and two gathers once more.
+    assert found.bytes == stream * (10 * SHAPE.layers + 4)
     assert found.waits
     assert found.bandwidth == HARDWARE["gh200"].inside_bandwidth
+    whole = messages(ParallelSection(tensor=4, shard=1, sequence=False))["tensor"]
+    assert whole.bytes == stream * (8 * SHAPE.layers + 4)
     again = messages(ParallelSection(tensor=4, shard=1, recompute="full"))["tensor"]
-    assert again.bytes == stream * (12 * SHAPE.layers + 4)
+    assert again.bytes == stream * (14 * SHAPE.layers + 4)
 
 
 @pytest.mark.parametrize(
     ("kind", "numbers"),
     [
         # Keys and values of 3 others forward, theirs and their gradients backward; a quarter of the tokens each.
-        ("all-gather", 3 * 3 * 2 * 1024),
-        ("ring", 3 * 3 * 2 * 1024),
+        ("all-gather", 4 * 3 * 2 * 1024),
+        ("ring", 4 * 3 * 2 * 1024),
         # Queries, keys, values and results, 3 of 4 parts, forward and backward.
         ("ulysses", 2 * (2 * 4096 + 2 * 1024) * 3 / 4),
     ],
