@@ -35,6 +35,14 @@ class Agreement:
         dist.all_gather_object(values, value, group=self.group)
         return cast(list[T], values)
 
+    def told_by(self, rank: int, value: T) -> T:
+        """One rank's value; called by all ranks. What is long is sent once; `gather` would send it for each rank."""
+        if self.group is None:
+            return value
+        box: list[T | None] = [value if self.rank == rank else None]
+        dist.broadcast_object_list(box, group=self.group, group_src=rank)
+        return cast(T, box[0])
+
     def here(self, act: Callable[[], T]) -> T:
         """Do something on every rank; this rank's result. Raises `CheckpointError` on all ranks where one failed."""
         failure: Exception | None = None

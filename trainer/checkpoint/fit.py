@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 import torch
@@ -12,15 +12,19 @@ from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from lauter.trainer.checkpoint.error import CheckpointError
 
 
-def require_fit(path: Path, index: Mapping[str, TensorStorageMetadata], tensors: Mapping[str, Tensor]) -> None:
-    """Raises `CheckpointError` where tensors cannot be filled from the checkpoint at `path` without a loss.
+def require_fit(
+    path: Path, index: Mapping[str, TensorStorageMetadata], tensors: Mapping[str, Tensor], names: Set[str]
+) -> None:
+    """Compare `tensors`, those of this rank, and `names`, those of all ranks, with what a checkpoint has.
+
+    Raises `CheckpointError` where tensors cannot be filled from the checkpoint at `path` without a loss.
 
     Of each kind that is asked for, names must be the same on both sides, sizes equal, and the saved dtype must fit
     into the asked one exactly (fp32 into fp64, not fp32 into bf16).
     """
-    kinds = {key.partition(".")[0] for key in tensors}
+    kinds = {key.partition(".")[0] for key in names}
     absent = sorted(key for key in tensors if key not in index)
-    unasked = sorted(key for key in index if key.partition(".")[0] in kinds and key not in tensors)
+    unasked = sorted(key for key in index if key.partition(".")[0] in kinds and key not in names)
     faults = []
     if absent:
         faults.append(f"it has no {_some(absent)}")

@@ -41,13 +41,19 @@ def daly(pause: float, mtbf: float) -> float:
     return young(pause, mtbf) * (1 + math.sqrt(pause / (2 * mtbf)) / 3 + pause / (18 * mtbf)) - pause
 
 
-def interval(pause: float, mtbf: float, *, writing: float = 0.0) -> Interval:
-    """Daly's interval and what it costs: d / t for saving, t / 2M for work done again.
+def lost(seconds: float, pause: float, mtbf: float, *, writing: float = 0.0) -> float:
+    """Share of the time that saving every so many seconds costs: pause / t for the saves, t / 2M for work done again.
 
     Args:
+        seconds: Between two saves (t).
         pause: Seconds that the run stands still for a save.
-        mtbf: Seconds between failures of the whole job.
-        writing: Seconds until an asynchronous save is whole: no save begins before, and a failure costs as much more.
+        mtbf: Seconds between failures of the whole job (M).
+        writing: Seconds until an asynchronous save is whole: a failure costs as much more.
     """
+    return min(1.0, pause / seconds + (seconds / 2 + writing) / mtbf)
+
+
+def interval(pause: float, mtbf: float, *, writing: float = 0.0) -> Interval:
+    """Daly's interval and what it costs; arguments are those of `lost`. No save begins before the last one is whole."""
     seconds = max(daly(pause, mtbf), writing, 1e-9)
-    return Interval(seconds, min(1.0, pause / seconds + (seconds / 2 + writing) / mtbf))
+    return Interval(seconds, lost(seconds, pause, mtbf, writing=writing))

@@ -15,9 +15,10 @@ from torch.distributed.tensor import DTensor, Partial, Replicate
 
 from lauter.trainer.checkpoint.agreement import Agreement
 from lauter.trainer.checkpoint.error import CheckpointError
+from lauter.trainer.checkpoint.held import held_names
 
-Place = tuple[int, ...]
-"""Where on its mesh a part of a tensor is, sharded dimensions only: parts of one name and place are copies."""
+Place = tuple[int | None, ...]
+"""Where on its mesh a part of a tensor is, None where it is replicated: parts of one name and place are copies."""
 
 
 def require_equal_replicas(tensors: Mapping[str, Tensor], agreement: Agreement) -> None:
@@ -28,16 +29,23 @@ def require_equal_replicas(tensors: Mapping[str, Tensor], agreement: Agreement) 
     """
     if agreement.ranks == 1:
         return
-    digests = agreement.here(lambda: _digests(tensors, agreement.ranks))
+    held = held_names(tensors, agreement)
+    digests = agreement.here(lambda: _digests(tensors, held.ranks))
     # One digest for each place first: thousands of ranks with thousands of tensors would send gigabytes.
-    together = {("", place): _digest_of_all(named) for place, named in digests.items()}
-    if not _differing(agreement.gather(together)):
+    together = {(held.key, place): _digest_of_all(named) for place, named in digests.items()}
+    suspect = _differing(agreement.gather(together))
+    if not suspect:
         return
-    single = {(name, place): value for place, named in digests.items() for name, value in named.items()}
+    single = {
+        (name, place): value
+        for place, named in digests.items()
+        if (held.key, place) in suspect
+        for name, value in named.items()
+    }
     differing = _differing(agreement.gather(single))
-    if not differing:  # Ranks of one place may hold other tensors, as stages of a pipeline do.
+    if not differing:  # Without a clear split by stages, ranks of one place may hold other tensors.
         return
-    (name, _), groups = min(differing.items())
+    (name, _), groups = min(differing.items(), key=lambda item: (item[0][0], item[1]))
     where = " and ".join(f"rank{'s' if len(group) > 1 else ''} {', '.join(map(str, group))}" for group in groups)
     count = len({name for name, _ in differing})
     raise CheckpointError(
@@ -46,8 +54,8 @@ def require_equal_replicas(tensors: Mapping[str, Tensor], agreement: Agreement) 
     )
 
 
-def _digests(tensors: Mapping[str, Tensor], ranks: int) -> dict[Place, dict[str, str]]:
-    """Digests of this rank's parts, but for those that no other rank has a copy of."""
+def _digests(tensors: Mapping[str, Tensor], holders: int) -> dict[Place, dict[str, str]]:
+    """Digests of this rank's parts, but for those that no other of the `holders` of these names has a copy of."""
     found: dict[Place, dict[str, str]] = {}
     for name, tensor in tensors.items():
         place: Place = ()
@@ -58,13 +66,13 @@ def _digests(tensors: Mapping[str, Tensor], ranks: int) -> dict[Place, dict[str,
             copied = any(
                 isinstance(placement, Replicate) and mesh.size(dim) > 1 for dim, placement in enumerate(placements)
             )
-            if not copied and mesh.size() == ranks:
+            if not copied and mesh.size() == holders:
                 continue
             coordinate = mesh.get_coordinate()
             if coordinate is None:  # This rank has no part of it.
                 continue
             pairs = zip(coordinate, placements, strict=True)
-            place = tuple(at for at, placement in pairs if not isinstance(placement, Replicate))
+            place = tuple(None if isinstance(placement, Replicate) else at for at, placement in pairs)
             tensor = tensor.to_local()
         found.setdefault(place, {})[name] = _digest(tensor)
     return found

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor
-from torch.distributed.tensor import DTensor
+from torch.distributed.tensor import DTensor, Replicate
 
+from lauter.trainer.checkpoint.agreement import Agreement
 from lauter.trainer.checkpoint.error import CheckpointError
+from lauter.trainer.checkpoint.held import key_of
 from lauter.trainer.checkpoint.inventory import read_inventory, total_size
 from lauter.trainer.checkpoint.layout import step_folders
 
@@ -17,12 +20,21 @@ OVERHEAD_BYTES_PER_PIECE = 2048
 """torch's zip container and DCP's index take 1.8 kB for a tensor's part on one rank (measured with torch 2.13)."""
 
 
-def needed_bytes(tensors: Mapping[str, Tensor], ranks: int) -> int:
-    """Size of a checkpoint of these tensors: full ones, over all ranks."""
-    return sum(
-        tensor.numel() * tensor.itemsize + OVERHEAD_BYTES_PER_PIECE * (ranks if isinstance(tensor, DTensor) else 1)
-        for tensor in tensors.values()
+def needed_bytes(tensors: Mapping[str, Tensor], agreement: Agreement) -> int:
+    """Size of a checkpoint of the tensors of all ranks, who call this together: full ones, each of them once."""
+    mine = sum(
+        tensor.numel() * tensor.itemsize + OVERHEAD_BYTES_PER_PIECE * _pieces(tensor) for tensor in tensors.values()
     )
+    return sum(dict(agreement.gather((key_of(sorted(tensors)), mine))).values())
+
+
+def _pieces(tensor: Tensor) -> int:
+    """Into how many parts the ranks share a tensor: of copies, one is written."""
+    if not isinstance(tensor, DTensor):
+        return 1
+    mesh = tensor.device_mesh
+    shared = [mesh.size(dim) for dim, one in enumerate(tensor.placements) if not isinstance(one, Replicate)]
+    return math.prod(shared)
 
 
 def free_bytes(folder: Path) -> int:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from lauter.trainer.checkpoint.dcp_write import write_tensors
 from lauter.trainer.checkpoint.durable import clear_leftovers, make_empty
 from lauter.trainer.checkpoint.error import CheckpointError, explain
 from lauter.trainer.checkpoint.fit import require_fit
+from lauter.trainer.checkpoint.held import held_names
 from lauter.trainer.checkpoint.inventory import FileRecord, read_back, unlisted_faults
 from lauter.trainer.checkpoint.latest import candidates
 from lauter.trainer.checkpoint.layout import SAVING, step_name
@@ -36,6 +39,25 @@ from lauter.trainer.checkpoint.verify import verify_together
 from lauter.trainer.config.sections import CheckpointSection
 
 warning = logging.getLogger(__name__).warning
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """How long a save kept the run from going on."""
+
+    seconds: float
+    """In all: for the copy of an asynchronous save, for the whole of another."""
+    waited: float
+    """Of them, for the save before this one, which was still being written; 0 where it was not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A save that is whole."""
+
+    step: int
+    seconds: float
+    """From its beginning until LATEST named it."""
 
 
 class Checkpoints:
@@ -68,6 +90,8 @@ class Checkpoints:
         self._snapshot = Snapshot()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: Future[None] | None = None
+        self.written: Written | None = None
+        """The last save that is whole; of this process, not of those before it."""
         self._agreement.first(self._prepare)
 
     def _prepare(self) -> None:
@@ -76,30 +100,35 @@ class Checkpoints:
         if cleared:
             self._warn(f"{self._folder}: removed what a killed run left unfinished: {', '.join(cleared)}")
 
-    def save(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any], tokenizer: Mapping[str, bytes]) -> None:
+    def save(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any], tokenizer: Mapping[str, bytes]) -> Pause:
         """Write a checkpoint named after `meta["progress"]["step"]`; one of the same step is replaced.
 
-        `tensors` are live, and may change as soon as this returns. `tokenizer` holds file names and contents. Waits
-        for the save before this one and raises what failed in it.
+        `tensors` are live, and may change as soon as this returns; ranks may hold different ones (pipelines).
+        `tokenizer` holds file names and contents. Waits for the save before this one and raises what failed in it.
+
+        An asynchronous save keeps the run waiting while it copies the tensors, and no longer: copies of weights are
+        compared between ranks, and all is written, hashed and read back, behind its back.
 
         Raises `CheckpointError` on all ranks: the save before failed, the disk has no room, copies of a tensor differ
         between ranks, meta lacks a key. When saving asynchronously, what fails later is raised by the next `save` or
         by `finish`. LATEST then still names the checkpoint before.
         """
+        begun = time.perf_counter()
+        busy = self._pending is not None and not self._pending.done()
         self.finish()
+        waited = time.perf_counter() - begun if busy else 0.0
         whole = complete_meta(meta)
         others = small_files(whole, tokenizer)
-        needed = needed_bytes(tensors, self._agreement.ranks) + sum(map(len, others.values()))
+        needed = needed_bytes(tensors, self._agreement) + sum(map(len, others.values()))
         self._agreement.first(lambda: require_space(self._folder, needed, self._free(self._folder)))
-        name = step_name(whole["progress"]["step"])
-        if not self._section.asynchronous:
-            require_equal_replicas(tensors, self._agreement)
+        step = whole["progress"]["step"]
+        if self._section.asynchronous:
+            copies = self._snapshot.take(tensors)
+            self._pending = self._writer.submit(self._write, step, copies, others, begun + waited)
+        else:
             # Detached, as the index notes `requires_grad`: both ways of saving give the same bytes.
-            self._write(name, {key: tensor.detach() for key, tensor in tensors.items()}, others)
-            return
-        copies = self._snapshot.take(tensors)
-        require_equal_replicas(copies, self._agreement)
-        self._pending = self._writer.submit(self._write, name, copies, others)
+            self._write(step, {key: one.detach() for key, one in tensors.items()}, others, begun + waited)
+        return Pause(time.perf_counter() - begun, waited)
 
     def finish(self) -> None:
         """Wait for the save that is under way, if any. Raises `CheckpointError` where it failed, on all ranks."""
@@ -152,18 +181,23 @@ class Checkpoints:
     def load(self, checkpoint: Checkpoint, tensors: Mapping[str, Tensor]) -> None:
         """Fill tensors in place, whatever layout they were saved under. All of a kind (`weight`, `fast`, …) or none.
 
+        Ranks may ask for different tensors: all of them together for all of a kind.
+
         Raises `CheckpointError` on all ranks, before anything is changed, where names, sizes or dtypes do not fit.
         """
+        names = held_names(tensors, self._agreement).everywhere
 
         def opened() -> SavedTensors:
             saved = SavedTensors(checkpoint.path)
-            require_fit(checkpoint.path, saved.index, tensors)
+            require_fit(checkpoint.path, saved.index, tensors, names)
             return saved
 
         saved = self._agreement.here(opened)
         self._agreement.here(lambda: saved.fill(tensors))
 
-    def _write(self, name: str, tensors: Mapping[str, Tensor], others: dict[str, bytes]) -> None:
+    def _write(self, step: int, tensors: Mapping[str, Tensor], others: dict[str, bytes], begun: float) -> None:
+        require_equal_replicas(tensors, self._agreement)
+        name = step_name(step)
         staged = self._folder / (SAVING + name)
         try:
             self._agreement.first(lambda: make_empty(staged))
@@ -175,6 +209,7 @@ class Checkpoints:
             if self._agreement.rank == 0:
                 shutil.rmtree(staged, ignore_errors=True)
             raise
+        self.written = Written(step, time.perf_counter() - begun)
 
     def _publish(
         self, staged: Path, name: str, records: Sequence[Mapping[str, FileRecord]], others: dict[str, bytes]

@@ -24,6 +24,7 @@ from lauter.trainer.loop.report import Report
 from lauter.trainer.loop.sample import continuations, read_prompts
 from lauter.trainer.loop.signals import Signals
 from lauter.trainer.loop.sinks import Sink, numbers_of, open_sinks
+from lauter.trainer.loop.saves import Saves
 from lauter.trainer.loop.step import Figures, gradient
 from lauter.trainer.loop.throughput import peak_flops
 from lauter.trainer.loop.validate import HeldOut, held_out_of, validate
@@ -64,6 +65,7 @@ class Steps:
         self._length = self._section.data.sequence_length
         sampling = self._section.sampling
         self._prompts = None if sampling is None else read_prompts(sampling, parts.corpus.tokenizer, parts.shape)
+        self._saves = Saves(self._section.checkpoint, report.say)
         self._metrics, self._samples = StepLog(out / "metrics.jsonl"), StepLog(out / "samples.jsonl")
         last = self._metrics.last() if self._ranks.first else None
         self.loss: float | None = None if last is None else last["loss"]
@@ -127,6 +129,7 @@ class Steps:
         longer = "raise schedule.total_tokens" if self.progress.tokens >= total else "give data.stages more tokens"
         self._report.say(f"finished already: {self.progress.tokens:,} tokens; {longer} to go on")
         # Only the first rank reads the log; the others go with it, as all measure together or none does.
+        self._saves.tell()
         last = self._metrics.last() if self._ranks.first else None
         if last is not None and last["step"] == self.progress.step:
             self.held_out = held_out_of(last)
@@ -181,13 +184,14 @@ class Steps:
             rate = learning_rate(self._section.schedule, self._section.optimizer.learning_rate, before.tokens)
             verdict = Verdict.skip
             if figures.targets:
-                self._save_if_due(figures)
+                paused = self._save_if_due(figures)
                 verdict = self._guard.judge(before.samples, after.samples, figures.loss, figures.norm)
             if verdict is Verdict.update:
                 optimizer.step(rate, figures.norm)
             optimizer.zero_grad()
         if verdict is not Verdict.update:
             self._tell(after, figures, verdict)
+            paused = 0.0
         if verdict is Verdict.stop:
             raise RunFailed(self._given_up(before, after, figures))
         if verdict is Verdict.back:
@@ -202,7 +206,7 @@ class Steps:
         else:
             self.counts = self.counts.skipped(after.samples - self.progress.samples)
         self.progress, self.loss = after, figures.loss
-        seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - begun - paused
         self._trained_tokens += count * self._length
         self._trained_seconds += seconds
         self._line = self._measured(before, count, figures, rate, verdict, seconds) | {
@@ -218,6 +222,7 @@ class Steps:
             total = self._parts.samples.total
             if total is not None and progress.samples + count > total:
                 return
+        self._saves.after_step(seconds, self._checkpoints.written)
             self._parts.loader.expect(progress.samples, count)
             progress = progress.after(count, self._length)
 
@@ -272,6 +277,7 @@ class Steps:
         batches = validation_batches(
             self._parts.corpus,
             self._section.data,
+            self._line |= self._saves.line()
             sequences=section.sequences,
             micro=self._section.batch.micro,
             rank=self._parts.axes.data_rank,
@@ -291,27 +297,35 @@ class Steps:
                 self._samples.add({"step": step, "prompt": prompt, "text": text})
             self._report.sample(step, prompt, text)
 
-    def _save_if_due(self, figures: Figures) -> None:
+    def _probe(self, probing: Probing) -> dict[str, Any]:
+        step, parts = self.progress.step, self._parts
+        self._watchdog.beat(f"probes after step {step}")
+        tokens = self._section.batch.micro * self._length
+        found = probed(probing, parts.model, parts.passes, parts.axes, tokens=tokens)
+        self._report.say(f"step {step}: probes answered: {probe_words(by_length(found))}")
+        return to_json(found)
+
+    def _save_if_due(self, figures: Figures) -> float:
         """Save the state after the step before, now that this step's gradient shows that its weights are sound.
 
         A save right after the update could hold what a too large one made of the weights, and the only sound checkpoint
-        would be deleted for it.
+        would be deleted for it. Returns the seconds that it took from the step.
         """
-        if self._due and self._guard.fault(figures.loss, figures.norm) is None:
-            self._save()
+        wanted = self._due and self._guard.fault(figures.loss, figures.norm) is None
         self._due = False
 
     def _save(self) -> None:
         self._watchdog.beat(f"saving of step {self.progress.step}")
         if self._guard.in_stretch:
             self._report.say(f"step {self.progress.step} is saved in a bad stretch; a rollback goes further back")
-        self._checkpoints.save(
+        pause = self._checkpoints.save(
             state.tensors(self._parts.model, self._parts.optimizer),
             state.meta(self._parts, self.progress, self._guard, self._entered.lineage, self.counts),
             self._parts.corpus.tokenizer.files,
         )
         self._saved = self.progress.step
 
+        return self._save() if wanted else 0.0
     def _go_back(self) -> None:
         """To the last checkpoint from before the bad stretch, or to where the run began."""
         self._checkpoints.finish()
@@ -322,7 +336,9 @@ class Steps:
             self._guard.go_back(None)
         else:
             state.load(self._checkpoints, latest, self._parts.model, self._parts.optimizer)
+        self._saves.add(self.progress.step, pause)
             self._guard.go_back(latest.meta["guard"])
+        return pause.seconds
             self.progress, self.counts = Progress(**latest.meta["progress"]), counts_of(latest.meta)
             self._saved = self.progress.step
         if self._ranks.first:

@@ -25,7 +25,7 @@ from lauter.trainer.loop.report import Outcome
 from lauter.trainer.loop.run import train
 from tests.trainer.loop.language import quiet, section, told, write_language
 
-TIMES = ("seconds", "tokens_per_second", "mfu", "memory", "data_seconds")
+TIMES = ("seconds", "tokens_per_second", "mfu", "memory", "data_seconds", "save", "saved")
 
 
 @pytest.fixture(scope="module")
