@@ -297,14 +297,6 @@ class Steps:
                 self._samples.add({"step": step, "prompt": prompt, "text": text})
             self._report.sample(step, prompt, text)
 
-    def _probe(self, probing: Probing) -> dict[str, Any]:
-        step, parts = self.progress.step, self._parts
-        self._watchdog.beat(f"probes after step {step}")
-        tokens = self._section.batch.micro * self._length
-        found = probed(probing, parts.model, parts.passes, parts.axes, tokens=tokens)
-        self._report.say(f"step {step}: probes answered: {probe_words(by_length(found))}")
-        return to_json(found)
-
     def _save_if_due(self, figures: Figures) -> float:
         """Save the state after the step before, now that this step's gradient shows that its weights are sound.
 
@@ -314,7 +306,7 @@ class Steps:
         wanted = self._due and self._guard.fault(figures.loss, figures.norm) is None
         self._due = False
 
-    def _save(self) -> None:
+    def _save(self) -> float:
         self._watchdog.beat(f"saving of step {self.progress.step}")
         if self._guard.in_stretch:
             self._report.say(f"step {self.progress.step} is saved in a bad stretch; a rollback goes further back")
