@@ -200,9 +200,9 @@ class CheckpointSection(Section):
     """Checkpoints at multiples of it are never deleted."""
     asynchronous: bool = True
     """Write while training goes on."""
-
     mtbf_hours: Annotated[Number, Field(gt=0)] | None = None
     """Hours between failures of the whole job, if they are known: the run then says how often it should save."""
+
 
 class ValidationSection(Section):
     """Loss on held-out shards, as a whole and by language."""

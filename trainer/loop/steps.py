@@ -22,9 +22,9 @@ from lauter.trainer.loop.parts import Parts
 from lauter.trainer.loop.profile import traced
 from lauter.trainer.loop.report import Report
 from lauter.trainer.loop.sample import continuations, read_prompts
+from lauter.trainer.loop.saves import Saves
 from lauter.trainer.loop.signals import Signals
 from lauter.trainer.loop.sinks import Sink, numbers_of, open_sinks
-from lauter.trainer.loop.saves import Saves
 from lauter.trainer.loop.step import Figures, gradient
 from lauter.trainer.loop.throughput import peak_flops
 from lauter.trainer.loop.validate import HeldOut, held_out_of, validate
@@ -61,11 +61,11 @@ class Steps:
         self.progress, self.counts = entered.progress, entered.counts
         self._saved = entered.progress.step if entered.saved else None
         self._due = False
+        self._saves = Saves(self._section.checkpoint, report.say)
         self.held_out: HeldOut | None = None
         self._length = self._section.data.sequence_length
         sampling = self._section.sampling
         self._prompts = None if sampling is None else read_prompts(sampling, parts.corpus.tokenizer, parts.shape)
-        self._saves = Saves(self._section.checkpoint, report.say)
         self._metrics, self._samples = StepLog(out / "metrics.jsonl"), StepLog(out / "samples.jsonl")
         last = self._metrics.last() if self._ranks.first else None
         self.loss: float | None = None if last is None else last["loss"]
@@ -121,6 +121,7 @@ class Steps:
         if self._saved != self.progress.step:
             self._save()
         self._checkpoints.finish()
+        self._saves.tell()
         return stopped
 
     def _finished_already(self) -> None:
@@ -129,7 +130,6 @@ class Steps:
         longer = "raise schedule.total_tokens" if self.progress.tokens >= total else "give data.stages more tokens"
         self._report.say(f"finished already: {self.progress.tokens:,} tokens; {longer} to go on")
         # Only the first rank reads the log; the others go with it, as all measure together or none does.
-        self._saves.tell()
         last = self._metrics.last() if self._ranks.first else None
         if last is not None and last["step"] == self.progress.step:
             self.held_out = held_out_of(last)
@@ -183,6 +183,7 @@ class Steps:
             )
             rate = learning_rate(self._section.schedule, self._section.optimizer.learning_rate, before.tokens)
             verdict = Verdict.skip
+            paused = 0.0
             if figures.targets:
                 paused = self._save_if_due(figures)
                 verdict = self._guard.judge(before.samples, after.samples, figures.loss, figures.norm)
@@ -191,7 +192,6 @@ class Steps:
             optimizer.zero_grad()
         if verdict is not Verdict.update:
             self._tell(after, figures, verdict)
-            paused = 0.0
         if verdict is Verdict.stop:
             raise RunFailed(self._given_up(before, after, figures))
         if verdict is Verdict.back:
@@ -214,6 +214,7 @@ class Steps:
             "memory": peak_memory(self._ranks.device),
             "data_seconds": waited,
         }
+        self._saves.after_step(seconds, self._checkpoints.written)
         return True
 
     def _expect(self, progress: Progress) -> None:
@@ -222,7 +223,6 @@ class Steps:
             total = self._parts.samples.total
             if total is not None and progress.samples + count > total:
                 return
-        self._saves.after_step(seconds, self._checkpoints.written)
             self._parts.loader.expect(progress.samples, count)
             progress = progress.after(count, self._length)
 
@@ -265,6 +265,7 @@ class Steps:
         # What is seldom and told of is never left out.
         due = due or "held_out" in self._line or self._line["verdict"] != Verdict.update.value
         if self._ranks.first and due:
+            self._line |= self._saves.line()
             self._metrics.add(self._line)
             for sink in self._sinks:
                 sink.write(step, numbers_of(self._line))
@@ -277,7 +278,6 @@ class Steps:
         batches = validation_batches(
             self._parts.corpus,
             self._section.data,
-            self._line |= self._saves.line()
             sequences=section.sequences,
             micro=self._section.batch.micro,
             rank=self._parts.axes.data_rank,
@@ -305,6 +305,7 @@ class Steps:
         """
         wanted = self._due and self._guard.fault(figures.loss, figures.norm) is None
         self._due = False
+        return self._save() if wanted else 0.0
 
     def _save(self) -> float:
         self._watchdog.beat(f"saving of step {self.progress.step}")
@@ -315,9 +316,10 @@ class Steps:
             state.meta(self._parts, self.progress, self._guard, self._entered.lineage, self.counts),
             self._parts.corpus.tokenizer.files,
         )
+        self._saves.add(self.progress.step, pause)
         self._saved = self.progress.step
+        return pause.seconds
 
-        return self._save() if wanted else 0.0
     def _go_back(self) -> None:
         """To the last checkpoint from before the bad stretch, or to where the run began."""
         self._checkpoints.finish()
@@ -328,9 +330,7 @@ class Steps:
             self._guard.go_back(None)
         else:
             state.load(self._checkpoints, latest, self._parts.model, self._parts.optimizer)
-        self._saves.add(self.progress.step, pause)
             self._guard.go_back(latest.meta["guard"])
-        return pause.seconds
             self.progress, self.counts = Progress(**latest.meta["progress"]), counts_of(latest.meta)
             self._saved = self.progress.step
         if self._ranks.first:
