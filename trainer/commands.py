@@ -4,7 +4,9 @@ from __future__ import annotations
 
 COMMANDS = {
     "train": "lauter.trainer.cli.train:app",
+    "launch": "lauter.trainer.cli.launch:app",
     "generate": "lauter.trainer.cli.generate:app",
+    "probe": "lauter.trainer.cli.probe:app",
     "export": "lauter.trainer.cli.export:app",
     "import": "lauter.trainer.cli.import_model:app",
     "pack": "lauter.trainer.cli.pack:app",

@@ -43,25 +43,31 @@ def check_listens(address: str) -> None:
         raise ConnectionError(f"no Ray cluster at {address}: {error}") from error
 
 
+def connect(address: str | None, cores: int | None) -> None:
+    """Join the cluster at an address, or start a Ray of so many cores on this machine. Raises `ConnectionError`."""
+    if address is not None:
+        check_listens(address)
+    # Ray's own usage report and its log forwarding would write over the progress display.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    local: dict[str, Any] = {}
+    if address is None:
+        local = {"num_cpus": cores, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
+    try:
+        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
+    except (RuntimeError, ValueError, OSError, RayError) as error:
+        hint = "; a cluster with tokens wants RAY_AUTH_MODE and RAY_AUTH_TOKEN set" if address else ""
+        raise ConnectionError(f"cannot start or join Ray at {address or 'this machine'}: {error}{hint}") from error
+
+
 class RayExecutor:
     """Ray Core, with the cores and GPUs that each task asks for."""
 
     def __init__(self, workers: int | None, address: str | None) -> None:
         """`workers` None: the cores of the machine, or of the cluster. Raises `ConnectionError`."""
-        if address is not None:
-            check_listens(address)
-        # Ray's own usage report and its log forwarding would write over the progress display.
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        local: dict[str, Any] = {}
         if address is None:
             workers = workers or os.cpu_count() or 1
-            local = {"num_cpus": workers, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
-        try:
-            ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
-        except (RuntimeError, ValueError, OSError, RayError) as error:
-            hint = "; a cluster with tokens wants RAY_AUTH_MODE and RAY_AUTH_TOKEN set" if address else ""
-            raise ConnectionError(f"cannot start or join Ray at {address or 'this machine'}: {error}{hint}") from error
+        connect(address, workers)
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         cores = workers or int(resources.get("CPU", 1))
         # Twice as many as run, so that none waits for the driver. A cluster may have more cores than we were given.

@@ -61,7 +61,20 @@ def train(
     hardware: Annotated[
         str, typer.Option(metavar="NAME", help="Of --plan: h100, gh200, a100, or cpu, which is this machine.")
     ] = "cpu",
-    ranks: Annotated[int | None, typer.Option(min=1, help="Of --plan. Default: the product of the axes.")] = None,
+    ranks: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Of --address; default: launch.nodes x launch.ranks_per_node. Of --plan; default: the product of "
+            "the axes.",
+        ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="The ranks run on this Ray cluster: HOST:PORT, auto, or local for a new one."
+        ),
+    ] = None,
     layout: Annotated[
         str | None,
         typer.Option(metavar="KEY=N,…", help="Of --plan: another layout, such as tensor=4,pipeline=8,micro=1."),
@@ -99,8 +112,10 @@ def train(
         origin = None if start is None else Path(start)
         try:
             from lauter.trainer.checkpoint.error import CheckpointError, explain
+            from lauter.trainer.cli.on_ray import launch_on_ray
             from lauter.trainer.cli.plan import show_plan
             from lauter.trainer.data.errors import DataError, UnfitError
+            from lauter.trainer.launch.command import TrainCommand
             from lauter.trainer.loop.errors import ConfigError, RunFailed
             from lauter.trainer.loop.phase import begins_at, phase_folder
             from lauter.trainer.loop.run import train as run
@@ -113,6 +128,12 @@ def train(
             wanted = Wanted(hardware, ranks, layout, mfu, tokens_per_second, node_mtbf, storage_bandwidth)
             show_plan(section, wanted, as_json=as_json)
             return
+        if address is not None:
+            command = TrainCommand(
+                config, tuple(overrides or ()), out, tuple(data or ()), start, cooldown, phase, verify
+            )
+            words = [*command.words(), *(["--json"] if as_json else [])]
+            raise typer.Exit(launch_on_ray(section, words, address, ranks))
         # Under torchrun every process comes here; the first one speaks.
         console = Console(stderr=as_json, emoji=False)
         try:

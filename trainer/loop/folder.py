@@ -11,6 +11,9 @@ from lauter.trainer.loop.lock import LOCK
 
 CONFIG = "config.json"
 
+LAUNCH = "launch"
+"""Of a run folder: the script of a launcher and what its jobs print. It may be there before the run is."""
+
 
 def require_run_folder(out: Path) -> None:
     """A run's folder, an empty one or none yet; what a start that failed leaves behind counts as empty.
@@ -25,7 +28,7 @@ def require_run_folder(out: Path) -> None:
     if _is_run(out):
         return
     checkpoints = out / "checkpoints"
-    others = sorted(path.name for path in out.iterdir() if path.name != LOCK and path != checkpoints)
+    others = sorted(path.name for path in out.iterdir() if path.name not in (LOCK, LAUNCH) and path != checkpoints)
     if checkpoints.exists() and not (checkpoints.is_dir() and not any(checkpoints.iterdir())):
         others.append(checkpoints.name)
     if others:

@@ -64,15 +64,15 @@ class Axes:
         return self.at(TENSOR) == 0
 
 
-def axes(ranks: Ranks, section: ParallelSection) -> Axes:
-    """The grid that a config asks for; `parallel.shard` takes the ranks that the other axes leave.
+def shape_of(count: int, section: ParallelSection) -> tuple[int, int, int, int, int]:
+    """Sizes along `AXES` of a grid of so many ranks; `parallel.shard` takes what the other axes leave.
 
     Raises:
         ValueError: the sizes do not multiply to the number of ranks.
     """
     others = section.pipeline * section.replicate * section.context * section.tensor
-    shard = section.shard or max(ranks.count // others, 1)
-    if others * shard != ranks.count:
+    shard = section.shard or max(count // others, 1)
+    if others * shard != count:
         sizes = {
             PIPELINE: section.pipeline,
             REPLICATE: section.replicate,
@@ -82,12 +82,21 @@ def axes(ranks: Ranks, section: ParallelSection) -> Axes:
         }
         asked = " x ".join(f"{name} {size}" for name, size in sizes.items() if size not in (None, 1)) or "shard 1"
         raise ValueError(
-            f"parallel: {ranks.count} rank(s) can't be split into {asked}; start a multiple of "
+            f"parallel: {count} rank(s) can't be split into {asked}; start a multiple of "
             f"{others * (section.shard or 1)}, or change these sizes"
         )
+    return (section.pipeline, section.replicate, shard, section.context, section.tensor)
+
+
+def axes(ranks: Ranks, section: ParallelSection) -> Axes:
+    """The grid that a config asks for.
+
+    Raises:
+        ValueError: the sizes do not multiply to the number of ranks.
+    """
+    shape = shape_of(ranks.count, section)
     if ranks.count == 1:
         return Axes(ranks, None, None)
-    shape = (section.pipeline, section.replicate, shard, section.context, section.tensor)
     mesh = init_device_mesh(ranks.device.type, shape, mesh_dim_names=AXES)
     mesh[SHARD, CONTEXT]._flatten(_SHARDED)
     with warnings.catch_warnings():
