@@ -21,6 +21,7 @@ from lauter.trainer.config.fields import (
 )
 from lauter.trainer.config.launch import LaunchSection
 from lauter.trainer.config.parallel import ParallelSection
+from lauter.trainer.config.probes import ProbesSection
 
 COOLS_DOWN = "cools_down"
 """Key of the context of a validation: whether the schedule is only the start of a cooldown's (`--cooldown`)."""
@@ -265,6 +266,7 @@ class RunSection(Section):
     checkpoint: Annotated[CheckpointSection, BeforeValidator(_defaults)] = CheckpointSection()
     validation: ValidationSection | None = None
     sampling: SamplingSection | None = None
+    probes: ProbesSection | None = None
     guard: Annotated[GuardSection, BeforeValidator(_defaults)] = GuardSection()
     metrics: Annotated[MetricsSection, BeforeValidator(_defaults)] = MetricsSection()
     launch: Annotated[LaunchSection, BeforeValidator(_defaults)] = LaunchSection()

@@ -19,6 +19,8 @@ from lauter.trainer.loop.guard import Guard, Verdict
 from lauter.trainer.loop.memory import peak_memory
 from lauter.trainer.loop.metrics import StepLog
 from lauter.trainer.loop.parts import Parts
+from lauter.trainer.loop.probing import Probing, probed, read_probing
+from lauter.trainer.loop.probing import words as probe_words
 from lauter.trainer.loop.profile import traced
 from lauter.trainer.loop.report import Report
 from lauter.trainer.loop.sample import continuations, read_prompts
@@ -31,6 +33,7 @@ from lauter.trainer.loop.validate import HeldOut, held_out_of, validate
 from lauter.trainer.loop.watchdog import Watchdog
 from lauter.trainer.optimizer.norm import clip_scale
 from lauter.trainer.parallel.plan import compute_dtype
+from lauter.trainer.probes.score import by_length, to_json
 from lauter.trainer.progress import Progress
 from lauter.trainer.schedule.batch_size import sequences_at
 from lauter.trainer.schedule.learning_rate import learning_rate
@@ -53,7 +56,8 @@ class Steps:
         """Model and moments are filled, as `entered` says.
 
         Raises:
-            ConfigError: a prompt can't be sampled from.
+            ConfigError: a prompt can't be sampled from, or a probe can't be made.
+            DataError: held-out text for the probes can't be read.
         """
         self._parts, self._section, self._ranks = parts, parts.section, parts.ranks
         self._checkpoints, self._guard, self._out, self._report = checkpoints, guard, out, report
@@ -66,6 +70,10 @@ class Steps:
         self._length = self._section.data.sequence_length
         sampling = self._section.sampling
         self._prompts = None if sampling is None else read_prompts(sampling, parts.corpus.tokenizer, parts.shape)
+        probes = self._section.probes
+        self._probing: Probing | None = None
+        if probes is not None:
+            self._probing = read_probing(probes, parts.corpus, self._section.parallel, self._section.seed)
         self._metrics, self._samples = StepLog(out / "metrics.jsonl"), StepLog(out / "samples.jsonl")
         last = self._metrics.last() if self._ranks.first else None
         self.loss: float | None = None if last is None else last["loss"]
@@ -261,9 +269,13 @@ class Steps:
             self._line["held_out"] = self._validate().to_json()
         if sampling is not None and not hurried and (ends or step % sampling.every_steps == 0):
             self._sample()
+        probing = self._probing
+        if probing is not None and not hurried and (ends or step % probing.section.every_steps == 0):
+            self._line["probes"] = self._probe(probing)
         due = ends or hurried or step % self._section.metrics.every_steps == 0
         # What is seldom and told of is never left out.
-        due = due or "held_out" in self._line or self._line["verdict"] != Verdict.update.value
+        due = due or bool({"held_out", "probes"} & self._line.keys())
+        due = due or self._line["verdict"] != Verdict.update.value
         if self._ranks.first and due:
             self._line |= self._saves.line()
             self._metrics.add(self._line)
@@ -296,6 +308,14 @@ class Steps:
             if self._ranks.first:
                 self._samples.add({"step": step, "prompt": prompt, "text": text})
             self._report.sample(step, prompt, text)
+
+    def _probe(self, probing: Probing) -> dict[str, Any]:
+        step, parts = self.progress.step, self._parts
+        self._watchdog.beat(f"probes after step {step}")
+        tokens = self._section.batch.micro * self._length
+        found = probed(probing, parts.model, parts.passes, parts.axes, tokens=tokens)
+        self._report.say(f"step {step}: probes answered: {probe_words(by_length(found))}")
+        return to_json(found)
 
     def _save_if_due(self, figures: Figures) -> float:
         """Save the state after the step before, now that this step's gradient shows that its weights are sound.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lauter.trainer.batch import IGNORE
-from lauter.trainer.loss.softmax import losses, losses_and_gradients
+from lauter.trainer.loss.softmax import likeliest, losses, losses_and_gradients
 from lauter.trainer.loss.vocabulary import Share
 
 CHUNK_BYTES = 128 << 20
@@ -99,6 +99,20 @@ def token_losses(hidden: Tensor, weight: Tensor, labels: Tensor, *, share: Share
         for rows in _chunks(labels, weight, share):
             row_nll, _ = losses(torch.mm(weight, _padded(hidden, rows).t()), _padded(labels, rows), share)
             result[rows] = row_nll[: len(rows)].float()
+    return result
+
+
+def token_hits(hidden: Tensor, weight: Tensor, labels: Tensor, *, share: Share | None = None) -> Tensor:
+    """Whether every label is the likeliest id, the lowest of equals: shape (T,), bool; False at `IGNORE`.
+
+    That is what greedy generation would say after the same tokens. Arguments and errors as in `linear_cross_entropy`.
+    """
+    _check(hidden, weight, labels)
+    result = torch.zeros(len(labels), dtype=torch.bool, device=hidden.device)
+    with torch.no_grad():
+        for rows in _chunks(labels, weight, share):
+            found = likeliest(torch.mm(weight, _padded(hidden, rows).t()), share)
+            result[rows] = found[: len(rows)] == labels[rows]
     return result
 
 

@@ -39,6 +39,12 @@ def losses(logits: Tensor, labels: Tensor, share: Share | None = None) -> tuple[
     return lse - at_labels, lse
 
 
+def likeliest(logits: Tensor, share: Share | None = None) -> Tensor:
+    """The id of each row's largest logit, the lowest of equals: shape (rows,), int64. Arguments as in `losses`."""
+    ids = logits.argmax(0)
+    return ids if share is None else share.likeliest(ids, logits.gather(0, ids[None])[0])
+
+
 def losses_and_gradients(
     logits: Tensor, labels: Tensor, scale: float, z_loss: float, share: Share | None = None
 ) -> tuple[Tensor, Tensor]:

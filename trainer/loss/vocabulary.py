@@ -34,3 +34,14 @@ class Share:
         every = mine.new_empty(dist.get_world_size(self.group), *mine.shape)
         dist.all_gather_single(every.flatten(0, 1), mine, group=self.group)
         return every[:, 0].logsumexp(0), every[:, 1].sum(0)
+
+    def likeliest(self, ids: Tensor, tops: Tensor) -> Tensor:
+        """From this rank's likeliest ids, numbered within its share, and their logits, both (rows,), those of all.
+
+        Of equal logits the lowest id's counts. One exchange of 16 bytes a row and rank.
+        """
+        mine = torch.stack((tops.double(), (ids + self.first).double()))
+        every = mine.new_empty(dist.get_world_size(self.group), *mine.shape)
+        dist.all_gather_single(every.flatten(0, 1), mine, group=self.group)
+        # Shares follow the ranks in order, and argmax names the first of equals.
+        return every[:, 1].gather(0, every[:, 0].argmax(0)[None])[0].long()

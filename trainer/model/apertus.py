@@ -99,6 +99,12 @@ class Apertus(nn.Module):
         hidden = self.model(batch.tokens, batch.positions, batch.bounds)  # Not `hidden_states`: see `plan.ENTRANCES`.
         return self.lm_head.token_losses(hidden, batch.labels)
 
+    @torch.no_grad()
+    def token_hits(self, batch: Batch) -> Tensor:
+        """Whether each place's label is the likeliest id: shape (T,), bool; False where nothing is predicted."""
+        hidden = self.model(batch.tokens, batch.positions, batch.bounds)  # Not `hidden_states`: see `plan.ENTRANCES`.
+        return self.lm_head.token_hits(hidden, batch.labels)
+
 
 def _check(tokens: Tensor, positions: Tensor, bounds: Bounds) -> None:
     if tokens.dim() != 1 or positions.shape != tokens.shape:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from lauter.trainer.loss.cross_entropy import LossTerms, linear_cross_entropy, token_losses
+from lauter.trainer.loss.cross_entropy import LossTerms, linear_cross_entropy, token_hits, token_losses
 from lauter.trainer.loss.vocabulary import Share
 from lauter.trainer.model.linear import Linear
 from lauter.trainer.model.local import local
@@ -24,3 +24,7 @@ class OutputLayer(Linear):
     def token_losses(self, hidden: Tensor, labels: Tensor) -> Tensor:
         """See `cross_entropy.token_losses`: shape (T,)."""
         return token_losses(hidden, local(self.weight), labels, share=self.share)
+
+    def token_hits(self, hidden: Tensor, labels: Tensor) -> Tensor:
+        """See `cross_entropy.token_hits`: shape (T,)."""
+        return token_hits(hidden, local(self.weight), labels, share=self.share)

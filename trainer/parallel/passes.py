@@ -46,6 +46,10 @@ class Passes(Protocol):
         """
         ...
 
+    def token_hits(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Tensor]]:
+        """As `token_losses`; in place of losses whether a place's label is the likeliest id, bool."""
+        ...
+
 
 class WholeModel:
     """All layers on every rank, or sharded by FSDP2: micro-batch after micro-batch."""
@@ -75,3 +79,9 @@ class WholeModel:
         for batch in batches:
             part = part_of(batch, self._place, self._places)
             yield part, self._model.token_losses(part.to(self._device))
+
+    def token_hits(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Tensor]]:
+        """As `Passes.token_hits`."""
+        for batch in batches:
+            part = part_of(batch, self._place, self._places)
+            yield part, self._model.token_hits(part.to(self._device))

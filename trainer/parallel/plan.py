@@ -26,7 +26,7 @@ from lauter.trainer.parallel.tensor.collectives import Group
 from lauter.trainer.parallel.tensor.copies import SummedCopies
 from lauter.trainer.parallel.tensor.split import split
 
-ENTRANCES = ("loss", "token_losses", "hidden_states")
+ENTRANCES = ("loss", "token_losses", "token_hits", "hidden_states")
 """Methods of the model besides `forward` that are called from outside: each gathers the shards.
 
 None of them may call another: FSDP2 would let the output layer go at the end of the outer one, and gather it once more

@@ -1,6 +1,8 @@
 """Needles in a haystack (RULER, arXiv 2404.06654, section 3.1): facts that stand in a text about something else.
 
-A needle is a word for a key. The question gives the key and begins the answer, as a base model must be asked.
+A needle is a word that goes with a key. The question gives the key and begins the answer, as a base model must be
+asked. The answer follows the key at once, as in the needle: to copy what came after the same word is what even small
+models learn (arXiv 2209.11895).
 """
 
 from __future__ import annotations
@@ -18,12 +20,12 @@ own numbers (appendix B)."""
 
 def fact(key: str, value: str) -> str:
     """A needle, as it stands in the text."""
-    return f" The word for {key} is {value}."
+    return f" Remember: {key} {value}."
 
 
 def question(key: str) -> str:
-    """What a key's word is, up to where the answer begins."""
-    return f"\nWhat is the word for {key}? The word for {key} is"
+    """Which word goes with a key, up to where the answer begins."""
+    return f"\nWhich word goes with {key}? Remember: {key}"
 
 
 def single(source: Source, generator: random.Random, length: int, depth: float) -> Probe:
@@ -46,7 +48,7 @@ def multi_value(source: Source, generator: random.Random, length: int, depth: fl
     depths = _depths(generator, depth)
     values = generator.sample(VALUES, NEEDLES)
     facts = [(at, fact(key, value)) for at, value in zip(depths, values, strict=True)]
-    asked = f"\nWhat are all words for {key}, in their order? The words for {key} are"
+    asked = f"\nWhich words go with {key}, in their order? Remember: {key}"
     return _asked(source, generator, "multi-value", length, facts, asked, values, depth)
 
 
@@ -56,7 +58,7 @@ def multi_query(source: Source, generator: random.Random, length: int, depth: fl
     pairs = list(zip(keys, values, strict=True))
     facts = [(at, fact(key, value)) for at, (key, value) in zip(_depths(generator, depth), pairs, strict=True)]
     generator.shuffle(pairs)
-    asked = f"\nWhat are the words for {_listed([key for key, _ in pairs])}? They are"
+    asked = f"\nWhich words go with {_listed([key for key, _ in pairs])}? They are"
     return _asked(source, generator, "multi-query", length, facts, asked, [value for _, value in pairs], depth)
 
 

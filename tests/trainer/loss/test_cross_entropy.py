@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from lauter.trainer.batch import IGNORE
 from lauter.trainer.loss import cross_entropy
-from lauter.trainer.loss.cross_entropy import LossTerms, linear_cross_entropy, token_losses
+from lauter.trainer.loss.cross_entropy import LossTerms, linear_cross_entropy, token_hits, token_losses
 
 VOCABULARY, WIDTH = 192, 16
 
@@ -153,6 +153,22 @@ def test_without_gradients_the_numbers_are_the_same(dtype: torch.dtype) -> None:
     assert float(losses.double().sum()) == pytest.approx(float(terms.nll), rel=1e-6)
     wide = functional.cross_entropy(hidden.double() @ weight.double().t(), labels, reduction="none")
     assert torch.allclose(losses.double(), wide, atol=0.1 if dtype == torch.bfloat16 else 1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_a_hit_is_the_likeliest_id_and_the_lowest_of_equals(dtype: torch.dtype) -> None:
+    hidden, weight, labels = batch(70, 11, dtype)
+    likeliest = (weight @ hidden.t()).argmax(0)
+    labels[::2] = likeliest[::2].where(labels[::2] != IGNORE, IGNORE)
+    found = token_hits(hidden, weight, labels)
+    assert found.dtype == torch.bool
+    assert torch.equal(found, likeliest == labels)
+    assert found.sum() > 20
+    weight[5:9] = weight[5]
+    best = torch.full((1,), 5)
+    states = 9 * weight[5:6]
+    assert token_hits(states, weight, best).item() == (int((weight @ states.t()).argmax()) == 5)
+    assert not token_hits(states, weight, best + 1).item()
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])

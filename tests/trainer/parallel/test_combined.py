@@ -17,6 +17,12 @@ from tests.trainer.parallel.proof import ALONE, WINDOWS, assert_same, prove
 def test_two_axes_at_once_are_as_one_process(tmp_path: Path) -> None:
     # One test, as starting four processes takes longer than what they do.
     alone = prove(ALONE.ranks, ParallelSection(), WINDOWS)
+    probes = combined_cases.asked()
+    torch.save(probes, tmp_path / "probes.pt")
     spawn({4: combined_cases.four}, tmp_path)
     for name in combined_cases.LAYOUTS:
         assert_same(alone, torch.load(tmp_path / f"{name}.pt"))
+    answered = combined_cases.scores(ALONE.ranks, ParallelSection(), probes)
+    assert [one.exact for one in answered] == [1, 0, 1, 0, 1, 0, 1]
+    for name in combined_cases.PROBED:
+        assert torch.load(tmp_path / f"probed-{name}.pt", weights_only=False) == answered, name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -63,7 +64,15 @@ class Pipelined:
 
     def token_losses(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Tensor]]:
         """As `Passes.token_losses`: only the rank of the last stage gives any."""
+        return self._forward(batches, "losses")
+
+    def token_hits(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Tensor]]:
+        """As `Passes.token_hits`: only the rank of the last stage gives any."""
+        return self._forward(batches, "hits")
+
+    def _forward(self, batches: Iterator[Batch], measure: Literal["losses", "hits"]) -> Iterator[tuple[Batch, Tensor]]:
         work = self._stages[0].work
+        work.measure = measure
         while group := [self._part(batch) for batch in islice(batches, _IN_LINE * self._section.pipeline)]:
             work.batches = [batch.to(self._device) for batch in group]
             shapes = [(self._places(batch), self._stages[0].hidden) for batch in group]

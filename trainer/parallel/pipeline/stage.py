@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,8 @@ class Work:
     batches: Sequence[Batch] = ()
     """The micro-batches, this rank's part of each: every rank of a pipeline reads the same, so that tokens, positions,
     labels and bounds need not travel with the hidden states (torchtitan#3856)."""
+    measure: Literal["losses", "hits"] = "losses"
+    """What the last stage gives without gradients."""
     normaliser: float = 1.0
     z_loss: float = 0.0
     nll: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
@@ -52,7 +54,8 @@ class Stage(nn.Module):
 
         The first stage begins with its tokens; to the others the hidden states of the stage before have `arrived`,
         shape (T, hidden), where T is what this rank has between two layers. The last one gives the micro-batch's share
-        of the loss, a scalar; without gradients the losses of its places, shape (T,), fp32.
+        of the loss, a scalar; without gradients the losses of its places, shape (T,), fp32, or whether each label is
+        the likeliest id, bool.
         """
         batch = self.work.batches[int(number)]
         (x,) = arrived if self.embed_tokens is None else (self.embed_tokens(batch.tokens),)
@@ -66,7 +69,8 @@ class Stage(nn.Module):
     def _finish(self, hidden: Tensor, batch: Batch) -> Tensor:
         assert self.lm_head is not None
         if not torch.is_grad_enabled():
-            return self.lm_head.token_losses(hidden, batch.labels)
+            found = self.lm_head.token_losses if self.work.measure == "losses" else self.lm_head.token_hits
+            return found(hidden, batch.labels)
         work = self.work
         terms = self.lm_head.loss(hidden, batch.labels, normaliser=work.normaliser, z_loss=work.z_loss)
         work.nll += terms.nll

@@ -41,6 +41,10 @@ class SummedCopies:
         """As `Passes.token_losses`."""
         return self._passes.token_losses(batches)
 
+    def token_hits(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Tensor]]:
+        """As `Passes.token_hits`."""
+        return self._passes.token_hits(batches)
+
 
 @torch.no_grad()
 def add_up(gradients: Sequence[Tensor], group: Group) -> None:
