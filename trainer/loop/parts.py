@@ -118,15 +118,18 @@ def check_batches(section: RunSection, ranks: int) -> None:
     """Every rank does the same number of whole micro-batches in every step, and the schedule of a pipeline takes it.
 
     Raises:
-        ConfigError: a batch size is no multiple of `batch.micro` x ranks, or makes a number of micro-batches that the
-            schedule can't run.
+        ConfigError: a batch size is no multiple of `batch.micro` x `ranks`, those that read data, or makes a number of
+            micro-batches that the schedule can't run.
     """
-    micro = section.batch.micro
+    micro, parallel = section.batch.micro, section.parallel
     sizes = [("batch.sequences", section.batch.sequences)]
     sizes += [(f"batch.ramp.{index}.sequences", step.sequences) for index, step in enumerate(section.batch.ramp)]
     for key, size in sizes:
         if size % (micro * ranks):
             words = "1 rank" if ranks == 1 else f"{ranks} ranks"
+            if parallel.pipeline * parallel.context * parallel.tensor > 1:
+                # The others of a group read what these do: to whom started 8 ranks, 2 would be a riddle.
+                words += " that read data (parallel.replicate x parallel.shard)"
             fits = largest_micro([size for _, size in sizes], micro=micro, ranks=ranks)
             mend = f"no batch.micro fits, {ranks} does not divide it" if fits is None else f"batch.micro={fits} fits"
             raise ConfigError(
@@ -134,7 +137,7 @@ def check_batches(section: RunSection, ranks: int) -> None:
                 "change that, the number of sequences or of ranks"
             )
         try:
-            require_micro_batches(section.parallel, size // (micro * ranks))
+            require_micro_batches(parallel, size // (micro * ranks))
         except ValueError as error:
             raise ConfigError(f"{key}: {error}") from error
 

@@ -52,7 +52,9 @@ def gradient(passes: Passes, optimizer: Optimizer, batches: Sequence[Batch], *, 
     return Figures(
         loss=(nll + z_loss * z) / targets if targets else float("nan"),
         nll=nll / targets if targets else float("nan"),
-        norm=optimizer.gradient_norm(),
+        # Groups of ranks add the same parts up, and on GPUs each in an order of its own: by the last bit of a norm
+        # copies of a weight would be clipped differently and drift apart, or ranks judge a step differently.
+        norm=axes.ranks.first_says(optimizer.gradient_norm()),
         targets=int(targets),
         goldfish_dropped=int(dropped),
         context=squares / places,

@@ -29,6 +29,12 @@ HUNG = 75
 FOLDER = "hangs"
 """Of a run folder: what each rank was doing, by rank."""
 
+TOLD = "told"
+"""Key of the store: how many ranks have looked who hangs."""
+
+ANSWER = 20.0
+"""Seconds that the store has for an answer."""
+
 
 class Beat(NamedTuple):
     """How far a rank is. Beats are ordered: fewer done is further behind."""
@@ -37,6 +43,15 @@ class Beat(NamedTuple):
     """Beats before this one: all ranks pass the same ones."""
     what: str
     host: str
+
+
+class Looked(NamedTuple):
+    """What a rank that gives up knows of all."""
+
+    beats: dict[int, Beat | None]
+    """By rank; None for one that never told anything."""
+    first: bool
+    """Whether no other has looked yet: that one tells, be it among those that wait or not."""
 
 
 class Watchdog:
@@ -57,6 +72,7 @@ class Watchdog:
         self._ranks, self._seconds, self._out, self._tell, self._leave = ranks, seconds, out, tell, leave
         self._done, self._at = 0, time.monotonic()
         self._what = "start"
+        self._look = min((seconds or 0) / 4, 5.0)
         self._stop = threading.Event()
         self._store = None if seconds is None or ranks.count == 1 else _meet(ranks)
         self._thread: threading.Thread | None = None
@@ -81,11 +97,13 @@ class Watchdog:
             return
         self._done += 1
         self._what, self._at = what, time.monotonic()
-        self._store.set(str(self._ranks.rank), f"{self._done} {socket.gethostname()} {what}")
+        # Where rank 0 and the store are gone, the next collective says so; a broken pipe here would hide it.
+        with suppress(RuntimeError, OSError):
+            self._store.set(str(self._ranks.rank), f"{self._done} {socket.gethostname()} {what}")
 
     def _watch(self) -> None:
         assert self._seconds is not None
-        while not self._stop.wait(min(self._seconds / 4, 5.0)):
+        while not self._stop.wait(self._look):
             still = time.monotonic() - self._at
             if still > self._seconds:
                 self._give_up(still)
@@ -93,9 +111,14 @@ class Watchdog:
 
     def _give_up(self, still: float) -> None:
         own = Beat(self._done, self._what, socket.gethostname())
-        beats = self._beats(own)
-        if speaker(beats) == self._ranks.rank:
-            self._tell(f"no progress for {still:.0f} s; {verdict(beats)}. See {self._out / FOLDER}")
+        looked = self._looked(own)
+        if looked is None:
+            self._tell(
+                f"no progress for {still:.0f} s; this is rank {self._ranks.rank} in {own.what}, and rank 0, which "
+                f"knows how far all ranks are, does not answer. See {self._out / FOLDER}"
+            )
+        elif looked.first:
+            self._tell(f"no progress for {still:.0f} s; {verdict(looked.beats)}. See {self._out / FOLDER}")
         folder = self._out / FOLDER
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -105,39 +128,44 @@ class Watchdog:
                 faulthandler.dump_traceback(file, all_threads=True)
         except OSError as error:
             self._tell(f"{folder}: where each thread stands could not be written: {error}")
+        # A launcher ends all ranks when the first has gone, and the store goes with rank 0: the others look first.
+        time.sleep(2 * self._look)
         self._leave(HUNG)
 
-    def _beats(self, own: Beat) -> dict[int, Beat | None]:
-        """Of all ranks; None where the store does not answer or a rank never told anything."""
-        found: dict[int, Beat | None] = {self._ranks.rank: own}
-        for rank in range(self._ranks.count):
-            if rank != self._ranks.rank:
-                found[rank] = self._beat_of(rank)
-        return dict(sorted(found.items()))
+    def _looked(self, own: Beat) -> Looked | None:
+        """What the store tells; None where it does not answer.
 
-    def _beat_of(self, rank: int) -> Beat | None:
+        In a thread of its own: where rank 0 is stopped, torch's calls wait for ever, whatever their timeout is.
+        """
+        found: list[Looked] = []
+
+        def look() -> None:
+            # torch's DistStoreError and DistNetworkError are RuntimeErrors.
+            with suppress(RuntimeError, OSError):
+                found.append(self._look_up(own))
+
+        asking = threading.Thread(target=look, name="watchdog-asks", daemon=True)
+        asking.start()
+        asking.join(ANSWER)
+        return found[0] if found else None
+
+    def _look_up(self, own: Beat) -> Looked:
         assert self._store is not None
-        try:
-            done, host, what = self._store.get(str(rank)).decode().split(" ", 2)
-        except (RuntimeError, OSError):  # torch's DistStoreError and DistNetworkError are RuntimeErrors.
-            return None
-        return Beat(int(done), what, host)
+        others = [str(rank) for rank in range(self._ranks.count) if rank != self._ranks.rank]
+        if not self._store.check(others):  # At the start only.
+            others = [rank for rank in others if self._store.check([rank])]
+        # All in one message: thousands of ranks ask at the same time.
+        told = [one.decode().split(" ", 2) for one in self._store.multi_get(others)] if others else []
+        heard = {int(rank): Beat(int(done), what, host) for rank, (done, host, what) in zip(others, told, strict=True)}
+        heard[self._ranks.rank] = own
+        beats = {rank: heard.get(rank) for rank in range(self._ranks.count)}
+        return Looked(beats, self._store.add(TOLD, 1) == 1)
 
 
 def complain(message: str) -> None:
     """Write to standard error past Python's buffers, whose locks the thread that hangs may hold."""
     with suppress(OSError):
         os.write(2, f"{message}\n".encode())
-
-
-def speaker(beats: Mapping[int, Beat | None]) -> int:
-    """The one rank that speaks for all: the first of those that are ahead.
-
-    >>> speaker({0: Beat(8, "reading of step 4", "a"), 1: Beat(9, "gradient of step 4", "b"), 2: None})
-    1
-    """
-    last = max(beat.done for beat in beats.values() if beat is not None)
-    return next(rank for rank, beat in beats.items() if beat is not None and beat.done == last)
 
 
 def verdict(beats: Mapping[int, Beat | None]) -> str:

@@ -31,6 +31,14 @@ class Ranks:
         """As `sum`, the largest."""
         return self._reduced(values, dist.ReduceOp.MAX)
 
+    def first_says(self, value: float) -> float:
+        """The first rank's, on all: of a number that all found, but that may differ between them by rounding."""
+        if self.count == 1:
+            return value
+        said = torch.tensor(value, dtype=torch.float64, device="cpu")
+        dist.broadcast(said, src=0)
+        return float(said)
+
     def barrier(self) -> None:
         """Wait for all."""
         self.sum([0.0])

@@ -25,6 +25,12 @@ def test_the_largest_micro_batch_that_fits_is_named(sequences: int, micro: int, 
         check_batches(run, ranks)
 
 
+def test_ranks_that_read_the_same_are_not_counted_twice() -> None:
+    run = section(Path("/nowhere"), 1, batch={"sequences": 6, "micro": 2}, parallel={"tensor": 2, "context": 2})
+    with pytest.raises(ConfigError, match=r"\(2\) x 2 ranks that read data \(parallel.replicate x parallel.shard\);"):
+        check_batches(run, 2)
+
+
 def test_it_fits_the_ramp_too() -> None:
     batch = {"sequences": 16, "micro": 8, "ramp": [{"from_tokens": 9, "sequences": 20}]}
     with pytest.raises(ConfigError, match=r"batch.ramp.0.sequences: 20 is no multiple .* batch.micro=4 fits"):

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import torch
+from torch._C._distributed_c10d import TCPStore
 from torch.multiprocessing.spawn import ProcessExitedException
 
+from lauter.trainer.loop import watchdog as watchdog_module
 from lauter.trainer.loop.watchdog import HUNG, Beat, Watchdog, verdict
 from lauter.trainer.parallel.ranks import Ranks
 from tests.trainer.parallel.processes import spawn
@@ -52,14 +58,53 @@ def test_the_rank_that_others_wait_for_is_named(tmp_path: Path) -> None:
         # The second function is never come to: two groups, as the first hangs.
         spawn({2: slow_at_reading}, tmp_path)
     assert ended.value.exit_code == HUNG
-    ((code, told), (other, silent)) = (json.loads((tmp_path / f"left-{rank}.json").read_text()) for rank in (0, 1))
-    assert (code, other, silent) == (HUNG, HUNG, [])
-    (line,) = told
+    left = [json.loads((tmp_path / f"left-{rank}.json").read_text()) for rank in (0, 1)]
+    assert [code for code, _ in left] == [HUNG, HUNG]
+    # Whoever looks first tells, and no other.
+    (line,) = [line for _, told in left for line in told]
     assert line.startswith("no progress for ")
     assert "; rank 1 on " in line
     assert "is still in reading for step 2; 1 rank waits in gradient of step 2. See " in line
     stacks = (tmp_path / "hangs/rank-1.txt").read_text()
     assert "slow_at_reading" in stacks
+
+
+SERVES = """
+import time
+from torch._C._distributed_c10d import TCPStore
+store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+print(store.port, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+def test_a_store_that_does_not_answer_is_no_verdict_about_other_ranks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rank 0 keeps it. Of one that is stopped torch waits for an answer for ever, though a timeout is set."""
+    monkeypatch.setattr(watchdog_module, "ANSWER", 0.5)
+    told: list[str] = []
+    left: list[int] = []
+    watchdog = Watchdog(Ranks(0, 1, torch.device("cpu")), 0.01, tmp_path, told.append, left.append)
+    watchdog._ranks = Ranks(2, 4, torch.device("cpu"))
+    with subprocess.Popen([sys.executable, "-c", SERVES], stdout=subprocess.PIPE, text=True) as rank0:
+        assert rank0.stdout is not None
+        port, wait = int(rank0.stdout.readline()), timedelta(seconds=1)
+        try:
+            for how in (signal.SIGSTOP, signal.SIGKILL):
+                watchdog._store = TCPStore("localhost", port, is_master=False, wait_for_workers=False, timeout=wait)
+                watchdog.beat("gradient of step 7")
+                rank0.send_signal(how)
+                watchdog._give_up(3.0)
+                if how == signal.SIGSTOP:
+                    rank0.send_signal(signal.SIGCONT)
+        finally:
+            rank0.kill()
+    assert left == [HUNG, HUNG]
+    assert len(told) == 2
+    for line in told:
+        assert line.startswith("no progress for 3 s; this is rank 2 in gradient of step 7, and rank 0, which knows")
 
 
 @pytest.mark.slow
