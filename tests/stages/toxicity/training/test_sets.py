@@ -47,7 +47,12 @@ def test_a_line_separator_within_a_text_ends_no_line(tmp_path: Path) -> None:
     assert post.text == text
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"x" * 99)[:-12], gzip.compress(b"\xff")])
+@pytest.mark.parametrize(
+    "content",
+    # Without a time: the name of a test must be the same in every process.
+    [b"no gzip", gzip.compress(b"x" * 99, mtime=0)[:-12], gzip.compress(b"\xff", mtime=0)],
+    ids=["no gzip", "cut short", "no UTF-8"],
+)
 def test_a_file_that_is_damaged_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "made.jsonl.gz").write_bytes(content)
     with pytest.raises(ValueError, match=r"made\.jsonl\.gz is no gzip or no UTF-8"):
