@@ -24,6 +24,7 @@ import torch
 from lauter.trainer.checkpoint.error import CheckpointError
 from lauter.trainer.checkpoint.read import open_checkpoint
 from lauter.trainer.checkpoint.store import Checkpoints
+from tests.trainer.checkpoint.killed_ranks import ranks_killed
 from tests.trainer.checkpoint.state import TOKENIZER, equal, meta, run_of, section, state, zeros
 
 EVENTS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree")
@@ -184,6 +185,9 @@ def main(folder: Path, cases: list[str]) -> None:
             found[case] = sweep(scratch, int(rest[0]), asynchronous=asynchronous, again=kind == "again")
         elif kind == "full":
             found[case] = full(folder / case, asynchronous=asynchronous)
+        elif kind == "ranks":
+            (folder / case).mkdir()
+            found[case] = ranks_killed(folder / case, int(rest[0]))
         else:
             scratch = folder / case
             shutil.copytree(folder / "pristine", scratch / "pristine")

@@ -4,11 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lauter.trainer.checkpoint.interval import daly, interval, young
-
-
-def lost(seconds: float, pause: float, mtbf: float) -> float:
-    return pause / seconds + seconds / 2 / mtbf
+from lauter.trainer.checkpoint.interval import daly, interval, lost, young
 
 
 def test_what_is_known_of_apertus() -> None:

@@ -21,11 +21,12 @@ def run(folder: Path, *cases: str) -> dict[str, Any]:
 
 
 CASES = ("sweep-sync-1", "sweep-async-4", "again-sync-4", "full-sync", "full-async", "3-sync", "3-async")
+RANKS = "ranks-async-3"
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return run(tmp_path_factory.mktemp("killed"), *CASES)
+    return run(tmp_path_factory.mktemp("killed"), *CASES, RANKS)
 
 
 @pytest.mark.parametrize("case", ["sweep-sync-1", "sweep-async-4"])
@@ -53,6 +54,20 @@ def test_a_disk_that_is_full_in_the_middle_leaves_latest_as_it_was(found: dict[s
 @pytest.mark.parametrize("case", ["3-sync", "3-async"])
 def test_a_kill_at_a_random_moment(found: dict[str, Any], case: str) -> None:
     assert found[case] == 3
+
+
+def test_ranks_that_are_killed_while_they_save_go_on(found: dict[str, Any]) -> None:
+    steps = found[RANKS]
+    assert len(steps) == 3
+    assert steps == sorted(steps)
+    assert steps[0] > 0
+
+
+@pytest.mark.soak
+def test_ranks_that_are_killed_many_times(tmp_path: Path) -> None:
+    steps = run(tmp_path, "ranks-async-30")["ranks-async-30"]
+    assert steps == sorted(steps)
+    assert len(steps) == 30
 
 
 @pytest.mark.soak
