@@ -46,8 +46,9 @@ def communication(
     - tensor: an all-gather and a reduce-scatter of hidden states around attention and around the MLP, forward and
       backward (arXiv 2205.05198, section 4.2.2), or the all-reduces in their place, which are as many bytes; forward
       once more with full recomputation. The output layer and the embedding once each.
-    - context: keys and values of all others forward, and again backward with their gradients (`all-gather`, `ring`:
-      3 times the bytes of one forward pass in all), or queries, keys, values and results swapped both ways (`ulysses`).
+    - context: keys and values of all others forward, and again backward with their gradients in fp32 (`all-gather`,
+      `ring`: in bf16 4 times the bytes of one forward pass in all), or queries, keys, values and results swapped both
+      ways (`ulysses`).
     - shard: weights gathered before the forward and the backward pass of a layer, gradients reduced in fp32, for each
       micro-batch; in a pipeline once a step. Taken over shard x context ranks.
     - replicate: gradients of the shards in fp32, as often as they are reduced.

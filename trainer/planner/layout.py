@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from pydantic import ValidationError
 
@@ -39,11 +39,13 @@ class Job:
     optimizer: OptimizerSection
     sequence_length: int
     sequences: int
-    """Of a step."""
+    """Of a step; the most, where the batch size is ramped."""
     asynchronous: bool
     """Whether checkpoints are written while training goes on, from a copy in the host's memory."""
     hardware: Hardware
     ranks: int
+    smaller: tuple[int, ...] = ()
+    """Sequences of the other steps of a ramp: they decide nothing but whether a layout can run them."""
 
     @property
     def step_tokens(self) -> int:
@@ -119,14 +121,16 @@ def lay(job: Job, parallel: ParallelSection, micro: int) -> Laid:
         raise ValueError(f"{job.ranks} ranks are not the product of the layout's axes, {others * shard}; see --ranks")
     parallel = parallel.model_copy(update={"shard": shard})
     readers = micro * parallel.replicate * shard
-    micro_batches, left = divmod(job.sequences, readers)
-    if left or not micro_batches:
-        raise ValueError(
-            f"{job.sequences} sequences a step are no multiple of batch.micro ({micro}) x {readers // micro} ranks "
-            "that read data"
-        )
+    for sequences in (job.sequences, *job.smaller):
+        if sequences % readers:
+            raise ValueError(
+                f"{sequences} sequences a step are no multiple of batch.micro ({micro}) x {readers // micro} ranks "
+                "that read data"
+            )
+    micro_batches = job.sequences // readers
     tokens = micro * job.sequence_length
-    for check in _checks(job.shape, parallel, tokens, micro_batches):
+    counts_of_steps = [sequences // readers for sequences in (job.sequences, *job.smaller)]
+    for check in _checks(job.shape, parallel, tokens, counts_of_steps):
         check()
     fused = parallel.compile or (job.hardware.name == "cpu" and job.precision != "fp64")
     work = Work(
@@ -176,7 +180,9 @@ def lay(job: Job, parallel: ParallelSection, micro: int) -> Laid:
     )
 
 
-def _checks(shape: ModelShape, parallel: ParallelSection, tokens: int, micro_batches: int) -> list[Callable[[], None]]:
+def _checks(
+    shape: ModelShape, parallel: ParallelSection, tokens: int, micro_batches: Sequence[int]
+) -> list[Callable[[], None]]:
     """Those that the trainer makes before it builds a model."""
     checks: list[Callable[[], None]] = [
         lambda: require_fit(shape, parallel, tokens // parallel.context),
@@ -186,7 +192,8 @@ def _checks(shape: ModelShape, parallel: ParallelSection, tokens: int, micro_bat
         stages = ParallelSection(
             pipeline=parallel.pipeline, stages_per_rank=parallel.stages_per_rank, schedule=parallel.schedule
         )
-        checks += [lambda: _stages_fit(stages, shape), lambda: require_micro_batches(parallel, micro_batches)]
+        checks.append(lambda: _stages_fit(stages, shape))
+        checks += [partial(require_micro_batches, parallel, count) for count in micro_batches]
     return checks
 
 

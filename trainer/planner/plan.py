@@ -66,17 +66,19 @@ def plan(section: RunSection, wanted: Wanted) -> dict[str, Any]:
     shape = model_shape(section.model, _ids(section, notes), section.data.sequence_length)
     parallel, micro = (section.parallel, None) if wanted.layout is None else parsed(wanted.layout, section.parallel)
     micro = micro or section.batch.micro
-    sizes = parallel.pipeline * parallel.replicate * (parallel.shard or 1) * parallel.context * parallel.tensor
-    ranks = wanted.ranks or sizes
+    product = parallel.pipeline * parallel.replicate * (parallel.shard or 1) * parallel.context * parallel.tensor
+    ranks = wanted.ranks or product
+    sizes = {section.batch.sequences, *(step.sequences for step in section.batch.ramp)}
     job = Job(
         shape=shape,
         precision=section.precision,
         optimizer=section.optimizer,
         sequence_length=section.data.sequence_length,
-        sequences=max([section.batch.sequences, *(step.sequences for step in section.batch.ramp)]),
+        sequences=max(sizes),
         asynchronous=section.checkpoint.asynchronous,
         hardware=_hardware(wanted, section, ranks),
         ranks=ranks,
+        smaller=tuple(sorted(sizes - {max(sizes)})),
     )
     found = suggestions(job, parallel, micro)
     laid, why = _asked(job, parallel, micro)
@@ -245,7 +247,7 @@ def _notes(job: Job, rate: Speed | None) -> list[str]:
     if job.hardware.name == CPU:
         notes.append(
             "memory is what tensors take: glibc holds 4 to 7 % more on one process and up to 1.6 times as much on "
-            "several, unless MALLOC_MMAP_THRESHOLD_=1048576 is set"
+            "several, unless MALLOC_MMAP_THRESHOLD_=131072 is set"
         )
     else:
         notes.append("no GPU has checked this: memory of tensors was compared with runs on a CPU, speed with nothing")

@@ -59,6 +59,15 @@ def test_what_the_trainer_would_refuse(changes: dict[str, int], micro: int, said
     assert said in str(found.value)
 
 
+def test_every_step_of_a_ramp_must_be_runnable() -> None:
+    section = ParallelSection(tensor=4, pipeline=8)
+    with pytest.raises(ValueError, match=r"2000 sequences a step are no multiple of batch.micro \(1\) x 128 ranks"):
+        lay(replace(JOB, smaller=(2000,)), section, 1)
+    with pytest.raises(ValueError, match=r"can't run 4 micro-batch\(es\) a step over 8 ranks; 8 would do"):
+        lay(replace(JOB, smaller=(512,)), section, 1)
+    assert lay(replace(JOB, smaller=(2048,)), section, 1).micro_batches == 32
+
+
 def test_a_layout_and_what_it_takes() -> None:
     found = lay(JOB, ParallelSection(tensor=4, pipeline=8, schedule="interleaved", stages_per_rank=5), 1)
     assert (found.parallel.shard, found.micro_batches) == (128, 32)
