@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,8 @@ def run_on_ray(section: RunSection, words: Sequence[str], address: str, ranks: i
         if there < ranks:
             raise NoRoom(f"{ranks} rank(s) do not fit: the cluster at {address} has room for {there}; give --ranks")
         started, count = 0, ranks
-        with Signals(speaks=False) as signals:
+        # Ray tells of lost workers on standard output, which is for the result of the first rank.
+        with redirect_stdout(sys.stderr), Signals(speaks=False) as signals:
             while True:
                 group = _take(section, wants, count, tell, signals)
                 if group is None:

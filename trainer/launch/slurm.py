@@ -20,13 +20,42 @@ SIGNAL = "USR2"
 the job must not be requeued, or is by Slurm itself."""
 
 
+EARLY_SECONDS = 60
+"""Slurm may send a signal by so much earlier than it was asked to (sbatch(1), `--signal`)."""
+
+START_SECONDS = 60
+"""Of which imports take the most: a rank that gets the signal in this time dies of it."""
+
+
+def seconds_of(time: str) -> int:
+    """A limit as sbatch(1) takes it, `--time`: minutes, minutes:seconds, hours:…, or days-hours:….
+
+    >>> [seconds_of(one) for one in ("90", "1:30", "1:30:00", "1-12", "1-12:30", "1-0:0:5")]
+    [5400, 90, 5400, 129600, 131400, 86405]
+    """
+    days, dash, rest = time.rpartition("-")
+    parts = [int(part) for part in rest.split(":")]
+    # Behind days the first number is hours; else one or two numbers begin with minutes.
+    whole = (parts if dash or len(parts) == 3 else [0, *parts]) + [0, 0]
+    return int(days or 0) * 86_400 + whole[0] * 3600 + whole[1] * 60 + whole[2]
+
+
 def slurm_script(launch: LaunchSection, command: TrainCommand, *, name: str, folder: Path, started_in: Path) -> str:
     """The text of a script for sbatch.
 
     `folder` is for its log and what it notes down; `started_in` is what the command's paths are relative to. Both must
     be seen by all nodes, as must the run folder.
+
+    Raises:
+        ValueError: the time limit leaves none to train in.
     """
     slurm = launch.slurm
+    if slurm.time is not None and seconds_of(slurm.time) < launch.stop_seconds + EARLY_SECONDS + START_SECONDS:
+        raise ValueError(
+            f"launch.slurm.time: {slurm.time} is too short: the signal to stop comes launch.stop_seconds "
+            f"({launch.stop_seconds}) before its end, and up to {EARLY_SECONDS} s earlier; allow at least "
+            f"{START_SECONDS} s to start in"
+        )
     options = [
         f"--job-name={name}",
         # Of one name and user one job runs at a time: a job submitted twice waits for the first.

@@ -180,8 +180,12 @@ def carry_out(corpus: Path, folder: Path, seed: int) -> dict[str, Any]:
 def main(folder: Path, seeds: list[int]) -> None:
     """The run without any disturbance, then a plan a seed; all that was computed, as JSON."""
     corpus = folder / "corpus"
+
+    def write() -> None:
+        write_language(corpus)
+
     # In a child: the threads of Arrow that write it would not live on in a fork.
-    os.waitpid(fork(lambda: None if write_language(corpus) else None, folder / "corpus.log"), 0)
+    os.waitpid(fork(write, folder / "corpus.log"), 0)
     calm = Leg(1, {}, 0, None, 0.0, None)
     assert once(toy(corpus, asynchronous=False), folder / "calm", folder / "alone", calm, kills=False) == [0], (
         folder / "alone/0.log"

@@ -63,10 +63,10 @@ def ranks_of(out: Path) -> list[psutil.Process]:
 
 
 def wait_for_steps(out: Path, count: int) -> None:
-    until = time.monotonic() + 180
+    until = time.monotonic() + 400
     metrics = out / "metrics.jsonl"
     while not metrics.exists() or metrics.read_text().count("\n") < count:
-        assert time.monotonic() < until, f"no {count} steps within three minutes"
+        assert time.monotonic() < until, f"no {count} steps in time"
         time.sleep(0.02)
 
 
@@ -90,12 +90,12 @@ def test_a_run_that_loses_an_actor_goes_on_and_a_signal_reaches_it(tmp_path: Pat
         actor = ranks[1].parent()
         assert actor is not None
         actor.send_signal(signal.SIGKILL)
-        gone, left = psutil.wait_procs(ranks, timeout=30)
+        _, left = psutil.wait_procs(ranks, timeout=30)
         assert not left, "a rank outlived its actor"
         done = len((out / "metrics.jsonl").read_text().splitlines())
         wait_for_steps(out, done + 5)
         started.send_signal(signal.SIGTERM)
-        written, said = started.communicate(timeout=180)
+        written, said = started.communicate(timeout=400)
     finally:
         started.kill()
     assert started.returncode == 0, said

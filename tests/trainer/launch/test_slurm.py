@@ -1,4 +1,4 @@
-"""The script for Slurm. What Slurm itself does with it, test_real_slurm.py tries where there is one."""
+"""The script for Slurm: what it asks for, and what it does at the end of the ranks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from lauter.pipeline.cli import app
 from lauter.trainer.config.launch import LaunchSection
 from lauter.trainer.launch.command import TrainCommand
-from lauter.trainer.launch.slurm import slurm_script
+from lauter.trainer.launch.slurm import seconds_of, slurm_script
 from tests.trainer.loop.language import section
 
 
@@ -41,6 +41,20 @@ def test_the_job_asks_for_what_the_config_says(tmp_path: Path) -> None:
         *(f"--output={tmp_path}/a b/slurm-%j.log", "--chdir=/home/me", "--nodes=2", "--ntasks-per-node=4"),
         *("--cpus-per-task=8", "--time=1-12", "--account=a-g200", "--partition=normal", "--gpus-per-node=4"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [("90", 5400), ("1:30", 90), ("1:30:00", 5400), ("1-12", 129600), ("1-12:30", 131400), ("1-0:00:05", 86405)],
+)
+def test_limits_are_read_as_sbatch_reads_them(time: str, seconds: int) -> None:
+    assert seconds_of(time) == seconds
+
+
+def test_a_limit_that_leaves_no_time_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"launch\.slurm\.time: 6 is too short"):
+        script(tmp_path, slurm={"time": "6"}, stop_seconds=300)
+    script(tmp_path, slurm={"time": "7"}, stop_seconds=300)
 
 
 def program(folder: Path, name: str, text: str) -> None:
