@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,14 @@ from lauter.trainer.optimizer.part import local
 from lauter.trainer.parallel.axes import axes
 from lauter.trainer.parallel.plan import held_dtype, lay_out
 from lauter.trainer.parallel.ranks import Ranks
-from tests.trainer.checkpoint.state import TOKENIZER, meta, section
+from tests.trainer.checkpoint.state import meta, section
+from tests.trainer.generate.byte_tokenizer import files
+from tests.trainer.huggingface.small import TOKENIZER
 from tests.trainer.loop.language import quiet, told
 from tests.trainer.loop.language import section as run_section
 
-SHAPE = ModelShape(4, 30, 90, 4, 2, 8, 162, 64, init_std=0.05)
-"""Two ranks of a tensor group have 45 features and 81 ids each, which two others can't share evenly."""
+SHAPE = ModelShape(4, 30, 90, 4, 2, 8, 322, 64, init_std=0.05)
+"""Two ranks of a tensor group have 45 features and 161 ids each, which two others can't share evenly."""
 
 LAYOUTS = {
     "tensor-fsdp": ParallelSection(tensor=2),
@@ -62,7 +64,8 @@ class State:
         return tensors(self.model, self.optimizer)
 
     def save(self, step: int) -> None:
-        self.checkpoints.save(self.tensors(), meta(step), TOKENIZER)
+        told = {"shape": asdict(SHAPE), "tokenizer": TOKENIZER, "config": None, "data": None}
+        self.checkpoints.save(self.tensors(), meta(step) | told, files())
         self.checkpoints.finish()
 
     def load(self) -> None:

@@ -124,6 +124,11 @@ def four(folder: Path, rank: int, found: dict[str, Any]) -> None:
     if rank == 1:
         tensors["fast.norm"][5] += 1.0
     found["diverged plain"] = refusal(checkpoints, tensors, 4)
+    # Of different names on both pairs, but for one.
+    mixed = {"weight.shared": torch.zeros(3), f"weight.of{rank // 2}": torch.full((2,), float(rank // 2))}
+    found["equal, of other names"] = refusal(opened(folder / "mixed", rank, 4, []), mixed, 4)
+    mixed["weight.shared"][2] = float(rank == 3)
+    found["diverged, of other names"] = refusal(checkpoints, mixed, 4)
     partial = DTensor.from_local(torch.ones(3), flat, [Partial()])
     found["partial"] = refusal(checkpoints, {"weight.sum": partial}, 4)
 

@@ -55,6 +55,7 @@ def test_every_rank_writes_its_file(found: list[dict[str, Any]]) -> None:
             "tensor differs between ranks, first weight.embed (rank 1 and rank 3 hold different values)",
         ),
         ("diverged plain", "first fast.norm (ranks 0, 2, 3 and rank 1 hold different values)"),
+        ("diverged, of other names", "first weight.shared (ranks 0, 1, 2 and rank 3 hold different values)"),
         ("partial", "weight.sum holds partial sums"),
         ("rank 0 sees no room", "no room for a checkpoint"),
         ("rank 2 cannot write", "a file may not grow so large here"),
@@ -63,6 +64,10 @@ def test_every_rank_writes_its_file(found: list[dict[str, Any]]) -> None:
 def test_all_ranks_refuse_together(found: list[dict[str, Any]], case: str, said: str) -> None:
     for rank in FOUR:
         assert said in found[rank][case]
+
+
+def test_ranks_may_hold_other_names(found: list[dict[str, Any]]) -> None:
+    assert [found[rank]["equal, of other names"] for rank in FOUR] == [""] * 4
 
 
 def test_the_rank_that_failed_is_named(found: list[dict[str, Any]]) -> None:

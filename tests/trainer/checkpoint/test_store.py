@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -200,3 +201,27 @@ def test_an_asynchronous_save_returns_before_it_is_done(tmp_path: Path) -> None:
     checkpoints.finish()
     assert before == []
     assert names(tmp_path) == ["LATEST", "step-0000000001"]
+
+
+def test_a_save_waits_for_the_one_before_it_and_says_so(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path / "checkpoints", section(asynchronous=True), rank=0, ranks=1)
+    gate = threading.Event()
+    checkpoints._writer.submit(gate.wait)
+    first = checkpoints.save(state(1), meta(1), TOKENIZER)
+    assert first.waited == 0 < first.seconds
+    assert checkpoints.written is None
+
+    def open_when_awaited() -> None:
+        while checkpoints._pending is not None:
+            time.sleep(0.001)
+        gate.set()
+
+    opener = threading.Thread(target=open_when_awaited)
+    opener.start()
+    second = checkpoints.save(state(2), meta(2), TOKENIZER)
+    opener.join()
+    assert 0 < second.waited < second.seconds
+    checkpoints.finish()
+    assert checkpoints.written is not None
+    assert checkpoints.written.step == 2
+    assert checkpoints.written.seconds > 0
