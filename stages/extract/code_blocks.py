@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import re
 
+from lauter.stages.character_references import resolved
 from lauter.stages.extract.elements import OPAQUE, TAG, Ends, attributes, either_case, opaque_end
 from lauter.stages.extract.marks import hide_block
 
@@ -35,7 +36,7 @@ _ANY_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _LAYOUT = re.compile(r"<(?:h[1-6]|table|p|ul|dl|form|article|section|iframe|video|blockquote)(?=[\s>])", re.IGNORECASE)
 _LINK = re.compile(r"<a(?=\s)[^<>]*?\bhref\b[^<>]*>((?:(?!<a\s).)*?)</a\s*>", re.IGNORECASE | re.DOTALL)
 _SPACE = re.compile(r"[ \t\r\n\f]+")
-_NUMBERS = re.compile(r"\s*\d+(?:\s+\d+)*\s*")
+_NUMBERS = re.compile(r"\s*\d{1,9}(?:\s+\d{1,9})*\s*")
 _CODE_CELL = re.compile(r"""<td(?=\s)[^<>]*?\bcode\b[^<>]*>""", re.IGNORECASE)
 
 
@@ -88,7 +89,7 @@ def code_of(inner: str) -> str:
     if _LINE.search(inner):
         # An element of its own for each line: its end is a line end where the source has none.
         inner = re.sub(rf"(\n?)[ \t]*{_LINE.pattern}(?:[ \t]*\n)?", "\n", inner, flags=re.IGNORECASE)
-    return html.unescape(_ANY_TAG.sub("", inner))
+    return resolved(_ANY_TAG.sub("", inner))
 
 
 def _block(source: str) -> str | None:

@@ -6,9 +6,10 @@ it knows tags, quoted attributes and which parts of a page hold no markup.
 
 from __future__ import annotations
 
-import html
 import re
 from functools import lru_cache
+
+from lauter.stages.character_references import resolved
 
 TAG = r"""<[a-zA-Z][^\s/<>]*(?:[^<>"']|"[^"]*"|'[^']*')*>"""
 
@@ -45,7 +46,7 @@ def attributes(tag: str) -> dict[str, str]:
         key = match[1].lower()
         if key not in found:
             value = next((group for group in match.groups()[1:] if group is not None), "")
-            found[key] = html.unescape(value)
+            found[key] = resolved(value)
     return found
 
 

@@ -160,7 +160,7 @@ def after_attributes(html: NDArray[np.uint8], at: int) -> tuple[int, bool]:
         elif not is_space(byte):
             slash, value = byte == 47 and not value, False
         at += 1
-    return at, slash
+    return min(at, len(html)), slash
 
 
 @kernel
@@ -209,7 +209,7 @@ def after_declaration(html: NDArray[np.uint8], at: int) -> int:
         return len(html)
     while at < len(html) and html[at] != 62:
         at += 1
-    return at + 1
+    return min(at + 1, len(html))
 
 
 @kernel

@@ -16,6 +16,7 @@ import html
 import re
 from urllib.parse import unquote_plus, urlsplit
 
+from lauter.stages.character_references import resolved
 from lauter.stages.extract.elements import OPAQUE, TAG, Ends, attributes, either_case, opaque_end
 from lauter.stages.extract.marks import hide, hide_block
 from lauter.stages.extract.mathml import to_latex
@@ -98,7 +99,7 @@ def _replacement(page: str, start: int, end: int, kind: str, ends: Ends) -> str 
             return None
     formulas = _ANNOTATION.findall(source)
     if len(formulas) == 1:
-        return _written(html.unescape(formulas[0]), display=display)
+        return _written(resolved(formulas[0]), display=display)
     if kind == "math":
         return _from_mathml(source, tag[0], display=display)
     return _drawn(source, tag[0], display=display) if not formulas else None
@@ -130,7 +131,7 @@ def _drawn(source: str, tag: str, *, display: bool) -> str | None:
     bare = _BARE_KATEX.findall(source)
     if len(bare) == 1:
         # Some editors have removed the tags from KaTeX's MathML; its TeX is what stands after the last empty line.
-        return _written(re.split(r"\n\s*\n", html.unescape(bare[0]).strip())[-1], display=display)
+        return _written(re.split(r"\n\s*\n", resolved(bare[0]).strip())[-1], display=display)
     image = re.search(f"<{_IMAGE}", source)
     whole = _MML_TAG.match(source, image.start()) if image else None
     return _image(whole[0], display=display) if whole else None

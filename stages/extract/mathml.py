@@ -6,12 +6,12 @@ written when it ends, so depth costs no recursion, and a tag that is never close
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lauter.stages.character_references import resolved
 from lauter.stages.extract.elements import TAG, attributes
 from lauter.stages.extract.mathml_symbols import (
     ALPHABETS,
@@ -81,7 +81,7 @@ def to_latex(source: str) -> str:
             if tag.endswith("/>"):
                 _close(stack)
         elif characters or text:
-            stack[-1].text.append(characters or html.unescape(text))
+            stack[-1].text.append(characters or resolved(text))
     while len(stack) > 1:
         _close(stack)
     return _join([part.latex for part in stack[0].parts])

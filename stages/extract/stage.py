@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -14,6 +13,7 @@ from pydantic import Field
 
 from lauter.pipeline import schema
 from lauter.pipeline.contract import Reason, StageConfig, StageContext, Verdict
+from lauter.stages.character_references import resolved
 from lauter.stages.extract.backends import LOADERS, Backend
 from lauter.stages.extract.blocks.cutting import cut
 from lauter.stages.extract.blocks.rule import EMBEDDED, load
@@ -207,5 +207,5 @@ def _title(utf8: bytes, markup: Markup) -> str | None:
         return None
     start, end = markup.title
     content = utf8[start : min(end, start + _TITLE_BYTES)].decode("utf-8", "ignore")
-    # `html.unescape` may yield a lone surrogate's replacement or NUL, never half a pair.
-    return " ".join(html.unescape(content).replace("\0", "").split()) or None
+    # `resolved` may yield a lone surrogate's replacement or NUL, never half a pair.
+    return " ".join(resolved(content).replace("\0", "").split()) or None

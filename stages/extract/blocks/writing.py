@@ -12,7 +12,6 @@ middle of sentences. With `sr-only` and `screen-reader` word F1 of collections f
 
 from __future__ import annotations
 
-import html as entities
 import re
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lauter.pipeline.kernel import kernel
+from lauter.stages.character_references import resolved
 from lauter.stages.extract.banners import has_notice
 from lauter.stages.extract.blocks.cutting import KIND, PARENT, Blocks
 from lauter.stages.extract.blocks.notices import may_hold_notice
@@ -92,13 +92,13 @@ def _prose(text: str) -> str:
     joined = 0
     if "&" in text:
         text, joined = _ENTITY_SPACE.subn(" ", text)
-        text = entities.unescape(text)
+        text = resolved(text)
     # The pass has joined ASCII white space.
     return tidied(text) if joined or "\xa0" in text or "\u3000" in text else text.strip()
 
 
 def _code(text: str) -> str:
-    lines = lines_of(entities.unescape(text))
+    lines = lines_of(resolved(text))
     while lines and not lines[-1].strip():
         lines.pop()
     first = next((number for number, line in enumerate(lines) if line.strip()), 0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import html
 import re
+
+from lauter.stages.character_references import resolved
 
 # A value in quotes may lack its end where the page was cut.
 _ATTRIBUTE = re.compile(
@@ -29,5 +30,5 @@ def attributes(text: str) -> dict[str, str]:
         at = match.end()
         name = match[1].lower()
         if name and name not in found:
-            found[name] = _REFERENCE.sub(lambda one: html.unescape(one[0]), match[2] or match[3] or match[4] or "")
+            found[name] = _REFERENCE.sub(lambda one: resolved(one[0]), match[2] or match[3] or match[4] or "")
     return found

@@ -120,6 +120,12 @@ def test_what_is_no_code_stays(page: str) -> None:
     assert with_code(page) == page
 
 
+def test_digits_of_any_number_are_no_gutter() -> None:
+    digits = "3" * 5_000
+    assert with_code(f"<pre>{digits} {digits}</pre>") != ""
+    assert code_of(f"<b>&#{digits};</b>") == "\ufffd"
+
+
 @given(st.text(st.sampled_from("<>/pre code span class=ln 12 abr\n"), max_size=60))
 def test_any_markup_is_read(source: str) -> None:
     assert isinstance(code_of(source), str)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import html as entities
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from resiliparse.parse.html import HTMLTree
 from resiliparse.parse.html.node import Node
 
 from lauter.stages.extract.blocks.cutting import cut
-from lauter.stages.extract.markup import _FLAGS, _GROUPS, Markup, scan
+from lauter.stages.extract.markup import _FLAGS, _GROUPS, Markup, after_attributes, after_declaration, scan
 from tests.stages.extract.pages import warc
 
 # The scan once more, by regular expressions and lists of names.
@@ -205,6 +206,13 @@ def test_any_bytes_are_scanned(page: bytes) -> None:
 def test_depth_and_elements(page: bytes, elements: int, depth: int) -> None:
     markup = scan(page, max_depth=256)
     assert (markup.elements, markup.depth) == (elements, depth)
+
+
+@pytest.mark.parametrize("page", [b"<a b='c", b'<a b="', b"<a b", b"<a b=", b"<a/", b"<!x", b"<!--x-", b"<?", b"</"])
+def test_what_the_page_cuts_off_ends_where_the_page_does(page: bytes) -> None:
+    html = np.frombuffer(page, np.uint8)
+    assert after_attributes(html, 2)[0] == len(page)
+    assert after_declaration(html, 1) == len(page)
 
 
 def test_real_titles_and_depths_agree_with_a_parser() -> None:

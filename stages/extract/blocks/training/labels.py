@@ -7,13 +7,13 @@ chosen has a word F1 of .985 (AEB), .986 (Fundus) and .949 (WCXB): no rule over 
 
 from __future__ import annotations
 
-import html
 import re
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lauter.stages.character_references import resolved
 from lauter.stages.extract.blocks.cutting import Blocks, cut
 from lauter.stages.extract.blocks.training.truth import Page
 
@@ -57,7 +57,7 @@ def _texts(source: bytes, blocks: Blocks) -> list[str]:
     for start, stop, block in blocks.pieces.tolist():
         pieces[block].append(source[start:stop].decode("utf-8", "replace"))
     joined = (" ".join(each) for each in pieces)
-    return [" ".join(html.unescape(_TAG.sub(" " if "<br" in each else "", each)).split()) for each in joined]
+    return [" ".join(resolved(_TAG.sub(" " if "<br" in each else "", each)).split()) for each in joined]
 
 
 def _letters(text: str) -> str:

@@ -42,6 +42,8 @@ TABLE = "<table><tr><th>a<td> b<br>c <tr><td>d<tr><td>e<td><b>f</b><td>g</table>
         ("<p>see <code>a  b</code>", "see a b"),
         ("<p>5 < 6 <3 and</ p>", "5 < 6 <3 and"),
         ("<p>a\0b\x0cc", "ab c"),
+        (f"<p>a&#{'0' * 5000}98;&#{'9' * 5000};", "ab\ufffd"),
+        (f"<pre>a&#{'9' * 5000};</pre>", "a\ufffd"),
         ("<p>&nbsp;</p><p>a</p><p>&#12288;</p><p>b", "a\n\nb"),
         ("", ""),
     ],

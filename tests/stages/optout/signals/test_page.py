@@ -45,6 +45,7 @@ def found(page: str | bytes | None, headers: bytes | None = None, media_type: st
         ("<meta name=gptbot content='noindex'>", ("meta", "gptbot", "noindex")),
         ('<meta http-equiv="X-Robots-Tag" content="noai">', ("meta", "x-robots-tag", "noai")),
         ('<meta name="robots" content="no&#97;i" content="index">', ("meta", "robots", "noai")),
+        (f'<meta name="robots" content="no&#{"0" * 5000}97;i">', ("meta", "robots", "noai")),
         ('<meta name="r&#x6f;bots" content="none">', ("meta", "robots", "none")),
         ('<meta name="tdm-reservation" content="1">', ("meta", "tdm-reservation", "1")),
         ('<meta property="tdm-policy" content="/p?a=1&amp;b&copy=3">', ("meta", "tdm-policy", "/p?a=1&b&copy=3")),
