@@ -52,7 +52,7 @@ UNTRAINED = {
 SG-HateCheck is left out: its Chinese sentences are those of HateCheck's templates, and the model knows them (.9995)."""
 
 _FEWEST = 30
-"""Sentences of a family that the gate looks at; of the family of homonyms there are 16, and each is 6 of 100."""
+"""Sentences of a family that is looked at by itself. Smaller ones (homonyms of slurs: 16) are looked at together."""
 
 INNOCENT = (
     "The patient presented with rectal bleeding and a tumour of the anus; the vagina and the penis were not affected.",
@@ -144,14 +144,16 @@ def _ordinary() -> dict[str, float]:
 
 def _families(card: Mapping[str, Any]) -> dict[str, float]:
     print("\nHateCheck, families that are not hateful: share judged toxic at even odds and where the stage drops")
-    dropped = []
+    dropped, small, few = [], 0.0, 0
     for family, row in card["families"].items():
         if not row["hateful"]:
             share = row[f"judged_at_{MAX_SCORE['embedded']}"]
             print(f"  {family:24}{row['texts']:6,}{row['judged_at_0.5']:8.4f}{share:8.4f}")
             if row["texts"] >= _FEWEST:
                 dropped.append(share)
-    return {"worst_innocent_family_kept": 1 - max(dropped)}
+            else:
+                small, few = small + share * row["texts"], few + row["texts"]
+    return {"worst_innocent_family_kept": 1 - max(dropped), "small_innocent_families_kept": 1 - small / max(few, 1)}
 
 
 def _rows(name: str) -> list[dict[str, Any]]:
