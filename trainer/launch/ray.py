@@ -60,17 +60,16 @@ def run_on_ray(section: RunSection, words: Sequence[str], address: str, ranks: i
         wants = {"CPU": float(launch.threads)}
         if not local and ray.cluster_resources().get("GPU", 0.0) >= 1:  # type: ignore[no-untyped-call]
             wants["GPU"] = 1.0
-        there = room(ray.nodes(), wants)
+        there = room(_nodes(), wants)
         if there < ranks:
             raise NoRoom(f"{ranks} rank(s) do not fit: the cluster at {address} has room for {there}; give --ranks")
-        started, count = 0, ranks
+        started = 0
         # Ray tells of lost workers on standard output, which is for the result of the first rank.
         with redirect_stdout(sys.stderr), Signals(speaks=False) as signals:
             while True:
-                group = _take(section, wants, count, tell, signals)
+                group = _take(section, wants, ranks, tell, signals)
                 if group is None:
                     return INTERRUPTED if signals.received == signal.SIGINT else FAILED
-                count = group.bundle_count
                 try:
                     code = _run(group, wants, words, launch.threads, signals)
                 finally:
@@ -91,6 +90,11 @@ def room(nodes: Sequence[Mapping[str, Any]], wants: Mapping[str, float]) -> int:
     """
     alive = [node["Resources"] for node in nodes if node["Alive"]]
     return sum(int(min(has.get(key, 0.0) / amount for key, amount in wants.items())) for has in alive)
+
+
+def _nodes() -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return found
 
 
 def variables_of(places: Sequence[Place], threads: int) -> list[tuple[int, dict[str, str]]]:
@@ -127,27 +131,25 @@ def _order(place: Place, sizes: Mapping[str, int]) -> tuple[int, str, tuple[tupl
 
 
 def _take(
-    section: RunSection, wants: Mapping[str, float], count: int, tell: Callable[[str], None], signals: Signals
+    section: RunSection, wants: Mapping[str, float], ranks: int, tell: Callable[[str], None], signals: Signals
 ) -> PlacementGroup | None:
     """Places for so many ranks, or for as many as are there; waits while others are in them. None after a signal."""
     waits = False
     while signals.received is None:
         # Of a node that died Ray knows after some 30 s: until then places are promised on it.
-        fits = most_ranks(section, min(count, room(ray.nodes(), wants)))
+        there = room(_nodes(), wants)
+        fits = most_ranks(section, min(ranks, there))
         if fits is None:
-            raise NoRoom(
-                f"the cluster has room for {room(ray.nodes(), wants)} ranks, on which this config does not run"
-            )
-        if fits < count:
-            tell(f"goes on with {fits} ranks: the cluster has no room for {count}")
-            count = fits
-        group: PlacementGroup = placement_group([dict(wants)] * count, strategy="PACK")
+            raise NoRoom(f"the cluster has room for {there} rank(s), and on so few this config does not run")
+        group: PlacementGroup = placement_group([dict(wants)] * fits, strategy="PACK")
         with suppress(GetTimeoutError):
             ray.get(group.ready(), timeout=_LOOK_SECONDS)
+            if fits < ranks:
+                tell(f"goes on with {fits} rank(s): the cluster has room for {there} of {ranks}")
             return group
         remove_placement_group(group)
         if not waits:
-            tell(f"waits for {count} places that are in use")
+            tell(f"waits for {fits} places that are in use")
             waits = True
     return None
 
