@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from lauter.trainer.config.load import load
+from lauter.trainer.config.load import load, phases
 from lauter.trainer.config.sections import GoldfishSection, RunSection
 from lauter.trainer.config.shape import model_shape
 from lauter.trainer.loop.errors import ConfigError
 from lauter.trainer.loop.parts import check_batches
+from lauter.trainer.parallel.context.split import require_shares
+from lauter.trainer.parallel.pipeline.placing import require_stages
+from lauter.trainer.parallel.tensor.pieces import require_fit
 from lauter.trainer.schedule.batch_size import sequences_at
 from lauter.trainer.schedule.learning_rate import learning_rate
 
@@ -89,8 +92,53 @@ def test_launch_lines_have_as_many_ranks_as_the_batches_can_be_shared_by() -> No
         check_batches(section, most)
         with pytest.raises(ConfigError, match=r"batch\.sequences"):
             check_batches(section, 2 * most)
-    for name, ranks in (("8b.yaml", 256), ("70b.yaml", 2048)):
+    for name, ranks in (("8b.yaml", 512), ("70b.yaml", 2048)):
         nodes, each = map(
             int, re.findall(r"torchrun --nnodes (\d+) --nproc-per-node (\d+)", (FOLDER / name).read_text())[0]
         )
         assert nodes * each == ranks
+        parallel = _load(name).parallel
+        check_batches(_load(name), ranks // (parallel.tensor * parallel.pipeline))
+
+
+PHASES = ("8k", "16k", "32k", "64k")
+THETAS = (1e6, 2e6, 4e6, 12e6)
+STEPS = {"8b.yaml": (9350, 6930, 7000, 3480), "70b.yaml": (4680, 3470, 3500, 1742)}
+SEQUENCES = {"8b.yaml": (1024, 512, 256, 128), "70b.yaml": (2048, 1024, 512, 256)}
+RANKS = {"8b.yaml": (1024, 2048, 2048, 2048), "70b.yaml": (2048, 2048, 2048, 1024)}
+TENSOR = {"8b.yaml": (2, 4, 4, 4), "70b.yaml": (4, 4, 4, 4)}
+CONTEXT = {"8b.yaml": (1, 1, 2, 4), "70b.yaml": (1, 2, 4, 8)}
+
+
+@pytest.mark.parametrize(("name", "rate"), [("8b.yaml", 1.1e-5), ("70b.yaml", 1e-6)])
+def test_phases_have_the_numbers_of_the_scripts_for_long_contexts(name: str, rate: float) -> None:
+    assert phases(str(FOLDER / name)) == list(PHASES)
+    first = _load(name)
+    begin = first.schedule.total_tokens
+    assert learning_rate(first.schedule, first.optimizer.learning_rate, begin) == pytest.approx(rate)
+    for number, phase in enumerate(PHASES):
+        section = load(str(FOLDER / name), phase=phase)
+        length = 8192 << number
+        tokens = STEPS[name][number] * SEQUENCES[name][number] * length
+        # Table 8, in billions: 8B and 70B have the same within 1 %.
+        assert tokens == pytest.approx((78.55e9, 58.29e9, 58.88e9, 29.28e9)[number], rel=0.01)
+        assert (section.schedule.from_tokens, section.schedule.total_tokens) == (begin, begin + tokens)
+        begin += tokens
+        shape = model_shape(section.model, 131_072, section.data.sequence_length)
+        assert (section.data.sequence_length, shape.positions, shape.rope_theta) == (length, length, THETAS[number])
+        (stage,) = section.data.stages
+        assert stage.mixture is not None
+        assert stage.mixture.mixture == f"apertus-long-context-{phase}"
+        assert section.data.goldfish == first.data.goldfish
+        warm = section.schedule.from_tokens + 1_258_291_200
+        for at in (warm, section.schedule.total_tokens):
+            assert learning_rate(section.schedule, section.optimizer.learning_rate, at) == rate
+        assert (section.batch.sequences, section.batch.micro, section.batch.ramp) == (SEQUENCES[name][number], 1, ())
+        parallel = section.parallel
+        assert (parallel.tensor, parallel.context) == (TENSOR[name][number], CONTEXT[name][number])
+        assert (parallel.pipeline, parallel.stages_per_rank) == ((8, 5) if name == "70b.yaml" else (1, 1))
+        share = parallel.tensor * parallel.context * parallel.pipeline
+        check_batches(section, RANKS[name][number] // share)
+        require_stages(parallel, shape)
+        require_shares(parallel, shape, length)
+        require_fit(shape, parallel, length // parallel.context)
