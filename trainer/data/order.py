@@ -82,6 +82,19 @@ class EndlessOrder:
             place = (epoch + 1) * self.total
         return found
 
+    def groups_begun(self, place: int) -> int:
+        """Row groups, over all epochs, of which one of the first `place` places is; none twice, but each epoch anew."""
+        epoch, within = divmod(place, self.total)
+        order, ends = self._epochs.get(epoch, partial(self._epoch, epoch))
+        starts = ends - self._places[order]
+        return epoch * len(order) + int(np.searchsorted(starts, within, "left"))
+
+    def first_place(self, groups: int) -> int:
+        """Where the row group begins that comes after so many, over all epochs."""
+        epoch, index = divmod(groups, len(self._places))
+        _, ends = self._epochs.get(epoch, partial(self._epoch, epoch))
+        return epoch * self.total + (int(ends[index - 1]) if index else 0)
+
     def _epoch(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         order = group_order(*self._identity, epoch, len(self._places))
         return order, np.cumsum(self._places[order])

@@ -4,6 +4,9 @@ A sample is a window of `sequence_length` places of one stream. `concatenate`: a
 other, its k-th window the places [k S, k S + S), and the label of the last place is the next token if that belongs to
 the same document; so each token of an epoch is an input exactly once, and a window may reach into the next epoch.
 `best-fit`: windows are those of the plans of the row groups (`packing.py`), in the order of the row groups.
+
+A run that goes on from another one with other windows (a phase) reads each stream from where that run stopped: behind
+the last token read, or under `best-fit` from the next row group on, so that no epoch gives a token twice.
 """
 
 from __future__ import annotations
@@ -27,6 +30,9 @@ from lauter.trainer.data.window_writer import WindowWriter
 
 ORDER_VERSION = 1
 """Goes up with every change of the order that the same config gives."""
+
+BEGIN = "begin"
+"""Key of an order: where the runs before stopped, if there were any."""
 
 
 class Samples:
@@ -68,6 +74,8 @@ class Samples:
             for name, stream in self._streams.items()
         }
         """Share of each stream's places that are not padding."""
+        self._read_before: dict[str, Any] = {}
+        self._begin: dict[str, int] = dict.fromkeys(named, 0)
         self.order: dict[str, Any] = {
             "version": ORDER_VERSION,
             "seed": seed,
@@ -78,8 +86,52 @@ class Samples:
             "streams": {name: _layout(stream) for name, stream in self._streams.items()},
         }
         """All that decides what a sample holds, as JSON: where two differ, it tells why. A takedown leaves it be."""
-        self.fingerprint = hashlib.sha256(json.dumps(self.order, sort_keys=True).encode()).hexdigest()
+        self._seed = seed
+        self.fingerprint = _fingerprint(self.order)
         """SHA-256 of `order`."""
+
+    def go_on(self, read: Mapping[str, Any]) -> list[str]:
+        """Begin each stream where an earlier run stopped; to be called before the first batch.
+
+        `read` is that run's `read`. Streams that are others here, or in another order, are read from their first sample
+        on. Returns the names of those that go on.
+        """
+        self._read_before = dict(read)
+        found = {
+            name: before["tokens_read"]
+            for name, before in read.items()
+            if name in self._streams and _described(self._streams[name], self._seed, before["tokens_read"]) == before
+        }
+        for name in self._streams:
+            tokens = found.get(name, 0)
+            if name in self._packed:
+                # A row group that has been begun is left: which of its documents were read, a count does not tell.
+                self._begin[name] = self._orders[name].first_place(self._by_token(name).groups_begun(tokens))
+            else:
+                self._begin[name] = tokens
+        self.order = {key: value for key, value in self.order.items() if key != BEGIN}
+        if read:
+            self.order[BEGIN] = dict(read)
+        self.fingerprint = _fingerprint(self.order)
+        return sorted(found)
+
+    def read(self, samples: int) -> dict[str, Any]:
+        """How far each stream was read after the first `samples` samples, by this run and those before it, as JSON.
+
+        In tokens, and with what decides their order; `go_on` takes it.
+        """
+        given = self._mixture.given(samples)
+        found = dict(self._read_before)
+        for name, stream in self._streams.items():
+            if not given[name] and name in found:
+                continue
+            if name in self._packed:
+                groups = self._orders[name].groups_begun(self._begin[name] + given[name])
+                tokens = self._by_token(name).first_place(groups)
+            else:
+                tokens = self._begin[name] + given[name] * self.sequence_length
+            found[name] = _described(stream, self._seed, tokens)
+        return found
 
     def continues(self, order: Mapping[str, Any], samples: int) -> bool:
         """Whether the first `samples` samples are the same here as under another `order`.
@@ -101,7 +153,9 @@ class Samples:
         """How often each stream of a stage has been gone through after the first `samples` samples; 1.0 is once."""
         given = self._mixture.given(samples)
         windows = {name: 1 if name in self._packed else self.sequence_length for name in self._streams}
-        return {name: given[name] * windows[name] / self._orders[name].total for name in self._streams}
+        return {
+            name: (self._begin[name] + given[name] * windows[name]) / self._orders[name].total for name in self._streams
+        }
 
     def batch(self, numbers: Sequence[int]) -> Batch:
         """One micro-batch of these samples, in the given order.
@@ -119,15 +173,19 @@ class Samples:
         return writer.batch()
 
     def _write_concatenated(self, writer: WindowWriter, name: str, window: int) -> None:
-        for piece in self._orders[name].pieces(window * self.sequence_length, self.sequence_length):
+        for piece in self._orders[name].pieces(self._begin[name] + window * self.sequence_length, self.sequence_length):
             writer.add(self._row_group(name, piece.group), piece.start, piece.end)
 
     def _write_packed(self, writer: WindowWriter, name: str, window: int) -> None:
-        (piece,) = self._orders[name].pieces(window, 1)
+        (piece,) = self._orders[name].pieces(self._begin[name] + window, 1)
         group = self._row_group(name, piece.group)
         for start, end in self._packed[name].parts(piece.group, piece.start, group):
             writer.add(group, start, end)
         writer.end_window()
+
+    def _by_token(self, name: str) -> EndlessOrder:
+        stream = self._streams[name]
+        return EndlessOrder(stream.layout_id, self._seed, stream.stored_name, stream.places())
 
     def _row_group(self, name: str, group: int) -> RowGroup:
         return self._row_groups.get((name, group), lambda: self._streams[name].read(group))
@@ -149,6 +207,14 @@ def _until(order: Mapping[str, Any], samples: int) -> dict[str, Any]:
     named = {name for stage in stages for name in stage["streams"]}
     streams = {name: layout for name, layout in order["streams"].items() if name in named}
     return {**order, "stages": stages, "streams": streams}
+
+
+def _fingerprint(order: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(order, sort_keys=True).encode()).hexdigest()
+
+
+def _described(stream: Stream, seed: int, tokens: int) -> dict[str, Any]:
+    return {**_layout(stream), "seed": seed, "tokens_read": tokens}
 
 
 def _layout(stream: Stream) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from lauter.trainer.checkpoint.error import NoCheckpoint
 from lauter.trainer.checkpoint.read import Checkpoint, resolve
 from lauter.trainer.checkpoint.store import Checkpoints
 from lauter.trainer.config.sections import RunSection
+from lauter.trainer.data.samples import BEGIN
 from lauter.trainer.huggingface.tokenizer import same_vocabulary
 from lauter.trainer.loop import state
 from lauter.trainer.loop.cooldown import kept_schedule, with_cooldown
@@ -98,6 +99,7 @@ def _resume(
         raise ConfigError(f"{out} holds an imported model; give another --out, and --from {out} to begin from it")
     if wanted.start is not None:
         require_parent(out, meta["parent"], wanted.start)
+    parts.samples.go_on(meta["data"]["order"].get(BEGIN, {}))
     require_same_run(latest, _identity(parts), parts.samples)
     section = _scheduled(parts.section, latest, wanted, tell)
     state.load(checkpoints, latest, parts.model, parts.optimizer)
@@ -148,6 +150,10 @@ def _branch(
     if wanted.cooldown is not None:
         section = with_cooldown(section, parent, wanted.cooldown)
     progress = Progress(**meta["progress"])
+    if meta["data"] is not None:
+        parts.samples.go_on(meta["data"]["order"].get(BEGIN, {}))
+    anew = meta["data"] is not None and not reads_on(checkpoint, parts.samples)
+    going_on = parts.samples.go_on(meta["data"].get("read", {})) if anew else []
     found = [] if meta["config"] is None else changes(meta["config"], section, progress.step)
     differing = require_fitting(checkpoint, _identity(parts))
     for difference in [*differing, *by_section([one for one in found if words(one) not in differing])]:
@@ -160,8 +166,13 @@ def _branch(
     missing = fill()
     moments = f"its moments {', '.join(missing)} start at 0, as it has none" if missing else "moments included"
     tell(f"begins from {checkpoint.path}, {moments}: step {progress.step}, {progress.tokens:,} tokens")
-    if meta["data"] is not None and not reads_on(checkpoint, parts.samples):
-        tell("its data are others: these are read from their first sample on; the schedule's tokens count on")
+    if anew:
+        if going_on:
+            tell(
+                f"its samples are others: {', '.join(going_on)} go on where it stopped; the schedule's tokens count on"
+            )
+        else:
+            tell("its data are others: these are read from their first sample on; the schedule's tokens count on")
         progress = replace(progress, samples=0)
     history = [{"from_sample": progress.samples, "provenance": parts.corpus.provenance}]
 

@@ -85,6 +85,7 @@ def meta(parts: Parts, progress: Progress, guard: Guard, lineage: Lineage, count
         "data": {
             "fingerprint": parts.samples.fingerprint,
             "order": parts.samples.order,
+            "read": parts.samples.read(progress.samples),
             "provenance": parts.corpus.provenance,
             "history": lineage.history,
             "languages": list(parts.corpus.languages),

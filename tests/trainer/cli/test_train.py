@@ -92,6 +92,10 @@ def test_a_phase_begins_where_the_one_before_it_ended(corpus: Path, tmp_path: Pa
     meta = json.loads((Path(out) / "phases/longer/checkpoints/step-0000000004/meta.json").read_text())
     # The moments were carried along: the count of updates is the whole run's.
     assert (meta["optimizer_steps"], meta["shape"]["rope_theta"], meta["config"]["name"]) == (4, 1e6, "test-longer")
+    # Of 512 tokens on, none twice.
+    assert meta["data"]["order"]["begin"]["main"]["tokens_read"] == 512
+    assert meta["data"]["read"]["main"]["tokens_read"] == 1024
+    assert "main go on where it stopped" in found.output
     assert train(str(path), "--out", out, "--phase", "longer").exit_code == 0
     skipped = train(str(path), "--out", out, "--phase", "longest", "phases.0.tokens=5120")
     assert skipped.exit_code == 2

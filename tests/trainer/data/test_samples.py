@@ -266,3 +266,83 @@ def test_the_order_is_pinned(folder: Path, packing: str, expected: str) -> None:
     """A run must go on in the order in which it began: a change here needs another ORDER_VERSION."""
     samples = opened(folder, sequence_length=16, packing=packing)
     assert hashlib.sha256(samples.batch(range(400)).tokens.numpy().tobytes()).hexdigest()[:16] == expected
+
+
+def unlike(rows: int, length: int) -> Shards:
+    """Two shards of three row groups, in which no id stands twice."""
+    ids = iter(range(10, 1 << 20))
+    return [
+        [[Document([BOS, *islice(ids, length + row % 3), EOS]) for row in range(rows)] for _ in range(3)]
+        for _ in range(2)
+    ]
+
+
+def ids_of(samples: Samples, numbers: range) -> list[int]:
+    found = samples.batch(numbers).tokens
+    return found[found >= 10].tolist()
+
+
+@pytest.mark.parametrize("first", ["concatenate", "best-fit"])
+@pytest.mark.parametrize("then", ["concatenate", "best-fit"])
+def test_a_stream_goes_on_with_other_windows_and_no_token_comes_twice(tmp_path: Path, first: str, then: str) -> None:
+    folder = write_corpus(tmp_path / "corpus", {"main": unlike(6, 9), "web": unlike(7, 11)})
+    weights = [StageSection(name="all", streams={"main": 1, "web": 1})]
+    before = opened(folder, sequence_length=16, packing=first, stages=weights)
+    read = before.read(7)
+    after = opened(folder, sequence_length=32, packing=then, stages=weights)
+    assert after.go_on(read) == ["main", "web"]
+    tokens = {name: before.read(7)[name]["tokens_read"] for name in ("main", "web")}
+    if first == "concatenate":
+        assert tokens == {"main": 4 * 16, "web": 3 * 16}
+    for name in ("main", "web"):
+        one = {"stages": [StageSection(name="one", streams={name: 1})]}
+        windows = 4 if name == "main" else 3
+        seen = ids_of(opened(folder, sequence_length=16, packing=first, **one), range(windows))
+        on = opened(folder, sequence_length=32, packing=then, **one)
+        on.go_on({name: read[name]})
+        # To the end of the epoch, and not a window into the next one.
+        left = 0
+        while on.epochs(left + 1)[name] <= 1:
+            left += 1
+        came = ids_of(on, range(left))
+        assert left > 2
+        assert len({*seen, *came}) == len(seen) + len(came)
+        if (first, then) == ("concatenate", "concatenate"):
+            assert came[0] in (seen[-1] + 1, seen[-1] + 2)
+        assert (after.epochs(0)[name] > 0) == (after.read(0)[name]["tokens_read"] > 0)
+        assert after.read(0)[name]["tokens_read"] == pytest.approx(tokens[name], abs=77 if then == "best-fit" else 0)
+
+
+def test_a_third_run_goes_on_behind_the_second(tmp_path: Path) -> None:
+    folder = write_corpus(tmp_path / "corpus", {"main": unlike(6, 9), "web": unlike(7, 11)})
+    second = opened(folder, sequence_length=32, stages=[StageSection(name="all", streams={"main": 1})])
+    second.go_on(opened(folder, sequence_length=16).read(6))
+    # What the second does not read is where the first left it.
+    web = opened(folder, sequence_length=16).read(6)["web"]
+    assert second.read(2)["web"] == web
+    main = opened(folder, sequence_length=16).read(6)["main"]["tokens_read"]
+    assert second.read(2)["main"]["tokens_read"] == main + 2 * 32
+    third = opened(folder, sequence_length=8, stages=[StageSection(name="all", streams={"main": 1})])
+    third.go_on(second.read(2))
+    straight = opened(folder, sequence_length=8, stages=[StageSection(name="all", streams={"main": 1})])
+    offset = (main + 2 * 32) // 8
+    assert third.batch(range(3)).tokens.tolist() == straight.batch(range(offset, offset + 3)).tokens.tolist()
+
+
+def test_a_stream_that_is_another_begins_anew_and_the_beginning_is_part_of_the_order(tmp_path: Path) -> None:
+    folder = write_corpus(tmp_path / "corpus", {"main": unlike(6, 9)})
+    other = write_corpus(tmp_path / "other", {"main": unlike(7, 9)})
+    read = opened(folder, sequence_length=16).read(3)
+    changed, same = opened(other, sequence_length=16), opened(folder, sequence_length=16)
+    plain = same.order, same.fingerprint
+    assert changed.go_on(read) == []
+    assert changed.batch([0]).tokens.tolist() == opened(other, sequence_length=16).batch([0]).tokens.tolist()
+    assert same.go_on(read) == ["main"]
+    assert same.fingerprint != plain[1]
+    assert not same.continues(plain[0], 1)
+    again = opened(folder, sequence_length=16)
+    again.go_on(same.order["begin"])
+    assert again.fingerprint == same.fingerprint
+    same.go_on({})
+    assert (same.order, same.fingerprint) == plain
+    assert opened(folder, seed=SEED + 1, sequence_length=16).go_on(read) == []
