@@ -23,7 +23,7 @@ from lauter.trainer.planner.flop import flop
 from lauter.trainer.planner.hardware import HARDWARE, Hardware, this_machine
 from lauter.trainer.planner.layout import Job, Laid, lay, parsed
 from lauter.trainer.planner.speed import Speed
-from lauter.trainer.planner.suggest import Suggestion, reason, suggestions
+from lauter.trainer.planner.suggest import Suggestion, least_ranks, reason, suggestions
 
 CPU = "cpu"
 
@@ -57,7 +57,8 @@ def plan(section: RunSection, wanted: Wanted) -> dict[str, Any]:
     `memory`, `bubble_fraction`, `communication` of it; `tokens_per_second`, `tokens_per_second_per_rank`, `mfu`,
     `basis` (derived, mfu or measured), `days`, `gpu_hours` (rank-hours), `energy_kwh` (of the devices alone);
     `checkpoint_bytes`; `checkpoint` (interval by Daly, with a pause for the whole write and for a copy to the host);
-    `layouts` (ranked suggestions, of the shape of `layout`); `notes` (what is assumed). Bytes are of the fullest rank.
+    `layouts` (ranked suggestions, of the shape of `layout`); `least_ranks` (where none of them fits: see
+    `suggest.least_ranks`; else None); `notes` (what is assumed). Bytes are of the fullest rank.
 
     Raises:
         ValueError: hardware, layout or shape make no sense; the message says which.
@@ -118,8 +119,14 @@ def plan(section: RunSection, wanted: Wanted) -> dict[str, Any]:
         "checkpoint_bytes": saved,
         "checkpoint": _checkpoint(job, saved, rate),
         "layouts": [_layout(one.laid, one.why, job) for one in found],
+        "least_ranks": None if any(one.laid.fits for one in found) else _least_ranks(job, parallel, micro),
         "notes": notes,
     }
+
+
+def _least_ranks(job: Job, parallel: ParallelSection, micro: int) -> int | None:
+    # More processes on this machine bring no memory.
+    return None if job.hardware.name == CPU else least_ranks(job, parallel, micro)
 
 
 def _asked(job: Job, parallel: ParallelSection, micro: int) -> tuple[Laid | None, str]:

@@ -22,6 +22,8 @@ def print_plan(console: Console, data: dict[str, Any]) -> None:
     for name, text in _summary(data):
         console.print(f"  {name:<12}{escape(text)}", highlight=False, soft_wrap=True)
     console.print(_layouts(data))
+    for text in _way_out(data):
+        console.print(f"  [yellow]{'mend':<12}[/]{escape(text)}", highlight=False, soft_wrap=True)
     for note in data["notes"]:
         console.print(f"  [yellow]{'note':<12}[/]{escape(note)}", highlight=False, soft_wrap=True)
 
@@ -87,10 +89,12 @@ def _summary(data: dict[str, Any]) -> list[tuple[str, str]]:
         ]
     if data["days"] is not None:
         basis = {"derived": "derived", "mfu": "as stated", "measured": "as measured"}[data["basis"]]
+        if data["memory"] is None and data["basis"] == "derived":
+            basis = "of the first layout below, as this one can't be run"
         lines += [
             (
                 "speed",
-                f"{data['tokens_per_second']:,.0f} tokens/s, {data['tokens_per_second_per_rank']:,.0f} a rank, MFU "
+                f"{_rate(data['tokens_per_second'])} tokens/s, {_rate(data['tokens_per_second_per_rank'])} a rank, MFU "
                 f"{data['mfu']:.1%} ({basis})",
             ),
             (
@@ -119,7 +123,10 @@ def _saving(data: dict[str, Any]) -> str:
 def _layouts(data: dict[str, Any]) -> Table:
     fitting = [one for one in data["layouts"] if one["fits"]]
     listed = fitting[:SHOWN] or data["layouts"][:SHOWN]
-    title = f"layouts that fit: {len(fitting)} of {len(data['layouts'])} tried, the fastest first"
+    tried = len(data["layouts"])
+    title = f"layouts that fit: {len(fitting)} of {tried} tried, the fastest first"
+    if not fitting:
+        title = f"layouts that fit: none of {tried} tried" + ("; the smallest of them" if tried else "")
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for header in ("layout", "recompute", "micro", "memory", "bubble", "tokens/s", "MFU"):
         table.add_column(header, justify="left" if header in ("layout", "recompute") else "right")
@@ -130,10 +137,29 @@ def _layouts(data: dict[str, Any]) -> Table:
             str(one["micro"]),
             _gib(one["memory_bytes"]),
             f"{one['bubble_fraction']:.1%}",
-            f"{one['tokens_per_second']:,.0f}",
+            _rate(one["tokens_per_second"]),
             f"{one['mfu']:.1%}",
         )
     return table
+
+
+def _way_out(data: dict[str, Any]) -> list[str]:
+    """What to do where nothing fits."""
+    if any(one["fits"] for one in data["layouts"]):
+        return []
+    if data["least_ranks"] is not None:
+        least = data["least_ranks"]
+        return [f"{data['ranks']:,} rank(s) do not hold this run; {least:,} do: --ranks {least}"]
+    return ["take other hardware, a smaller batch.micro, a shorter data.sequence_length or a smaller model"]
+
+
+def _rate(value: float) -> str:
+    """Tokens a second, also where there is less than one.
+
+    >>> _rate(0.0106), _rate(7332.4)
+    ('0.0106', '7,332')
+    """
+    return f"{value:.3g}" if value < 10 else f"{value:,.0f}"
 
 
 def _gib(size: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.planner.layout import ROOM, Job, Laid, lay
@@ -13,6 +13,9 @@ _LEAST_TOKENS = 2048
 
 RECOMPUTE = ("none", "selective", "full")
 """What is tried in this order: each layout gets the first that fits."""
+
+_MOST_RANKS = 1 << 16
+# Beyond the largest machines, so that the search of `least_ranks` ends.
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,16 @@ def suggestions(job: Job, base: ParallelSection, micro: int) -> list[Suggestion]
         if best is not None:
             found.append(best)
     return [Suggestion(laid, reason(laid, job)) for laid in sorted(found, key=_order)]
+
+
+def least_ranks(job: Job, base: ParallelSection, micro: int) -> int | None:
+    """The job's ranks, doubled until one of the suggestions fits; None where none does up to 65,536."""
+    ranks = 2 * job.ranks
+    while ranks <= _MOST_RANKS:
+        if any(one.laid.fits for one in suggestions(replace(job, ranks=ranks), base, micro)):
+            return ranks
+        ranks *= 2
+    return None
 
 
 def reason(laid: Laid, job: Job) -> str:
