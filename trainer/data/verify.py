@@ -171,6 +171,14 @@ def _footer(
     found: list[tuple[str, str]] = []
     stored = file.schema_arrow
     if not stored.equals(schema.TOKENS):
+        absent = [name for name in schema.TOKENS.names if name not in stored.names]
+        if absent and set(stored.names) < set(schema.TOKENS.names):
+            return [
+                (
+                    f"has no column {', '.join(absent)}: another version of Lauter wrote it",
+                    "build the corpus anew with this one (`lauter build`)",
+                )
+            ]
         return [(f"its columns are not a token shard's ({', '.join(stored.names)})", "")]
     metadata = {name.decode(): value.decode() for name, value in (stored.metadata or {}).items()}
     tokenizer = metadata.get("lauter.tokenizer")

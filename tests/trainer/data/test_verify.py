@@ -72,9 +72,15 @@ def test_a_removed_row_group_of_which_the_index_knows_the_size(folder: Path) -> 
 
 
 def test_other_columns(folder: Path) -> None:
-    rewrite(folder / SHARD, lambda table: table.drop_columns(["removed"]), [0, 1])
+    rewrite(folder / SHARD, lambda table: table.rename_columns({"removed": "gone"}), [0, 1])
     relist(folder, {"size": (folder / SHARD).stat().st_size})
     told(problems(folder), "its columns are not a token shard's")
+
+
+def test_a_corpus_of_another_version(folder: Path) -> None:
+    rewrite(folder / SHARD, lambda table: table.drop_columns(["copies"]), [0, 1])
+    relist(folder, {"size": (folder / SHARD).stat().st_size})
+    told(problems(folder), "has no column copies: another version of Lauter wrote it", "lauter build")
 
 
 def test_a_shard_of_another_stream(folder: Path) -> None:
