@@ -25,6 +25,8 @@ CHANGED_LINES = 8
 COMPARED = 20_000
 """Code points of a text up to which its lines are compared, which takes longer than linear time."""
 
+_SPAN = {"start", "end", "type"}
+
 
 def as_json(tried: Tried) -> str:
     """One line of JSON: the record's own fields, what the stage wrote, and how it ended.
@@ -103,7 +105,8 @@ def _fault(tried: Tried) -> str:
 
 
 def _are_spans(value: Any) -> bool:  # noqa: ANN401 - a value of a column
-    return isinstance(value, list) and bool(value) and value[0].keys() == {"start", "end", "type"}
+    # Other lists are of numbers (lines by what they end with) or of structs of other fields.
+    return isinstance(value, list) and any(isinstance(item, Mapping) and {*item} == _SPAN for item in value[:1])
 
 
 def _shown(name: str, value: Any) -> str:  # noqa: ANN401 - a value of a column

@@ -104,6 +104,10 @@ def test_spans_of_both_texts_are_written_alike() -> None:
     assert "spans, in the text as it is now: email 5-7, phone 9-12" in told
 
 
+def test_a_list_of_numbers_is_shown_as_one() -> None:
+    assert "counts [3, 1]" in shown(replace(ROW, columns={"counts": [3, 1], "none": []}))
+
+
 def test_a_record_that_cannot_be_read_tells_its_place() -> None:
     given = {"file": "a.jsonl", "line": 1200, "fault": "Expecting value, at character 10"}
     row = replace(ROW, given=given, before=None, columns=None)
