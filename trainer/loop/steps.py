@@ -9,31 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from lauter.trainer.checkpoint.store import Checkpoints
-from lauter.trainer.data.held_out import validation_batches
 from lauter.trainer.loop import state
 from lauter.trainer.loop.counts import counts_of
 from lauter.trainer.loop.enter import Entered
 from lauter.trainer.loop.errors import RunFailed
+from lauter.trainer.loop.evaluations import Evaluations
 from lauter.trainer.loop.garbage import Garbage
 from lauter.trainer.loop.guard import Guard, Verdict
-from lauter.trainer.loop.memory import peak_memory
+from lauter.trainer.loop.line import Step, line_of
 from lauter.trainer.loop.metrics import StepLog
 from lauter.trainer.loop.parts import Parts
-from lauter.trainer.loop.probing import Probing, probed, read_probing
-from lauter.trainer.loop.probing import words as probe_words
 from lauter.trainer.loop.profile import traced
 from lauter.trainer.loop.report import Report
-from lauter.trainer.loop.sample import continuations, read_prompts
 from lauter.trainer.loop.saves import Saves
 from lauter.trainer.loop.signals import Signals
 from lauter.trainer.loop.sinks import Sink, numbers_of, open_sinks
 from lauter.trainer.loop.step import Figures, gradient
 from lauter.trainer.loop.throughput import peak_flops
-from lauter.trainer.loop.validate import HeldOut, held_out_of, validate
+from lauter.trainer.loop.validate import HeldOut, held_out_of
 from lauter.trainer.loop.watchdog import Watchdog
-from lauter.trainer.optimizer.norm import clip_scale
 from lauter.trainer.parallel.plan import compute_dtype
-from lauter.trainer.probes.score import by_length, to_json
 from lauter.trainer.progress import Progress
 from lauter.trainer.schedule.batch_size import sequences_at
 from lauter.trainer.schedule.learning_rate import learning_rate
@@ -66,21 +61,20 @@ class Steps:
         self._saved = entered.progress.step if entered.saved else None
         self._due = False
         self._saves = Saves(self._section.checkpoint, report.say)
-        self.held_out: HeldOut | None = None
         self._length = self._section.data.sequence_length
-        sampling = self._section.sampling
-        self._prompts = None if sampling is None else read_prompts(sampling, parts.corpus.tokenizer, parts.shape)
-        probes = self._section.probes
-        self._probing: Probing | None = None
-        if probes is not None:
-            self._probing = read_probing(probes, parts.corpus, self._section.parallel, self._section.seed)
-        self._metrics, self._samples = StepLog(out / "metrics.jsonl"), StepLog(out / "samples.jsonl")
+        self._evaluations = Evaluations(parts, watchdog, report, out)
+        self._metrics = StepLog(out / "metrics.jsonl")
         last = self._metrics.last() if self._ranks.first else None
         self.loss: float | None = None if last is None else last["loss"]
         self._peak = peak_flops(self._section.metrics, self._ranks, compute_dtype(self._section.precision))
         self._trained_tokens, self._trained_seconds = 0, 0.0
         self._sinks: list[Sink] = []
         self._line: dict[str, Any] = {}
+
+    @property
+    def held_out(self) -> HeldOut | None:
+        """The last held-out loss; None where none was measured."""
+        return self._evaluations.held_out
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -137,15 +131,9 @@ class Steps:
         total = self._section.schedule.total_tokens
         longer = "raise schedule.total_tokens" if self.progress.tokens >= total else "give data.stages more tokens"
         self._report.say(f"finished already: {self.progress.tokens:,} tokens; {longer} to go on")
-        # Only the first rank reads the log; the others go with it, as all measure together or none does.
         last = self._metrics.last() if self._ranks.first else None
-        if last is not None and last["step"] == self.progress.step:
-            self.held_out = held_out_of(last)
-        (known,) = self._ranks.max([float(self.held_out is not None)])
-        if self._section.validation is None:
-            self.held_out = None
-        elif not known:
-            self._validate()
+        known = None if last is None or last["step"] != self.progress.step else held_out_of(last)
+        self._evaluations.at_the_end(self.progress.step, known)
 
     def _tell_epochs(self) -> None:
         left = max(self._section.schedule.total_tokens - self.progress.tokens, 0)
@@ -217,11 +205,8 @@ class Steps:
         seconds = time.perf_counter() - begun - paused
         self._trained_tokens += count * self._length
         self._trained_seconds += seconds
-        self._line = self._measured(before, count, figures, rate, verdict, seconds) | {
-            "epochs": self._parts.samples.epochs(after.samples),
-            "memory": peak_memory(self._ranks.device),
-            "data_seconds": waited,
-        }
+        step = Step(before, after, count, figures, rate, verdict)
+        self._line = line_of(step, self._parts, seconds=seconds, waited=waited, peak=self._peak)
         self._saves.after_step(seconds, self._checkpoints.written)
         return True
 
@@ -234,44 +219,11 @@ class Steps:
             self._parts.loader.expect(progress.samples, count)
             progress = progress.after(count, self._length)
 
-    def _measured(
-        self, before: Progress, count: int, figures: Figures, rate: float, verdict: Verdict, seconds: float
-    ) -> dict[str, Any]:
-        """A line of metrics.jsonl."""
-        speed = count * self._length / seconds
-        flop = self._parts.shape.flop_per_token(round(figures.context))
-        counted = figures.targets + figures.goldfish_dropped
-        return {
-            "step": self.progress.step,
-            "samples": self.progress.samples,
-            "tokens": self.progress.tokens,
-            "stage": self._parts.samples.stage_at(before.samples),
-            "loss": figures.loss,
-            "nll": figures.nll,
-            "learning_rate": rate,
-            "gradient_norm": figures.norm,
-            "clipped": 1 - clip_scale(figures.norm, self._section.optimizer.clip),
-            "sequences": count,
-            "targets": figures.targets,
-            "goldfish_rate": figures.goldfish_dropped / counted if counted else 0.0,
-            "context": figures.context,
-            "verdict": verdict.value,
-            "seconds": seconds,
-            "tokens_per_second": speed,
-            "mfu": None if self._peak is None else speed * flop / self._peak,
-        }
-
     def _after(self, *, ends: bool, hurried: bool) -> None:
         """What is due after a step; only its line where the run must leave soon."""
         step = self.progress.step
-        held_out, sampling = self._section.validation, self._section.sampling
-        if held_out is not None and not hurried and (ends or step % held_out.every_steps == 0):
-            self._line["held_out"] = self._validate().to_json()
-        if sampling is not None and not hurried and (ends or step % sampling.every_steps == 0):
-            self._sample()
-        probing = self._probing
-        if probing is not None and not hurried and (ends or step % probing.section.every_steps == 0):
-            self._line["probes"] = self._probe(probing)
+        if not hurried:
+            self._line |= self._evaluations.due(step, ends=ends)
         due = ends or hurried or step % self._section.metrics.every_steps == 0
         # What is seldom and told of is never left out.
         due = due or bool({"held_out", "probes"} & self._line.keys())
@@ -282,40 +234,6 @@ class Steps:
             for sink in self._sinks:
                 sink.write(step, numbers_of(self._line))
             self._report.step(self._line)
-
-    def _validate(self) -> HeldOut:
-        section = self._section.validation
-        assert section is not None
-        self._watchdog.beat(f"validation after step {self.progress.step}")
-        batches = validation_batches(
-            self._parts.corpus,
-            self._section.data,
-            sequences=section.sequences,
-            micro=self._section.batch.micro,
-            rank=self._parts.axes.data_rank,
-            ranks=self._parts.axes.data_ranks,
-        )
-        parts = self._parts
-        self.held_out = validate(parts.model, parts.passes, batches, parts.corpus.languages, parts.axes)
-        self._report.held_out(self.progress.step, self.held_out)
-        return self.held_out
-
-    def _sample(self) -> None:
-        assert self._prompts is not None
-        step = self.progress.step
-        self._watchdog.beat(f"sampling after step {step}")
-        for prompt, text in continuations(self._parts.model, self._prompts, seed=self._section.seed):
-            if self._ranks.first:
-                self._samples.add({"step": step, "prompt": prompt, "text": text})
-            self._report.sample(step, prompt, text)
-
-    def _probe(self, probing: Probing) -> dict[str, Any]:
-        step, parts = self.progress.step, self._parts
-        self._watchdog.beat(f"probes after step {step}")
-        tokens = self._section.batch.micro * self._length
-        found = probed(probing, parts.model, parts.passes, parts.axes, tokens=tokens)
-        self._report.say(f"step {step}: probes answered: {probe_words(by_length(found))}")
-        return to_json(found)
 
     def _save_if_due(self, figures: Figures) -> float:
         """Save the state after the step before, now that this step's gradient shows that its weights are sound.
@@ -355,7 +273,7 @@ class Steps:
             self._saved = self.progress.step
         if self._ranks.first:
             self._metrics.cut(self.progress.step)
-            self._samples.cut(self.progress.step)
+            self._evaluations.cut(self.progress.step)
             for sink in self._sinks:
                 sink.go_back(self.progress.step)
         self._report.say(f"went back to step {self.progress.step}")
