@@ -30,25 +30,39 @@ def load(
     """Read and check a config, or one of its phases. Paths of corpora come out absolute.
 
     `overrides` are `dotted.key=value`, the value read as YAML; an item of a list is named by its index; those of a
-    phase's own keys (`phases.0.tokens=1e9`) come before its sections are laid over the config, all others after. `data`
-    are run folders relative to the current folder, in place of the config's own. `cools_down`: the schedule's total and
-    cooldown will be put in later (`--cooldown`), so its parts need not fit together yet.
+    phase's own keys (`phases.0.tokens=1e9`) and of the total that phases count on from (`schedule.total_tokens=1e9`)
+    come before a phase's sections are laid over the config, all others after. Where no phase is asked for, all of them
+    are checked, and overrides of what belongs to the first training alone don't reach them. `data` are run folders
+    relative to the current folder, in place of the config's own. `cools_down`: the schedule's total and cooldown will
+    be put in later (`--cooldown`), so its parts need not fit together yet.
 
     Raises:
         ManifestError: every problem found, with file and line, or with the override that caused it.
     """
+    return _load(path, _split(overrides, ALWAYS_FIRST), data, cools_down=cools_down, phase=phase, needs_data=needs_data)
+
+
+def _load(
+    path: str,
+    split: tuple[list[str], list[str]],
+    data: Sequence[str],
+    *,
+    cools_down: bool,
+    phase: str | None,
+    needs_data: bool,
+) -> RunSection:
     document = _read(path)
     changed: dict[Location, str] = {}
-    of_phases, others = _split(overrides)
+    before, after = split
     content: dict[str, Any] = document.data
-    for override in of_phases:
+    for override in before:
         content = _overridden(content, override, changed)
     names, index = phase_names(document, content), None
     if phase is None:
         content = without_phases(content)
     else:
         content, index = with_phase(document, content, phase)
-    for override in others:
+    for override in after:
         content = _overridden(content, override, changed)
     folder = Path(path).absolute().parent
     content = _with_mixtures(content, folder)
@@ -62,8 +76,9 @@ def load(
         raise ManifestError(told) from error
     if phase is None:
         # A fault in a later phase is told now, not after weeks.
+        split = _split([*before, *after], ALWAYS_FIRST | OF_FIRST)
         for name in names:
-            load(path, overrides, data, phase=name)
+            _load(path, split, data, cools_down=False, phase=name, needs_data=needs_data)
     corpora = (
         tuple(CorpusSection(path=_absolute(Path.cwd(), one)) for one in data)
         if data
@@ -78,7 +93,7 @@ def phases(path: str, overrides: Sequence[str] = ()) -> list[str]:
     """Names of a config's phases, in their order. Raises `ManifestError` where they can't be read."""
     document = _read(path)
     content: dict[str, Any] = document.data
-    for override in _split(overrides)[0]:
+    for override in _split(overrides, ALWAYS_FIRST)[0]:
         content = _overridden(content, override, {})
     return phase_names(document, content)
 
@@ -91,10 +106,20 @@ def _read(path: str) -> Document:
     return document
 
 
-def _split(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Those of the phases, and all others."""
-    of_phases = [one for one in overrides if one.partition("=")[0].partition(".")[0] == PHASES]
-    return of_phases, [one for one in overrides if one not in of_phases]
+ALWAYS_FIRST = frozenset({(PHASES,), ("schedule", "total_tokens")})
+"""Keys that say where a phase begins: overrides of them and of what is below come before the phase is laid over."""
+OF_FIRST = frozenset({("schedule",), ("data", "stages"), ("batch", "ramp")})
+"""What a phase does not take over, or only below its own: an override for the first training does no more."""
+
+
+def _split(overrides: Sequence[str], first: frozenset[tuple[str, ...]]) -> tuple[list[str], list[str]]:
+    """Overrides of these keys and of what is below them, and all others."""
+    paths = [tuple(one.partition("=")[0].split(".")) for one in overrides]
+    before = [any(path[: len(key)] == key for key in first) for path in paths]
+    return (
+        [one for one, early in zip(overrides, before, strict=True) if early],
+        [one for one, early in zip(overrides, before, strict=True) if not early],
+    )
 
 
 def _in_phase(document: Document, place: Location, index: int | None, changed: Mapping[Location, str]) -> Location:

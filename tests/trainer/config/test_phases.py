@@ -93,6 +93,17 @@ def test_overrides_of_phases_and_of_the_run(config: str) -> None:
     assert found.optimizer.learning_rate == 2e-5
 
 
+def test_overrides_of_the_first_training_do_not_reach_its_phases(config: str) -> None:
+    # Each of these once made the first training fail over a phase, or moved the end of the phase.
+    short = "schedule.total_tokens=600_000"
+    given = [short, "schedule.warmup_tokens=300_000", "data.stages.0.tokens=10", "batch.ramp.0.sequences=64"]
+    first = load(config, given)
+    assert (first.schedule.total_tokens, first.schedule.warmup_tokens) == (600_000, 300_000)
+    schedule = load(config, [short], phase="longer").schedule
+    assert (schedule.from_tokens, schedule.total_tokens) == (600_000, 800_000)
+    assert load(config, ["schedule.warmup_tokens=7"], phase="longer").schedule.warmup_tokens == 7
+
+
 def test_a_fault_in_a_phase_is_told_before_the_first_training(config: str) -> None:
     (problem,) = refused(config, "data: {sequence_length: 2048}", "data: {sequence_lenth: 2048}")
     assert "toy.yaml:25: " in problem
