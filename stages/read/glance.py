@@ -25,7 +25,7 @@ _LEAST = 18
 
 _ENDS = 4
 """Places taken for a member's end, by the magic of the next: in 16 MB of compressed text it stands once by chance, and
-behind a fitting size once in 2^56 bytes."""
+behind a fitting size once in 2^56 bytes. A record that begins there says that the size was wrong."""
 
 
 def glance(stream: BinaryIO, max_record_bytes: int) -> FileCount | None:
@@ -57,5 +57,14 @@ def _end(file: FileText, begin: int, size: int) -> int:
         at = file.find(framing.GZIP, at)
         if file.at(at - 4, 4) == trailer:
             return at
+        if _begins_record(file, at):
+            return -1
         at += 1
     return -1
+
+
+def _begins_record(file: FileText, position: int) -> bool:
+    try:
+        return zlib.decompressobj(31).decompress(file.at(position, framing.PROBE), 5) == b"WARC/"
+    except zlib.error:
+        return False

@@ -34,6 +34,13 @@ def test_a_crawl_is_counted_by_its_members() -> None:
     assert _glance(b"") is None
 
 
+def test_a_record_of_a_wrong_size_takes_no_other_with_it() -> None:
+    whole, short = record(http(b"<p>")), record(http(b"<p>"), tail=b"\n")
+    assert _glance(members([short, whole, whole])) is None
+    assert _glance(members([short, record(http(b"<p>other")), whole])) is None
+    assert _glance(members([whole[:90], whole[90:], whole, whole])) is None
+
+
 def test_a_long_header_and_a_large_record_are_left_to_the_count() -> None:
     assert _glance(members([record(http(b"<p>"), url=b"http://a.example/" + b"a" * 9000)])) is None
     small = WarcReader(WarcConfig(max_record_bytes=10), "source")
