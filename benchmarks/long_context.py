@@ -247,7 +247,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("corpus", type=Path, nargs="?", default=Path("out/quickstart"), help="a run folder")
     parser.add_argument("--out", type=Path, default=Path("out/long-context"))
-    parser.add_argument("--tokens", type=float, default=16e6, help="of the training at 512")
+    parser.add_argument("--tokens", type=float, default=12e6, help="of the training at 512")
     parser.add_argument("--rate", type=float, default=4e-3)
     parser.add_argument("--count", type=int, default=10, help="probes for each task, length and depth")
     parser.add_argument("--plot", type=Path)

@@ -37,7 +37,8 @@ def source_of_streams(tokenizer: TextTokenizer, streams: Sequence[Stream]) -> So
 
 
 def _text(stream: Stream, most: int, tokenizer: TextTokenizer) -> NDArray[np.int64]:
-    controls = np.array(sorted({*tokenizer.controls, *tokenizer.ends}), np.int64)
+    begin = set() if tokenizer.bos is None else {tokenizer.bos}
+    controls = np.array(sorted({*tokenizer.controls, *tokenizer.ends, *begin}), np.int64)
     parts: list[NDArray[np.int64]] = []
     for group in range(len(stream.places())):
         tokens = stream.read(group).tokens[:most].astype(np.int64)
