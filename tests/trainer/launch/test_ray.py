@@ -70,7 +70,7 @@ def wait_for_steps(out: Path, count: int) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_run_that_loses_an_actor_goes_on_and_a_signal_reaches_it(tmp_path: Path) -> None:
     corpus = write_language(tmp_path / "corpus")
     run = section(corpus, 100_000, batch={"sequences": 8, "micro": 4})
