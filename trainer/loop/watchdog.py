@@ -190,8 +190,8 @@ def verdict(beats: Mapping[int, Beat | None]) -> str:
     if not said:
         # A process that was stopped or killed in there told the same as those that wait for it.
         return (
-            f"all {waiting} ranks were last in {last.what}: one that writes no new stack was stopped or killed; else the "
-            "network, or a kernel, hangs, or launch.hang_seconds is too short"
+            f"all {waiting} ranks were last in {last.what}: one that writes no new stack was stopped or killed; else "
+            "the network, or a kernel, hangs, or launch.hang_seconds is too short"
         )
     said.append(f"{waiting} rank{' waits' if waiting == 1 else 's wait'} in {last.what}")
     return "; ".join(said)
