@@ -22,7 +22,7 @@ from lauter.trainer.checkpoint.replicas import require_equal_replicas
 from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.config.sections import OptimizerSection
 from lauter.trainer.loop.state import begin
-from lauter.trainer.loop.step import gradient
+from lauter.trainer.loop.step import Figures, gradient
 from lauter.trainer.loop.validate import validate
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.model.shape import ModelShape
@@ -100,6 +100,7 @@ def prove(ranks: Ranks, section: ParallelSection, micro: int) -> dict[str, Any]:
         first = step * WINDOWS + grid.data_rank * share
         batches = [windows(range(at, at + micro)) for at in range(first, first + share, micro)]
         figures = gradient(passes, optimizer, batches, z_loss=1e-3, axes=grid)
+        require_one_verdict(ranks, figures)
         for key in ("loss", "nll", "norm", "targets", "context"):
             found[key].append(getattr(figures, key))
         gradients = {name: one.grad for name, one in model.named_parameters() if one.grad is not None}
@@ -114,6 +115,14 @@ def prove(ranks: Ranks, section: ParallelSection, micro: int) -> dict[str, Any]:
     held_out = [windows(range(at, at + micro)) for at in range(first, first + share, micro)]
     found["held_out"] = validate(model, passes, iter(held_out), LANGUAGES, grid).to_json()
     return found
+
+
+def require_one_verdict(ranks: Ranks, figures: Figures) -> None:
+    """What a step is judged by is the same to the bit on all ranks: else one would leave out what others apply."""
+    if ranks.count > 1:
+        every: list[Any] = [None] * ranks.count
+        dist.all_gather_object(every, figures)
+        assert all(one == figures for one in every), every
 
 
 def of_all_stages(ranks: Ranks, mine: dict[str, Tensor]) -> dict[str, Tensor]:
