@@ -28,7 +28,7 @@ class Code:
     """
 
     name: ClassVar[str] = "code"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config: ClassVar[type[StageConfig]] = CodeConfig
     reads: ClassVar[tuple[str, ...]] = ("text", "path")
     documents: ClassVar[pa.Schema] = pa.schema([])

@@ -83,11 +83,10 @@ def bytes_end(data: NDArray[np.uint8], start: Integer, end: Integer) -> Integer:
             break
         if digits + 1 >= end or not _HEX[data[digits]] or not _HEX[data[digits + 1]]:
             break
-        stop = digits + 2
-        if stop < end and _WORD[data[stop]]:
-            # A longer number or a word: no byte.
-            stop = position
+        if digits + 2 < end and _WORD[data[digits + 2]]:
+            # A longer number or a word: no byte, and what stands before it is no part of the stretch.
             break
+        stop = digits + 2
         count += 1
         position = stop
         while position < end and (

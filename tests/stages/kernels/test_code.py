@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lauter.stages.kernels import code as counted
@@ -78,6 +78,7 @@ pieces = st.one_of(
 )
 
 
+@example(["0xFF, " * 9 + "000"])
 @settings(deadline=None, max_examples=150)
 @given(st.lists(st.lists(pieces, max_size=8).map("".join), min_size=1, max_size=3))
 def test_counts_are_those_of_the_twin(batch: list[str]) -> None:
