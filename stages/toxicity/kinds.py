@@ -15,7 +15,6 @@ alone, three and more, are a word.
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources
 from typing import NamedTuple
 
 import numpy as np
@@ -39,10 +38,10 @@ from lauter.stages.toxicity.tone import (
     GROUP,
     NEGATOR,
     STEM,
-    STEM_WORDS,
     VALENCE,
-    fill_table,
+    filled,
     hash_start,
+    list_lines,
     look_up,
     may_be_stem,
     read_lists,
@@ -270,11 +269,7 @@ def read_kinds() -> dict[tuple[str, str, int], int]:
         ValueError: A line of `words/kinds.txt` names a kind that is none.
     """
     found: dict[tuple[str, str, int], int] = {}
-    text = resources.files("lauter.stages.toxicity").joinpath("words/kinds.txt").read_text("utf-8")
-    for line in text.splitlines():
-        if line.startswith("#"):
-            continue
-        kind, language, *words = line.split()
+    for kind, language, *words in list_lines("kinds"):
         if kind not in KINDS:
             raise ValueError(f"words/kinds.txt: {kind} is none of {', '.join(KINDS)}")
         for word in words:
@@ -297,16 +292,7 @@ def read_kinds() -> dict[tuple[str, str, int], int]:
 @cache
 def build_kind_table(languages: tuple[str, ...]) -> KindTable:
     """The table for languages by code, each with the number of its place."""
-    place = {code: number for number, code in enumerate(languages)}
-    own = [(key, value) for key, value in read_kinds().items() if key[0] in place]
-    codes = np.array([ord(letter) for (_, word, _), _ in own for letter in word], np.uint32)
-    bounds = np.cumsum([0, *(len(word) for (_, word, _), _ in own)]).astype(np.int64)
-    slots = 1 << max(4, (2 * len(own)).bit_length())
-    keys, values, stems = np.zeros(slots, np.uint64), np.zeros(slots, np.uint32), np.zeros(STEM_WORDS, np.uint64)
-    group = np.array([place[code] for (code, _, _), _ in own], np.int64)
-    salt = np.array([salt for (_, _, salt), _ in own], np.uint64)
-    fill_table(codes, bounds, group, salt, np.array([value for _, value in own], np.uint32), keys, values, stems)
-    return KindTable(read_only(keys), read_only(values), read_only(stems))
+    return KindTable(*filled(read_kinds(), languages, np.uint32))
 
 
 class Kinds(NamedTuple):

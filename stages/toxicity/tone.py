@@ -236,7 +236,8 @@ def take_tone(
         masked_bounds[text + 1] = out
 
 
-def _lines(name: str) -> Iterator[list[str]]:
+def list_lines(name: str) -> Iterator[list[str]]:
+    """Of a list in `words/`, the words of each line; comments are left out."""
     text = resources.files("lauter.stages.toxicity").joinpath(f"words/{name}.txt").read_text("utf-8")
     return (line.split() for line in text.splitlines() if line and not line.startswith("#"))
 
@@ -246,7 +247,7 @@ def read_lists() -> Mapping[tuple[str, str, int], int]:
     """(language, word, what its hash is salted with) -> value, of all lists."""
     found: dict[tuple[str, str, int], int] = {}
     roots: dict[tuple[str, str], list[int]] = {}
-    for language, valence, *words in _lines("valence"):
+    for language, valence, *words in list_lines("valence"):
         for word in words:
             # A word that is listed twice has the first valence.
             found.setdefault((language, word, 0), int(valence) + VALENCE)
@@ -258,7 +259,7 @@ def read_lists() -> Mapping[tuple[str, str, int], int]:
         if mean:
             found[language, root, int(_ROOT)] = mean + VALENCE
     for name, value in (("groups", GROUP), ("negators", NEGATOR)):
-        for language, *words in _lines(name):
+        for language, *words in list_lines(name):
             for word in words:
                 key = (language, word.rstrip("*"), int(STEM) if word.endswith("*") else 0)
                 if value == GROUP and len(key[1].encode()) < len(STAND_IN):
@@ -270,16 +271,23 @@ def read_lists() -> Mapping[tuple[str, str, int], int]:
 @lru_cache(maxsize=2)
 def build_table(languages: tuple[str, ...]) -> Table:
     """The table for languages by code, each with the number of its place; made once in a process."""
+    return Table(*filled(read_lists(), languages, np.uint8))
+
+
+def filled(
+    lists: Mapping[tuple[str, str, int], int], languages: tuple[str, ...], dtype: type[np.uint8 | np.uint32]
+) -> tuple[NDArray[np.uint64], NDArray[Any], NDArray[np.uint64]]:
+    """Keys, values of `dtype` and stems of the words of these languages, as `fill_table` makes them."""
     place = {code: number for number, code in enumerate(languages)}
-    own = [(key, value) for key, value in read_lists().items() if key[0] in place]
+    own = [(key, value) for key, value in lists.items() if key[0] in place]
     codes = np.array([ord(letter) for (_, word, _), _ in own for letter in word], np.uint32)
     bounds = np.cumsum([0, *(len(word) for (_, word, _), _ in own)]).astype(np.int64)
     slots = 1 << max(4, (2 * len(own)).bit_length())
-    keys, values, stems = np.zeros(slots, np.uint64), np.zeros(slots, np.uint8), np.zeros(STEM_WORDS, np.uint64)
+    keys, values, stems = np.zeros(slots, np.uint64), np.zeros(slots, dtype), np.zeros(STEM_WORDS, np.uint64)
     group = np.array([place[code] for (code, _, _), _ in own], np.int64)
     salt = np.array([salt for (_, _, salt), _ in own], np.uint64)
-    fill_table(codes, bounds, group, salt, np.array([value for _, value in own], np.uint8), keys, values, stems)
-    return Table(read_only(keys), read_only(values), read_only(stems))
+    fill_table(codes, bounds, group, salt, np.array([value for _, value in own], dtype), keys, values, stems)
+    return read_only(keys), read_only(values), read_only(stems)
 
 
 class Tone(NamedTuple):

@@ -98,7 +98,7 @@ def test_a_form_that_no_list_has_is_known_by_its_beginning() -> None:
 
 
 def test_no_word_is_shorter_than_what_stands_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tone, "_lines", lambda name: iter([["en", "ok"]] if name == "groups" else []))
+    monkeypatch.setattr(tone, "list_lines", lambda name: iter([["en", "ok"]] if name == "groups" else []))
     with pytest.raises(ValueError, match="ok is shorter"):
         read_lists.__wrapped__()
 
