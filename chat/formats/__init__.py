@@ -1,0 +1,1 @@
+"""Rows of public data sets as conversations, one module a format."""
