@@ -92,9 +92,7 @@ class ToolCalls:
         if not self.calls:
             raise ChatError("tool calls without a call")
         if len(self.calls) > 1 and any(call.name == DISPLAY_ANSWERS for call in self.calls):
-            raise ChatError(
-                f"{DISPLAY_ANSWERS!r} is called together with another tool: it is the answer, and comes alone"
-            )
+            raise ChatError(f"{DISPLAY_ANSWERS!r} is the answer: it is called alone, with no other tool")
 
     @property
     def answers(self) -> bool:
