@@ -43,8 +43,8 @@ def planted_twice(sources: Sequence[Source]) -> Iterator[tuple[int, str]]:
             own: dict[bytes, str] = {}
             reader = cast(PlantingReader, source.make())
             with suppress(ValueError), open_input(file.uri) as stream:
-                for name, text in reader.probes(cast(BinaryIO, stream)):
-                    own.setdefault(hashlib.blake2b(text.encode(), digest_size=16).digest(), name)
+                for probe in reader.probes(cast(BinaryIO, stream)):
+                    own.setdefault(hashlib.blake2b(probe.text.encode(), digest_size=16).digest(), probe.id)
             twice = next((digest for digest in own if digest in first), None)
             if twice is not None:
                 yield (

@@ -19,6 +19,29 @@ class Bucket(NamedTuple):
     """Records of each probe; 0 for a control, which is listed and not planted."""
 
 
+class Drawn(NamedTuple):
+    """The random part of a canary, and the space that it was drawn from."""
+
+    start: int
+    end: int
+    """Its place in the text, in code points, half-open."""
+    alphabet: str
+    """Each of its characters was drawn from these, all alike likely."""
+
+
+class Planted(NamedTuple):
+    """One probe of a file."""
+
+    id: str
+    text: str
+    repetitions: int
+    """Records that it becomes; 0 for a control."""
+    kind: str
+    bucket: str
+    drawn: Drawn | None
+    """Of a canary."""
+
+
 @runtime_checkable
 class PlantingReader(Protocol):
     """A reader (`contract.Reader`) of files of probes."""
@@ -29,6 +52,6 @@ class PlantingReader(Protocol):
         """The buckets of a file, sorted; none of an empty one. Raises ValueError for a file that cannot be used."""
         ...
 
-    def probes(self, stream: BinaryIO) -> Iterator[tuple[str, str]]:
-        """(identifier, text) of each probe of a file, controls too. Raises ValueError as `plants` does."""
+    def probes(self, stream: BinaryIO) -> Iterator[Planted]:
+        """Each probe of a file, controls too. Raises ValueError as `plants` does."""
         ...

@@ -2,34 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
+from torch import Tensor
 
 from lauter.trainer.checkpoint.error import CheckpointError
 from lauter.trainer.checkpoint.layout import TOKENIZER
 from lauter.trainer.checkpoint.read import Checkpoint, model_shape_of, read_weights, tokenizer_files
 from lauter.trainer.generate.tokenizer import TextTokenizer, TokenizerError, text_tokenizer
 from lauter.trainer.model.apertus import Apertus
+from lauter.trainer.model.shape import ModelShape
 
 
-@torch.no_grad()
 def load_model(checkpoint: Checkpoint, dtype: torch.dtype, device: torch.device | str = "cpu") -> Apertus:
     """The model with the checkpoint's weights, rounded once from fp32; without gradients.
 
     Raises:
         CheckpointError: weights are missing, too many, or of other sizes than the checkpoint's own shape says.
     """
+    try:
+        return model_of(model_shape_of(checkpoint), read_weights(checkpoint), dtype, device)
+    except UnfitWeights as error:
+        raise CheckpointError(f"{checkpoint.path}: {error}") from error
+
+
+class UnfitWeights(ValueError):
+    """Weights are not those of a model of this shape."""
+
+
+@torch.no_grad()
+def model_of(
+    shape: ModelShape, weights: Iterable[tuple[str, Tensor]], dtype: torch.dtype, device: torch.device | str = "cpu"
+) -> Apertus:
+    """A model with these weights, by parameters' names; without gradients.
+
+    Raises:
+        UnfitWeights: weights are missing, too many, or of other sizes than the shape says.
+    """
     with torch.device("meta"):
-        model = Apertus(model_shape_of(checkpoint), dtype=dtype)
+        model = Apertus(shape, dtype=dtype)
     model = model.to_empty(device=device).requires_grad_(requires_grad=False)
     due = dict(model.named_parameters())
-    for name, weight in read_weights(checkpoint):
+    for name, weight in weights:
         parameter = due.pop(name, None)
         if parameter is None or parameter.shape != weight.shape:
             here = "nothing" if parameter is None else tuple(parameter.shape)
-            raise CheckpointError(f"{checkpoint.path}: weight {name} is {tuple(weight.shape)}, its shape says {here}")
+            raise UnfitWeights(f"weight {name} is {tuple(weight.shape)}, its shape says {here}")
         parameter.copy_(weight)
     if due:
-        raise CheckpointError(f"{checkpoint.path}: no weight {', '.join(sorted(due)[:3])} ({len(due)} missing)")
+        raise UnfitWeights(f"no weight {', '.join(sorted(due)[:3])} ({len(due)} missing)")
     return model.eval()
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from lauter.trainer.checkpoint.read import write_weights_only
 from lauter.trainer.huggingface.config import shape_of_config
@@ -29,15 +32,26 @@ _SHOWN = 10
 """Tensors named of each kind of fault; a wrong config makes hundreds."""
 
 
-def import_hf(path: Path, out: Path) -> Imported:
-    """Read a folder with config.json and safetensors; write `out`, weights only, progress 0.
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A Hugging Face folder of an Apertus model, checked; no weight has been read."""
 
-    Weights become fp32 masters, which hold bf16 and fp16 exactly: exported again they have the same bytes. Of the
-    tokenizer, tokenizer.json and the names of its special tokens come along.
+    shape: ModelShape
+    weights: Iterator[tuple[str, Tensor]]
+    """(parameter's name, fp32), one after the other, each once; may raise `ModelImportError`."""
+    tokenizer: dict[str, Any]
+    """As `meta.json` says it of an import."""
+    tokenizer_files: dict[str, bytes]
+    digests: dict[str, str]
+    """SHA-256 (hexadecimal) of each file of weights."""
+    notes: tuple[str, ...]
+
+
+def open_hf(path: Path) -> Opened:
+    """Check a folder with config.json and safetensors.
 
     Raises:
         ModelImportError: every key, tensor, shape and file that is not as an Apertus model's.
-        CheckpointError: `out` holds something, or can't be written.
     """
     config = read_json(path / "config.json")
     shape = shape_of_config(config)
@@ -50,14 +64,28 @@ def import_hf(path: Path, out: Path) -> Imported:
     files = {name: (path / name).read_bytes() for name in FILES if (path / name).exists()}
     described = describe_tokenizer(files, shape, {**config, "stops": generation.get("eos_token_id")}, notes)
     _note_dropout(config, notes)
+    weights = ((name, tensors.read(name)) for name in expected)
+    return Opened(shape, weights, described, files, dict(tensors.digests()), tuple(notes))
 
-    parent: dict[str, Any] = {"form": "huggingface", "name": path.resolve().name, "files": dict(tensors.digests())}
+
+def import_hf(path: Path, out: Path) -> Imported:
+    """Read a folder with config.json and safetensors; write `out`, weights only, progress 0.
+
+    Weights become fp32 masters, which hold bf16 and fp16 exactly: exported again they have the same bytes. Of the
+    tokenizer, tokenizer.json and the names of its special tokens come along.
+
+    Raises:
+        ModelImportError: every key, tensor, shape and file that is not as an Apertus model's.
+        CheckpointError: `out` holds something, or can't be written.
+    """
+    opened = open_hf(path)
+    parent: dict[str, Any] = {"form": "huggingface", "name": path.resolve().name, "files": opened.digests}
     if (path / ORIGIN).exists():
         # What the folder says of itself; nobody checked it.
         parent["claims"] = read_json(path / ORIGIN)
-    weights = ((name, tensors.read(name)) for name in expected)
-    write_weights_only(out, shape, weights, {"tokenizer": described, "parent": parent}, files)
-    return Imported(shape, tuple(notes))
+    meta = {"tokenizer": opened.tokenizer, "parent": parent}
+    write_weights_only(out, opened.shape, opened.weights, meta, opened.tokenizer_files)
+    return Imported(opened.shape, opened.notes)
 
 
 def describe_tokenizer(

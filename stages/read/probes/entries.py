@@ -15,7 +15,8 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from lauter.pipeline.contract import StageConfig
-from lauter.stages.read.probes.canaries import CanaryEntry, canary
+from lauter.pipeline.planting import Drawn
+from lauter.stages.read.probes.canaries import PLACE, CanaryEntry, canary
 
 MAX_REPETITIONS = 1 << 20
 MAX_TEXT_BYTES = 1 << 20
@@ -53,6 +54,7 @@ class Probe(NamedTuple):
     bucket: str
     start: int
     end: int
+    drawn: Drawn | None = None
 
 
 def probes_of(content: bytes) -> list[Probe]:
@@ -125,13 +127,15 @@ def _from_yaml(text: str, shift: int) -> Iterator[tuple[int, Probe, str]]:
                 f"; `length` {entry.length} and {len(entry.alphabet)} characters in `alphabet` make too few texts to "
                 "draw from: raise one or both"
             )
+            place = entry.form.index(PLACE)
+            drawn = Drawn(place, place + entry.length, entry.alphabet)
             for number in range(1, entry.count + 1):
                 name = f"{entry.bucket}:{number}"
                 try:
                     made = _plantable(canary(entry, number))
                 except ValueError as error:
                     raise ValueError(f"line {line}: {error}") from error
-                yield line, Probe(name, made, entry.repetitions, "canary", entry.bucket, start, end), mend
+                yield line, Probe(name, made, entry.repetitions, "canary", entry.bucket, start, end, drawn), mend
 
 
 def byte_offsets(text: str, indexes: Iterable[int]) -> Iterator[int]:

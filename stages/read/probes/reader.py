@@ -11,7 +11,7 @@ import yaml
 
 from lauter.pipeline import identity
 from lauter.pipeline.contract import FileCount, ReadBatch, Reason, StageConfig
-from lauter.pipeline.planting import Bucket
+from lauter.pipeline.planting import Bucket, Planted
 from lauter.stages.read.probes.entries import probes_of
 from lauter.stages.read.rows import Row, Rows, corrupt_row
 
@@ -49,10 +49,11 @@ class ProbesReader:
         counts = Counter((probe.bucket, probe.kind, probe.repetitions) for probe in probes)
         return [Bucket(name, kind, count, times) for (name, kind, times), count in sorted(counts.items())]
 
-    def probes(self, stream: BinaryIO) -> Iterator[tuple[str, str]]:
-        """Identifier and text of each probe of a file."""
+    def probes(self, stream: BinaryIO) -> Iterator[Planted]:
+        """Each probe of a file."""
         content = stream.read()
-        yield from ((probe.id, probe.text) for probe in (probes_of(content) if content else ()))
+        for one in probes_of(content) if content else ():
+            yield Planted(one.id, one.text, one.repetitions, one.kind, one.bucket, one.drawn)
 
     def read(self, stream: BinaryIO, file: str) -> Iterator[ReadBatch]:
         """The repetitions of each probe, one after another; a file that cannot be used is one corrupt range."""
