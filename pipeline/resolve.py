@@ -28,6 +28,7 @@ from lauter.pipeline.manifest import (
     StageSpec,
     load_target,
 )
+from lauter.pipeline.marked import marking_faults
 from lauter.pipeline.older import INDEX as CORPUS_INDEX
 from lauter.pipeline.older import corpus_fields
 from lauter.pipeline.older import faults as corpus_faults
@@ -98,6 +99,8 @@ class Resolver:
         for index, message in planted_twice(sources):
             self.problem(("sources", index, "paths"), message)
         for place, message in order_faults(specs, sources):
+            self.problem(place, message)
+        for place, message in marking_faults(sources, specs, encoder, section.sharding):
             self.problem(place, message)
         barriers = [spec for spec in specs if is_barrier(spec.load())]
         cutters = [spec for spec in specs if is_cutter(spec.load())]

@@ -63,6 +63,21 @@ SPAN = pa.struct(
 )
 """A half-open range [start, end) in code points of the rewritten text, and the type of what stood there."""
 
+MARK = pa.struct(
+    [
+        pa.field("start", pa.int32(), nullable=False),
+        pa.field("end", pa.int32(), nullable=False),
+        pa.field("control", pa.string()),
+        pa.field("literal", pa.string()),
+        pa.field("trained", pa.bool_(), nullable=False),
+        pa.field("opens", pa.bool_(), nullable=False),
+    ]
+)
+"""What stands between two texts of a dialogue. The code points [start, end) are white space for people and stages, and
+no token is made of them: in their place come the control token named `control`, if any, which carries loss if
+`trained`, and the tokens of `literal`, fixed words of the chat format, which carry none. The text behind it, up to the
+next mark, carries loss if it `opens`. Marks are in order and do not overlap; `pipeline.marking` has what keeps them."""
+
 PII_TYPE = pa.struct([pa.field("type", pa.string(), nullable=False), pa.field("count", pa.int32(), nullable=False)])
 """A type of personal data (`email`), and how often it stood in a document and its title."""
 
@@ -88,12 +103,15 @@ RECORD = pa.schema(
         pa.field("repository", pa.string()),
         pa.field("path", pa.string()),
         pa.field("licences", pa.list_(pa.field("element", pa.string()))),
+        pa.field("generator", pa.string()),
+        pa.field("marks", pa.list_(pa.field("element", MARK, nullable=False))),
     ]
 )
 """What a reader yields. `offset` and `length` are bytes of the (compressed) file; `payload` is the body after
 de-chunking and decompression; `text` is set instead where the source holds text already (WET, Parquet, JSONL).
 `http_headers` is the raw header block, for the page-level signals. `repository` (`owner/name`), `path` in it and
-`licences`, as they were declared, are of source code, and of other text whose columns name them."""
+`licences`, as they were declared, are of source code, and of other text whose columns name them. `generator` is the
+model that wrote a dialogue, as it was declared, and `marks` are its turns; null for what is no dialogue."""
 
 IDENTITY = ("doc_id", "url", "fetched_at")
 """The columns of a record that travel with its document."""
@@ -109,6 +127,7 @@ DOCUMENT = pa.schema(
         pa.field("script", pa.string()),
         pa.field("licence", pa.string()),
         pa.field("pii_spans", pa.list_(SPAN)),
+        RECORD.field("marks"),
     ]
 )
 
@@ -222,6 +241,15 @@ TOKENS = pa.schema(
 )
 """One whole document a row; `length` = number of ids in `tokens`, BOS and EOS included; `copies` = for how many
 documents it stands, itself included."""
+
+
+LOSS_SPANS = pa.field("loss_spans", pa.list_(pa.field("element", pa.uint32(), nullable=False)))
+"""Last column of the shards of a corpus with dialogues: which tokens carry loss as labels. Starts and ends alternate
+and rise, [start, end) in places of the document, BOS at 0. Null: every token, as in a corpus without the column;
+empty: none."""
+
+DIALOGUE_TOKENS = TOKENS.append(LOSS_SPANS)
+"""Token shards of a corpus with dialogues."""
 
 
 def fields(schema: pa.Schema, *names: str) -> pa.Schema:

@@ -10,6 +10,7 @@ CATALOGUE = Catalogue(
         "wet": "lauter.stages.read.wet:WetReader",
         "parquet": "lauter.stages.read.parquet:ParquetReader",
         "jsonl": "lauter.stages.read.jsonl:JsonlReader",
+        "dialogues": "lauter.stages.read.dialogues.reader:DialoguesReader",
         "probes": "lauter.stages.read.probes.reader:ProbesReader",
     },
     stages={
@@ -38,6 +39,7 @@ CATALOGUE = Catalogue(
         "embedding": "lauter.stages.embedding.cli:app",
         "quality": "lauter.stages.quality.cli:app",
         "tokenizer": "lauter.stages.tokens.cli:app",
+        "dialogues": "lauter.stages.read.dialogues.reader:DialoguesReader",
         "probes": "lauter.stages.read.probes.cli:app",
         "toxicity": "lauter.stages.toxicity.cli:app",
     },

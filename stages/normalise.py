@@ -26,9 +26,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import chain
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -90,6 +91,27 @@ def normalise(text: str, rules: int = EVERY_RULE) -> str:
     return (_BLANK_LINES.sub("\n\n\n", text) if "\n\n\n\n" in text else text).strip("\n")
 
 
+def normalise_turns(text: str, marks: Sequence[Mapping[str, Any]], rules: int) -> tuple[str, list[dict[str, Any]]]:
+    r"""Bring each text between the marks of a dialogue to its normal form; what marks cover stays, and they move.
+
+    A turn that is empty then stays a turn.
+
+    >>> mark = {"start": 3, "end": 5, "control": "<|user_end|>"}
+    >>> normalise_turns("a  \n\nb", [mark], EVERY_RULE)
+    ('a\n\nb', [{'start': 1, 'end': 3, 'control': '<|user_end|>'}])
+    """
+    parts: list[str] = []
+    moved: list[dict[str, Any]] = []
+    at = length = 0
+    for mark in marks:
+        turn, between = normalise(text[at : mark["start"]], rules), text[mark["start"] : mark["end"]]
+        start = length + len(turn)
+        length, at = start + len(between), mark["end"]
+        moved.append({**mark, "start": start, "end": length})
+        parts += [turn, between]
+    return "".join([*parts, normalise(text[at:], rules)]), moved
+
+
 @cache
 def character_flags() -> NDArray[np.uint8]:
     """The rules that may change each code point, shape (0x110000,). Takes 0.3 s; once per process.
@@ -139,6 +161,7 @@ class Normalise:
     documents: ClassVar[pa.Schema] = schema.fields(schema.DOCUMENT, "text")
     scores: ClassVar[pa.Schema] = schema.fields(schema.SCORE, "chars")
     reasons: ClassVar[tuple[Reason, ...]] = (Reason("empty-after-normalise"),)
+    moves_marks: ClassVar[bool] = True
 
     def __init__(self, config: NormaliseConfig, context: StageContext) -> None:
         pass
@@ -151,13 +174,19 @@ class Normalise:
         """The normal form of each text. A column that is clean already is returned as it is, without a copy."""
         text = batch.column("text")
         suspect = suspects(text)
+        marks = batch.column("marks") if "marks" in batch.schema.names else None
+        moved: dict[int, list[dict[str, Any]]] = {}
         changed = np.zeros(batch.num_rows, np.bool_)
         rewritten: list[str] = []
         for row in np.flatnonzero(suspect).tolist():
             before = text[row].as_py() or ""
             if suspect[row] == COMPOSE and unicodedata.is_normalized("NFC", before):
                 continue
-            after = normalise(before, int(suspect[row]))
+            own = marks[row].as_py() if marks is not None else None
+            if own is None:
+                after = normalise(before, int(suspect[row]))
+            else:
+                after, moved[row] = normalise_turns(before, own, int(suspect[row]))
             if after != before:
                 changed[row] = True
                 rewritten.append(after)
@@ -165,7 +194,18 @@ class Normalise:
             text = pc.replace_with_mask(text, pa.array(changed), pa.array(rewritten, text.type))
         chars = pc.utf8_length(text).cast(pa.int32())
         empty = chars.fill_null(0).to_numpy(zero_copy_only=False) == 0
-        return Verdict(empty.astype(np.uint8), {"text": text, "chars": chars})
+        columns = {"text": text, "chars": chars}
+        if marks is not None:
+            columns["marks"] = _replaced(marks, moved)
+        return Verdict(empty.astype(np.uint8), columns)
+
+
+def _replaced(marks: pa.ListArray, moved: Mapping[int, list[dict[str, Any]]]) -> pa.ListArray:
+    """The same column with the marks of some rows anew."""
+    if not moved:
+        return marks
+    kind = schema.RECORD.field("marks").type
+    return pa.array([moved.get(row, old) for row, old in enumerate(marks.to_pylist())], kind)
 
 
 def suspects(text: pa.Array[pa.LargeStringScalar]) -> NDArray[np.uint8]:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from lauter.pipeline.audit.files import PartFiles
 from lauter.pipeline.audit.findings import AuditReport, counted
 from lauter.pipeline.audit.index import CorpusIndex
+from lauter.pipeline.audit.loss_spans import loss_columns, loss_problem
 from lauter.pipeline.audit.tables import row_groups
 from lauter.pipeline.storage import Output, Storage, StorageError
 from lauter.pipeline.takedown.blank import REMOVED, shard_rows
@@ -149,7 +150,8 @@ def _read_places(storage: Storage, path: str, shards: _Shards, report: AuditRepo
 def _compare(storage: Storage, output: Output, number: int, shards: _Shards) -> Iterator[str]:
     start = 0
     pad = pad_id(storage)
-    for group, table in enumerate(row_groups(storage, "tokens", output.path, "doc_id", "length", "tokens", "removed")):
+    columns = ["doc_id", "length", "tokens", "removed", *loss_columns(storage, output.path)]
+    for group, table in enumerate(row_groups(storage, "tokens", output.path, *columns)):
         place = shards.first_group[number] + group
         row = np.arange(start, start + table.num_rows, dtype=np.int64)
         removed = table.column("removed").to_numpy()
@@ -165,6 +167,8 @@ def _compare(storage: Storage, output: Output, number: int, shards: _Shards) -> 
             pc.list_value_length(table.column("tokens")).to_numpy(), table.column("length").to_numpy()
         ):
             yield f"{output.path}: row group {group} has rows whose length is not their number of tokens"
+        elif (problem := loss_problem(table)) is not None:
+            yield f"{output.path}: row group {group} has {problem}"
         elif removed.any() and not shard_rows(table, removed, pad).equals(table):
             yield f"{output.path}: row group {group} has removed rows that hold more than padding"
         start += table.num_rows

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lauter.pipeline.graph.node import Node, Results, behind
+from lauter.pipeline.marked import is_marked_source
 from lauter.pipeline.steps.layout import STREAMS
 from lauter.pipeline.task import Task
 
@@ -91,6 +92,7 @@ def packing_nodes(plan: Plan, results: Results) -> list[Node]:
         "layout_id": layout["layout_id"],
         "tokenizer_digest": results["tokenizer/all"].info["sha256"],
         "repeats": None if sharding.repeats is None else sharding.repeats.tokens,
+        "dialogues": any(is_marked_source(source) for source in plan.manifest.sources),
         "planted": sorted({part.priority for part in plan.parts if part.planted}) if sharding.repeats else [],
     }
     return [

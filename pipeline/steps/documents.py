@@ -20,8 +20,10 @@ import pyarrow.compute as pc
 
 from lauter.pipeline import exchange, parquet, schema
 from lauter.pipeline.contract import MapStage, ReadBatch, Reader
+from lauter.pipeline.cuts import code_points
 from lauter.pipeline.glancing import Seen
 from lauter.pipeline.identity import payload_hashes
+from lauter.pipeline.marking import is_marked, mark_problem
 from lauter.pipeline.planted import planted_buckets
 from lauter.pipeline.sorted_runs import SortedSink
 from lauter.pipeline.specs import spec_class
@@ -59,7 +61,11 @@ class _Pass:
         self.beat = _Heartbeat(storage, task)
         self.seen = Seen(reader)
         self.planted: bool = task.args["planted"]
-        self.earlier = None if self.planted else earlier_run(task, storage, stages)
+        self.marked = is_marked(reader)
+        if self.marked:
+            self.document_schema = self.document_schema.append(schema.DOCUMENT.field("marks"))
+        # Marks and text come from one run: an earlier text may be rewritten, and marks are in no stage's columns.
+        self.earlier = None if self.planted or self.marked else earlier_run(task, storage, stages)
 
     def run(self) -> Result:
         """All batches of the file, then the count."""
@@ -105,6 +111,10 @@ class _Pass:
         batch, alive = flow.batch, flow.alive
         self.tally.documents += batch.num_rows
         digest = text_digests(batch.column("text")) if batch.num_rows else pa.array([], pa.binary(32))
+        if self.marked and batch.num_rows:
+            problem = mark_problem(batch.column("marks"), code_points(batch.column("text")))
+            if problem is not None:
+                raise isolate.StageError(f"{self.task.args['file']['uri']}: {problem}: a stage has not moved the marks")
         # Texts that came as such may pass no stage that counts them, and the ledger tells the length of every text.
         counted = "chars" in batch.schema.names
         chars = batch.column("chars") if counted else pc.utf8_length(batch.column("text")).cast(pa.int32())

@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from lauter.pipeline import exchange, parquet
+from lauter.pipeline import exchange, parquet, schema
 from lauter.pipeline.contract import Encoder, StageContext
 from lauter.pipeline.cuts import moved, without
 from lauter.pipeline.identity import shuffle_order
+from lauter.pipeline.marking import MarkingEncoder
 from lauter.pipeline.sorted_runs import SortedSink
 from lauter.pipeline.steps.layouts import ENCODED, KEPT, SHARES, row_numbers
 from lauter.pipeline.storage import Output, Storage
@@ -35,7 +36,7 @@ def run(task: Task, storage: Storage) -> Result:
         present = pq.read_schema(source).names
     # 12 bytes a cut: all that were made in the part.
     cuts = parquet.read(storage, args["cuts"]["path"], ["row", "start", "end"]) if args["cuts"] is not None else None
-    wanted = ["doc_id", "row", "text", *(name for name in ("language", "pii_spans") if name in present)]
+    wanted = ["doc_id", "row", "text", *(name for name in ("language", "pii_spans", "marks") if name in present)]
     shares = _Shares(args["cells"])
     path = f"state/encoded/{args['part']}.arrow"
     with storage.staging(path) as staged:
@@ -124,7 +125,13 @@ def _encoded(
     encoder: Encoder, batch: pa.RecordBatch, seed: int, kept: pa.Table, rule: StreamRule, shares: _Shares
 ) -> pa.Table:
     names = batch.schema.names
-    ids = encoder.encode(batch.column("text"), batch.column("pii_spans") if "pii_spans" in names else None)
+    spans = batch.column("pii_spans") if "pii_spans" in names else None
+    if "marks" in names:
+        if not isinstance(encoder, MarkingEncoder):
+            raise TypeError(f"the encoder {encoder.name} has no `encode_marked`, and there are dialogues")
+        ids, loss = encoder.encode_marked(batch.column("text"), spans, batch.column("marks"))
+    else:
+        ids, loss = encoder.encode(batch.column("text"), spans), pa.nulls(batch.num_rows, schema.LOSS_SPANS.type)
     length = pc.list_value_length(ids).to_numpy().astype(np.int64)
     language = batch.column("language") if "language" in names else pa.nulls(batch.num_rows, pa.string())
     place = np.searchsorted(row_numbers(kept), batch.column("row").to_numpy())
@@ -140,6 +147,7 @@ def _encoded(
             language,
             pa.array(copies),
             ids.cast(ENCODED.field("tokens").type),
+            loss,
         ],
         schema=ENCODED,
     )

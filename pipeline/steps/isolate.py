@@ -39,21 +39,24 @@ def apply(stage: MapStage, batch: pa.RecordBatch) -> Verdict:
         verdict = stage.apply(batch)
     except Exception as error:
         if batch.num_rows == 1:
-            return _failed(stage, error)
+            return _failed(stage, batch, error)
         half = batch.num_rows // 2
-        return _joined(stage, apply(stage, batch.slice(0, half)), apply(stage, batch.slice(half)))
+        return _joined(apply(stage, batch.slice(0, half)), apply(stage, batch.slice(half)))
     _check(stage, batch, verdict)
     return verdict
 
 
-def _declared(stage: MapStage) -> pa.Schema:
+def _declared(stage: MapStage, batch: pa.RecordBatch) -> pa.Schema:
+    """What a verdict about a batch must have; marks besides, where the batch has them and the stage moves them."""
     ledger: pa.Schema = getattr(stage, "ledger", pa.schema([]))
     names = {field.name: field for schema_ in (stage.documents, stage.scores, ledger) for field in schema_}
+    if getattr(stage, "moves_marks", False) and "marks" in batch.schema.names:
+        names["marks"] = schema.RECORD.field("marks")
     return pa.schema(list(names.values()))
 
 
 def _check(stage: MapStage, batch: pa.RecordBatch, verdict: Verdict) -> None:
-    declared = _declared(stage)
+    declared = _declared(stage, batch)
     if verdict.reason.shape != (batch.num_rows,) or verdict.reason.dtype != np.uint8:
         raise StageError(f"stage {stage.name}: `reason` must be uint8 of {batch.num_rows} rows")
     if set(verdict.columns) != set(declared.names):
@@ -68,16 +71,16 @@ def _check(stage: MapStage, batch: pa.RecordBatch, verdict: Verdict) -> None:
         raise StageError(f"stage {stage.name}: `rule` has {len(verdict.rule)} rows, expected {batch.num_rows}")
 
 
-def _failed(stage: MapStage, error: Exception) -> Verdict:
+def _failed(stage: MapStage, batch: pa.RecordBatch, error: Exception) -> Verdict:
     rule = {"agent": None, "signal": None, "line": None, "text": f"{type(error).__name__} in stage {stage.name}"}
     return Verdict(
         np.array([FAILED], np.uint8),
-        {field.name: pa.nulls(1, field.type) for field in _declared(stage)},
+        {field.name: pa.nulls(1, field.type) for field in _declared(stage, batch)},
         pa.array([rule], schema.RULE),
     )
 
 
-def _joined(stage: MapStage, first: Verdict, second: Verdict) -> Verdict:
+def _joined(first: Verdict, second: Verdict) -> Verdict:
     def rule(verdict: Verdict) -> pa.StructArray:
         return verdict.rule if verdict.rule is not None else pa.nulls(len(verdict.reason), schema.RULE)
 
@@ -87,10 +90,7 @@ def _joined(stage: MapStage, first: Verdict, second: Verdict) -> Verdict:
         signals[-1] = second.signals.set_column(0, second.signals.schema.field("row"), moved)
     return Verdict(
         np.concatenate([first.reason, second.reason]),
-        {
-            field.name: pa.concat_arrays([first.columns[field.name], second.columns[field.name]])
-            for field in _declared(stage)
-        },
+        {name: pa.concat_arrays([column, second.columns[name]]) for name, column in first.columns.items()},
         pa.concat_arrays([rule(first), rule(second)]),
         exchange.one_batch(pa.Table.from_batches(signals)) if signals else None,
     )

@@ -256,6 +256,7 @@ ENCODED = pa.schema(
         pa.field("language", pa.string()),
         pa.field("copies", pa.uint32()),
         pa.field("tokens", schema.TOKENS.field("tokens").type),
+        schema.LOSS_SPANS,
     ]
 )
 """Token ids in sorted runs (`sorted_runs.py`). `stream` is its number in `SHARES` of the same part; `order` is the

@@ -32,7 +32,7 @@ def run(task: Task, storage: Storage) -> Result:
         b"lauter.stream": args["stream"].encode(),
         b"lauter.layout_id": args["layout_id"].encode(),
     }
-    shard_schema = schema.TOKENS.with_metadata(metadata)
+    shard_schema = (schema.DIALOGUE_TOKENS if args["dialogues"] else schema.TOKENS).with_metadata(metadata)
     shard_path = f"tokens/{args['stream']}/{args['shard']:05d}.parquet"
     positions: list[pa.Table] = []
     parts: list[NDArray[Any]] = [np.empty(0, np.int64)]
@@ -105,20 +105,18 @@ class _Holders:
 def _shard_rows(table: pa.Table, sources: Sequence[str], shard_schema: pa.Schema) -> pa.RecordBatch:
     source = pa.DictionaryArray.from_arrays(exchange.one_chunk(table.column("source")), pa.array(sources, pa.string()))
     lengths = pc.list_value_length(table.column("tokens"))
-    return exchange.one_batch(
-        pa.Table.from_arrays(
-            [
-                table.column("doc_id"),
-                source,
-                table.column("language").dictionary_encode().cast(shard_schema.field("language").type),
-                lengths.cast(pa.int32()),
-                table.column("copies"),
-                table.column("tokens"),
-                pa.array(np.zeros(table.num_rows, np.bool_)),
-            ],
-            schema=shard_schema,
-        ).combine_chunks()
-    )
+    columns = [
+        table.column("doc_id"),
+        source,
+        table.column("language").dictionary_encode().cast(shard_schema.field("language").type),
+        lengths.cast(pa.int32()),
+        table.column("copies"),
+        table.column("tokens"),
+        pa.array(np.zeros(table.num_rows, np.bool_)),
+    ]
+    if schema.LOSS_SPANS.name in shard_schema.names:
+        columns.append(table.column(schema.LOSS_SPANS.name))
+    return exchange.one_batch(pa.Table.from_arrays(columns, schema=shard_schema).combine_chunks())
 
 
 def _places(table: pa.Table, lengths: NDArray[np.int32], args: Mapping[str, Any], first: int) -> pa.Table:

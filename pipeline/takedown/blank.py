@@ -113,7 +113,14 @@ def pads(table: pa.Table, mask: Mask, pad: int | None) -> pa.Table:
             ids[start:end] = ids[end - 1] if pad is None else pad
     kind = table.schema.field("tokens").type
     blanked = pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(ids, pa.uint32()), type=kind)
-    return table.set_column(table.schema.get_field_index("tokens"), table.schema.field("tokens"), blanked)
+    table = table.set_column(table.schema.get_field_index("tokens"), table.schema.field("tokens"), blanked)
+    return without_loss(table, mask) if schema.LOSS_SPANS.name in table.schema.names else table
+
+
+def without_loss(table: pa.Table, mask: Mask) -> pa.Table:
+    """Token rows of which no token carries loss any more, where something was said of it: turns have lengths too."""
+    said = mask & pc.is_valid(table.column(schema.LOSS_SPANS.name)).to_numpy()
+    return with_values(table, said, {schema.LOSS_SPANS.name: []}) if said.any() else table
 
 
 def shard_rows(table: pa.Table, mask: Mask, pad: int | None) -> pa.Table:

@@ -28,6 +28,7 @@ from lauter.stages.pii.recognisers import recognisers
 from lauter.stages.pii.report import pii_report
 from lauter.stages.pii.spans import Match, code_points, resolve, rewrite, stand_in
 from lauter.stages.pii.surrogates import Surrogates
+from lauter.stages.pii.turns import apart, moved, of_documents
 
 _UNCHECKED, _TOO_DENSE, _NO_TEXT = 1, 2, 3  # places in `reasons`, from 1
 
@@ -52,6 +53,7 @@ class Pii:
         Reason("pii-too-dense"),
         Reason("no-text", "error"),
     )
+    moves_marks: ClassVar[bool] = True
     decision_fields: ClassVar[frozenset[str]] = frozenset({"max_spans_per_1000_chars"})
 
     @classmethod
@@ -96,45 +98,50 @@ class Pii:
         column = batch.column("text")
         missing = column.is_null().to_numpy(zero_copy_only=False)
         seen = _Seen(places(batch), _is_code(batch), self._surrogates(batch))
-        text, spans, count, unchecked = self._cleaned(column, seen)
+        marks = batch.column("marks") if "marks" in batch.schema.names else None
+        text, spans, count, unchecked, marks = self._cleaned(column, seen, marks)
         removed = [spans]
         titled = "title" in batch.schema.names
         title = batch.column("title") if titled else pa.nulls(batch.num_rows, pa.string())
         if title.null_count < len(title):
-            title, others, more, beyond = self._cleaned(title, seen)
+            title, others, more, beyond, _ = self._cleaned(title, seen, None)
             removed.append(others)
             count += more
             unchecked |= beyond
         chars = pc.utf8_length(text).cast(pa.int32())
-        return Verdict(
-            np.select([missing, unchecked], [_NO_TEXT, _UNCHECKED], 0).astype(np.uint8),
-            {
-                "text": text,
-                "title": title.cast(pa.string()),
-                "pii_spans": spans,
-                "pii_count": pa.array(count, pa.int32()),
-                "pii_types": _by_type(removed, batch.num_rows),
-                "chars": pc.fill_null(chars, 0),
-            },
-        )
+        columns = {
+            "text": text,
+            "title": title.cast(pa.string()),
+            "pii_spans": spans,
+            "pii_count": pa.array(count, pa.int32()),
+            "pii_types": _by_type(removed, batch.num_rows),
+            "chars": pc.fill_null(chars, 0),
+        }
+        if marks is not None:
+            columns["marks"] = marks
+        return Verdict(np.select([missing, unchecked], [_NO_TEXT, _UNCHECKED], 0).astype(np.uint8), columns)
 
     def _surrogates(self, batch: pa.RecordBatch) -> Surrogates | None:
         if self._config.replacement == "placeholder":
             return None
         return Surrogates(self._seed, batch.column("doc_id").to_pylist())
 
-    def _cleaned(self, column: pa.Array, seen: _Seen) -> _Cleaned:
+    def _cleaned(self, column: pa.Array, seen: _Seen, marks: pa.ListArray | None) -> _Cleaned:
         given = column.cast(pa.large_string())
         filled = pc.fill_null(given, "") if given.null_count else given
         offsets, data = text_buffers(filled)
         matches, unchecked = self._found(data, offsets, seen.places, seen.code)
+        own = of_documents(marks, matches) if marks is not None else {}
+        matches = apart(matches, data, offsets, own) if own else matches
         replaced = stand_in if seen.surrogates is None else seen.surrogates.of(data)
         text, spans = rewrite(filled, data, offsets, matches, replaced)
+        if marks is not None:
+            marks = moved(marks, own, matches, spans, data, offsets)
         if unchecked.any():
             text = pc.if_else(pa.array(unchecked), pa.scalar("", pa.large_string()), text)
         if given.null_count:
             text = pc.if_else(given.is_null(), pa.scalar(None, pa.large_string()), text)
-        return _Cleaned(text, spans, np.diff(spans.offsets.to_numpy()), unchecked)
+        return _Cleaned(text, spans, np.diff(spans.offsets.to_numpy()), unchecked, marks)
 
     def _found(
         self, data: NDArray[np.uint8], offsets: NDArray[np.int64], where: list[Place], code: NDArray[np.bool_]
@@ -211,12 +218,13 @@ def _is_code(batch: pa.RecordBatch) -> NDArray[np.bool_]:
 
 
 class _Cleaned(NamedTuple):
-    """A column with placeholders, their spans and number, and which rows were not checked (and are empty)."""
+    """A column with placeholders, their spans and number, which rows were not checked (and are empty), and marks."""
 
     text: pa.LargeStringArray
     spans: pa.ListArray
     found: NDArray[np.int32]
     unchecked: NDArray[np.bool_]
+    marks: pa.ListArray | None
 
 
 def _by_type(removed: list[pa.ListArray], rows: int) -> pa.ListArray:

@@ -24,7 +24,7 @@ CHECKED_LINES = 100
 """Lines that `check` looks at for column names."""
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
     """Bytes [start, end) of the text. `content` is None for a line over the limit; `broken` ends the file."""
 
     start: int
@@ -43,7 +43,7 @@ class JsonlReader(TableReader):
         """Raise `ValueError` if no object of the first hundred lines has the configured columns."""
         found: dict[str, None] = {}
         for line in islice(_lines(opened(stream), self._config.max_record_bytes), CHECKED_LINES):
-            value = _object(line.content or b"", first=line.start == 0)
+            value = json_object(line.content or b"", first=line.start == 0)
             found.update(dict.fromkeys(value or ()))
         check_columns(self._columns, found)
 
@@ -81,12 +81,12 @@ class JsonlReader(TableReader):
                 yield {"line": number, "fault": "the compression breaks off"}
             elif line.content.strip(BLANKS):
                 first = line.start == 0
-                value = _object(line.content, first=first)
+                value = json_object(line.content, first=first)
                 yield {"line": number, "fault": _fault(line.content, first=first)} if value is None else value
 
-    def _row(self, line: _Line, content: bytes, file: str) -> Row:
+    def _row(self, line: Line, content: bytes, file: str) -> Row:
         names = self._columns
-        value = _object(content, first=line.start == 0)
+        value = json_object(content, first=line.start == 0)
         if value is None:
             return corrupt_row(self._source, file, line.start, line.end, "invalid-json")
         text = value.get(names.text)
@@ -146,7 +146,7 @@ def _value(line: bytes, *, first: bool) -> object:
     return json.loads(line.decode("utf-8-sig" if first else "utf-8"))
 
 
-def _object(line: bytes, *, first: bool) -> dict[str, object] | None:
+def json_object(line: bytes, *, first: bool) -> dict[str, object] | None:
     """The JSON object of a line; None if it is none."""
     try:
         value = _value(line, first=first)
@@ -156,7 +156,7 @@ def _object(line: bytes, *, first: bool) -> dict[str, object] | None:
 
 
 def _fault(line: bytes, *, first: bool) -> str:
-    """Why `_object` finds none; nothing of the line is quoted."""
+    """Why `json_object` finds none; nothing of the line is quoted."""
     try:
         _value(line, first=first)
     except UnicodeDecodeError as error:
@@ -168,7 +168,7 @@ def _fault(line: bytes, *, first: bool) -> str:
     return "no JSON object"
 
 
-def _lines(container: Container, limit: int) -> Iterator[_Line]:
+def _lines(container: Container, limit: int) -> Iterator[Line]:
     """The lines of a text file of any compression; holds at most `limit` bytes of a line and one piece."""
     start = 0
     parts: list[bytes] = []
@@ -176,7 +176,7 @@ def _lines(container: Container, limit: int) -> Iterator[_Line]:
     large = blank = False
     for piece in container.pieces:
         if isinstance(piece, Break):
-            yield _Line(start, start + size, b"", broken=True)
+            yield Line(start, start + size, b"", broken=True)
             return
         text = piece.text
         at = 0
@@ -192,7 +192,7 @@ def _lines(container: Container, limit: int) -> Iterator[_Line]:
                 parts.append(text[at:stop])
             at = stop + 1
             if end >= 0:
-                yield _Line(start, start + size, None if large and not blank else b"".join(parts))
+                yield Line(start, start + size, None if large and not blank else b"".join(parts))
                 start, size, parts, large, blank = start + size + 1, 0, [], False, False
     if size:
-        yield _Line(start, start + size, None if large and not blank else b"".join(parts))
+        yield Line(start, start + size, None if large and not blank else b"".join(parts))

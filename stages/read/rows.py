@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time
 from typing import NamedTuple
 
@@ -59,7 +59,12 @@ class Row(NamedTuple):
     repository: str | None = None
     path: str | None = None
     licences: tuple[str, ...] | None = None
+    generator: str | None = None
+    marks: tuple[Mapping[str, object], ...] | None = None
+    """Of `schema.MARK`."""
     reason: str | None = None
+    fault: str | None = None
+    """Evidence of the reason, where there is more to say than its name; nothing of the record's own words."""
 
 
 def corrupt_row(source: str, file: str, start: int, end: int, reason: str) -> Row:
@@ -111,7 +116,9 @@ class Rows:
         ]
         reason = np.array([self._codes[row.reason] if row.reason else 0 for row in self._rows], dtype=np.uint8)
         records = pa.RecordBatch.from_arrays(arrays, schema=schema.RECORD)
-        batch = ReadBatch(records, Verdict(reason), dict(sorted(self._others.items())))
+        rules = [{"signal": "record", "text": row.fault} if row.fault else None for row in self._rows]
+        rule = pa.array(rules, schema.RULE) if any(rules) else None
+        batch = ReadBatch(records, Verdict(reason, rule=rule), dict(sorted(self._others.items())))
         self._rows, self._bytes, self._payload_bytes, self._others = [], 0, 0, Counter()
         return batch
 

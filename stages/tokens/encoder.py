@@ -20,6 +20,8 @@ from lauter.pipeline.contract import FilePath, ModelPath, StageConfig, StageCont
 from lauter.stages.tokens.apertus import build
 from lauter.stages.tokens.definition import Definition, definition_of, load_definition, tokenizer_digest
 from lauter.stages.tokens.engine import Engine, EngineName, open_engine
+from lauter.stages.tokens.marked import Piece as Stretch
+from lauter.stages.tokens.marked import dialogue_pieces, joined, loss_spans
 from lauter.stages.tokens.tekken import embedded_files
 
 _TOKENS = schema.TOKENS.field("tokens").type
@@ -147,6 +149,41 @@ class HuggingFaceEncoder:
             type=_TOKENS,
             mask=pc.is_null(text) if text.null_count else None,
         )
+
+    @classmethod
+    def controls(cls, config: TokenizerConfig) -> frozenset[str]:
+        """See `marking.MarkingEncoder`: what the sidecar has `added`.
+
+        Raises:
+            ValueError: see `load_definition`.
+        """
+        return frozenset(cls(config, StageContext()).definition.sidecar.added)
+
+    def encode_marked(
+        self, text: pa.LargeStringArray, spans: pa.ListArray | None, marks: pa.ListArray
+    ) -> tuple[pa.ListArray, pa.ListArray]:
+        """See `marking.MarkingEncoder`. A placeholder carries loss where the text around it does.
+
+        Raises:
+            RuntimeError: not opened.
+            ValueError: a mark names a control token that the sidecar lacks.
+        """
+        engine = self._opened()
+        sidecar = self.definition.sidecar
+        placed = self._insertions(spans) if spans is not None and sidecar.placeholders else {}
+        pieces: list[Stretch] = []
+        counts: list[int] = []
+        marked = marks.is_valid().to_numpy(zero_copy_only=False)
+        for row, (item, own) in enumerate(zip(text.to_pylist(), marks.to_pylist(), strict=True)):
+            found = dialogue_pieces(item or "", own or (), placed.get(row, ()), sidecar.added, sidecar.bos.id)
+            if own is None:
+                found.append(Stretch(sidecar.eos.id))
+            pieces += found
+            counts.append(len(found))
+        encoded = joined(*engine.encode([piece.text for piece in pieces]), pieces, counts)
+        offsets = pa.array(encoded.offsets.astype(np.int32))
+        ids = pa.ListArray.from_arrays(offsets, pa.array(encoded.ids), type=_TOKENS)
+        return ids, loss_spans(encoded.offsets, encoded.labels, marked)
 
     def decode(self, ids: list[int]) -> str:
         """The text of a document's ids: placeholders by their token's name, all other control tokens by nothing.

@@ -1,0 +1,1 @@
+"""Dialogues out of files in the usual public shapes, each a record with marks."""

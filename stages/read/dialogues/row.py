@@ -1,0 +1,114 @@
+"""One row of a data set as one row of `schema.RECORD`: its dialogue, who wrote it, and what may be done with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from lauter.chat.conversation import AssistantTurn, ChatError, Conversation
+from lauter.chat.formats import alpaca, messages, preference, sharegpt
+from lauter.pipeline import identity
+from lauter.stages.read.columns import document_id
+from lauter.stages.read.dialogues.config import DialoguesConfig, Shape
+from lauter.stages.read.dialogues.turns import Mark, marked
+from lauter.stages.read.rows import Row, escaped, seconds
+
+Fields = Mapping[str, Any]
+
+CONVERSATIONS: Mapping[Shape, Callable[[Fields], Conversation]] = {
+    "messages": messages.conversation,
+    "sharegpt": sharegpt.conversation,
+    "alpaca": alpaca.conversation,
+}
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+"""What a message quotes: it may be a dialogue's own words, which no ledger holds."""
+
+
+def conversation_of(row: Fields, config: DialoguesConfig) -> Conversation:
+    """What is taken of a row. Raises ChatError for a row that has not the shape."""
+    fields = {**row, **{field: row[column] for field, column in config.names.items() if column in row}}
+    if config.shape != "preference":
+        found = CONVERSATIONS[config.shape](fields)
+        return found.prompt if config.take == "prompt" else found
+    pair = preference.preference(fields)
+    if config.take == "prompt":
+        return pair.prompt
+    answer: AssistantTurn = pair.chosen if config.take == "dialogue" else pair.rejected
+    return replace(pair.prompt, turns=(*pair.prompt.turns, answer))
+
+
+def row_of(fields: Fields, config: DialoguesConfig, source: str, file: str, offset: int, length: int) -> Row:
+    """The row, with a reason where it ends in the reader."""
+    columns = config.columns
+    own = fields.get(columns.id) if columns.id else None
+    identifier = own if isinstance(own, (str, int)) and not isinstance(own, bool) else None
+    url = _text(fields.get(columns.url or ""))
+    when = fields.get(columns.date or "")
+    row = Row(
+        identity.range_id(source, file, offset, offset + length),
+        offset,
+        length,
+        escaped(url.encode()) if url else None,
+        _moment(when),
+        licences=_licences(fields.get(columns.licences or "")) or ((config.licence,) if config.licence else None),
+        generator=_text(fields.get(columns.generator or "")) or config.generator,
+    )
+    if identifier not in (None, ""):
+        row = row._replace(doc_id=document_id(source, identifier, None, None, b""))
+    try:
+        conversation = conversation_of(fields, config)
+    except ChatError as error:
+        return row._replace(reason="no-dialogue", fault=_QUOTED.sub("…", str(error)))
+    if config.take != "prompt" and not _answered(conversation):
+        return row._replace(reason="no-answer")
+    found = marked(conversation)
+    text = _clean(found.text)
+    if not text or text.isspace():
+        return row._replace(reason="no-text")
+    data = text.encode()
+    if len(data) > config.max_text_bytes:
+        return row._replace(reason="text-too-large")
+    if identifier in (None, ""):
+        row = row._replace(doc_id=document_id(source, None, row.url, _plain(when), found.identity))
+    return row._replace(text=data, marks=tuple(map(_mark, found.marks)))
+
+
+def _answered(conversation: Conversation) -> bool:
+    last = conversation.turns[-1]
+    return isinstance(last, AssistantTurn) and bool(last.blocks)
+
+
+def _mark(mark: Mark) -> Mapping[str, object]:
+    return {**mark._asdict(), "literal": None if mark.literal is None else _clean(mark.literal)}
+
+
+def _clean(text: str) -> str:
+    """The same code points, but a surrogate that JSON spells alone is U+FFFD: marks count code points."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def _text(value: object) -> str | None:
+    return _clean(value) if isinstance(value, str) and value else None
+
+
+def _licences(value: object) -> tuple[str, ...] | None:
+    items = value if isinstance(value, list) else [value]
+    found = tuple(text for text in map(_text, items) if text)
+    return found if found and len(found) == len(items) else None
+
+
+def _moment(value: object) -> int | None:
+    if isinstance(value, datetime):
+        return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp())
+    return seconds(_plain(value) or "")
+
+
+def _plain(value: object) -> str | None:
+    if isinstance(value, date):
+        return value.isoformat()
+    return _text(value)
