@@ -39,7 +39,6 @@ CATALOGUE = Catalogue(
         "embedding": "lauter.stages.embedding.cli:app",
         "quality": "lauter.stages.quality.cli:app",
         "tokenizer": "lauter.stages.tokens.cli:app",
-        "dialogues": "lauter.stages.read.dialogues.reader:DialoguesReader",
         "probes": "lauter.stages.read.probes.cli:app",
         "toxicity": "lauter.stages.toxicity.cli:app",
     },
