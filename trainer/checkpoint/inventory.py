@@ -54,6 +54,11 @@ def read_inventory(folder: Path) -> dict[str, FileRecord]:
     return files
 
 
+def digest_of(folder: Path) -> str:
+    """SHA-256 of a checkpoint's list of files, hex: it holds all their digests, so that it stands for the checkpoint."""
+    return hashlib.sha256((folder / FILES).read_bytes()).hexdigest()
+
+
 def _is_inside(name: str) -> bool:
     path = PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts and str(path) == name and "\\" not in name

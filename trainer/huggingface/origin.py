@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from lauter.trainer.checkpoint.inventory import digest_of
 from lauter.trainer.checkpoint.read import Checkpoint
 from lauter.trainer.huggingface.measured import measured
 
@@ -24,11 +25,14 @@ _TAKEN = ("versions", "progress", "optimizer_steps", "config", "changes", "count
 def origin(checkpoint: Checkpoint) -> dict[str, Any]:
     """What a checkpoint says about where the model comes from, without paths of a machine.
 
+    `checkpoint` names it, and has the SHA-256 of its list of files, which holds all their digests.
     `measured` is what its run measured up to it (`measured.py`), where the run is there.
     `goldfish_rate` is the share of labels that Goldfish took out, over all updates of the run.
     """
     meta = checkpoint.meta
     found: dict[str, Any] = _published({key: meta[key] for key in _TAKEN if meta.get(key) is not None})
+    path = checkpoint.path.absolute()
+    found["checkpoint"] = {"name": f"{path.parent.parent.name}/{path.name}", "files_sha256": digest_of(path)}
     figures = measured(checkpoint)
     found |= {"measured": figures} if figures else {}
     counts = found.get("counts") or {}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lauter.trainer.checkpoint.inventory import digest_of
 from lauter.trainer.checkpoint.layout import FILES, step_of
 from lauter.trainer.checkpoint.read import Checkpoint
 from lauter.trainer.config.sections import RunSection
@@ -33,7 +33,7 @@ def parent_of(checkpoint: Checkpoint, start: Path) -> dict[str, Any]:
     return {
         "from": str(start.absolute()),
         "checkpoint": checkpoint.path.name,
-        "files_sha256": _digest(checkpoint.path),
+        "files_sha256": digest_of(checkpoint.path),
         "progress": checkpoint.meta["progress"],
         "data": checkpoint.meta["data"],
         "changes": checkpoint.meta.get("changes", []),
@@ -55,15 +55,10 @@ def require_parent(out: Path, parent: Mapping[str, Any] | None, start: Path) -> 
         places = (start,) if step_of(start.resolve().name) is not None else (start / "checkpoints" / name, start / name)
         there = next((place for place in places if place.resolve().name == name and (place / FILES).is_file()), None)
         same_path = start.resolve() == Path(parent["from"]).resolve()
-        if same_path if there is None else _digest(there) == parent["files_sha256"]:
+        if same_path if there is None else digest_of(there) == parent["files_sha256"]:
             return
     began = f"from {parent['checkpoint']} of {parent['from']}" if parent is not None else "at its first step"
     raise ConfigError(f"{out} holds a run already, which began {began}; give another --out to begin from {start}")
-
-
-def _digest(folder: Path) -> str:
-    """Of the list of a checkpoint's files, which holds all their digests."""
-    return hashlib.sha256((folder / FILES).read_bytes()).hexdigest()
 
 
 def read_on(

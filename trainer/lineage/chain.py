@@ -1,0 +1,120 @@
+"""Walks back from a model: what each checkpoint began from and what it read, down to the roots of the corpora.
+
+A checkpoint names its parents by digest: the checkpoint that its run began from (with that one's own parent, and so
+on), and the roots of the corpora that it read. So the chain is known where the older files are gone; where they are
+still there, each is compared with its digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lauter.trainer.checkpoint.inventory import digest_of
+from lauter.trainer.checkpoint.layout import FILES, META
+from lauter.trainer.checkpoint.meta import read_meta
+from lauter.trainer.checkpoint.read import resolve
+from lauter.trainer.huggingface.origin import ORIGIN
+from lauter.trainer.lineage.artefact import Artefact, State
+
+
+def lineage(path: Path) -> Artefact:
+    """The artefact at a run's folder, a checkpoint or an exported model, with all that it was made of.
+
+    Raises:
+        NoCheckpoint: there is none of these.
+        CheckpointError: its meta can't be read.
+        ValueError: the export's `lauter.json` is no JSON, or of a version that did not name its checkpoint.
+    """
+    if (path / ORIGIN).is_file():
+        return _export(path)
+    folder = resolve(path)
+    return _checkpoint(read_meta(folder), name=_name(folder), digest=digest_of(folder), where=folder)
+
+
+def _export(folder: Path) -> Artefact:
+    content = (folder / ORIGIN).read_bytes()
+    try:
+        said = json.loads(content)
+        checkpoint = said["checkpoint"]
+        name, digest = str(checkpoint["name"]), str(checkpoint["files_sha256"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"{folder / ORIGIN} does not name the checkpoint it was made of ({error!r}); export it anew"
+        ) from error
+    parent = _checkpoint(said, name=name, digest=digest, where=None)
+    return Artefact("export", folder.name, hashlib.sha256(content).hexdigest(), str(folder), "holds", "", (parent,))
+
+
+def _checkpoint(meta: Mapping[str, Any], *, name: str, digest: str, where: Path | None) -> Artefact:
+    """From the meta of a checkpoint, or what a later one keeps of it."""
+    progress = meta.get("progress") or {}
+    said = f"{progress['tokens']:,} tokens" if "tokens" in progress else ""
+    places = _corpora(meta.get("config"))
+    parents = [_corpus(one, places.get(one["name"])) for one in _provenance(meta.get("data"))]
+    parent = meta.get("parent")
+    if parent is not None:
+        parents.append(_before(parent))
+    return Artefact("checkpoint", name, digest, _words(where), _state(where, digest), said, tuple(parents))
+
+
+def _before(parent: Mapping[str, Any]) -> Artefact:
+    """What a run began from: a checkpoint, or a model that was imported."""
+    if "files_sha256" not in parent:
+        digest = hashlib.sha256(json.dumps(parent.get("files"), sort_keys=True).encode()).hexdigest()
+        return Artefact("export", str(parent.get("name")), digest, None, "not here", f"imported, {parent.get('form')}")
+    start, name = Path(parent["from"]), str(parent["checkpoint"])
+    places = (start, start / "checkpoints" / name, start / name)
+    folder = next((one for one in places if one.name == name and (one / FILES).is_file()), None)
+    run = start.parent.parent.name if start.name == name else start.name
+    # Its own meta tells more than what was kept of it, as long as it is the same checkpoint.
+    same = folder is not None and (folder / META).is_file() and digest_of(folder) == parent["files_sha256"]
+    meta = read_meta(folder) if folder is not None and same else parent
+    return _checkpoint(meta, name=f"{run}/{name}", digest=parent["files_sha256"], where=folder)
+
+
+def _corpus(provenance: Mapping[str, Any], place: str | None) -> Artefact:
+    """A corpus holds where its root, or one of its earlier ones, is the one that was read."""
+    root, folder = str(provenance["root"]), None if place is None else Path(place)
+    state: State = "not here"
+    if folder is not None and (folder / "corpus.json").is_file():
+        now = json.loads((folder / "corpus.json").read_bytes())
+        state = "holds" if root == now["root"] or root in _earlier(now) else "differs"
+    takedown = (provenance.get("takedown") or {}).get("demands", 0)
+    said = f"{sum(provenance['tokens'].values()):,} tokens, {takedown} demands for removal"
+    return Artefact("corpus", str(provenance["corpus"]), root, place, state, said)
+
+
+def _earlier(corpus: Mapping[str, Any]) -> Sequence[str]:
+    return [one["root"] for one in corpus.get("roots", ())]
+
+
+def _provenance(data: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Of every state of every corpus that was read, once."""
+    if data is None:
+        return []
+    every = [one for part in data.get("history", ()) for one in part["provenance"]] or data.get("provenance", [])
+    return list({one["root"]: one for one in every}.values())
+
+
+def _corpora(config: Mapping[str, Any] | None) -> dict[str, str]:
+    """Where each corpus lay, by name; none of a published config, which keeps no paths."""
+    listed = ((config or {}).get("data") or {}).get("corpora", ())
+    return {one.get("name") or Path(one["path"]).name: one["path"] for one in listed}
+
+
+def _state(folder: Path | None, digest: str) -> State:
+    if folder is None or not (folder / FILES).is_file():
+        return "not here"
+    return "holds" if digest_of(folder) == digest else "differs"
+
+
+def _name(folder: Path) -> str:
+    return f"{folder.absolute().parent.parent.name}/{folder.name}"
+
+
+def _words(where: Path | None) -> str | None:
+    return None if where is None else str(where)
