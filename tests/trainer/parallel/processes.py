@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from torch.multiprocessing.spawn import start_processes
 
 from lauter.trainer.parallel.ranks import Ranks, join, leave
 
+PRELOADED = "tests.trainer.parallel.cases"
+"""Imports what all of them need."""
+
 
 def spawn(functions: Mapping[int, Callable[[Ranks, Path], None]], folder: Path) -> None:
     """Each of `functions` on as many processes as its key says, one after the other; the largest number comes first.
@@ -17,7 +21,10 @@ def spawn(functions: Mapping[int, Callable[[Ranks, Path], None]], folder: Path) 
     The processes are the same ones, as starting them takes longest. A function must lie in a module. Raises what the
     first failing process raises.
     """
-    start_processes(_enter, (functions, folder), nprocs=max(functions), start_method="spawn")
+    # Forks of one process that has imported everything and has no thread: to import takes 5 CPU seconds a process, and
+    # all files together start some thirty.
+    multiprocessing.set_forkserver_preload([PRELOADED])
+    start_processes(_enter, (functions, folder), nprocs=max(functions), start_method="forkserver")
 
 
 def _enter(rank: int, functions: Mapping[int, Callable[[Ranks, Path], None]], folder: Path) -> None:
