@@ -1,15 +1,9 @@
-"""Four processes that save and load together, in worlds of 1, 2 and 4; run as a script by test_several.py.
-
-They are forks of one process that has imported torch, which takes longer than all that they do.
-"""
+"""Four processes that save and load together, in worlds of 1, 2 and 4; run by test_several.py."""
 
 from __future__ import annotations
 
 import json
-import os
 import resource
-import sys
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -210,7 +204,7 @@ def alone(folder: Path, found: dict[str, Any]) -> None:
     opened(folder / "one", 0, 1, []).save(full_state(6), meta(6), TOKENIZER)
 
 
-def process(folder: Path, rank: int) -> dict[str, Any]:
+def process(rank: int, folder: Path) -> None:
     """What one of the four does."""
     found: dict[str, Any] = {}
     torch.set_num_threads(1)
@@ -227,27 +221,4 @@ def process(folder: Path, rank: int) -> dict[str, Any]:
             found["2x2 to 2"] = loads(folder / "four", rank, 2, init_device_mesh("cpu", (2,)), [Shard(0)], 3)
             dist.barrier()
             found["1 to 2"] = loads(folder / "one", rank, 2, init_device_mesh("cpu", (2,)), [Shard(0)], 6)
-    return found
-
-
-def main(folder: Path) -> None:
-    children = []
-    for rank in range(4):
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                (folder / f"found{rank}.json").write_text(json.dumps(process(folder, rank)))
-                status = 0
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                os._exit(status)
-        children.append(child)
-    failed = [rank for rank, child in enumerate(children) if os.waitpid(child, 0)[1]]
-    if failed:
-        sys.exit(f"ranks {failed} failed")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    (folder / f"found{rank}.json").write_text(json.dumps(found))

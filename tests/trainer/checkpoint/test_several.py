@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.trainer.checkpoint import several
+from tests.trainer.parallel.processes import start
 
 FOUR = (0, 1, 2, 3)
 
@@ -16,9 +17,7 @@ FOUR = (0, 1, 2, 3)
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("several")
-    command = [sys.executable, "-m", "tests.trainer.checkpoint.several", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr
+    start(4, several.process, folder)
     return [json.loads(Path(folder / f"found{rank}.json").read_text()) for rank in FOUR]
 
 

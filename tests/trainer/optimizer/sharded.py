@@ -1,15 +1,14 @@
-"""One of two ranks that train a sharded model with our optimizer; run as a script by test_sharded.py.
+"""Two ranks that train a sharded model with our optimizer; run by test_sharded.py.
 
-Prints, as JSON, how far norms and parameters are from those of one process, from the same data.
+They write, as JSON, how far norms and parameters are from those of one process, from the same data.
 """
 
 from __future__ import annotations
 
 import json
-import sys
+from pathlib import Path
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
@@ -17,6 +16,7 @@ from torch.distributed.tensor import DTensor, Placement, Replicate, Shard, distr
 
 from lauter.trainer.config.sections import OptimizerSection
 from lauter.trainer.optimizer.optimizer import Optimizer
+from lauter.trainer.parallel.ranks import Ranks
 
 RANKS, STEPS, MICROS = 2, 5, 2
 SECTION = OptimizerSection(warmup_steps=4, learning_rate=1e-2, clip=0.1)
@@ -112,21 +112,11 @@ def narrow() -> dict[str, str]:
     return {"gradient": str(None if gradient is None else gradient.dtype), "slots": " ".join(sorted(slots))}
 
 
-def main() -> None:
-    rank, meeting_point = int(sys.argv[1]), sys.argv[2]
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{meeting_point}", rank=rank, world_size=RANKS)
+def two(ranks: Ranks, folder: Path) -> None:
     result = {
-        "fsdp": differences(rank, (2,)),
-        "replicated": differences(rank, (2, 1)),
+        "fsdp": differences(ranks.rank, (2,)),
+        "replicated": differences(ranks.rank, (2, 1)),
         "mixed": mixed_norm(),
         "narrow": narrow(),
     }
-    sys.stdout.write(json.dumps(result))
-    # Leaving the group while the other rank still talks has killed processes.
-    dist.barrier()
-    dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main()
+    (folder / f"{ranks.rank}.json").write_text(json.dumps(result))

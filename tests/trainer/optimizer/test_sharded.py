@@ -1,42 +1,21 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-# Two processes that import torch and its parallel parts.
-pytestmark = pytest.mark.slow
+from tests.trainer.optimizer import sharded
+from tests.trainer.parallel.processes import spawn
 
-ROOT = Path(__file__).parents[3]
-SCRIPT = Path(__file__).with_name("sharded.py")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    meeting_point = tmp_path_factory.mktemp("ranks") / "meeting"
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(rank), str(meeting_point)],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    try:
-        outputs = [process.communicate(timeout=120) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [0, 0], outputs
-    return [json.loads(out) for out, _ in outputs]
+    folder = tmp_path_factory.mktemp("ranks")
+    spawn({2: sharded.two}, folder)
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
 
 
 @pytest.mark.parametrize("mesh", ["fsdp", "replicated"])

@@ -18,13 +18,20 @@ PRELOADED = "tests.trainer.parallel.cases"
 def spawn(functions: Mapping[int, Callable[[Ranks, Path], None]], folder: Path) -> None:
     """Each of `functions` on as many processes as its key says, one after the other; the largest number comes first.
 
-    The processes are the same ones, as starting them takes longest. A function must lie in a module. Raises what the
-    first failing process raises.
+    The processes are the same ones. A function must lie in a module. Raises what the first failing process raises.
     """
-    # Forks of one process that has imported everything and has no thread: to import takes 5 CPU seconds a process, and
+    start(max(functions), _enter, functions, folder)
+
+
+def start(count: int, function: Callable[..., None], *arguments: object) -> None:
+    """`function(rank, *arguments)` in so many processes without a group; errors as in `spawn`.
+
+    They see the environment that the first of all had, not what a test has set since.
+    """
+    # Forks of one process that has imported everything and runs nothing: to import takes 5 CPU seconds a process, and
     # all files together start some thirty.
     multiprocessing.set_forkserver_preload([PRELOADED])
-    start_processes(_enter, (functions, folder), nprocs=max(functions), start_method="forkserver")
+    start_processes(function, arguments, nprocs=count, start_method="forkserver")
 
 
 def _enter(rank: int, functions: Mapping[int, Callable[[Ranks, Path], None]], folder: Path) -> None:
