@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 
+from lauter.chat.control import NAMES as CHAT
 from lauter.pipeline import parquet
 from lauter.pipeline.finished import read_corpus
 from lauter.pipeline.storage import Storage
@@ -34,10 +35,12 @@ SIDECAR = Sidecar(
     eos=Control(id=2, token="</s>"),
     pad=Control(id=3, token="<pad>"),
     placeholders={kind: Control(id=4 + place, token=f"<{kind}-pii>") for place, kind in enumerate(PERSONAL_DATA)},
+    added={name: 4 + len(PERSONAL_DATA) + place for place, name in enumerate(CHAT)},
 )
-"""The control tokens: ids 0 to 14, the first four as Apertus has them."""
+"""The control tokens: ids 0 to 26, the first four as Apertus has them, the last twelve those of a chat."""
 
-CONTROLS = tuple(control.token for control in sorted(SIDECAR.controls().values(), key=lambda control: control.id))
+_IDS = {control.token: control.id for control in SIDECAR.controls().values()} | dict(SIDECAR.added)
+CONTROLS = tuple(sorted(_IDS, key=_IDS.__getitem__))
 LEAST = len(CONTROLS) + len(BYTE_LETTERS)
 """Ids of a tokenizer that merges nothing."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from lauter.chat.control import NAMES
 from lauter.chat.conversation import AssistantTurn, ChatError, Conversation, Response, UserTurn
@@ -21,6 +21,7 @@ def test_bos_comes_once_and_the_assistants_tokens_carry_loss() -> None:
     assert encode(found, encode_bytes, CONTROL_IDS, bos=None).loss_spans == [len(encoded.ids) - 3, len(encoded.ids) - 1]
 
 
+@settings(max_examples=25)
 @given(conversations())
 def test_spans_say_which_pieces_are_trained(conversation: Conversation) -> None:
     found = pieces(conversation, open_answer=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from lauter.chat.control import ASSISTANT_END, ASSISTANT_START
 from lauter.chat.conversation import (
@@ -64,6 +64,7 @@ def test_the_answer_for_a_program_stands_outside_of_the_thoughts() -> None:
     )
 
 
+@settings(max_examples=25)
 @given(conversations(), assistant_turns())
 def test_the_prompts_pieces_and_the_answers_are_those_of_the_whole(prompt: Conversation, turn: AssistantTurn) -> None:
     asked = Conversation((*prompt.turns, UserTurn("?")), prompt.system, prompt.developer)
@@ -74,6 +75,7 @@ def test_the_prompts_pieces_and_the_answers_are_those_of_the_whole(prompt: Conve
     ]
 
 
+@settings(max_examples=25)
 @given(conversations())
 def test_a_closed_answer_ends_and_an_open_one_goes_on(conversation: Conversation) -> None:
     closed, opened = (pieces(conversation, open_answer=open_answer) for open_answer in (False, True))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from lauter.chat.conversation import ChatError, Conversation
 from lauter.chat.record import from_record, to_record
 from tests.chat.conversations import conversations
 
 
+@settings(max_examples=25)
 @given(conversations())
 def test_a_conversation_comes_back(conversation: Conversation) -> None:
     record = to_record(conversation)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lauter.chat.control import ASSISTANT_END, NAMES, TOOLS_SUFFIX
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
@@ -30,6 +32,10 @@ class TextTokenizer:
     """Control tokens that are seen in a text: placeholders of removed personal data, by their names."""
     pieces: Mapping[int, bytes] | None
     """Id -> bytes, for a vocabulary over bytes; None for any other."""
+    literal: Tokenizer
+    """The same engine, to which a control token's name is a text like any other."""
+    chat: Mapping[str, int]
+    """Control tokens of the chat format, name -> id; none where one is missing."""
 
     def encode(self, text: str) -> list[int]:
         """BOS and the text's ids.
@@ -37,6 +43,18 @@ class TextTokenizer:
         Raises:
             TokenizerError: the text is no Unicode, or a part of it would become a control token.
         """
+        ids = self._ids(self.engine, text)
+        return ids if self.bos is None else [self.bos, *ids]
+
+    def plain(self, text: str) -> list[int]:
+        """The ids of a text within a conversation: without BOS, and what spells a control token is text.
+
+        Raises:
+            TokenizerError: the text is no Unicode, or the vocabulary has no other piece for a part of it.
+        """
+        return self._ids(self.literal, text)
+
+    def _ids(self, engine: Tokenizer, text: str) -> list[int]:
         try:
             text.encode()
         except UnicodeEncodeError as error:
@@ -44,14 +62,14 @@ class TextTokenizer:
             raise TokenizerError(
                 f"{text!r}: is no valid UTF-8 at character {error.start}; give the text as UTF-8"
             ) from error
-        ids: list[int] = self.engine.encode(text, add_special_tokens=False).ids
+        ids: list[int] = engine.encode(text, add_special_tokens=False).ids
         for index in ids:
             if index in self.controls:
                 raise TokenizerError(
                     f"{text!r}: the tokenizer makes the control token {self.engine.id_to_token(index)!r} of a part of "
                     "it, which the text of a document never becomes; leave that part out"
                 )
-        return ids if self.bos is None else [self.bos, *ids]
+        return ids
 
     def decode(self, ids: list[int]) -> str:
         """The text of ids that are no control tokens, in one go."""
@@ -63,7 +81,8 @@ class TextTokenizer:
 def text_tokenizer(files: Mapping[str, bytes], *, bos: int | None, ends: frozenset[int]) -> TextTokenizer:
     """A tokenizer from its files: `tokenizer.json`, and `sidecar.json` where it comes from a corpus.
 
-    Without a sidecar it is a Hugging Face folder's own; control tokens are then its special added tokens.
+    Without a sidecar it is a Hugging Face folder's own; control tokens are then its special added tokens. Where it has
+    the tokens of a chat, the end of the assistant's turn and of a tool call end a text too.
 
     Raises:
         TokenizerError: there is no `tokenizer.json`, or a file is broken.
@@ -79,12 +98,19 @@ def text_tokenizer(files: Mapping[str, bytes], *, bos: int | None, ends: frozens
         pieces = _pieces(document)
         controls = {token["id"] for token in document.get("added_tokens") or () if token.get("special")}
         controls |= {index for first, end in sidecar.get("reserved", ()) for index in range(first, end)}
+        controls |= set(sidecar.get("added", {}).values())
+        named = {str(token["content"]): int(token["id"]) for token in document.get("added_tokens") or ()}
+        named |= sidecar.get("added", {})
+        chat = {name: named[name] for name in NAMES} if named.keys() >= set(NAMES) else {}
+        literal = Tokenizer.from_str(files["tokenizer.json"].decode()) if document.get("added_tokens") else engine
+        literal.encode_special_tokens = True
         shown = {token["id"]: token["token"] for token in sidecar.get("placeholders", {}).values()}
         unknown = {sidecar["unk"]["id"]} if sidecar.get("unk") and pieces is None else set()
     except Exception as error:  # The library raises no narrower class.
         raise TokenizerError(f"tokenizer.json or sidecar.json is broken: {error}") from error
     # Text yields the unknown token of a vocabulary that lacks something; one with all bytes lacks nothing.
-    return TextTokenizer(engine, bos, ends, frozenset(controls - unknown), shown, pieces)
+    ends |= {chat[name] for name in (ASSISTANT_END, TOOLS_SUFFIX) if chat}
+    return TextTokenizer(engine, bos, ends, frozenset(controls - unknown), shown, pieces, literal, chat)
 
 
 def _pieces(document: Mapping[str, Any]) -> dict[int, bytes] | None:

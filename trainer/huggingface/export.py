@@ -23,7 +23,7 @@ from lauter.trainer.huggingface.config import config_json
 from lauter.trainer.huggingface.names import Shape, constant_names, parameter_shapes
 from lauter.trainer.huggingface.origin import ORIGIN, origin
 from lauter.trainer.huggingface.shards import DTYPES, INDEX, ShardWriter, cut, index_json
-from lauter.trainer.huggingface.tokenizer import TokenizerError, huggingface_tokenizer
+from lauter.trainer.huggingface.tokenizer import TokenizerError, chat_ends, huggingface_tokenizer
 from lauter.trainer.huggingface.write_fault import naming
 from lauter.trainer.model.shape import ModelShape
 
@@ -116,10 +116,15 @@ def _texts(checkpoint: Checkpoint, shape: ModelShape, *, dtype: str) -> dict[str
     files = tokenizer_files(checkpoint)
     try:
         written = huggingface_tokenizer(files, shape.positions) if files else {}
+        ends = chat_ends(files) if files else []
     except TokenizerError as error:
         raise ExportError(f"{checkpoint.path / TOKENIZER}: {error}") from error
     found = origin(checkpoint)
     generation = {f"{part}_token_id": index for part, index in ids.items() if index is not None}
+    if ends:
+        # A document ends at EOS, a turn and a tool call at their own tokens.
+        told = generation.get("eos_token_id", [])
+        generation["eos_token_id"] = sorted({*(told if isinstance(told, list) else [told]), *ends})
     return {
         **written,
         "config.json": _json(config_json(shape, dtype=str(DTYPES[dtype][0]).removeprefix("torch."), **ids)),

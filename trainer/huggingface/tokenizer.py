@@ -3,7 +3,8 @@
 A corpus keeps control tokens out of `tokenizer.json`, so that no page can write one, and names them in a sidecar. Here
 they become special added tokens again, and a template puts BOS before the text, as before every document of the
 corpus. With them, a text that spells `</s>` becomes the control token, as in any Hugging Face tokenizer; who encodes
-text of strangers passes `split_special_tokens=True`.
+text of strangers passes `split_special_tokens=True`. A conversation goes through the template of `lauter.chat`, which
+breaks such names itself.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from lauter.chat.control import ASSISTANT_END, NAMES, TOOLS_SUFFIX
+from lauter.chat.template import chat_template
 from lauter.trainer.checkpoint.read import Checkpoint
 
-TOKENIZER, SIDECAR = "tokenizer.json", "sidecar.json"
+TOKENIZER, SIDECAR, TEMPLATE = "tokenizer.json", "sidecar.json", "chat_template.jinja"
 PARTS = ("bos", "eos", "pad", "unk")
-FILES = (TOKENIZER, "tokenizer_config.json", "special_tokens_map.json")
-"""What a Hugging Face folder has."""
+FILES = (TOKENIZER, "tokenizer_config.json", "special_tokens_map.json", TEMPLATE)
+"""What a Hugging Face folder has; the last one where it can chat."""
 
 _SHOWN = 5
 
@@ -61,10 +64,12 @@ def huggingface_tokenizer(files: Mapping[str, bytes], positions: int) -> dict[st
         "tokenizer_class": "PreTrainedTokenizerFast",
     }
     special = names | ({"additional_special_tokens": rest} if rest else {})
+    template = {TEMPLATE: chat_template(controls).encode()} if controls.keys() >= set(NAMES) else {}
     return {
         TOKENIZER: content,
         "tokenizer_config.json": _json(config, indent=2),
         "special_tokens_map.json": _json(special, indent=2),
+        **template,
     }
 
 
@@ -74,6 +79,20 @@ def control_tokens(sidecar: Mapping[str, Any]) -> dict[str, int]:
     found = {str(part["token"]): int(part["id"]) for part in parts}
     found |= {str(name): int(index) for name, index in (sidecar.get("added") or {}).items()}
     return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def chat_ends(files: Mapping[str, bytes]) -> list[int]:
+    """Ids at which a model that chats stops, the end of its turn and of a tool call; none where it can't chat.
+
+    Raises:
+        TokenizerError: a file is broken.
+    """
+    if SIDECAR in files:
+        named = control_tokens(_read(files, SIDECAR))
+    else:
+        added = _read(files, TOKENIZER).get("added_tokens") or ()
+        named = {str(token["content"]): int(token["id"]) for token in added}
+    return [named[ASSISTANT_END], named[TOOLS_SUFFIX]] if named.keys() >= set(NAMES) else []
 
 
 def pieces(tokenizer_json: bytes) -> dict[int, str]:

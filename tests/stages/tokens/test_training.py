@@ -184,7 +184,7 @@ def test_a_sample_is_a_share_of_the_documents_and_follows_the_seed(run: Path) ->
 
 
 def test_too_small_a_vocabulary_is_refused(run: Path) -> None:
-    with pytest.raises(ValueError, match=f"--vocabulary {LEAST - 1}: 15 control tokens and 256 bytes are {LEAST} ids"):
+    with pytest.raises(ValueError, match=f"--vocabulary {LEAST - 1}: 27 control tokens and 256 bytes are {LEAST} ids"):
         train_tokenizer(str(run), LEAST - 1)
     assert train_tokenizer(str(run), LEAST).ids == LEAST
 
