@@ -7,6 +7,7 @@ COMMANDS = {
     "launch": "lauter.trainer.cli.launch:app",
     "generate": "lauter.trainer.cli.generate:app",
     "probe": "lauter.trainer.cli.probe:app",
+    "eval": "lauter.trainer.cli.evaluate:app",
     "lineage": "lauter.trainer.cli.lineage:app",
     "export": "lauter.trainer.cli.export:app",
     "import": "lauter.trainer.cli.import_model:app",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from lauter.trainer.batch import Bounds
+from lauter.trainer.generate.tokenizer import TextTokenizer
 from lauter.trainer.model.apertus import Apertus
 
 TOKENS = 1 << 14
@@ -35,6 +36,20 @@ class Likelihood:
     """Natural logarithm of its probability after the context."""
     greedy: bool
     """Whether it is what greedy generation would say."""
+
+
+def request(tokenizer: TextTokenizer, text: str, continuation: str) -> Request:
+    """Both encoded together, as a corpus would have them, BOS in front.
+
+    The continuation begins with the first id in which the whole differs from the text alone, and has one id at least.
+
+    Raises:
+        TokenizerError: the text can't become ids.
+    """
+    before, whole = tokenizer.encode(text), tokenizer.encode(text + continuation)
+    same = next((place for place, (a, b) in enumerate(zip(before, whole, strict=False)) if a != b), len(before))
+    start = max(min(same, len(whole) - 1), 1)
+    return Request(whole[:start], whole[start:])
 
 
 @torch.no_grad()
