@@ -11,6 +11,8 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -61,8 +63,9 @@ def sent_by(run: Callable[[], Any]) -> int:
         "all_to_all_single": lambda _out, tensor, *_: tensor.nbytes * share,
         "batch_isend_irecv": lambda ops: sum(op.tensor.nbytes for op in ops if op.op is dist.isend),
     }
-    patches = {name: counted(getattr(dist, name), size) for name, size in sizes.items()}
-    with mock.patch.multiple(dist, **patches):
+    with ExitStack() as patches:
+        for name, size in sizes.items():
+            patches.enter_context(mock.patch.object(dist, name, counted(getattr(dist, name), size)))
         run()
     return sent
 
@@ -90,7 +93,7 @@ def compare(ranks: Ranks, tokens: int, documents: int, dtype: torch.dtype, round
             ranks.barrier()
             found = one_round(attend, bounds, mine, part)
             times[kind].append((ranks.max([found[0]])[0], ranks.max([found[1]])[0]))
-    sent = {kind: sent_by(lambda one=attend: one_round(one, bounds, mine, part)) for kind, attend in kinds.items()}
+    sent = {kind: sent_by(partial(one_round, attend, bounds, mine, part)) for kind, attend in kinds.items()}
     if not ranks.first:
         return
     print(f"{tokens} tokens, {documents} documents, {str(dtype)[6:]}, {ranks.count} ranks, best of {rounds}")

@@ -39,7 +39,7 @@ HELD_OUT = 5
 MOST_FACTS = 24
 TASKS = ("single", "multi-key", "multi-value")
 LENGTHS = (256, 512, 1024, 2048, 4096)
-PHASES = (
+PHASES: tuple[dict[str, Any], ...] = (
     {"name": "1k", "length": 1024, "theta": 40_000, "share": 1 / 8},
     {"name": "2k", "length": 2048, "theta": 160_000, "share": 1 / 8},
     {"name": "4k", "length": 4096, "theta": 640_000, "share": 1 / 4},

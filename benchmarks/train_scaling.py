@@ -199,7 +199,9 @@ def loop(options: argparse.Namespace) -> None:
     from lauter.trainer.parallel.ranks import Ranks
 
     torch.set_num_threads(2)
-    ranks, short, long = Ranks(0, 1, torch.device("cpu")), options.steps, 3 * options.steps
+    ranks = Ranks(0, 1, torch.device("cpu"))
+    short: int = options.steps
+    long = 3 * short
 
     def whole(steps: int) -> float:
         with tempfile.TemporaryDirectory() as folder:

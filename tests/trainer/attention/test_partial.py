@@ -46,7 +46,7 @@ def test_in_bf16_normalisers_are_fp32_and_merging_is(queries: int, keys: int) ->
     grad = torch.ones_like(q)
     rounded = found._replace(seen=found.seen.bfloat16())
     gradients = every_gradients(grad, q, k, v, rounded)
-    expected = every_gradients(grad.double(), *(x.double() for x in (q, k, v)), exact)
+    expected = every_gradients(grad.double(), q.double(), k.double(), v.double(), exact)
     for x, y in zip(gradients, expected, strict=True):
         assert x.dtype == (torch.float32 if queries * keys <= 256**2 else torch.bfloat16)
         assert (x.double() - y).norm() < 0.02 * y.norm()

@@ -209,7 +209,8 @@ def test_a_save_waits_for_the_one_before_it_and_says_so(tmp_path: Path) -> None:
     checkpoints._writer.submit(gate.wait)
     first = checkpoints.save(state(1), meta(1), TOKENIZER)
     assert first.waited == 0 < first.seconds
-    assert checkpoints.written is None
+    before = checkpoints.written
+    assert before is None
 
     def open_when_awaited() -> None:
         while checkpoints._pending is not None:

@@ -295,10 +295,10 @@ def test_a_stream_goes_on_with_other_windows_and_no_token_comes_twice(tmp_path: 
     if first == "concatenate":
         assert tokens == {"main": 4 * 16, "web": 3 * 16}
     for name in ("main", "web"):
-        one = {"stages": [StageSection(name="one", streams={name: 1})]}
+        one = [StageSection(name="one", streams={name: 1})]
         windows = 4 if name == "main" else 3
-        seen = ids_of(opened(folder, sequence_length=16, packing=first, **one), range(windows))
-        on = opened(folder, sequence_length=32, packing=then, **one)
+        seen = ids_of(opened(folder, sequence_length=16, packing=first, stages=one), range(windows))
+        on = opened(folder, sequence_length=32, packing=then, stages=one)
         on.go_on({name: read[name]})
         # To the end of the epoch, and not a window into the next one.
         left = 0

@@ -44,6 +44,26 @@ def slow_at_reading(ranks: Ranks, folder: Path) -> None:
         ranks.barrier()
 
 
+def stopped_inside(ranks: Ranks, folder: Path) -> None:
+    """All come to the same place, rank 0 first, and there rank 1 is stopped; rank 2 comes half a second later."""
+    told: list[str] = []
+
+    def leave(code: int) -> None:
+        (folder / f"left-{ranks.rank}.json").write_text(json.dumps([code, told]))
+        time.sleep(1)
+        os._exit(code)
+
+    with Watchdog(ranks, 1.0, folder, told.append, leave) as watchdog:
+        watchdog.beat("gradient of step 1")
+        ranks.barrier()
+        if ranks.rank == 2:
+            time.sleep(0.6)
+        watchdog.beat("gradient of step 2")
+        if ranks.rank == 1:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        ranks.barrier()
+
+
 def in_time(ranks: Ranks, folder: Path) -> None:
     """Nothing hangs, though all takes longer than the limit."""
     with Watchdog(ranks, 2.0, folder / "none", print) as watchdog:
@@ -67,6 +87,16 @@ def test_the_rank_that_others_wait_for_is_named(tmp_path: Path) -> None:
     assert "is still in reading for step 2; 1 rank waits in gradient of step 2. See " in line
     stacks = (tmp_path / "hangs/rank-1.txt").read_text()
     assert "slow_at_reading" in stacks
+
+
+@pytest.mark.slow
+def test_a_rank_that_was_stopped_where_all_wait_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ProcessExitedException):
+        spawn({3: stopped_inside}, tmp_path)
+    lines = [line for path in sorted(tmp_path.glob("left-*.json")) for line in json.loads(path.read_text())[1]]
+    (line,) = lines
+    assert "; rank 1 on " in line
+    assert "was stopped or killed in gradient of step 2; 2 ranks wait in gradient of step 2. See " in line
 
 
 SERVES = """
@@ -114,7 +144,8 @@ def test_ranks_that_go_on_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_one_process_is_not_watched(tmp_path: Path) -> None:
-    with Watchdog(Ranks(0, 1, torch.device("cpu")), 0.01, tmp_path, pytest.fail, pytest.fail) as watchdog:
+    alone = Ranks(0, 1, torch.device("cpu"))
+    with Watchdog(alone, 0.01, tmp_path, pytest.fail, lambda code: pytest.fail(str(code))) as watchdog:
         watchdog.beat("gradient of step 1")
         time.sleep(0.1)
 
@@ -123,4 +154,4 @@ def test_many_behind_are_counted() -> None:
     beats = {rank: Beat(9 - (rank % 2), "gradient" if rank % 2 == 0 else "reading", "a") for rank in range(12)}
     assert verdict(beats).endswith("is still in reading; and 3 more; 6 ranks wait in gradient")
     alike = dict.fromkeys(range(3), Beat(2, "gradient", "a"))
-    assert verdict(alike).startswith("all 3 ranks were last in gradient: one that writes no new stack was stopped")
+    assert verdict(alike).startswith("all 3 ranks run and were last in gradient: the network, or a kernel, hangs")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from lauter.trainer.attention.attention import attention
+from lauter.trainer.attention.attention import Attend, attention
 from lauter.trainer.batch import Batch, Bounds
 from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.config.sections import OptimizerSection
@@ -86,18 +87,24 @@ def against_whole_attention(ranks: Ranks, kind: Kind) -> list[tuple[list[int], f
     for seed in range(30):
         lengths = lengths_of(seed, 2 * ranks.count)
         heads, kv_heads = ((4, 2), (4, 4), (8, 1), (12, 4))[seed % 4]
-        q, k, v, weights = tensors(seed, sum(lengths), heads, kv_heads)
+        *whole, weights = tensors(seed, sum(lengths), heads, kv_heads)
         batch = batch_of(lengths)
-        full = [x.clone().requires_grad_() for x in (q, k, v)]
-        expected = attention(*full, batch.bounds)  # type: ignore[arg-type]  # three tensors
-        expected.backward(weights)
-        mine = [take(x, ranks.rank, ranks.count).requires_grad_() for x in (q, k, v)]
-        seen = attend(*mine, part_of(batch, ranks.rank, ranks.count).bounds)  # type: ignore[arg-type]
-        seen.backward(take(weights, ranks.rank, ranks.count))
-        pairs = [(seen.detach(), expected.detach()), *((x.grad, y.grad) for x, y in zip(mine, full, strict=True))]
-        errors = [float((x - take(y, ranks.rank, ranks.count)).abs().max()) for x, y in pairs]  # type: ignore[operator, arg-type]
+        expected = with_gradients(attention, batch.bounds, whole, weights)
+        bounds = part_of(batch, ranks.rank, ranks.count).bounds
+        mine = [take(x, ranks.rank, ranks.count) for x in (*whole, weights)]
+        seen = with_gradients(attend, bounds, mine[:3], mine[3])
+        pairs = zip(seen, expected, strict=True)
+        errors = [float((x - take(y, ranks.rank, ranks.count)).abs().max()) for x, y in pairs]
         found.append((lengths, max(ranks.max(errors))))
     return found
+
+
+def with_gradients(attend: Attend, bounds: Bounds, inputs: Sequence[Tensor], grad: Tensor) -> tuple[Tensor, ...]:
+    """The result for queries, keys and values, and their gradients from one of the result."""
+    q, k, v = (x.detach().clone().requires_grad_() for x in inputs)
+    seen = attend(q, k, v, bounds)
+    seen.backward(grad)
+    return seen.detach(), *(x.grad for x in (q, k, v) if x.grad is not None)
 
 
 def bf16(ranks: Ranks, kind: Kind) -> dict[str, Any]:
@@ -116,11 +123,8 @@ def bf16(ranks: Ranks, kind: Kind) -> dict[str, Any]:
         # The same numbers in both, as bf16 holds them.
         given = [x.bfloat16().to(dtype) for x in (q, k, v, weights)]
         *inputs, grad = (take(x, ranks.rank, ranks.count) for x in given) if local else given
-        inputs = [x.detach().requires_grad_() for x in inputs]
-        seen = attend(*inputs, bounds if local else batch.bounds)  # type: ignore[arg-type]
-        seen.backward(grad)
-        all_of_it = [seen.detach(), *(x.grad for x in inputs)]
-        found[name] = tuple(x if local else take(x, ranks.rank, ranks.count) for x in all_of_it)  # type: ignore[arg-type]
+        all_of_it = with_gradients(attend, bounds if local else batch.bounds, inputs, grad)
+        found[name] = tuple(x if local else take(x, ranks.rank, ranks.count) for x in all_of_it)
     errors = {
         name: [float((x.double() - y).norm() / y.norm()) for x, y in zip(found[name], found["exact"], strict=True)]
         for name in ("alone", "shared")
@@ -161,9 +165,12 @@ def batch_of(lengths: list[int]) -> Batch:
 
 def compiled(ranks: Ranks, folder: Path) -> None:
     """Loss and gradients of one step of compiled layers, kind by kind."""
-    for kind, recompute in (("all-gather", "none"), ("ulysses", "selective"), ("ring", "full")):
-        section = ParallelSection(context=2, context_kind=kind, compile=True, recompute=recompute)
-        keep(ranks, folder, kind, one_step(ranks, section))
+    for section in (
+        ParallelSection(context=2, context_kind="all-gather", compile=True),
+        ParallelSection(context=2, context_kind="ulysses", compile=True, recompute="selective"),
+        ParallelSection(context=2, context_kind="ring", compile=True, recompute="full"),
+    ):
+        keep(ranks, folder, section.context_kind, one_step(ranks, section))
 
 
 def one_step(ranks: Ranks, section: ParallelSection) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import torch
 from lauter.trainer.attention.attention import attention
 from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.loop.sample import continuations
+from lauter.trainer.model.layer import Attention
 from tests.trainer.parallel import context_cases as cases
 from tests.trainer.parallel.cases import prompts
 from tests.trainer.parallel.processes import spawn
@@ -60,4 +61,4 @@ def test_compiled_layers_share_tokens_as_well(tmp_path: Path) -> None:
 
 def test_one_process_keeps_plain_attention_and_whole_batches() -> None:
     model, _, _, _ = laid_out(ALONE.ranks, ParallelSection(context_kind="ring"), "fp64")
-    assert {layer.self_attn.attend for layer in model.model.layers} == {attention}
+    assert {one.attend for one in model.modules() if isinstance(one, Attention)} == {attention}

@@ -129,4 +129,5 @@ def plain(action: _Action) -> list[tuple[int, str, int]]:
     """DualPipe's overlapped pairs one after the other."""
     if action.sub_actions:
         return [one for sub in action.sub_actions for one in plain(sub)]
+    assert action.microbatch_index is not None
     return [(action.stage_index, action.computation_type.name, action.microbatch_index)]

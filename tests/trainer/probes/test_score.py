@@ -93,9 +93,14 @@ def test_ranks_that_share_the_probes_compute_as_many_batches_each(
     assert sums.tolist() == [ANSWER] * 5
 
 
+def nothing(batches: Iterator[Batch]) -> Iterator[tuple[Batch, Tensor]]:
+    """Reads all, and finds nothing."""
+    yield from [(batch, batch.tokens) for batch in batches][:0]
+
+
 def test_too_many_probes_are_refused(model: Apertus, answered: list[Probe]) -> None:
     with pytest.raises(ProbeError, match="more than 32,768 probes"):
-        score(answered[:1] * (MOST + 1), lambda _batches: iter([*_batches][:0]), tokens=1 << 20)
+        score(answered[:1] * (MOST + 1), nothing, tokens=1 << 20)
 
 
 def test_figures_are_summed_over_depths(model: Apertus, answered: list[Probe]) -> None:

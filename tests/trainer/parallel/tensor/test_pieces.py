@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_key_heads_may_be_fewer_than_ranks(tensor: int) -> None:
     ids=["heads", "features", "ids", "tokens", "key-heads"],
 )
 def test_what_can_not_be_shared_evenly_is_refused_by_name(
-    changes: dict[str, int], section: ParallelSection, tokens: int, said: str
+    changes: dict[str, Any], section: ParallelSection, tokens: int, said: str
 ) -> None:
     with pytest.raises(ValueError, match=said):
         require_fit(replace(SHAPE, **changes), section, tokens)
