@@ -121,10 +121,9 @@ def _texts(checkpoint: Checkpoint, shape: ModelShape, *, dtype: str) -> dict[str
         raise ExportError(f"{checkpoint.path / TOKENIZER}: {error}") from error
     found = origin(checkpoint)
     generation = {f"{part}_token_id": index for part, index in ids.items() if index is not None}
-    if ends:
-        # A document ends at EOS, a turn and a tool call at their own tokens.
-        told = generation.get("eos_token_id", [])
-        generation["eos_token_id"] = sorted({*(told if isinstance(told, list) else [told]), *ends})
+    if ends and stops is None:
+        # A document ends at EOS, a turn and a tool call at their own tokens. An imported model's own list stays.
+        generation["eos_token_id"] = sorted({*([] if ids["eos"] is None else [ids["eos"]]), *ends})
     return {
         **written,
         "config.json": _json(config_json(shape, dtype=str(DTYPES[dtype][0]).removeprefix("torch."), **ids)),
