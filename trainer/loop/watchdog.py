@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch.distributed as dist
 from torch._C._distributed_c10d import Store, TCPStore
@@ -31,6 +31,11 @@ FOLDER = "hangs"
 
 TOLD = "told"
 """Key of the store: how many ranks have looked who hangs."""
+
+NOTICED = "noticed-"
+"""Key of the store, with a rank: it knows that somebody has given up, so its process runs."""
+
+Answer = TypeVar("Answer")
 
 ANSWER = 20.0
 """Seconds that the store has for an answer."""
@@ -108,18 +113,31 @@ class Watchdog:
             if still > self._seconds:
                 self._give_up(still)
                 return
+            if still > self._look:
+                # It may have come later than others to where all wait now: it must not be taken for dead.
+                self._asked(self._notice)
 
     def _give_up(self, still: float) -> None:
+        began = time.monotonic()
         own = Beat(self._done, self._what, socket.gethostname())
-        looked = self._looked(own)
+        looked = self._asked(lambda store: self._look_up(store, own))
+        folder = self._out / FOLDER
         if looked is None:
             self._tell(
                 f"no progress for {still:.0f} s; this is rank {self._ranks.rank} in {own.what}, and rank 0, which "
-                f"knows how far all ranks are, does not answer. See {self._out / FOLDER}"
+                f"knows how far all ranks are, does not answer. See {folder}"
             )
-        elif looked.first:
-            self._tell(f"no progress for {still:.0f} s; {verdict(looked.beats)}. See {self._out / FOLDER}")
-        folder = self._out / FOLDER
+        self._write_stacks(folder, own)
+        if looked is not None and looked.first:
+            # The others have noticed within one look, if they live.
+            time.sleep(max(0.0, began + 1.5 * self._look - time.monotonic()))
+            missing = self._asked(self._missing)
+            self._tell(f"no progress for {still:.0f} s; {verdict(looked.beats, missing or [])}. See {folder}")
+        # A launcher ends all ranks when the first has gone, and the store goes with rank 0: the others look first.
+        time.sleep(max(0.0, began + 3 * self._look - time.monotonic()))
+        self._leave(HUNG)
+
+    def _write_stacks(self, folder: Path, own: Beat) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / f"rank-{self._ranks.rank}.txt").open("w", encoding="utf-8") as file:
@@ -128,38 +146,44 @@ class Watchdog:
                 faulthandler.dump_traceback(file, all_threads=True)
         except OSError as error:
             self._tell(f"{folder}: where each thread stands could not be written: {error}")
-        # A launcher ends all ranks when the first has gone, and the store goes with rank 0: the others look first.
-        time.sleep(2 * self._look)
-        self._leave(HUNG)
 
-    def _looked(self, own: Beat) -> Looked | None:
+    def _asked(self, question: Callable[[Store], Answer]) -> Answer | None:
         """What the store tells; None where it does not answer.
 
         In a thread of its own: where rank 0 is stopped, torch's calls wait for ever, whatever their timeout is.
         """
-        found: list[Looked] = []
+        found: list[Answer] = []
 
-        def look() -> None:
+        def ask() -> None:
+            assert self._store is not None
             # torch's DistStoreError and DistNetworkError are RuntimeErrors.
             with suppress(RuntimeError, OSError):
-                found.append(self._look_up(own))
+                found.append(question(self._store))
 
-        asking = threading.Thread(target=look, name="watchdog-asks", daemon=True)
+        asking = threading.Thread(target=ask, name="watchdog-asks", daemon=True)
         asking.start()
         asking.join(ANSWER)
         return found[0] if found else None
 
-    def _look_up(self, own: Beat) -> Looked:
-        assert self._store is not None
+    def _look_up(self, store: Store, own: Beat) -> Looked:
+        store.set(f"{NOTICED}{self._ranks.rank}", "")
         others = [str(rank) for rank in range(self._ranks.count) if rank != self._ranks.rank]
-        if not self._store.check(others):  # At the start only.
-            others = [rank for rank in others if self._store.check([rank])]
+        if not store.check(others):  # At the start only.
+            others = [rank for rank in others if store.check([rank])]
         # All in one message: thousands of ranks ask at the same time.
-        told = [one.decode().split(" ", 2) for one in self._store.multi_get(others)] if others else []
+        told = [one.decode().split(" ", 2) for one in store.multi_get(others)] if others else []
         heard = {int(rank): Beat(int(done), what, host) for rank, (done, host, what) in zip(others, told, strict=True)}
         heard[self._ranks.rank] = own
         beats = {rank: heard.get(rank) for rank in range(self._ranks.count)}
-        return Looked(beats, self._store.add(TOLD, 1) == 1)
+        return Looked(beats, store.add(TOLD, 1) == 1)
+
+    def _notice(self, store: Store) -> None:
+        if store.check([TOLD]):
+            store.set(f"{NOTICED}{self._ranks.rank}", "")
+
+    def _missing(self, store: Store) -> list[int]:
+        """Ranks that do not know that somebody has given up."""
+        return [rank for rank in range(self._ranks.count) if not store.check([f"{NOTICED}{rank}"])]
 
 
 def complain(message: str) -> None:
@@ -168,13 +192,15 @@ def complain(message: str) -> None:
         os.write(2, f"{message}\n".encode())
 
 
-def verdict(beats: Mapping[int, Beat | None]) -> str:
-    """Who is behind, in words.
+def verdict(beats: Mapping[int, Beat | None], missing: Sequence[int] = ()) -> str:
+    """Who is behind, in words; `missing` are ranks that did not notice that one gave up.
 
     >>> verdict({0: Beat(9, "gradient of step 4", "a"), 1: Beat(8, "reading of step 4", "b")})
     'rank 1 on b is still in reading of step 4; 1 rank waits in gradient of step 4'
     >>> verdict({0: Beat(9, "gradient of step 4", "a"), 1: None})
     'rank 1 does not answer; 1 rank waits in gradient of step 4'
+    >>> verdict({0: Beat(9, "gradient of step 4", "a"), 1: Beat(9, "gradient of step 4", "b")}, [1])
+    'rank 1 on b was stopped or killed in gradient of step 4; 1 rank waits in gradient of step 4'
     """
     silent = [rank for rank, beat in beats.items() if beat is None]
     heard = {rank: beat for rank, beat in beats.items() if beat is not None}
@@ -184,14 +210,18 @@ def verdict(beats: Mapping[int, Beat | None]) -> str:
     said = []
     if silent:
         said.append(f"{_ranks(silent)} {'does' if len(silent) == 1 else 'do'} not answer")
-    said += [f"rank {rank} on {heard[rank].host} is still in {heard[rank].what}" for rank in behind[:3]]
-    if len(behind) > 3:
-        said.append(f"and {len(behind) - 3} more")
+    # A process that was stopped or killed inside a collective told the same as those that wait for it.
+    dead = [rank for rank in missing if rank in heard and heard[rank].done == last.done]
+    told = [f"rank {rank} on {heard[rank].host} is still in {heard[rank].what}" for rank in behind]
+    told += [f"rank {rank} on {heard[rank].host} was stopped or killed in {heard[rank].what}" for rank in dead]
+    waiting -= len(dead)
+    said += told[:3]
+    if len(told) > 3:
+        said.append(f"and {len(told) - 3} more")
     if not said:
-        # A process that was stopped or killed in there told the same as those that wait for it.
         return (
-            f"all {waiting} ranks were last in {last.what}: one that writes no new stack was stopped or killed; else "
-            "the network, or a kernel, hangs, or launch.hang_seconds is too short"
+            f"all {waiting} ranks run and were last in {last.what}: the network, or a kernel, hangs, or "
+            "launch.hang_seconds is too short"
         )
     said.append(f"{waiting} rank{' waits' if waiting == 1 else 's wait'} in {last.what}")
     return "; ".join(said)

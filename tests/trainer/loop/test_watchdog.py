@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -51,6 +52,8 @@ def stopped_inside(ranks: Ranks, folder: Path) -> None:
     def leave(code: int) -> None:
         (folder / f"left-{ranks.rank}.json").write_text(json.dumps([code, told]))
         time.sleep(1)
+        with suppress(ProcessLookupError):  # What starts the processes would wait half a minute for it to end.
+            os.kill(int((folder / "stopped").read_text()), signal.SIGKILL)
         os._exit(code)
 
     with Watchdog(ranks, 1.0, folder, told.append, leave) as watchdog:
@@ -60,6 +63,7 @@ def stopped_inside(ranks: Ranks, folder: Path) -> None:
             time.sleep(0.6)
         watchdog.beat("gradient of step 2")
         if ranks.rank == 1:
+            (folder / "stopped").write_text(str(os.getpid()))
             os.kill(os.getpid(), signal.SIGSTOP)
         ranks.barrier()
 
