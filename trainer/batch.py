@@ -71,6 +71,23 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Completions:
+    """The n completions of a micro-batch, each with the prompt that it answers: what preference objectives ask for.
+
+    They come in pairs to one prompt, 2 k and 2 k + 1, the one with the higher reward first. Tensors stay on the host.
+    """
+
+    of: Tensor
+    """Which completion the label at each place belongs to, -1 where there is no label; shape (T,), dtype int64."""
+    rewards: Tensor
+    """Quantile reward of each, from 0 to 1; shape (n,), dtype fp64."""
+    reference: Tensor
+    """Log-probability of each given its prompt, under the reference model, in nats; shape (n,), dtype fp64."""
+    lengths: Tensor
+    """Tokens of each, its end included; shape (n,), dtype int64. None is cut: all lie in this micro-batch."""
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """One micro-batch of one rank: its windows one after the other, T = windows x sequence length.
 
@@ -90,6 +107,10 @@ class Batch:
     """Labels that carry loss: those that are not `IGNORE`."""
     goldfish_dropped: int
     """Labels that only Goldfish took out."""
+    weights: Tensor | None = None
+    """What each label's loss and gradient is multiplied with, shape (T,), of a float dtype; None: 1 each."""
+    completions: Completions | None = None
+    """Which labels belong together, where a preference is learnt; None in all other data."""
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
@@ -101,4 +122,6 @@ class Batch:
             self.languages,
             self.targets,
             self.goldfish_dropped,
+            None if self.weights is None else self.weights.to(device, non_blocking=True),
+            self.completions,
         )

@@ -63,4 +63,5 @@ def line_of(step: Step, parts: Parts, *, seconds: float, waited: float, peak: fl
         "epochs": parts.samples.epochs(step.after.samples),
         "memory": int(memory),
         "data_seconds": data_seconds,
+        **figures.measures,
     }

@@ -30,11 +30,12 @@ class LossTerms:
     """What a loss is made of, as sums over the labels that are not `IGNORE`."""
 
     total: Tensor
-    """(nll + z_loss x z) / normaliser: a scalar, to be differentiated; fp64 for fp64 weights, else fp32."""
+    """Sum of weight x (nll + z_loss x z) / normaliser: a scalar, to be differentiated; fp64 for fp64 parameters, else
+    fp32."""
     nll: Tensor
-    """Negative log-likelihoods in nats, summed: a scalar, fp64, without gradient."""
+    """Negative log-likelihoods in nats, summed as they are: a scalar, fp64, without gradient."""
     z: Tensor
-    """Squares of the logarithms of the softmax's normaliser, summed: a scalar, fp64, without gradient."""
+    """Squares of the logarithms of the softmax's normaliser, summed as they are: a scalar, fp64, without gradient."""
 
 
 def linear_cross_entropy(
@@ -44,6 +45,7 @@ def linear_cross_entropy(
     *,
     normaliser: float,
     z_loss: float = 0.0,
+    weights: Tensor | None = None,
     share: Share | None = None,
 ) -> LossTerms:
     """Cross-entropy of softmax(hidden @ weight.T) with the labels, and the z-loss, in memory for some rows of logits.
@@ -65,6 +67,8 @@ def linear_cross_entropy(
         normaliser: What the sum is divided by, as a rule the labels that are not `IGNORE` in the whole step, over all
             micro-batches and ranks.
         z_loss: Weight of the z-loss.
+        weights: What each label's loss, and so its gradient, is multiplied with, shape (T,), of any float dtype; may be
+            below 0. None: 1 each.
         share: Which ids the weight's rows are of; None: all.
 
     Raises:
@@ -73,32 +77,39 @@ def linear_cross_entropy(
         IndexError: A label is neither `IGNORE` nor an id below V (on a GPU: torch's own assertion there).
     """
     _check(hidden, weight, labels)
+    if weights is not None and weights.shape != labels.shape:
+        raise ValueError(f"linear_cross_entropy: weights must be (T,), not {tuple(weights.shape)}")
     if not normaliser > 0:
         raise ValueError(f"linear_cross_entropy: normaliser must be above 0, not {normaliser}")
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
-        found = _LinearCrossEntropy.apply(hidden, weight, labels, normaliser, z_loss, share)  # type: ignore[no-untyped-call]
+        found = _LinearCrossEntropy.apply(hidden, weight, labels, normaliser, z_loss, weights, share)  # type: ignore[no-untyped-call]
         return LossTerms(*found)
-    nll, z = _zero(hidden), _zero(hidden)
+    total, nll, z = _zero(hidden), _zero(hidden), _zero(hidden)
     with torch.no_grad():
         for rows in _chunks(labels, weight, share):
             states, ids = _padded(hidden, rows), _padded(labels, rows)
             row_nll, row_lse = losses(torch.mm(weight, states.t()), ids, share)
+            scales = _scales(weights, rows, states, normaliser)
+            total += (scales * (row_nll + z_loss * row_lse.square())).sum()
             nll += row_nll[: len(rows)].sum()
             z += row_lse[: len(rows)].square().sum()
-    return LossTerms(_total(nll, z, normaliser, z_loss, weight.dtype), nll, z)
+    return LossTerms(_rounded(total, weight.dtype), nll, z)
 
 
 def token_losses(hidden: Tensor, weight: Tensor, labels: Tensor, *, share: Share | None = None) -> Tensor:
-    """Negative log-likelihood of every label in nats, 0 at `IGNORE`, shape (T,), dtype fp32; without gradients.
+    """Negative log-likelihood of every label in nats, 0 at `IGNORE`, shape (T,); without gradients.
+
+    In fp64 for fp64 parameters, else in fp32.
 
     Arguments and errors as in `linear_cross_entropy`.
     """
     _check(hidden, weight, labels)
-    result = torch.zeros(len(labels), dtype=torch.float32, device=hidden.device)
+    dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
+    result = torch.zeros(len(labels), dtype=dtype, device=hidden.device)
     with torch.no_grad():
         for rows in _chunks(labels, weight, share):
             row_nll, _ = losses(torch.mm(weight, _padded(hidden, rows).t()), _padded(labels, rows), share)
-            result[rows] = row_nll[: len(rows)].float()
+            result[rows] = row_nll[: len(rows)].to(dtype)
     return result
 
 
@@ -127,10 +138,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
         labels: Tensor,
         normaliser: float,
         z_loss: float,
+        weights: Tensor | None,
         share: Share | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         wants_hidden, wants_weight = ctx.needs_input_grad[:2]
-        nll, z = _zero(hidden), _zero(hidden)
+        total, nll, z = _zero(hidden), _zero(hidden), _zero(hidden)
         chunks = list(_chunks(labels, weight, share))
         hidden_gradient = torch.zeros_like(hidden) if wants_hidden else None
         weight_gradient = wide = None
@@ -145,7 +157,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
             if number == 0:
                 buffer = weight.new_empty(size)
             logits = torch.mm(weight, states.t(), out=buffer[:size].view(-1, len(states)))
-            row_nll, row_lse = losses_and_gradients(logits, ids, 1.0 / normaliser, z_loss, share)
+            scales = _scales(weights, rows, states, normaliser)
+            row_nll, row_lse = losses_and_gradients(logits, ids, scales, z_loss, share)
+            total += (scales * (row_nll + z_loss * row_lse.square())).sum()
             nll += row_nll[: len(rows)].sum()
             z += row_lse[: len(rows)].square().sum()
             if hidden_gradient is not None:
@@ -158,7 +172,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
             weight_gradient.copy_(wide)
         ctx.save_for_backward(hidden_gradient, weight_gradient)
         ctx.mark_non_differentiable(nll, z)
-        return _total(nll, z, normaliser, z_loss, weight.dtype), nll, z
+        return _rounded(total, weight.dtype), nll, z
 
     @staticmethod
     def backward(
@@ -174,7 +188,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         # On a GPU the question would wait for all that is queued; there the product is cheap.
         if total.device.type != "cpu" or total.item() != 1.0:
             gradients = tuple(None if gradient is None else gradient * total for gradient in gradients)
-        return (*gradients, None, None, None, None)
+        return (*gradients, None, None, None, None, None)
 
 
 def _check(hidden: Tensor, weight: Tensor, labels: Tensor) -> None:
@@ -213,6 +227,12 @@ def _zero(like: Tensor) -> Tensor:
     return torch.zeros((), dtype=torch.float64, device=like.device)
 
 
-def _total(nll: Tensor, z: Tensor, normaliser: float, z_loss: float, dtype: torch.dtype) -> Tensor:
-    total = (nll + z_loss * z) / normaliser
+def _scales(weights: Tensor | None, rows: Tensor, states: Tensor, normaliser: float) -> Tensor:
+    """Weight / normaliser of each row of a chunk, fp64; 0 for those that only fill it up."""
+    scales = torch.zeros(len(states), dtype=torch.float64, device=states.device)
+    scales[: len(rows)] = 1.0 / normaliser if weights is None else weights[rows].double() / normaliser
+    return scales
+
+
+def _rounded(total: Tensor, dtype: torch.dtype) -> Tensor:
     return total if dtype == torch.float64 else total.float()

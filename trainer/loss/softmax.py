@@ -46,16 +46,17 @@ def likeliest(logits: Tensor, share: Share | None = None) -> Tensor:
 
 
 def losses_and_gradients(
-    logits: Tensor, labels: Tensor, scale: float, z_loss: float, share: Share | None = None
+    logits: Tensor, labels: Tensor, scales: Tensor | float, z_loss: float, share: Share | None = None
 ) -> tuple[Tensor, Tensor]:
     """As `losses`; then the logits become scale x d(nll + z_loss x lse^2) / d(logits).
 
-    That is scale x (softmax x (1 + 2 z_loss lse) - one_hot(label)).
+    That is scale x (softmax x (1 + 2 z_loss lse) - one_hot(label)). There is one scale, or one for each row: shape
+    (rows,), fp64.
     """
     nll, lse = losses(logits, labels, share)
-    factors = scale * (1 + 2 * z_loss * lse)
+    factors = scales * (1 + 2 * z_loss * lse)
     # Where the label's probability is near 1 there is little left: one rounding, after the difference.
-    at_labels = (factors * (-nll).exp() - scale).to(logits.dtype)
+    at_labels = (factors * (-nll).exp() - scales).to(logits.dtype)
     if _has_kernel(logits):
         exact = lse / math.log(2)
         shifts = exact.float()

@@ -91,11 +91,12 @@ class Apertus(nn.Module):
         A method of its own, so that FSDP2's `register_fsdp_forward_method` can wrap it.
         """
         hidden = self.model(batch.tokens, batch.positions, batch.bounds)  # Not `hidden_states`: see `plan.ENTRANCES`.
-        return self.lm_head.loss(hidden, batch.labels, normaliser=normaliser, z_loss=z_loss)
+        weights = batch.weights
+        return self.lm_head.loss(hidden, batch.labels, normaliser=normaliser, z_loss=z_loss, weights=weights)
 
     @torch.no_grad()
     def token_losses(self, batch: Batch) -> Tensor:
-        """Cross-entropy of each place without gradients, in nats: shape (T,), fp32; 0 where nothing is predicted."""
+        """Cross-entropy of each place without gradients, in nats: shape (T,), fp32 or fp64; 0 where nothing is predicted."""
         hidden = self.model(batch.tokens, batch.positions, batch.bounds)  # Not `hidden_states`: see `plan.ENTRANCES`.
         return self.lm_head.token_losses(hidden, batch.labels)
 

@@ -16,10 +16,14 @@ class OutputLayer(Linear):
     share: Share | None = None
     """Which ids the rows of this rank are of; None: all."""
 
-    def loss(self, hidden: Tensor, labels: Tensor, *, normaliser: float, z_loss: float) -> LossTerms:
-        """See `linear_cross_entropy`: hidden (T, d), labels (T,)."""
+    def loss(
+        self, hidden: Tensor, labels: Tensor, *, normaliser: float, z_loss: float, weights: Tensor | None
+    ) -> LossTerms:
+        """See `linear_cross_entropy`: hidden (T, d), labels and weights (T,)."""
         weight = local(self.weight)
-        return linear_cross_entropy(hidden, weight, labels, normaliser=normaliser, z_loss=z_loss, share=self.share)
+        return linear_cross_entropy(
+            hidden, weight, labels, normaliser=normaliser, z_loss=z_loss, weights=weights, share=self.share
+        )
 
     def token_losses(self, hidden: Tensor, labels: Tensor) -> Tensor:
         """See `cross_entropy.token_losses`: shape (T,)."""

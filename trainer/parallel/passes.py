@@ -34,6 +34,8 @@ class Passes(Protocol):
     ) -> Sums:
         """Add the gradients of (nll + z_loss x z) / normaliser to the parameters', over all micro-batches.
 
+        Each label counts with its weight, where a batch has `weights`; the sums that are given back leave them out.
+
         `batches` are those of this rank's share, as they were read; `after_each` is called after a backward pass.
         """
         ...
@@ -41,8 +43,9 @@ class Passes(Protocol):
     def token_losses(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Tensor]]:
         """Cross-entropy in nats without gradients: each batch, or this rank's part of it, with its places' losses.
 
-        The losses have the shape (T,), dtype fp32, and are 0 where nothing is predicted. Ranks that do not see the
-        loss of a batch give none for it, so that over the ranks with `Axes.counts_loss` each place comes once.
+        The losses have the shape (T,), dtype fp32 (fp64 under fp64), and are 0 where nothing is predicted. Ranks that
+        do not see the loss of a batch give none for it, so that over the ranks with `Axes.counts_loss` each place comes
+        once.
         """
         ...
 

@@ -147,7 +147,7 @@ def test_without_gradients_the_numbers_are_the_same(dtype: torch.dtype) -> None:
     assert torch.equal(plain.z, terms.z)
     assert not plain.total.requires_grad
     losses = token_losses(hidden, weight, labels)
-    assert losses.dtype == torch.float32
+    assert losses.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
     assert not losses.requires_grad
     assert not losses[labels == IGNORE].any()
     assert float(losses.double().sum()) == pytest.approx(float(terms.nll), rel=1e-6)
@@ -221,3 +221,39 @@ def test_a_second_derivative_is_refused() -> None:
     terms = linear_cross_entropy(hidden, weight, labels, normaliser=1.0)
     with pytest.raises(RuntimeError, match="no second derivative"):
         torch.autograd.grad(terms.total, hidden, create_graph=True)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bar"),
+    [(torch.float64, 1e-12), (torch.float32, 1e-6), (torch.bfloat16, 1e-2)],
+    ids=["fp64", "fp32", "bf16"],
+)
+def test_weights_scale_each_labels_loss_and_gradient(dtype: torch.dtype, bar: float) -> None:
+    hidden, weight, labels = batch(70, 13, dtype)
+    weights = torch.randn(70, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    weights[:5] = 0
+    terms = linear_cross_entropy(hidden, weight, labels, normaliser=7.0, z_loss=1e-2, weights=weights)
+    terms.total.backward()
+    wide_hidden, wide_weight = (x.detach().double().requires_grad_() for x in (hidden, weight))
+    logits = wide_hidden @ wide_weight.t()
+    nll = functional.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="none")
+    z = logits.logsumexp(1).square() * (labels != IGNORE)
+    expected = (weights * (nll + 1e-2 * z)).sum() / 7
+    expected.backward()
+    assert relative(terms.total.detach(), expected.detach()) <= 10 * bar
+    assert relative(hidden.grad, wide_hidden.grad) <= bar
+    assert relative(weight.grad, wide_weight.grad) <= bar
+    # What metrics are made of is not weighted.
+    assert relative(terms.nll, nll.sum().detach()) <= bar
+    assert relative(terms.z, z.sum().detach()) <= bar
+    with torch.no_grad():
+        plain = linear_cross_entropy(
+            hidden, weight, labels, normaliser=7.0, z_loss=1e-2, weights=weights.to(torch.float32)
+        )
+    assert float(plain.total) == pytest.approx(float(terms.total.detach()), rel=1e-5)
+
+
+def test_weights_of_another_length_are_an_error() -> None:
+    hidden, weight, labels = batch(20, 3, torch.float32)
+    with pytest.raises(ValueError, match=r"weights must be \(T,\), not \(19,\)"):
+        linear_cross_entropy(hidden, weight, labels, normaliser=1.0, weights=torch.ones(19))

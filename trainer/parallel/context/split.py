@@ -7,6 +7,7 @@ length L: of two places that mirror each other one attends to x + 1 tokens of it
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
@@ -66,6 +67,10 @@ def part_of(batch: Batch, rank: int, count: int) -> Batch:
         languages=take(batch.languages, rank, count),
         targets=int((labels != IGNORE).sum()),
         goldfish_dropped=batch.goldfish_dropped if rank == 0 else 0,
+        weights=None if batch.weights is None else take(batch.weights, rank, count),
+        completions=None
+        if batch.completions is None
+        else replace(batch.completions, of=take(batch.completions.of, rank, count)),
     )
 
 

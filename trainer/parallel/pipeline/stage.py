@@ -72,7 +72,9 @@ class Stage(nn.Module):
             found = self.lm_head.token_losses if self.work.measure == "losses" else self.lm_head.token_hits
             return found(hidden, batch.labels)
         work = self.work
-        terms = self.lm_head.loss(hidden, batch.labels, normaliser=work.normaliser, z_loss=work.z_loss)
+        terms = self.lm_head.loss(
+            hidden, batch.labels, normaliser=work.normaliser, z_loss=work.z_loss, weights=batch.weights
+        )
         work.nll += terms.nll
         work.z += terms.z
         return terms.total

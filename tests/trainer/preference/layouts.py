@@ -1,0 +1,48 @@
+"""What test_objective.py runs in two processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lauter.trainer.config.parallel import ParallelSection
+from lauter.trainer.loop.step import gradient
+from lauter.trainer.parallel.ranks import Ranks
+from lauter.trainer.preference.dpo import DPO
+from lauter.trainer.preference.objective import PreferenceObjective
+from lauter.trainer.preference.qrpo import QRPO
+from tests.trainer.parallel.cases import keep
+from tests.trainer.parallel.proof import laid_out, of_all_stages, require_one_verdict, whole
+from tests.trainer.preference.pairs import pairs
+
+LAYOUTS = {
+    "fsdp-2": ParallelSection(),
+    "tensor-2": ParallelSection(tensor=2),
+    "context-2": ParallelSection(context=2),
+    "pipeline-2": ParallelSection(pipeline=2),
+}
+LOSSES = {"qrpo": QRPO(beta=2.0, largest_beta=None), "dpo": DPO(beta=1.5)}
+PAIRS, MICRO = 8, 2
+
+
+def step(ranks: Ranks, section: ParallelSection, name: str) -> dict[str, Any]:
+    """Figures and whole gradients of one step."""
+    model, passes, optimizer, grid = laid_out(ranks, section, "fp64")
+    share = PAIRS // grid.data_ranks
+    first = grid.data_rank * share
+    batches = [pairs(range(at, at + MICRO)) for at in range(first, first + share, MICRO)]
+    objective = PreferenceObjective(LOSSES[name])
+    figures = gradient(passes, optimizer, batches, z_loss=0.0, axes=grid, objective=objective)
+    require_one_verdict(ranks, figures)
+    gradients = {name: whole(one.grad) for name, one in model.named_parameters() if one.grad is not None}
+    return {"loss": figures.loss, "measures": figures.measures, "gradient": of_all_stages(ranks, gradients)}
+
+
+def two(ranks: Ranks, folder: Path) -> None:
+    """Every layout with every loss."""
+    for layout, section in LAYOUTS.items():
+        for name in LOSSES:
+            keep(ranks, folder, f"{layout}-{name}", step(ranks, section, name))
+    torch.distributed.barrier()
