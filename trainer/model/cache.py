@@ -19,7 +19,8 @@ class KeyValueCache:
     Every call of the model with a cache goes on with all sequences: the packed tokens hold one document a sequence, in
     order, and document b holds the next tokens of sequence b. The first call brings the prompts, the later ones one
     token each; several at once work too. `positions` gives the places that go with a call. `keep` drops sequences
-    that have ended. Buffers take 2 x layers x sequences x capacity x kv_heads x head_dim elements.
+    that have ended, `admit` lets a new one into the room of such a one. Buffers take 2 x layers x sequences x capacity
+    x kv_heads x head_dim elements and are never moved.
 
     >>> shape = ModelShape(1, 8, 8, 2, 1, 4, 16, 32)
     >>> KeyValueCache(shape, 2, 8).positions(Bounds.of([3, 2])).tolist()
@@ -39,6 +40,9 @@ class KeyValueCache:
         self.capacity = capacity
         self.lengths = [0] * sequences
         """Tokens that each sequence holds."""
+        self._rooms = sequences
+        self._rows = list(range(sequences))
+        """Row of the buffers in which each sequence lies."""
         self.layers = [
             LayerCache(torch.empty(size, device=device, dtype=dtype), torch.empty(size, device=device, dtype=dtype))
             for _ in range(shape.layers)
@@ -62,7 +66,7 @@ class KeyValueCache:
                     "give KeyValueCache the length of the longest prompt plus the new tokens"
                 )
         for layer in self.layers:
-            layer.lengths, layer.counts = self.lengths, counts
+            layer.lengths, layer.counts, layer.rows = self.lengths, counts, self._rows
 
     def end(self) -> None:
         """After the last layer: the call's tokens count as held."""
@@ -71,8 +75,15 @@ class KeyValueCache:
     def keep(self, rows: list[int]) -> None:
         """Hold only these sequences from now on, in this order."""
         self.lengths = [self.lengths[row] for row in rows]
-        for layer in self.layers:
-            layer.keys, layer.values = layer.keys[rows], layer.values[rows]
+        self._rows = [self._rows[row] for row in rows]
+
+    def admit(self) -> None:
+        """A new sequence without tokens, after the others; `ValueError` where all rooms are taken."""
+        free = [row for row in range(self._rooms) if row not in self._rows]
+        if not free:
+            raise ValueError(f"all {self._rooms} sequences are under way: one must end first")
+        self.lengths = [*self.lengths, 0]
+        self._rows = [*self._rows, free[0]]
 
     def _counts(self, bounds: Bounds) -> list[int]:
         ends = bounds.cu_seqlens.tolist()
@@ -91,6 +102,8 @@ class LayerCache:
         """Tokens of each sequence before the call that is under way."""
         self.counts: list[int] = []
         """Tokens of each sequence in the call."""
+        self.rows: list[int] = []
+        """Row of the buffers of each sequence."""
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, bounds: Bounds) -> Tensor:
         """Store the call's keys and values; every query sees those of its sequence up to its own place.
@@ -100,7 +113,7 @@ class LayerCache:
         """
         begun = any(self.lengths)
         seen, start = [], 0
-        for row, (length, count) in enumerate(zip(self.lengths, self.counts, strict=True)):
+        for row, length, count in zip(self.rows, self.lengths, self.counts, strict=True):
             stop, end = start + count, length + count
             self.keys[row, length:end] = k[start:stop]
             self.values[row, length:end] = v[start:stop]

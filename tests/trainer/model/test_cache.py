@@ -61,6 +61,28 @@ def test_sequences_that_ended_are_dropped(model: Apertus) -> None:
         torch.testing.assert_close(row, whole(model, text)[-1], rtol=1e-11, atol=1e-11)
 
 
+def test_a_sequence_takes_the_room_of_one_that_ended(model: Apertus) -> None:
+    texts = sequences([8, 6, 9])
+    cache = KeyValueCache(SHAPE, 2, 9, dtype=torch.float64)
+    prompts = Bounds.of([7, 6])
+    model.hidden_states(torch.cat([texts[0][:7], texts[1]]), cache.positions(prompts), prompts, cache)
+    with pytest.raises(ValueError, match="all 2 sequences are under way"):
+        cache.admit()
+    cache.keep([1])
+    cache.keep([])
+    for _ in range(2):
+        cache.admit()
+    # The new one reads its prompt while the other one, which came before it, goes on.
+    prompt = Bounds.of([5, 3])
+    model.hidden_states(torch.cat([texts[0][:5], texts[2][:3]]), cache.positions(prompt), prompt, cache)
+    cache.keep([1])
+    cache.admit()
+    step = Bounds.of([6, 6])
+    logits = model(torch.cat([texts[2][3:], texts[1]]), cache.positions(step), step, cache)
+    for found, text in zip(logits.split(6), (texts[2], texts[1]), strict=True):
+        torch.testing.assert_close(found[-1], whole(model, text)[-1], rtol=1e-11, atol=1e-11)
+
+
 def test_a_full_cache_says_so_before_it_is_touched(model: Apertus) -> None:
     cache = KeyValueCache(SHAPE, 2, 4, dtype=torch.float64)
     bounds = Bounds.of([4, 5])
