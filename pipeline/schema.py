@@ -127,6 +127,7 @@ DOCUMENT = pa.schema(
         pa.field("script", pa.string()),
         pa.field("licence", pa.string()),
         pa.field("pii_spans", pa.list_(SPAN)),
+        RECORD.field("generator"),
         RECORD.field("marks"),
     ]
 )
@@ -178,11 +179,25 @@ SCORE = pa.schema(
         pa.field("contamination_item", pa.uint32()),
         pa.field("contamination_place", pa.uint32()),
         pa.field("contamination_ngrams", pa.list_(pa.field("element", pa.uint32(), nullable=False))),
+        pa.field("user_turns", pa.int32()),
+        pa.field("user_chars", pa.int32()),
+        pa.field("answer_chars", pa.int32()),
+        pa.field("shortest_answer", pa.int32()),
+        pa.field("thought_chars", pa.int32()),
+        pa.field("tool_calls", pa.int32()),
+        pa.field("ends_with_answer", pa.bool_()),
+        pa.field("user_language", pa.string()),
+        pa.field("answer_language", pa.string()),
+        pa.field("brand", pa.string()),
+        pa.field("brand_claims", pa.int32()),
+        pa.field("brand_answers", pa.int32()),
+        pa.field("brand_mentions", pa.int32()),
     ]
 )
 """Scores are quantised before any comparison, so that the last bits of a float never change a decision. Ratios and
 probabilities are ten-thousandths (0.8215 -> 8215); `mean_word_length` and `mean_line_length` are in hundredths of a
 code point. The `contamination_` columns are numbers of the stage's index: an item, a word in it, and n-grams.
+The columns from `user_turns` on are of dialogues, null for other texts; lengths are code points.
 `quality_classifier` and `embedding_scores`, one a head in the order of their names, are log-odds
 (`stages.log_odds`)."""
 

@@ -1,0 +1,1 @@
+"""Names of other assistants and of those who make them, in dialogues."""
