@@ -31,7 +31,8 @@ def evaluate_model(
     checkpoint: Annotated[
         str,
         typer.Argument(
-            metavar="CHECKPOINT", help="A run folder of `lauter train`, one of its checkpoints, or a Hugging Face folder."
+            metavar="CHECKPOINT",
+            help="A run folder of `lauter train`, one of its checkpoints, or a Hugging Face folder.",
         ),
     ],
     data: Annotated[
@@ -47,7 +48,9 @@ def evaluate_model(
     ] = None,
     shards: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Last shards of each stream. Default: those that the run held out, or 1."),
+        typer.Option(
+            min=1, metavar="N", help="Last shards of each stream. Default: those that the run held out, or 1."
+        ),
     ] = None,
     per_language: Annotated[
         int, typer.Option(min=1, metavar="TOKENS", help="Of each language, for bits per byte.")
@@ -69,9 +72,7 @@ def evaluate_model(
     prefix: Annotated[
         int, typer.Option(min=1, help="Tokens that the model reads.", rich_help_panel=_MEMORISATION)
     ] = 500,
-    suffix: Annotated[
-        int, typer.Option(min=1, help="Tokens that are compared.", rich_help_panel=_MEMORISATION)
-    ] = 500,
+    suffix: Annotated[int, typer.Option(min=1, help="Tokens that are compared.", rich_help_panel=_MEMORISATION)] = 500,
     offsets: Annotated[
         str, typer.Option(metavar="N,…", help="Tokens before the prefix.", rich_help_panel=_MEMORISATION)
     ] = "0",
@@ -98,6 +99,7 @@ def evaluate_model(
         int | None, typer.Option(min=1, metavar="N", help="Questions of a task at most.", rich_help_panel=_HARNESS)
     ] = None,
     *,
+    chat: Annotated[bool, typer.Option("--chat", help="Ask copy and arithmetic as a user of a tuned model.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a model: held-out text, small tasks, what it knows by heart, tasks of lm-evaluation-harness."""
@@ -124,7 +126,7 @@ def evaluate_model(
         fail("--tasks bits needs --data DIR: the corpus whose held-out documents are read", USAGE)
     if data and "bits" not in names:
         fail("--data is read for the task `bits` alone: name it under --tasks", USAGE)
-    wish = Wish(names, per_language, count, _numbers(lengths, "--lengths", 1) if lengths else (), seed)
+    wish = Wish(names, per_language, count, _numbers(lengths, "--lengths", 1) if lengths else (), seed, chat)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     result: dict[str, Any] = {}
     try:

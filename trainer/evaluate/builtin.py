@@ -32,6 +32,9 @@ class Wish:
     lengths: Sequence[int] = ()
     """Of the needles, in tokens; none: a quarter, a half and all of the model's positions, where a needle fits."""
     seed: int = 28
+    chat: bool = False
+    """Whether copy and arithmetic are asked in the chat format, as a tuned model expects them. A tokenizer alone does not
+    tell: that of a base model may have the control tokens of a chat, too."""
 
 
 def evaluate(subject: Subject, corpora: Sequence[HeldOut], wish: Wish) -> dict[str, Any]:
@@ -67,7 +70,10 @@ def evaluate(subject: Subject, corpora: Sequence[HeldOut], wish: Wish) -> dict[s
     written = [task for task in WRITTEN if task in wish.tasks]
     if written:
         asked = [*questions(written, wish.count, wish.seed)]
-        for task, by_language in answers(model, tokenizer, asked, chat=chat_ids(subject.tokenizer_files)).items():
+        chat = chat_ids(subject.tokenizer_files) if wish.chat else None
+        if wish.chat and chat is None:
+            raise ValueError("the tokenizer has no control tokens of the chat format: ask without --chat")
+        for task, by_language in answers(model, tokenizer, asked, chat=chat).items():
             found[task] = {name: one.to_json() for name, one in by_language.items()}
     if NEEDLE in wish.tasks:
         found[NEEDLE] = _needles(subject, wish)
