@@ -19,6 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from lauter.stages.decontaminate.benchmarks import Item
+from lauter.stages.decontaminate.blocks import best_blocks
 from lauter.stages.decontaminate.match import (
     FLAGS,
     HITS,
@@ -143,6 +144,8 @@ class Index:
     bits: NDArray[np.uint64]
     scans: NDArray[np.int64]
     benchmark: pa.RecordBatch
+    ngram: int
+    """Words of an n-gram."""
 
     @classmethod
     def open(cls, folder: Path, ngram: int, least: int) -> Index:
@@ -164,13 +167,19 @@ class Index:
             _mapped(folder / "filter.arrow").column("bits").to_numpy(),
             np.array(scans, np.int64).reshape(-1, 3),
             benchmark,
+            ngram,
         )
 
-    def find(self, texts: TextBuffers) -> Found:
-        """What stands in some texts."""
+    def find(self, texts: TextBuffers, *, blocks: bool = False) -> Found:
+        """What stands in some texts; `blocks`: what counts of an item are blocks of its words (`blocks`), not grams."""
         shift = 64 - (self.bits.size * 64 - 1).bit_length()
         bounds, ranks = find_grams(texts.data, texts.offsets, self.scans, self.keys, self.bits, shift)
         sizes, lengths = (self.benchmark.column(name).to_numpy() for name in ("words", "length"))
+        if blocks:
+            items = text_buffers(self.benchmark.column("text"))
+            strides = lengths.astype(np.int64) // self.ngram
+            own = (bounds, ranks, self.starts, self.items, self.places, items.data, items.offsets, strides)
+            return Found(best_blocks(texts.data, texts.offsets, *own), bounds, ranks)
         best = best_items(bounds, ranks, self.starts, self.items, self.places, sizes, lengths, HITS)
         return Found(best, bounds, ranks)
 

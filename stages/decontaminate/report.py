@@ -20,7 +20,7 @@ def decontamination_report(
     ngram: int,
     limit: float | None,
 ) -> ReportSection:
-    """The section (`contract.ReportingStage`). `limit`: the least ratio (`tulu`), or the most documents (`gpt3`)."""
+    """The section (`contract.ReportingStage`). `limit`: the least ratio, or the most documents (`gpt3`)."""
     dropped: Counter[str] = Counter()
     for row in summary["evidence"]["rules"]:
         if row["stage"] == "decontaminate":
@@ -28,6 +28,7 @@ def decontamination_report(
     ended = sum(row["ended"] for row in summary["funnel"] if row["stage"] == "decontaminate")
     how = {
         "tulu": f"{ngram}-word runs that hold at least {limit} of an item's words",
+        "blocks": f"a run of {ngram} words, and at least {limit} of an item's words in matching blocks",
         "gpt3": f"one {ngram}-word run of an item" + (f", of those in at most {limit} documents" if limit else ""),
     }[rule]
     sentence = (

@@ -1,10 +1,13 @@
 """The map stage `decontaminate`: no benchmark item may stand in a training corpus.
 
-Two published rules. `tulu`, the default (Lambert et al. 2024, arXiv 2411.15124, section 3.2): a word of an item is
+Three published rules. `tulu`, the default (Lambert et al. 2024, arXiv 2411.15124, section 3.2): a word of an item is
 matched if it is part of a run of 8 words that stands in the document too, and a document is contaminated where half of
 the words of an item are. `gpt3` (Brown et al. 2020, appendix C): one run of 13 words is enough, but a run that stands
-in more than 10 documents counts for nothing, as most of those are legal boilerplate and common quotations. Both read
-words in lower case without punctuation, so that neither case nor spacing nor line ends hide a copy.
+in more than 10 documents counts for nothing, as most of those are legal boilerplate and common quotations. `blocks`,
+for instruction data (Apertus, arXiv 2509.14233, section 4.1, source in `blocks`): an item that shares a run of 8 words
+is aligned with the document, and half of its words must lie in matching blocks of 5 and more, in the item's order;
+Apertus compares token ids of the first prompt, and here it is the words of all turns. All read words in lower case
+without punctuation, so that neither case nor spacing nor line ends hide a copy.
 
 What differs from the papers: the whole document is dropped, where GPT-3 cut 200 characters around a hit; the half is
 reached at 0.5 and not above it; and in scripts without spaces, where a word is cut into its letters, a run is two or
@@ -31,7 +34,7 @@ from lauter.stages.decontaminate.index import Index, Source, build
 from lauter.stages.decontaminate.report import decontamination_report
 from lauter.stages.kernels.words import text_buffers
 
-NGRAM_WORDS = {"tulu": 8, "gpt3": 13}
+NGRAM_WORDS = {"tulu": 8, "gpt3": 13, "blocks": 8}
 """The length of a run under each rule."""
 
 _CONTAMINATED = 1  # place in `reasons`, from 1
@@ -62,8 +65,9 @@ class DecontaminateConfig(StageConfig):
     """Name of a benchmark -> the columns whose texts are looked for, each by itself; `a.b` for what lies deeper, and
     in `.tsv` and `.csv` without a heading line the column's number."""
 
-    rule: Literal["tulu", "gpt3"] = "tulu"
-    """`tulu`: a share of an item's words in runs of 8. `gpt3`: one run of 13 words."""
+    rule: Literal["tulu", "gpt3", "blocks"] = "tulu"
+    """`tulu`: a share of an item's words in runs of 8. `gpt3`: one run of 13 words. `blocks`: the share of its words in
+    matching blocks."""
 
     ngram_words: int | None = Field(default=None, ge=2, le=64)
     """Words of a run; none: 8 or 13, as the rule has it."""
@@ -73,7 +77,7 @@ class DecontaminateConfig(StageConfig):
     is the least that Brown et al. compare."""
 
     min_ratio: float = Field(default=0.5, ge=1 / schema.RATIO_SCALE, le=1)
-    """`tulu`: the share of an item's words from which a document is contaminated; shares have four decimals."""
+    """`tulu`, `blocks`: the share of an item's words from which a document is contaminated; four decimals."""
 
     max_documents: int | None = Field(default=10, ge=1)
     """`gpt3`: a run in more documents than this counts for nothing; none: every run counts."""
@@ -139,7 +143,7 @@ class Decontaminate:
         where no gram of any item stands in it; `contamination_ngrams` are all grams, under `gpt3`.
         """
         index = self._opened()
-        found = index.find(text_buffers(batch.column("text")))
+        found = index.find(text_buffers(batch.column("text")), blocks=self._config.rule == "blocks")
         ratio, item, place = (found.best[:, column] for column in range(3))
         none = ratio < 0
         grams = pa.nulls(batch.num_rows, schema.SCORE.field("contamination_ngrams").type)
@@ -170,7 +174,7 @@ class Decontaminate:
 
     def decide(self, scores: pa.RecordBatch) -> Verdict:
         """Drop what holds too much of an item; reads the scores, and the index for the evidence."""
-        sources = self._by_ratio(scores) if self._config.rule == "tulu" else self._by_ngram(scores)
+        sources = self._by_ngram(scores) if self._config.rule == "gpt3" else self._by_ratio(scores)
         reason = np.array([_CONTAMINATED if source else 0 for source in sources], np.uint8)
         rules = [
             {"agent": source.benchmark, "signal": self._config.rule, "line": source.number, "text": source.text}
@@ -206,7 +210,7 @@ class Decontaminate:
         cls, summary: Mapping[str, Any], prepared: Mapping[str, int], config: DecontaminateConfig
     ) -> ReportSection:
         """The rule, and of each benchmark its items and the documents that were dropped for it."""
-        limit = config.min_ratio if config.rule == "tulu" else config.max_documents
+        limit = config.max_documents if config.rule == "gpt3" else config.min_ratio
         return decontamination_report(summary, prepared, sorted(config.benchmarks), config.rule, config.ngram, limit)
 
     def _opened(self) -> Index:
