@@ -1,9 +1,9 @@
 """What a small model recites of planted texts, by how often they stood in its corpus: Goldfish off, and both hashes.
 
-Passages of kept English pages are planted 1, 2, 4, … 128 times (and never, as controls) among other pages, with canaries
-beside them; `lauter build` makes the corpus as it makes any. The same model is trained on it three times, for one epoch:
-without Goldfish, with the hash that Apertus ran, and with ours. Then the memorisation test of `lauter eval` asks each
-for the passages. Weights, order and everything drawn are the same in the three.
+Passages of kept English pages are planted 1, 2, 4, … 128 times (and never, as controls) among other pages, with
+canaries beside them; `lauter build` makes the corpus as it makes any. The same model is trained on it three times, for
+one epoch: without Goldfish, with the hash that Apertus ran, and with ours. Then the memorisation test of `lauter eval`
+asks each for the passages. Weights, order and everything drawn are the same in the three.
 
     lauter build benchmarks/all_pages.yaml --out out/all-pages
     python benchmarks/memorisation.py [out/all-pages] [--plot docs/memorisation.png]
@@ -31,7 +31,7 @@ SEED = 28
 REPETITIONS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
 PREFIX, SUFFIX = 50, 250
 """Tokens. Goldfish never leaves out one of the first h - 1 = 49 of a document: the prefix hides nothing."""
-WORDS = 180
+WORDS = 120
 """Of a passage: 300 tokens and more of this vocabulary."""
 FORM = "The number of the key is {}."
 RUNS: Mapping[str, dict[str, Any] | None] = {
@@ -219,7 +219,9 @@ def main() -> None:
     if not inputs.exists():
         write_inputs(english(arguments.corpus), inputs, arguments.per_bucket, arguments.characters)
         vocabulary = str(arguments.vocabulary)
-        lauter("tokenizer", "train", str(arguments.corpus), "--out", str(inputs / "tokenizer"), "--vocabulary", vocabulary)
+        lauter(
+            "tokenizer", "train", str(arguments.corpus), "--out", str(inputs / "tokenizer"), "--vocabulary", vocabulary
+        )
     lauter("build", str(inputs / "corpus.yaml"), "--out", str(corpus))
     found = {}
     for name in arguments.runs.split(","):

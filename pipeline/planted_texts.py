@@ -43,9 +43,7 @@ def planted_texts(corpus: Mapping[str, Any], catalogue: Catalogue) -> list[Plant
     return found
 
 
-def probes_in(
-    content: bytes, uri: str, kind: str, options: Mapping[str, Any], catalogue: Catalogue
-) -> list[Planted]:
+def probes_in(content: bytes, uri: str, kind: str, options: Mapping[str, Any], catalogue: Catalogue) -> list[Planted]:
     """The probes of one file, by the reader that the catalogue has for sources of its kind.
 
     Raises:

@@ -1,7 +1,7 @@
 """Bits per byte of documents that a model was not trained on, by language.
 
-Nats a token tell nothing across tokenizers: one with larger pieces has fewer of them. Bits a byte of text do (Gao et al.,
-The Pile, arXiv 2101.00027, section 3.1). Both sums are over the ids that stand for text: BOS is given, and EOS and
+Nats a token tell nothing across tokenizers: one with larger pieces has fewer of them. Bits a byte of text do (Gao et
+al., The Pile, arXiv 2101.00027, section 3.1). Both sums are over the ids that stand for text: BOS is given, and EOS and
 placeholders of removed personal data have no bytes, so their losses are left out too.
 """
 
@@ -94,8 +94,9 @@ def bits_per_byte(
         text = ~np.isin(ids, controls)
         sums = found.setdefault(language, Sums())
         sums.documents += 1
-        sums.tokens += int(text[1:].sum()) if len(ids) > 1 else 0
-        sums.bytes += int(sizes[ids[1:]][text[1:]].sum()) if sizes is not None else _decoded(tokenizer, ids[1:], text[1:])
+        due, plain = ids[1:], text[1:]
+        sums.tokens += int(plain.sum())
+        sums.bytes += _decoded(tokenizer, due, plain) if sizes is None else int(sizes[due][plain].sum())
         for piece in _cut(language, ids, text, window):
             if pieces and held + len(piece.ids) > tokens:
                 _measure(model, pieces, found)

@@ -33,7 +33,7 @@ class Wish:
     """Of the needles, in tokens; none: a quarter, a half and all of the model's positions, where a needle fits."""
     seed: int = 28
     chat: bool = False
-    """Whether copy and arithmetic are asked in the chat format, as a tuned model expects them. A tokenizer alone does not
+    """Whether copy and arithmetic are asked in the chat format, as a tuned model expects them. A tokenizer does not
     tell: that of a base model may have the control tokens of a chat, too."""
 
 

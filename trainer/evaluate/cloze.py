@@ -66,4 +66,3 @@ def cloze(model: Apertus, tokenizer: TextTokenizer, items: Mapping[str, Sequence
         name: Chosen(len(some), sum(right[name]) / len(some), sum(1 / len(item.choices) for item in some) / len(some))
         for name, some in items.items()
     }
-

@@ -33,7 +33,7 @@ BOOTSTRAPS = 1000
 
 
 class HarnessModel(TemplateLM):
-    """A subject as the harness calls a model. Contexts that are too long lose their beginning, as with its own classes."""
+    """A subject as the harness calls a model. Contexts that are too long lose their beginning, as in its own."""
 
     def __init__(self, subject: Subject, seed: int = 28) -> None:
         """`seed`: of what is drawn, where a task asks for sampling."""
@@ -63,7 +63,7 @@ class HarnessModel(TemplateLM):
     def _loglikelihood_tokens(
         self,
         requests: Sequence[tuple[object, list[int], list[int]]],
-        disable_tqdm: bool = False,  # noqa: ARG002, FBT001, FBT002 - its own
+        disable_tqdm: bool = False,  # noqa: FBT001, FBT002 - its own
     ) -> list[tuple[float, bool]]:
         asked = [_fitting(context, continuation, self.max_length) for _, context, continuation in requests]
         return [(one.log, one.greedy) for one in likelihoods(self._model, asked)]
@@ -71,7 +71,7 @@ class HarnessModel(TemplateLM):
     def loglikelihood_rolling(
         self,
         requests: list[Instance],
-        disable_tqdm: bool = False,  # noqa: ARG002, FBT001, FBT002 - its own
+        disable_tqdm: bool = False,  # noqa: FBT001, FBT002 - its own
     ) -> list[float]:
         """Log-likelihood of whole texts, each id predicted once, in windows of all positions."""
         windows: list[Request] = []
@@ -89,7 +89,7 @@ class HarnessModel(TemplateLM):
     def generate_until(
         self,
         requests: list[Instance],
-        disable_tqdm: bool = False,  # noqa: ARG002, FBT001, FBT002 - its own
+        disable_tqdm: bool = False,  # noqa: FBT001, FBT002 - its own
     ) -> list[str]:
         """Continuations, each up to one of its stops, EOS, or as many tokens as were asked for."""
         groups: dict[tuple[Any, ...], list[int]] = {}

@@ -28,9 +28,7 @@ def small() -> Apertus:
 
 def said_after(small: Apertus, text: str, count: int) -> str:
     tokenizer = byte_tokenizer()
-    found = generate(
-        small, [tokenizer.encode(text)], new_tokens=count, temperature=0, top_p=1, seed=0, eos=frozenset()
-    )
+    found = generate(small, [tokenizer.encode(text)], new_tokens=count, temperature=0, top_p=1, seed=0, eos=frozenset())
     return tokenizer.decode([one.token for one in found])
 
 
@@ -74,7 +72,10 @@ def test_a_chat_is_asked_in_its_own_format(small: Apertus) -> None:
 def test_cloze_takes_the_likeliest_end_for_its_length(small: Apertus) -> None:
     tokenizer = byte_tokenizer()
     likely = said_after(small, "The end is", 3)
-    items = {"a": [Item("The end is", (likely, " qqqqqq", " \x7f\x7f"))], "b": [Item("The end is", (" qqqqqq", likely))]}
+    items = {
+        "a": [Item("The end is", (likely, " qqqqqq", " \x7f\x7f"))],
+        "b": [Item("The end is", (" qqqqqq", likely))],
+    }
     found = cloze(small, tokenizer, items)
     assert (found["a"].right, found["b"].right) == (1.0, 0.0)
     assert (found["a"].chance, found["b"].chance) == (pytest.approx(1 / 3), 0.5)

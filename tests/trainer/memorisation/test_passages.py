@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 from lauter.pipeline.planting import Drawn, Planted
 from lauter.trainer.memorisation.passages import LeftOut, passages
 from tests.trainer.generate.byte_tokenizer import byte_tokenizer
@@ -9,8 +7,8 @@ from tests.trainer.generate.byte_tokenizer import byte_tokenizer
 TEXT = "abcdefghijklmnopqrstuvwxyz"
 
 
-def planted(name: str, text: str, **changes: Any) -> Planted:
-    return Planted(name, text, 4, "passage", "4", None)._replace(**changes)
+def planted(name: str, text: str, drawn: Drawn | None = None) -> Planted:
+    return Planted(name, text, 4, "passage", "4", drawn)
 
 
 def test_prefix_and_suffix_are_what_stood_in_the_shard() -> None:
