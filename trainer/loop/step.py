@@ -47,6 +47,10 @@ class Weighed(NamedTuple):
 class Objective(Protocol):
     """What a step lowers, in place of the mean cross-entropy of its targets."""
 
+    def begin(self, passes: Passes, axes: Axes) -> None:
+        """Called by all ranks before the first step of a run, while the model has the weights that it begins with."""
+        ...
+
     def weigh(self, passes: Passes, batches: Sequence[Batch], axes: Axes) -> Weighed:
         """Give the labels weights, after what passes without gradients find. Called by all ranks."""
         ...

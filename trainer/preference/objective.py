@@ -8,7 +8,7 @@ are weighted with them. So every layout that can be trained on can learn prefere
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -21,11 +21,20 @@ from lauter.trainer.parallel.passes import Passes
 from lauter.trainer.preference.terms import PreferenceLoss
 
 
+def _known(_passes: Passes, _axes: Axes) -> None:
+    """All of them are."""
+
+
 class PreferenceObjective:
     """Weighs the labels of a step by a preference loss."""
 
-    def __init__(self, loss: PreferenceLoss) -> None:
-        self._loss = loss
+    def __init__(self, loss: PreferenceLoss, reference: Callable[[Passes, Axes], None] = _known) -> None:
+        """`reference` finds what log-probabilities under the reference model are not known yet."""
+        self._loss, self._reference = loss, reference
+
+    def begin(self, passes: Passes, axes: Axes) -> None:
+        """As `Objective.begin`: the model is still the reference model."""
+        self._reference(passes, axes)
 
     def weigh(self, passes: Passes, batches: Sequence[Batch], axes: Axes) -> Weighed:
         """As `Objective.weigh`; every batch must have `completions`."""
@@ -55,8 +64,17 @@ class PreferenceObjective:
 def log_probabilities(passes: Passes, batches: Sequence[Batch], axes: Axes) -> Tensor:
     """Log-probability of each completion of this rank's micro-batches, in nats: shape (n,), fp64; on the host.
 
-    Called by all ranks. Tokens of a completion may lie on several ranks (context), and their losses be seen by another
-    one (pipeline): the sums of all completions of the step go over all ranks, 8 bytes each.
+    Called by all ranks.
+    """
+    every, own = all_log_probabilities(passes, batches, axes)
+    return every[own]
+
+
+def all_log_probabilities(passes: Passes, batches: Sequence[Batch], axes: Axes) -> tuple[Tensor, slice]:
+    """Those of all ranks, one that reads data after the other, and which of them are this rank's.
+
+    Called by all ranks. Tokens of a completion may lie on several of them (context), and their losses be seen by
+    another one (pipeline): the sums of all completions go over all ranks, 8 bytes each.
     """
     counts = [0.0] * axes.data_ranks
     counts[axes.data_rank] = float(sum(len(completions_of(batch).lengths) for batch in batches))
@@ -72,7 +90,7 @@ def log_probabilities(passes: Passes, batches: Sequence[Batch], axes: Axes) -> T
             every[at : at + count] = -sums[1:]
         at += count
     total = torch.tensor(axes.ranks.sum(every.tolist()), dtype=torch.float64)
-    return total[first : first + int(counts[axes.data_rank])]
+    return total, slice(first, first + int(counts[axes.data_rank]))
 
 
 def completions_of(batch: Batch) -> Completions:
