@@ -10,11 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show
+from lauter.trainer.generate.harmless import HARMLESS
 
 app = typer.Typer(add_completion=False)
-
-# What a model says may hold any character: none of those that a terminal obeys gets through.
-_HARMLESS = {code: "\ufffd" for code in (*range(0x20), 0x7F, *range(0x80, 0xA0)) if chr(code) not in "\t\n"}
 
 
 @app.command()
@@ -59,9 +57,9 @@ def generate(
         if number > written:
             sys.stdout.write("\n\n" if number else "")
             sys.stdout.flush()
-            console.print(Text(prompt[number].translate(_HARMLESS), "bold"), end="", soft_wrap=True)
+            console.print(Text(prompt[number].translate(HARMLESS), "bold"), end="", soft_wrap=True)
             written = number
-        sys.stdout.write(text.translate(_HARMLESS))
+        sys.stdout.write(text.translate(HARMLESS))
         sys.stdout.flush()
 
     try:
