@@ -6,6 +6,8 @@ COMMANDS = {
     "train": "lauter.trainer.cli.train:app",
     "launch": "lauter.trainer.cli.launch:app",
     "generate": "lauter.trainer.cli.generate:app",
+    "chat": "lauter.trainer.cli.chat:app",
+    "serve-model": "lauter.trainer.cli.serve_model:app",
     "probe": "lauter.trainer.cli.probe:app",
     "eval": "lauter.trainer.cli.evaluate:app",
     "lineage": "lauter.trainer.cli.lineage:app",
