@@ -32,7 +32,7 @@ BOOTSTRAPS = 1000
 """For standard errors that no formula gives, as of perplexities; the harness's own 100,000 take seconds a metric."""
 
 
-class HarnessModel(TemplateLM):
+class HarnessModel(TemplateLM):  # type: ignore[misc]  # of a library without types
     """A subject as the harness calls a model. Contexts that are too long lose their beginning, as in its own."""
 
     def __init__(self, subject: Subject, seed: int = 28) -> None:
