@@ -64,7 +64,7 @@ SCHEMAS: st.SearchStrategy[Any] = st.recursive(
     ),
     max_leaves=4,
 )
-SPECIFICATIONS = st.fixed_dictionaries(
+SPECIFICATIONS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"name": NAMED},
     optional={
         "description": TEXTS,
@@ -82,9 +82,10 @@ def assistant_turns(draw: st.DrawFn) -> AssistantTurn:
     """Any turn of an assistant."""
     blocks: list[Block] = []
     for _ in range(draw(st.integers(0, 4))):
-        kinds = [kind for kind in (Thoughts, Response) if not blocks or type(blocks[-1]) is not kind]
-        kind = draw(st.sampled_from([*kinds, ToolCalls]))
-        if kind is not ToolCalls:
+        texts: list[type[Thoughts | Response]] = [Thoughts, Response]
+        kinds = [kind for kind in texts if not blocks or type(blocks[-1]) is not kind]
+        kind = draw(st.sampled_from([*kinds, None]))
+        if kind is not None:
             blocks.append(kind(draw(TEXTS)))
             continue
         calls = draw(st.lists(CALLS, min_size=1, max_size=2))
