@@ -33,6 +33,8 @@ PREFIX, SUFFIX = 50, 250
 """Tokens. Goldfish never leaves out one of the first h - 1 = 49 of a document: the prefix hides nothing."""
 WORDS = 120
 """Of a passage: 300 tokens and more of this vocabulary."""
+LENGTH = 768
+"""Of a sequence: two passages fill it. Best-fit packing cuts none."""
 FORM = "The number of the key is {}."
 RUNS: Mapping[str, dict[str, Any] | None] = {
     "off": None,
@@ -63,7 +65,8 @@ def write_inputs(texts: Sequence[str], folder: Path, per_bucket: int, characters
     shuffled = list(texts)
     random.Random(SEED).shuffle(shuffled)
     # A page gives one passage at most, as a page's boilerplate would come with each of its passages.
-    sources, cut = {}, 0
+    sources: dict[str, str] = {}
+    cut = 0
     while len(sources) < per_bucket * len(REPETITIONS):
         if len(shuffled[cut].split()) >= WORDS:
             sources[f"page-{cut}"] = " ".join(shuffled[cut].split()[-WORDS:])
@@ -98,9 +101,8 @@ def write_inputs(texts: Sequence[str], folder: Path, per_bucket: int, characters
 
 
 def config(corpus: Path, goldfish: dict[str, Any] | None, arguments: argparse.Namespace) -> dict[str, Any]:
-    """One epoch of a small model."""
-    tokens = json.loads((corpus / "tokens" / "index.json").read_text())["streams"]["main"]["tokens"]
-    length = 512
+    """One epoch of a small model: all windows once, so that what stands n times is read n times."""
+    tokens = windows(corpus) * LENGTH
     return {
         "name": "memorisation",
         "seed": SEED,
@@ -113,12 +115,12 @@ def config(corpus: Path, goldfish: dict[str, Any] | None, arguments: argparse.Na
             "heads": arguments.hidden // 64,
             "kv_heads": arguments.hidden // 64,
             "head_dim": 64,
-            "positions": length,
+            "positions": LENGTH,
             "rope_theta": 10_000,
         },
         "data": {
             "corpora": [{"path": str(corpus)}],
-            "sequence_length": length,
+            "sequence_length": LENGTH,
             "packing": "best-fit",
             **({"goldfish": goldfish} if goldfish else {}),
         },
@@ -135,6 +137,18 @@ def config(corpus: Path, goldfish: dict[str, Any] | None, arguments: argparse.Na
         "checkpoint": {"every_steps": 100_000, "keep": 1},
         "metrics": {"every_steps": 10, "peak_flops": 1e12},
     }
+
+
+def windows(corpus: Path) -> int:
+    """How many sequences the corpus makes."""
+    from lauter.pipeline.storage import Storage
+    from lauter.trainer.config.sections import CorpusSection, DataSection
+    from lauter.trainer.data.corpus import open_corpora
+    from lauter.trainer.data.stored_windows import store_windows
+
+    opened = open_corpora(DataSection(corpora=(CorpusSection(path=str(corpus)),)))
+    streams = {stream.stored_name: stream for stream in opened.streams.values()}
+    return store_windows(Storage(str(corpus)), opened.provenance[0]["lineage"], streams, LENGTH)
 
 
 def measure(run: Path, corpus: Path) -> Memorised:
@@ -207,12 +221,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("out/memorisation"))
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--runs", default=",".join(RUNS))
-    parser.add_argument("--per-bucket", type=int, default=6)
-    parser.add_argument("--characters", type=int, default=1_200_000, help="of other pages")
+    parser.add_argument("--per-bucket", type=int, default=3)
+    parser.add_argument("--characters", type=int, default=180_000, help="of other pages")
     parser.add_argument("--vocabulary", type=int, default=1024)
-    parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--hidden", type=int, default=192)
-    parser.add_argument("--sequences", type=int, default=4, help="of 512 tokens, a step")
+    parser.add_argument("--layers", type=int, default=2)
+    parser.add_argument("--hidden", type=int, default=128)
+    parser.add_argument("--sequences", type=int, default=3, help="of a step")
     parser.add_argument("--rate", type=float, default=3e-3)
     arguments = parser.parse_args()
     inputs, corpus = arguments.out / "inputs", arguments.out / "corpus"
