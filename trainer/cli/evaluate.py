@@ -99,7 +99,10 @@ def evaluate_model(
         int | None, typer.Option(min=1, metavar="N", help="Questions of a task at most.", rich_help_panel=_HARNESS)
     ] = None,
     *,
-    chat: Annotated[bool, typer.Option("--chat", help="Ask copy and arithmetic as a user of a tuned model.")] = False,
+    chat: Annotated[
+        bool | None,
+        typer.Option(help="Ask copy and arithmetic as a user. Default: of a checkpoint of `lauter tune`."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a model: held-out text, small tasks, what it knows by heart, tasks of lm-evaluation-harness."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lauter.chat.control import ASSISTANT_END, INNER_PREFIX, NAMES
+from lauter.chat.control import INNER_PREFIX
 from lauter.chat.conversation import Conversation, UserTurn
 from lauter.chat.encode import encode
 from lauter.chat.pieces import pieces
@@ -36,32 +35,25 @@ class Answered:
         return {"exact": self.right, "questions": self.questions}
 
 
-def chat_ids(files: Mapping[str, bytes]) -> dict[str, int] | None:
-    """The control tokens of the chat format by name, from a tokenizer's files; None where it lacks one of them."""
-    sidecar = json.loads(files.get("sidecar.json", b"{}"))
-    added = json.loads(files["tokenizer.json"]).get("added_tokens") or ()
-    known = {token["content"]: int(token["id"]) for token in added} | dict(sidecar.get("added") or {})
-    return {name: known[name] for name in NAMES} if all(name in known for name in NAMES) else None
-
-
 def answers(
-    model: Apertus, tokenizer: TextTokenizer, asked: Sequence[Question], *, chat: Mapping[str, int] | None = None
+    model: Apertus, tokenizer: TextTokenizer, asked: Sequence[Question], *, chat: bool = False
 ) -> dict[str, dict[str, Answered]]:
     """Task -> language -> share of right answers.
 
     Without `chat` an answer is right where each of its ids is the likeliest after the right ones before it: what greedy
-    generation would say, in one forward pass. With the ids of a chat format it is generated greedily, and right where
-    it begins with the answer.
+    generation would say, in one forward pass. With `chat` it is generated greedily, and right where it begins with the
+    answer.
 
     Raises:
         TokenizerError: a question can't become ids.
-        ValueError: a question and its answer are more than the model's positions.
+        ValueError: with `chat`, the tokenizer lacks the chat's control tokens, or a question and its answer are more
+            than the model's positions.
     """
-    if chat is None:
+    if not chat:
         requests = [request(tokenizer, one.text, one.answer) for one in asked]
         right = [one.greedy for one in likelihoods(model, requests)]
     else:
-        right = [*_said_right(model, tokenizer, asked, chat)]
+        right = [*_said_right(model, tokenizer, asked)]
     found: dict[str, dict[str, list[bool]]] = {}
     for one, yes in zip(asked, right, strict=True):
         found.setdefault(one.task, {}).setdefault(one.language, []).append(yes)
@@ -71,24 +63,25 @@ def answers(
     }
 
 
-def _said_right(
-    model: Apertus, tokenizer: TextTokenizer, asked: Sequence[Question], chat: Mapping[str, int]
-) -> Iterator[bool]:
-    plain = 0 if tokenizer.bos is None else 1
+def _said_right(model: Apertus, tokenizer: TextTokenizer, asked: Sequence[Question]) -> Iterator[bool]:
+    if not tokenizer.chat:
+        raise ValueError("the tokenizer has no control tokens of the chat format: ask without --chat")
     # What it thinks is no answer: a model that begins to is asked for nothing here, so it ends there.
-    ends = tokenizer.ends | {chat[ASSISTANT_END], chat[INNER_PREFIX]}
+    ends = tokenizer.ends | {tokenizer.chat[INNER_PREFIX]}
     for first in range(0, len(asked), SEQUENCES):
         group = asked[first : first + SEQUENCES]
-        prompts = []
-        for one in group:
-            conversation = Conversation((UserTurn(one.text),))
-            made = pieces(conversation, open_answer=True)
-            prompts.append(encode(made, lambda text: tokenizer.encode(text)[plain:], chat, bos=tokenizer.bos).ids)
+        prompts = [
+            encode(
+                pieces(Conversation((UserTurn(one.text),)), open_answer=True),
+                tokenizer.plain,
+                tokenizer.chat,
+                bos=tokenizer.bos,
+            ).ids
+            for one in group
+        ]
         room = ROOM + 2 * max(len(tokenizer.encode(one.answer)) for one in group)
         said: list[list[int]] = [[] for _ in group]
-        for sequence, token in generate(
-            model, prompts, new_tokens=room, temperature=0, top_p=1, seed=0, eos=frozenset(ends)
-        ):
+        for sequence, token in generate(model, prompts, new_tokens=room, temperature=0, top_p=1, seed=0, eos=ends):
             if token not in ends:
                 said[sequence].append(token)
         for one, ids in zip(group, said, strict=True):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lauter.trainer.evaluate.answers import answers, chat_ids
+from lauter.trainer.evaluate.answers import answers
 from lauter.trainer.evaluate.bits import bits_per_byte
 from lauter.trainer.evaluate.cloze import cloze, own_items
 from lauter.trainer.evaluate.held_out import HeldOut
@@ -32,9 +32,9 @@ class Wish:
     lengths: Sequence[int] = ()
     """Of the needles, in tokens; none: a quarter, a half and all of the model's positions, where a needle fits."""
     seed: int = 28
-    chat: bool = False
-    """Whether copy and arithmetic are asked in the chat format, as a tuned model expects them. A tokenizer does not
-    tell: that of a base model may have the control tokens of a chat, too."""
+    chat: bool | None = None
+    """Whether copy and arithmetic are asked in the chat format. None: of a model that `lauter tune` made. A tokenizer
+    does not tell: that of a base model may have the control tokens of a chat, too."""
 
 
 def evaluate(subject: Subject, corpora: Sequence[HeldOut], wish: Wish) -> dict[str, Any]:
@@ -43,7 +43,8 @@ def evaluate(subject: Subject, corpora: Sequence[HeldOut], wish: Wish) -> dict[s
     Raises:
         DataError: a shard can't be read.
         TokenizerError: a text can't become ids.
-        ValueError: a question is longer than the model's positions, or a length too short for a needle.
+        ValueError: a question is longer than the model's positions, a length too short for a needle, or a chat is asked
+            for that the tokenizer has no control tokens of.
     """
     model, tokenizer = subject.model, subject.tokenizer
     found: dict[str, Any] = {}
@@ -70,14 +71,17 @@ def evaluate(subject: Subject, corpora: Sequence[HeldOut], wish: Wish) -> dict[s
     written = [task for task in WRITTEN if task in wish.tasks]
     if written:
         asked = [*questions(written, wish.count, wish.seed)]
-        chat = chat_ids(subject.tokenizer_files) if wish.chat else None
-        if wish.chat and chat is None:
-            raise ValueError("the tokenizer has no control tokens of the chat format: ask without --chat")
+        chat = is_tuned(subject) if wish.chat is None else wish.chat
         for task, by_language in answers(model, tokenizer, asked, chat=chat).items():
             found[task] = {name: one.to_json() for name, one in by_language.items()}
     if NEEDLE in wish.tasks:
         found[NEEDLE] = _needles(subject, wish)
     return found
+
+
+def is_tuned(subject: Subject) -> bool:
+    """Whether its checkpoint says that it has learnt dialogues; one in another form does not say."""
+    return str((subject.meta.get("config") or {}).get("objective", "pretrain")) != "pretrain"
 
 
 def _needles(subject: Subject, wish: Wish) -> dict[str, Any]:
