@@ -26,7 +26,7 @@ from lauter.trainer.parallel.context.split import part_of, take
 from lauter.trainer.parallel.plan import held_dtype, lay_out
 from lauter.trainer.parallel.ranks import Ranks
 from tests.trainer.parallel.cases import keep, prompts
-from tests.trainer.parallel.proof import SHAPE, WINDOWS, laid_out, prove, whole, windows
+from tests.trainer.parallel.proof import SHALLOW, SHAPE, WINDOWS, laid_out, prove, whole, windows
 
 Kind = Literal["all-gather", "ulysses", "ring"]
 KINDS: tuple[Kind, ...] = ("all-gather", "ulysses", "ring")
@@ -37,10 +37,10 @@ def two(ranks: Ranks, folder: Path) -> None:
     for section, micro in (
         (ParallelSection(context=2), 1),
         (ParallelSection(context=2, context_kind="ulysses"), 4),
-        (ParallelSection(context=2, context_kind="ring"), 4),
+        (ParallelSection(context=2, context_kind="ring"), 8),
     ):
         kind = section.context_kind
-        keep(ranks, folder, f"{kind}-2", prove(ranks, section, micro))
+        keep(ranks, folder, f"{kind}-2", prove(ranks, section, micro, SHALLOW))
         keep(ranks, folder, f"{kind}-2-apart", against_whole_attention(ranks, kind))
     model, _, _, _ = laid_out(ranks, ParallelSection(context=2), "fp32")
     keep(ranks, folder, "continuations", continuations(model, prompts(), seed=3))
@@ -56,7 +56,7 @@ def four(ranks: Ranks, folder: Path) -> None:
         ("shard", ParallelSection(context=2, shard=2, context_kind="ring", recompute="full"), 2),
         ("replicate", ParallelSection(context=2, replicate=2, context_kind="ulysses", recompute="selective"), 4),
     ):
-        keep(ranks, folder, name, prove(ranks, section, micro))
+        keep(ranks, folder, name, prove(ranks, section, micro, SHALLOW))
     for kind in KINDS:
         keep(ranks, folder, f"{kind}-4-apart", against_whole_attention(ranks, kind))
 

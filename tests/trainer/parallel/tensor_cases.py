@@ -22,7 +22,7 @@ from lauter.trainer.parallel.tensor.collectives import Group
 from lauter.trainer.parallel.tensor.copies import SummedCopies
 from lauter.trainer.parallel.tensor.pieces import Piece, kind, pieces
 from tests.trainer.parallel.cases import keep
-from tests.trainer.parallel.proof import SHAPE, WINDOWS, laid_out, prove, whole, windows
+from tests.trainer.parallel.proof import SHALLOW, SHAPE, WINDOWS, laid_out, prove, whole, windows
 
 TWO = {
     "tensor-2": (ParallelSection(tensor=2), 4),
@@ -45,7 +45,7 @@ IDS, WIDTH, PLACES = 96, 8, 70
 def two(ranks: Ranks, folder: Path) -> None:
     """On two ranks."""
     for name, (section, micro) in TWO.items():
-        keep(ranks, folder, name, prove(ranks, section, micro))
+        keep(ranks, folder, name, prove(ranks, section, micro, SHALLOW))
     keep(ranks, folder, "left-out", left_out(ranks))
     keep(ranks, folder, "strange-id", strange_id(ranks))
     keep(ranks, folder, "bf16", one_step(ranks, ParallelSection(tensor=2, recompute="full"), "bf16"))
@@ -56,7 +56,7 @@ def two(ranks: Ranks, folder: Path) -> None:
 def four(ranks: Ranks, folder: Path) -> None:
     """On four: more ranks than key heads, and weights that are shared along two axes."""
     for name, (section, micro) in FOUR.items():
-        keep(ranks, folder, name, prove(ranks, section, micro))
+        keep(ranks, folder, name, prove(ranks, section, micro, SHALLOW))
 
 
 def left_out(ranks: Ranks) -> dict[str, str]:

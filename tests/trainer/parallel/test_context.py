@@ -14,14 +14,14 @@ from lauter.trainer.model.layer import Attention
 from tests.trainer.parallel import context_cases as cases
 from tests.trainer.parallel.cases import prompts
 from tests.trainer.parallel.processes import spawn
-from tests.trainer.parallel.proof import ALONE, WINDOWS, assert_same, laid_out, prove
+from tests.trainer.parallel.proof import ALONE, SHALLOW, WINDOWS, assert_same, laid_out, prove
 
 
 @pytest.mark.slow
 def test_ranks_that_share_tokens_are_as_one_process(tmp_path: Path) -> None:
     # One test, as starting four processes takes longer than what they do.
     spawn({4: cases.four, 2: cases.two}, tmp_path)
-    alone = prove(ALONE.ranks, ParallelSection(), WINDOWS)
+    alone = prove(ALONE.ranks, ParallelSection(), WINDOWS, SHALLOW)
     for name in (*(f"{kind}-{count}" for kind in cases.KINDS for count in (2, 4)), "shard", "replicate"):
         assert_same(alone, torch.load(tmp_path / f"{name}.pt"))
     for kind in cases.KINDS:

@@ -12,14 +12,14 @@ from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.loss.cross_entropy import linear_cross_entropy, token_losses
 from tests.trainer.parallel import tensor_cases as cases
 from tests.trainer.parallel.processes import spawn
-from tests.trainer.parallel.proof import ALONE, WINDOWS, assert_same, prove
+from tests.trainer.parallel.proof import ALONE, SHALLOW, WINDOWS, assert_same, prove
 
 
 @pytest.mark.slow
 def test_products_that_ranks_share_are_as_those_of_one_process(tmp_path: Path) -> None:
     # One test, as starting four processes takes longer than all that they do.
     spawn({4: cases.four, 2: cases.two}, tmp_path)
-    alone = prove(ALONE.ranks, ParallelSection(), WINDOWS)
+    alone = prove(ALONE.ranks, ParallelSection(), WINDOWS, SHALLOW)
     for case in (*cases.TWO, *cases.FOUR):
         assert_same(alone, torch.load(tmp_path / f"{case}.pt"))
     a_sum_that_is_left_out_is_found(torch.load(tmp_path / "left-out.pt"))
