@@ -4,6 +4,7 @@ from __future__ import annotations
 
 COMMANDS = {
     "train": "lauter.trainer.cli.train:app",
+    "tune": "lauter.trainer.cli.tune:app",
     "launch": "lauter.trainer.cli.launch:app",
     "generate": "lauter.trainer.cli.generate:app",
     "chat": "lauter.trainer.cli.chat:app",

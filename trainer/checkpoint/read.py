@@ -23,6 +23,8 @@ from lauter.trainer.checkpoint.meta import complete_meta, faults_of, read_meta
 from lauter.trainer.checkpoint.publish import publish, small_files
 from lauter.trainer.checkpoint.space import free_bytes, require_space
 from lauter.trainer.checkpoint.verify import Depth, verify
+from lauter.trainer.config.lora import LoraSection
+from lauter.trainer.model.low_rank import A, B, is_low_rank, product
 from lauter.trainer.model.shape import ModelShape
 from lauter.trainer.progress import Progress
 
@@ -38,7 +40,7 @@ __all__ = [
 ]
 
 WEIGHT = "weight."
-"""Prefix of a weight's key: of its fp32 master, or of the weight itself where it is its own master."""
+"""Prefix of a weight's key: of its fp32 master, or of the weight itself where it is its own master or frozen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +98,47 @@ def _instead_of(broken: Path) -> str:
     return "No other checkpoint lies beside it; restore it from a copy"
 
 
+@dataclass(frozen=True, slots=True)
+class LowRank:
+    """A low-rank part of a weight (LoRA): not read yet."""
+
+    saved: SavedTensors
+    a: str
+    b: str
+    scale: float
+
+    def product(self) -> Tensor:
+        """What it adds to the weight, in fp32 or fp64. Raises `CheckpointError`."""
+        index = self.saved.index
+        parts = {key: torch.empty(index[key].size, dtype=index[key].properties.dtype) for key in (self.a, self.b)}
+        self.saved.fill(parts)
+        return product(parts[self.a], parts[self.b], self.scale)
+
+
+def low_rank_parts(checkpoint: Checkpoint, saved: SavedTensors) -> dict[str, LowRank]:
+    """By the name of the weight that each stands beside; none in a checkpoint of full training."""
+    found = {}
+    for key in saved.index:
+        path, _, last = key.removeprefix(WEIGHT).rpartition(".")
+        if key.startswith(WEIGHT) and last == A:
+            scale = TypeAdapter(LoraSection).validate_python(checkpoint.meta["config"]["lora"]).scale
+            found[f"{path}.weight"] = LowRank(saved, key, f"{WEIGHT}{path}.{B}", scale)
+    return found
+
+
 def read_weights(checkpoint: Checkpoint) -> Iterator[tuple[str, Tensor]]:
-    """Every weight by its parameter's name, fp32, on the CPU, in the order of names.
+    """Every weight by its parameter's name, fp32, on the CPU, in the order of names; low-rank parts are merged.
 
     Holds one tensor and its largest saved piece at a time. Raises `CheckpointError`.
     """
     saved = SavedTensors(checkpoint.path)
+    merged = low_rank_parts(checkpoint, saved)
     for key, entry in sorted(saved.index.items()):
-        if key.startswith(WEIGHT):
+        name = key.removeprefix(WEIGHT)
+        if key.startswith(WEIGHT) and not is_low_rank(name):
             tensor = torch.empty(entry.size, dtype=entry.properties.dtype)
             saved.fill({key: tensor})
-            yield key.removeprefix(WEIGHT), tensor.float()
+            yield name, tensor.float() if name not in merged else tensor.float() + merged[name].product()
 
 
 def tokenizer_files(checkpoint: Checkpoint) -> dict[str, bytes]:

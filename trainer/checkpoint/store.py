@@ -195,6 +195,10 @@ class Checkpoints:
         saved = self._agreement.here(opened)
         self._agreement.here(lambda: saved.fill(tensors))
 
+    def read(self, act: Callable[[], None]) -> None:
+        """Have each rank read of a checkpoint what it needs. Raises `CheckpointError` on all ranks where one failed."""
+        self._agreement.here(act)
+
     def _write(self, step: int, tensors: Mapping[str, Tensor], others: dict[str, bytes], begun: float) -> None:
         require_equal_replicas(tensors, self._agreement)
         name = step_name(step)

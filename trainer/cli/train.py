@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
 
-from lauter.pipeline.cli.console import FAILED, INTERRUPTED, USAGE, JsonOption, fail, show
+from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption
 from lauter.pipeline.yaml_lines import ManifestError
+from lauter.trainer.cli.ranks import fail_rank, interrupt_told
 from lauter.trainer.config.fields import Tokens
 
 app = typer.Typer()
@@ -98,7 +95,7 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train a model on corpora; the same command goes on where a run stopped."""
-    with _interrupt_told():
+    with interrupt_told():
         from lauter.trainer.config.load import load, phases, schedule_given
 
         try:
@@ -107,23 +104,21 @@ def train(
             )
             names = phases(config, overrides or ())
         except ManifestError as error:
-            _fail(str(error), USAGE)
+            fail_rank(str(error), USAGE)
         folder = Path("out") / section.name if out is None else Path(out)
         origin = None if start is None else Path(start)
         try:
-            from lauter.trainer.checkpoint.error import CheckpointError, explain
             from lauter.trainer.cli.on_ray import launch_on_ray
             from lauter.trainer.cli.plan import show_plan
-            from lauter.trainer.data.errors import DataError, UnfitError
+            from lauter.trainer.cli.running import console_of, end, faults_told
             from lauter.trainer.launch.command import TrainCommand
-            from lauter.trainer.loop.errors import ConfigError, RunFailed
             from lauter.trainer.loop.phase import begins_at, phase_folder
             from lauter.trainer.loop.run import train as run
             from lauter.trainer.planner.plan import Wanted
         except ModuleNotFoundError as error:
             if error.name not in ("torch", "safetensors"):
                 raise
-            _fail(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
+            fail_rank(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
         if plan:
             wanted = Wanted(hardware, ranks, layout, mfu, tokens_per_second, node_mtbf, storage_bandwidth)
             show_plan(section, wanted, as_json=as_json)
@@ -134,9 +129,7 @@ def train(
             )
             words = [*command.words(), *(["--json"] if as_json else [])]
             raise typer.Exit(launch_on_ray(section, words, address, ranks))
-        # Under torchrun every process comes here; the first one speaks.
-        console = Console(stderr=as_json, emoji=False)
-        try:
+        with faults_told(folder):
             if phase is not None:
                 origin = origin or begins_at(folder, names, phase, section.schedule.from_tokens)
                 folder = phase_folder(folder, phase)
@@ -145,39 +138,9 @@ def train(
                 section,
                 folder,
                 start=origin,
-                console=console,
+                console=console_of(as_json=as_json),
                 cooldown=cooldown,
                 schedule=schedule_given(overrides or ()),
                 verify=verify,
             )
-        except (ConfigError, UnfitError) as error:
-            _fail(str(error), USAGE)
-        except (CheckpointError, DataError, RunFailed) as error:
-            _fail(str(error), FAILED)
-        except OSError as error:
-            _fail(explain(error) if error.filename else f"{folder}: {explain(error)}", FAILED)
-        if as_json and _first():
-            show(outcome.to_json())
-        if outcome.stopped_by == "SIGINT":
-            raise typer.Exit(INTERRUPTED)
-
-
-@contextmanager
-def _interrupt_told() -> Iterator[None]:
-    """For Ctrl-C outside of the steps, which listen for it themselves: imports and loading take seconds to minutes."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        _fail("stopped by Ctrl-C; the same command starts again, or goes on from the last checkpoint", INTERRUPTED)
-
-
-def _first() -> bool:
-    return os.environ.get("RANK", "0") == "0"
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    """As `fail`; a rank of several says which it is, as not all of them need have failed."""
-    rank = os.environ.get("RANK", "0")
-    if code == USAGE and not _first():
-        raise typer.Exit(code)
-    fail(message if rank == "0" else f"rank {rank}: {message}", code)
+        end(outcome, as_json=as_json)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, TypeVar
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from lauter.pipeline.faults import faults
 from lauter.pipeline.mixture import load_mixture
 from lauter.pipeline.yaml_lines import Document, Location, ManifestError
 from lauter.pipeline.yaml_lines import load as load_yaml
+from lauter.trainer.config.overrides import overridden, told
 from lauter.trainer.config.phases import PHASES, phase_names, with_phase, without_phases
-from lauter.trainer.config.sections import COOLS_DOWN, CorpusSection, RunSection, ScheduleSection
+from lauter.trainer.config.preference import seen_from
+from lauter.trainer.config.sections import COOLS_DOWN, CorpusSection, RunSection, ScheduleSection, Training
+from lauter.trainer.config.tune import TuneSection
+
+Config = TypeVar("Config", bound=Training)
 
 
 def load(
@@ -56,29 +59,69 @@ def _load(
     before, after = split
     content: dict[str, Any] = document.data
     for override in before:
-        content = _overridden(content, override, changed)
+        content = overridden(content, override, changed)
     names, index = phase_names(document, content), None
     if phase is None:
         content = without_phases(content)
     else:
         content, index = with_phase(document, content, phase)
     for override in after:
-        content = _overridden(content, override, changed)
+        content = overridden(content, override, changed)
     folder = Path(path).absolute().parent
     content = _with_mixtures(content, folder)
-    try:
-        section = RunSection.model_validate(content, context={COOLS_DOWN: cools_down})
-    except ValidationError as error:
-        told = [
-            _told(document, _in_phase(document, place, index, changed), message, changed)
-            for place, message in faults(RunSection, error)
-        ]
-        raise ManifestError(told) from error
+    section = _checked(RunSection, document, content, changed, index, cools_down=cools_down)
     if phase is None:
         # A fault in a later phase is told now, not after weeks.
         split = _split([*before, *after], ALWAYS_FIRST | OF_FIRST)
         for name in names:
             _load(path, split, data, cools_down=False, phase=name, needs_data=needs_data)
+    return _with_corpora(section, document, folder, data, needs_data=needs_data)
+
+
+def load_tune(
+    path: str, overrides: Sequence[str] = (), data: Sequence[str] = (), *, needs_data: bool = True
+) -> TuneSection:
+    """Read and check a config of `lauter tune`; all as `load` does it. It has no phases.
+
+    Raises:
+        ManifestError: every problem found, with file and line, or with the override that caused it.
+    """
+    document = _read(path)
+    changed: dict[Location, str] = {}
+    content: dict[str, Any] = document.data
+    for override in overrides:
+        content = overridden(content, override, changed)
+    folder = Path(path).absolute().parent
+    content = _with_mixtures(content, folder)
+    section = _checked(TuneSection, document, content, changed, None, cools_down=False)
+    if section.preference is not None:
+        section = section.model_copy(update={"preference": seen_from(section.preference, folder)})
+    return _with_corpora(section, document, folder, data, needs_data=needs_data)
+
+
+def _checked(
+    model: type[Config],
+    document: Document,
+    content: Mapping[str, Any],
+    changed: Mapping[Location, str],
+    phase: int | None,
+    *,
+    cools_down: bool,
+) -> Config:
+    try:
+        return model.model_validate(content, context={COOLS_DOWN: cools_down})
+    except ValidationError as error:
+        raise ManifestError(
+            [
+                told(model, document, _in_phase(document, place, phase, changed), message, changed)
+                for place, message in faults(model, error)
+            ]
+        ) from error
+
+
+def _with_corpora(
+    section: Config, document: Document, folder: Path, data: Sequence[str], *, needs_data: bool
+) -> Config:
     corpora = (
         tuple(CorpusSection(path=_absolute(Path.cwd(), one)) for one in data)
         if data
@@ -94,7 +137,7 @@ def phases(path: str, overrides: Sequence[str] = ()) -> list[str]:
     document = _read(path)
     content: dict[str, Any] = document.data
     for override in _split(overrides, ALWAYS_FIRST)[0]:
-        content = _overridden(content, override, {})
+        content = overridden(content, override, {})
     return phase_names(document, content)
 
 
@@ -166,96 +209,3 @@ def schedule_given(overrides: Sequence[str]) -> tuple[str, ...]:
 def _absolute(folder: Path, path: str) -> str:
     """A local path from a folder; `s3://` stays as it is."""
     return path if "://" in path else str((folder / path).resolve())
-
-
-def _overridden(content: dict[str, Any], override: str, changed: dict[Location, str]) -> dict[str, Any]:
-    key, equals, text = override.partition("=")
-    parts: Location = tuple(int(part) if part.isdecimal() else part for part in key.split("."))
-    if not equals or not all(str(part) for part in parts):
-        raise ManifestError([f"override {override!r}: expected dotted.key=value"])
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ManifestError([f"override {override!r}: the value is no valid YAML"]) from error
-    changed[parts] = override
-    _require_list(content, parts, override)
-    result: dict[str, Any] = _with(content, parts, value, override)
-    return result
-
-
-def _with(node: Any, parts: Location, value: object, override: str) -> Any:  # noqa: ANN401 - plain YAML data
-    if not parts:
-        return value
-    head, rest = parts[0], parts[1:]
-    if isinstance(node, list):
-        if not isinstance(head, int) or head >= len(node):
-            raise ManifestError([f"override {override!r}: the list has items 0 to {len(node) - 1}, not {head!r}"])
-        return [_with(item, rest, value, override) if index == head else item for index, item in enumerate(node)]
-    if node is None:
-        node = {}
-    if not isinstance(node, dict):
-        raise ManifestError([f"override {override!r}: {head!r} lies inside a plain value"])
-    return {**node, str(head): _with(node.get(str(head)), rest, value, override)}
-
-
-FORMS = {
-    "data.corpora": "[{path: DIR}]",
-    "data.stages": "[{name: first, tokens: 1e6}, {name: rest}]",
-    "batch.ramp": "[{from_tokens: 1e6, sequences: 32}]",
-}
-"""Lists that a config may leave out, as an override writes one whole."""
-
-
-def _require_list(content: Mapping[str, Any], parts: Location, override: str) -> None:
-    """An item of a list that is not there would come out as a mapping with a number for a key."""
-    key = ".".join(str(part) for part in parts[:2])
-    if len(parts) < 3 or not isinstance(parts[2], int) or key not in FORMS:
-        return
-    section = content.get(str(parts[0]))
-    if not isinstance(section, Mapping | None) or (section or {}).get(str(parts[1])):
-        return
-    raise ManifestError([f"override {override!r}: the config has no {key}; give them whole: '{key}={FORMS[key]}'"])
-
-
-def _told(document: Document, place: Location, message: str, changed: Mapping[Location, str]) -> str:
-    """A problem with who caused it: the override at the place or above, those below it that it is about, the file."""
-    unknown = message.startswith("unknown key")
-    if unknown:
-        given = next((key for key in changed if key[: len(place)] == place), place)
-        meant = _elsewhere(given) or _elsewhere(place)
-        message = f"unknown key; did you mean {' or '.join(map(repr, meant))}?" if meant else message
-    for length in range(len(place), 0, -1):
-        if place[:length] in changed:
-            return f"override {changed[place[:length]]!r}: {message}"
-    below = {key[len(place) :]: override for key, override in changed.items() if key[: len(place)] == place}
-    # What contradicts itself is found at the place that holds both, and the message names the keys.
-    named = [override for rest, override in below.items() if any(_names(message, part) for part in rest)]
-    causes = named or (list(below.values()) if place else [])
-    if not causes:
-        return document.problem(place, message)
-    word = "overrides" if len(causes) > 1 else "override"
-    where = f"{'.'.join(map(str, place))}: " if place and not unknown else ""
-    return f"{word} {', '.join(map(repr, causes))}: {where}{message}"
-
-
-def _names(message: str, part: str | int) -> bool:
-    return re.search(rf"(?<!\w){re.escape(str(part))}(?!\w)", message) is not None
-
-
-def _elsewhere(key: Location) -> list[str]:
-    """Keys of other sections that end as this one does: `goldfish.k` is `data.goldfish.k`."""
-    end = tuple(map(str, key))
-    tails = (end[start:] for start in range(len(end)))
-    found = ([".".join(one) for one in _keys(RunSection) if one[-len(tail) :] == tail] for tail in tails)
-    return next((some for some in found if some), [])
-
-
-def _keys(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Of all sections, but those of lists' items."""
-    for name in model.model_fields:
-        yield (*above, name)
-    for name, field in model.model_fields.items():
-        some = () if get_origin(field.annotation) is tuple else get_args(field.annotation)
-        for inner in (field.annotation, *some):
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                yield from _keys(inner, (*above, name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
@@ -20,8 +20,14 @@ from lauter.trainer.config.fields import (
     Tokens,
 )
 from lauter.trainer.config.launch import LaunchSection
+from lauter.trainer.config.lora import LoraSection
 from lauter.trainer.config.parallel import ParallelSection
+from lauter.trainer.config.preference import PreferenceSection
 from lauter.trainer.config.probes import ProbesSection
+from lauter.trainer.config.watching import GuardSection, MetricsSection, SamplingSection, ValidationSection
+
+Overlong = Literal["cut", "truncate", "leave-out"]
+"""What becomes of a document that is longer than a window."""
 
 COOLS_DOWN = "cools_down"
 """Key of the context of a validation: whether the schedule is only the start of a cooldown's (`--cooldown`)."""
@@ -104,6 +110,9 @@ class DataSection(Section):
     sequence_length: Annotated[int, Field(ge=2)] = 4096
     packing: Literal["concatenate", "best-fit"] = "concatenate"
     """`concatenate`: documents one after the other, cut at every window. `best-fit`: no document is cut that fits."""
+    overlong: Overlong = "cut"
+    """Under `best-fit`, a document longer than a window: cut into several windows, ended with the first one
+    (`truncate`), or not read at all (`leave-out`). A dialogue that is cut goes on without its question."""
     stages: Annotated[tuple[StageSection, ...], Field(strict=False)] = ()
     """Default: one stage of every stream."""
     goldfish: GoldfishSection | None = None
@@ -111,6 +120,12 @@ class DataSection(Section):
     """The last n shards of every stream are never trained on: validation reads them."""
     prefetch: Annotated[int, Field(ge=0, le=64)] = 2
     """Steps decoded ahead."""
+
+    @model_validator(mode="after")
+    def _overlong_is_packed(self) -> DataSection:
+        if self.overlong != "cut" and self.packing != "best-fit":
+            raise ValueError(f"overlong: {self.overlong} needs `packing: best-fit`; under `concatenate` all is cut")
+        return self
 
     @model_validator(mode="after")
     def _only_the_last_stage_is_open(self) -> DataSection:
@@ -205,63 +220,22 @@ class CheckpointSection(Section):
     """Hours between failures of the whole job, if they are known: the run then says how often it should save."""
 
 
-class ValidationSection(Section):
-    """Loss on held-out shards, as a whole and by language."""
-
-    every_steps: Positive = 500
-    sequences: Positive = 256
-    """At most so many windows, from the first."""
-
-
-class SamplingSection(Section):
-    """Continuations written down during the run."""
-
-    every_steps: Positive = 500
-    prompts: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
-    new_tokens: Positive = 48
-    temperature: Annotated[Number, Field(ge=0)] = 0.0
-    """0 is greedy."""
-    top_p: Annotated[Number, Field(gt=0, le=1)] = 1.0
-
-
-class GuardSection(Section):
-    """What to do with a step whose loss or gradient is not finite, or far above what it was."""
-
-    spike_factor: Annotated[Number, Field(gt=1)] | None = None
-    """A step is a spike where loss or gradient norm is more than so many times the median of `window` steps."""
-    window: Annotated[int, Field(ge=8)] = 128
-    skips: Natural = 3
-    """So many steps in a row are left out (no update); the next goes back to the last checkpoint."""
-    rollbacks: Natural = 1
-    """So many times; then the run stops. After a rollback the samples of the bad stretch are passed over."""
-
-
-class MetricsSection(Section):
-    """Where numbers go besides metrics.jsonl."""
-
-    every_steps: Positive = 1
-    tensorboard: bool = False
-    wandb_project: str | None = None
-    peak_flops: Annotated[Number, Field(gt=0)] | None = None
-    """Of one device, FLOP/s, for MFU. Default: known GPUs by name; on a CPU a matrix product is timed at the start."""
-    profile_step: Positive | None = None
-    """A trace of this step is written to profile/ (chrome://tracing)."""
-
-
-class RunSection(Section):
-    """The whole config."""
+class Training(Section):
+    """What every training's config says: the first one's, and that of what comes after it."""
 
     name: Annotated[str, Field(pattern=NAME)]
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 28
     precision: Literal["bf16", "fp32", "fp64"] = "bf16"
     """Of weights and activations. Masters and moments are fp32 (fp64 under fp64, which is for proofs)."""
-    model: ModelSection
     data: Annotated[DataSection, BeforeValidator(_defaults)] = DataSection()
     optimizer: Annotated[OptimizerSection, BeforeValidator(_defaults)] = OptimizerSection()
-    schedule: ScheduleSection
     z_loss: Annotated[Number, Field(ge=0)] = 0.0
     """Weight of the squared logarithm of the softmax's normaliser (PaLM, arXiv 2204.02311 section 5)."""
     batch: Annotated[BatchSection, BeforeValidator(_defaults)] = BatchSection()
+    lora: LoraSection | None = None
+    """Only low-rank parts are trained. Default: every weight."""
+    preference: PreferenceSection | None = None
+    """What is learnt from in place of `data.corpora`: pairs of completions."""
     parallel: Annotated[ParallelSection, BeforeValidator(_defaults)] = ParallelSection()
     checkpoint: Annotated[CheckpointSection, BeforeValidator(_defaults)] = CheckpointSection()
     validation: ValidationSection | None = None
@@ -272,13 +246,13 @@ class RunSection(Section):
     launch: Annotated[LaunchSection, BeforeValidator(_defaults)] = LaunchSection()
 
     @model_validator(mode="after")
-    def _validation_has_data(self) -> RunSection:
+    def _validation_has_data(self) -> Self:
         if self.validation is not None and not self.data.hold_out_shards:
             raise ValueError("validation needs `data.hold_out_shards`: at least one shard that is not trained on")
         return self
 
     @model_validator(mode="after")
-    def _sampling_has_layers(self) -> RunSection:
+    def _sampling_has_layers(self) -> Self:
         # Ranks of a context group have all layers, and all of the tokens when they generate.
         axes = ("pipeline", "tensor")
         shared = ", ".join(f"parallel.{axis}" for axis in axes if getattr(self.parallel, axis) > 1)
@@ -287,4 +261,23 @@ class RunSection(Section):
                 f"sampling needs whole layers on every rank, which {shared} above 1 share: a single new token can't be "
                 "divided; leave `sampling` out and use `lauter generate` on a checkpoint"
             )
+        return self
+
+
+Objective = Literal["pretrain", "sft", "qrpo", "dpo"]
+"""What a run learns from: text as it comes, answers (supervised fine-tuning), or preferences."""
+
+
+class RunSection(Training):
+    """The whole config of a run, as it is trained and as its checkpoints keep it."""
+
+    model: ModelSection
+    schedule: ScheduleSection
+    objective: Objective = "pretrain"
+    """`lauter tune` sets it; such a run begins with the weights of another and counts its tokens from 0."""
+
+    @model_validator(mode="after")
+    def _lora_begins_somewhere(self) -> RunSection:
+        if self.lora is not None and self.objective == "pretrain":
+            raise ValueError("lora: only `lauter tune` trains low-rank parts, beside weights that are there")
         return self

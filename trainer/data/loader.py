@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from lauter.trainer.batch import Batch
-from lauter.trainer.data.samples import Samples
+from lauter.trainer.data.source import SampleSource
 
 
 class Loader:
@@ -15,7 +15,7 @@ class Loader:
     comes next is for the caller to say.
     """
 
-    def __init__(self, samples: Samples, *, rank: int, ranks: int, micro: int, prefetch: int) -> None:
+    def __init__(self, samples: SampleSource, *, rank: int, ranks: int, micro: int, prefetch: int) -> None:
         """`prefetch`: so many expected steps at most are read ahead; 0 for no thread."""
         self._samples = samples
         self._rank, self._ranks, self._micro = rank, ranks, micro

@@ -2,7 +2,8 @@
 
 Best-fit-decreasing bin packing as in Ding et al., "Fewer Truncations Improve Language Modeling" (arXiv 2404.10830,
 section 3.2): documents from the longest to the shortest, each into the open window with the least room that takes it.
-A document longer than a window is cut into whole windows, and what is left of it is packed like a document.
+A document longer than a window is cut into whole windows, and what is left of it is packed like a document. Of a
+dialogue the later windows would lack the question: `overlong` has it end with its first window, or leaves it out.
 
 A plan covers one row group: it is what is decoded at once, a plan then holds in every order of row groups, and a
 takedown, which leaves lengths as they are, changes none. Row groups of millions of tokens leave less than 1 % of
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lauter.pipeline.kernel import kernel
+from lauter.trainer.config.sections import Overlong
 from lauter.trainer.data.cache import RecentlyUsed
 from lauter.trainer.data.errors import DataError
 from lauter.trainer.data.order import shuffled
@@ -55,12 +57,13 @@ class Plan:
         return len(self.first) - 1
 
 
-def plan_windows(lengths: NDArray[np.int64], sequence_length: int, key: str) -> Plan:
+def plan_windows(lengths: NDArray[np.int64], sequence_length: int, key: str, overlong: Overlong = "cut") -> Plan:
     """Pack documents of these lengths, in tokens, shape (n,), into windows; which window comes when, the key decides.
 
     Windows come out of the packing by length, so their order is shuffled.
     """
-    whole, rest = np.divmod(lengths, sequence_length)
+    taken = _taken(lengths, sequence_length, overlong)
+    whole, rest = np.divmod(taken, sequence_length)
     offsets = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if len(lengths) else np.empty(0, np.int64)
     tails = np.flatnonzero(rest)
     tail_lengths = rest[tails]
@@ -70,7 +73,7 @@ def plan_windows(lengths: NDArray[np.int64], sequence_length: int, key: str) -> 
     opened = int(best_fit(tail_lengths, by_length, sequence_length, windows)) if len(tails) else 0
     full = int(whole.sum())
     pieces = np.arange(full) - np.repeat(np.cumsum(whole) - whole, whole)
-    tail_ends = offsets[tails] + lengths[tails]
+    tail_ends = offsets[tails] + taken[tails]
     starts = np.concatenate([np.repeat(offsets, whole) + pieces * sequence_length, tail_ends - tail_lengths])
     ends = np.concatenate([starts[:full] + sequence_length, tail_ends])
     window = np.concatenate([np.arange(full), full + windows])
@@ -81,13 +84,29 @@ def plan_windows(lengths: NDArray[np.int64], sequence_length: int, key: str) -> 
     return Plan(np.searchsorted(window[parts], np.arange(full + opened + 1)), starts[parts], ends[parts])
 
 
+def _taken(lengths: NDArray[np.int64], sequence_length: int, overlong: Overlong) -> NDArray[np.int64]:
+    """Of each document, how many of its first tokens are packed."""
+    if overlong == "cut":
+        return lengths
+    return np.where(lengths > sequence_length, sequence_length if overlong == "truncate" else 0, lengths)
+
+
+@dataclass(slots=True)
+class LeftOut:
+    """What of a stream's epoch no window holds."""
+
+    documents: int = 0
+    """Of which a part or all is left out."""
+    tokens: int = 0
+
+
 class PackedStream:
     """A stream's plans. How many windows each row group has is known from the start, which parts when it is read."""
 
-    def __init__(self, stream: Stream, sequence_length: int, seed: int, held: int) -> None:
+    def __init__(self, stream: Stream, sequence_length: int, seed: int, held: int, overlong: Overlong = "cut") -> None:
         """Reads the lengths of all documents, about 1/500 of the bytes, unless the stream knows its windows.
 
-        `held` plans are kept.
+        `held` plans are kept. Stored windows are those of documents that are cut.
 
         Raises:
             DataError: a shard can't be read.
@@ -96,20 +115,27 @@ class PackedStream:
         self._sequence_length = sequence_length
         self._key = f"{stream.layout_id}\0{seed}\0{stream.stored_name}\0windows"
         self._plans: RecentlyUsed[int, Plan] = RecentlyUsed(held)
+        self._overlong = overlong
+        self.left_out = LeftOut()
+        """Nothing where documents are cut."""
 
-        def count(group: int) -> int:
-            return self._plan(group, stream.lengths(group)).windows
+        def count(group: int) -> tuple[int, NDArray[np.int64]]:
+            lengths = stream.lengths(group)
+            return self._plan(group, lengths).windows, lengths - _taken(lengths, sequence_length, overlong)
 
         groups = len(stream.places())
         self.windows = np.zeros(groups, np.int64)
         """Of each row group, shape (groups,)."""
-        if stream.group_windows is not None:
+        if stream.group_windows is not None and overlong == "cut":
             self.windows = np.concatenate([np.empty(0, np.int64), *stream.group_windows])
             return
         with ThreadPoolExecutor(READERS) as readers:
             for first in range(0, groups, AT_ONCE):
                 some = range(first, min(groups, first + AT_ONCE))
-                self.windows[some.start : some.stop] = list(readers.map(count, some))
+                for group, (windows, lost) in zip(some, readers.map(count, some), strict=True):
+                    self.windows[group] = windows
+                    self.left_out.documents += int(np.count_nonzero(lost))
+                    self.left_out.tokens += int(lost.sum())
 
     def parts(self, group: int, window: int, content: RowGroup) -> Iterator[tuple[int, int]]:
         """The parts [start, end) of a row group that share one of its windows, ascending.
@@ -129,7 +155,7 @@ class PackedStream:
             yield int(plan.starts[part]), int(plan.ends[part])
 
     def _plan(self, group: int, lengths: NDArray[np.int64]) -> Plan:
-        return plan_windows(lengths, self._sequence_length, f"{self._key}\0{group}")
+        return plan_windows(lengths, self._sequence_length, f"{self._key}\0{group}", self._overlong)
 
 
 @kernel

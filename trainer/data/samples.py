@@ -58,8 +58,10 @@ class Samples:
         self._packed: dict[str, PackedStream] = {}
         if section.packing == "best-fit":
             self._packed = {
-                name: PackedStream(stream, self.sequence_length, seed, held) for name, stream in self._streams.items()
+                name: PackedStream(stream, self.sequence_length, seed, held, section.overlong)
+                for name, stream in self._streams.items()
             }
+            _check_windows(self._packed, section)
         self._orders = {
             name: EndlessOrder(
                 stream.layout_id,
@@ -70,10 +72,15 @@ class Samples:
             for name, stream in self._streams.items()
         }
         self.utilisation: Mapping[str, float] = {
-            name: stream.tokens / (self._orders[name].total * self.sequence_length) if name in self._packed else 1.0
+            name: (stream.tokens - self._packed[name].left_out.tokens)
+            / (self._orders[name].total * self.sequence_length)
+            if name in self._packed
+            else 1.0
             for name, stream in self._streams.items()
         }
         """Share of each stream's places that are not padding."""
+        self.left_out = {name: one.left_out for name, one in self._packed.items() if one.left_out.documents}
+        """Of an epoch of each stream, what is longer than a window, by `data.overlong`."""
         self._read_before: dict[str, Any] = {}
         self._begin: dict[str, int] = dict.fromkeys(named, 0)
         self.order: dict[str, Any] = {
@@ -84,6 +91,7 @@ class Samples:
             "goldfish": section.goldfish.model_dump(mode="json") if section.goldfish is not None else None,
             "stages": self._mixture.describe(),
             "streams": {name: _layout(stream) for name, stream in self._streams.items()},
+            **({} if section.overlong == "cut" else {"overlong": section.overlong}),
         }
         """All that decides what a sample holds, as JSON: where two differ, it tells why. A takedown leaves it be."""
         self._seed = seed
@@ -145,6 +153,12 @@ class Samples:
         """How many samples the stages have together; None where the last one is open."""
         return self._mixture.samples
 
+    @property
+    def epoch(self) -> int:
+        """Samples in which every token of the streams, but for `left_out`, stands once; a part of one counts as one."""
+        places = {name: 1 if name in self._packed else self.sequence_length for name in self._streams}
+        return sum(-(-self._orders[name].total // size) for name, size in places.items())
+
     def stage_at(self, sample: int) -> str:
         """Name of the stage of a sample; raises `DataError` behind the last one."""
         return self._mixture.stage_at(sample).name
@@ -197,6 +211,17 @@ def _check_lengths(streams: Mapping[str, Stream], section: DataSection) -> None:
         f"{section.sequence_length}; shorten that, or leave the stream out of data.stages"
         for name, stream in streams.items()
         if stream.tokens < section.sequence_length
+    ]
+    if problems:
+        raise UnfitError(problems)
+
+
+def _check_windows(packed: Mapping[str, PackedStream], section: DataSection) -> None:
+    problems = [
+        f"stream {name!r}: all documents are longer than data.sequence_length {section.sequence_length}, and "
+        "data.overlong leaves them out; raise that, or set data.overlong to truncate or cut"
+        for name, stream in packed.items()
+        if not stream.windows.any()
     ]
     if problems:
         raise UnfitError(problems)

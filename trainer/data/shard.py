@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from lauter.pipeline import schema
 from lauter.pipeline.storage import Storage, StorageError
 from lauter.trainer.data.errors import DataError
+
+SPANS = schema.LOSS_SPANS.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,9 @@ class RowGroup:
     """Index of each document's language, -1 unknown; shape (n,)."""
     removed: NDArray[np.bool_]
     """Whether a takedown has left padding in the document's place; shape (n,)."""
+    loss_spans: NDArray[np.int64] | None = None
+    """Start and end, in turn, of each run of tokens that carry loss as labels, as places in `tokens`: ascending, shape
+    (2 x runs,). None: all of them, as in a corpus without dialogues."""
 
 
 def read_row_group(shard: Shard, number: int, languages: Mapping[str, int]) -> RowGroup:
@@ -54,14 +60,24 @@ def read_row_group(shard: Shard, number: int, languages: Mapping[str, int]) -> R
     Raises:
         DataError: the file is gone or damaged.
     """
-    table = _columns(shard, number, "language", "tokens", "removed")
+    table = _columns(shard, number, ("language", "tokens", "removed"), (SPANS,))
     lists = _one(table.column("tokens"))
     offsets = lists.offsets.to_numpy().astype(np.int64)
+    places = offsets - offsets[0]
+    spans = _spans(_one(table.column(SPANS)), places) if SPANS in table.column_names else None
+    if spans is not None and not _ascend(spans, places):
+        raise DataError(
+            [
+                f"{shard.where}: row group {number} has {SPANS} that do not ascend or leave their document; run "
+                f"`lauter audit {shard.storage.root}`, and rebuild with `lauter build`"
+            ]
+        )
     return RowGroup(
         lists.values.to_numpy()[offsets[0] : offsets[-1]],
-        offsets - offsets[0],
+        places,
         _indices(_one(table.column("language")), languages),
         _one(table.column("removed")).to_numpy(zero_copy_only=False),
+        spans,
     )
 
 
@@ -71,16 +87,17 @@ def read_lengths(shard: Shard, number: int) -> NDArray[np.int64]:
     Raises:
         DataError: the file is gone or damaged.
     """
-    lengths: NDArray[np.int64] = _columns(shard, number, "length").column("length").to_numpy().astype(np.int64)
+    lengths: NDArray[np.int64] = _columns(shard, number, ("length",)).column("length").to_numpy().astype(np.int64)
     return lengths
 
 
-def _columns(shard: Shard, number: int, *names: str) -> pa.Table:
+def _columns(shard: Shard, number: int, names: Sequence[str], where_there: Sequence[str] = ()) -> pa.Table:
     try:
         with shard.storage.open(shard.path) as source:
             # Reading columns ahead saves round trips to S3; from a memory map it is a copy for nothing.
             file = pq.ParquetFile(source, pre_buffer=not shard.storage.is_local)
-            return file.read_row_group(number, columns=list(names), use_threads=False)
+            more = [name for name in where_there if name in file.schema_arrow.names]
+            return file.read_row_group(number, columns=[*names, *more], use_threads=False)
     except (StorageError, OSError, pa.ArrowException) as error:
         raise DataError(
             [f"{shard.where}: row group {number} can't be read ({error}); run `lauter audit {shard.storage.root}`"]
@@ -96,3 +113,28 @@ def _indices(column: pa.DictionaryArray, languages: Mapping[str, int]) -> NDArra
     known = np.array([*(languages.get(name, -1) for name in column.dictionary.to_pylist()), -1], np.int16)
     indices: NDArray[np.int32] = column.indices.fill_null(len(known) - 1).to_numpy()
     return known[indices]
+
+
+def _spans(column: pa.ListArray, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """As `RowGroup.loss_spans`; a document whose spans are null carries loss everywhere."""
+    counts = column.value_lengths().fill_null(0).to_numpy().astype(np.int64)
+    whole = column.is_null().to_numpy(zero_copy_only=False)
+    found = np.empty(int(counts.sum()) + 2 * int(whole.sum()), np.int64)
+    ends = np.cumsum(counts + 2 * whole)
+    is_whole = np.repeat(whole, counts + 2 * whole)
+    starts = offsets[:-1]
+    # Not `column.values`: what a null or a slice hides may lie between the values.
+    found[~is_whole] = column.flatten().to_numpy().astype(np.int64) + np.repeat(starts, counts)
+    found[ends[whole] - 2], found[ends[whole] - 1] = starts[whole], offsets[1:][whole]
+    return found
+
+
+def _ascend(spans: NDArray[np.int64], offsets: NDArray[np.int64]) -> bool:
+    """Whether starts and ends make runs within one document each, one behind the other."""
+    if len(spans) % 2 or np.any(np.diff(spans) < 0):
+        return False
+    if not len(spans):
+        return True
+    starts, ends = spans[::2], spans[1::2]
+    document = np.minimum(np.searchsorted(offsets, starts, "right"), len(offsets) - 1) - 1
+    return bool(starts[0] >= 0 and ends[-1] <= offsets[-1] and np.all(ends <= offsets[document + 1]))

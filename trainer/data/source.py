@@ -12,12 +12,20 @@ from lauter.trainer.data.packing import LeftOut
 class SampleSource(Protocol):
     """Samples of `sequence_length` places each; what any of them holds follows from the config and its number."""
 
-    order: dict[str, Any]
-    """All that decides what a sample holds, as JSON."""
-    fingerprint: str
-    """SHA-256 of `order`."""
-    left_out: Mapping[str, LeftOut]
-    """By part of the data, what of an epoch no sample holds."""
+    @property
+    def order(self) -> dict[str, Any]:
+        """All that decides what a sample holds, as JSON."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of `order`."""
+        ...
+
+    @property
+    def left_out(self) -> Mapping[str, LeftOut]:
+        """By part of the data, what of an epoch no sample holds."""
+        ...
 
     @property
     def total(self) -> int | None:

@@ -170,7 +170,7 @@ def _footer(
     """What differs from the index, and how that is mended where it is not by copying."""
     found: list[tuple[str, str]] = []
     stored = file.schema_arrow
-    if not stored.equals(schema.TOKENS):
+    if not stored.equals(schema.TOKENS) and not stored.equals(schema.DIALOGUE_TOKENS):
         absent = [name for name in schema.TOKENS.names if name not in stored.names]
         if absent and set(stored.names) < set(schema.TOKENS.names):
             return [

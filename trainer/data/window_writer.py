@@ -8,7 +8,14 @@ import torch
 from lauter.trainer.batch import Batch, Bounds
 from lauter.trainer.config.sections import GoldfishSection
 from lauter.trainer.data.shard import RowGroup
-from lauter.trainer.data.windows import count_targets, ignore_dropped, longest, write_padding, write_places
+from lauter.trainer.data.windows import (
+    count_targets,
+    ignore_dropped,
+    ignore_outside,
+    longest,
+    write_padding,
+    write_places,
+)
 from lauter.trainer.loss.goldfish import dropped
 
 
@@ -48,6 +55,8 @@ class WindowWriter:
             self._documents,
         )
         self._at += end - start
+        if group.loss_spans is not None:
+            ignore_outside(self._labels[first : self._at], group.loss_spans, start + 1)
         if self._goldfish is not None:
             self._drop(group, start, end, first, self._goldfish)
 

@@ -85,6 +85,25 @@ def write_padding(
 
 
 @kernel
+def ignore_outside(labels: NDArray[np.int64], spans: NDArray[np.int64], first: int) -> None:
+    """Set labels to `IGNORE` that lie in no span; `labels[0]` is the token at the place `first` of the row group.
+
+    `spans` are starts and ends in turn, ascending.
+    """
+    span = np.searchsorted(spans, first, "right") // 2
+    index = 0
+    while index < labels.size:
+        if 2 * span + 1 >= spans.size:
+            labels[index:] = IGNORE
+            return
+        start = min(max(spans[2 * span] - first, index), labels.size)
+        end = min(max(spans[2 * span + 1] - first, start), labels.size)
+        labels[index:start] = IGNORE
+        index = end
+        span += 1
+
+
+@kernel
 def ignore_dropped(labels: NDArray[np.int64], dropped: NDArray[np.bool_]) -> int:
     """Set the labels that are dropped to `IGNORE`; returns how many carried loss until then."""
     count = 0

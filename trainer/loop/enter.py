@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from lauter.trainer.checkpoint.error import NoCheckpoint
@@ -30,6 +30,7 @@ from lauter.trainer.loop.lineage import (
 )
 from lauter.trainer.loop.parts import Parts
 from lauter.trainer.loop.resume import identity, reads_on, require_fitting, require_same_run
+from lauter.trainer.loop.weights import fill_weights
 from lauter.trainer.progress import Progress
 
 
@@ -71,6 +72,8 @@ def enter(parts: Parts, checkpoints: Checkpoints, guard: Guard, wanted: Wanted, 
     if latest is not None:
         found = _resume(parts, checkpoints, latest, wanted, tell)
         guard.load(latest.meta["guard"])
+    elif parts.section.objective != "pretrain":
+        found = _tune(parts, checkpoints, wanted.start, tell)
     elif wanted.start is not None:
         found = _branch(parts, checkpoints, wanted.start, wanted, tell)
     else:
@@ -182,6 +185,34 @@ def _branch(
 
     lineage = Lineage(parent, wanted.cooldown, history, found)
     return Entered(section, progress, counts_of(meta), lineage, saved=False, again=again)
+
+
+def _tune(parts: Parts, checkpoints: Checkpoints, start: Path | None, tell: Callable[[str], None]) -> Entered:
+    """The weights of another run; moments, tokens and samples begin anew."""
+    if start is None:
+        raise ConfigError("there is no checkpoint to go on from yet: give --from CHECKPOINT, whose weights are tuned")
+    checkpoint = checkpoints.open(_step_folder(start))
+    _require_vocabulary(parts, checkpoint)
+    same = {f"model.{key}" for key in asdict(parts.shape)}
+    for difference in require_fitting(checkpoint, _identity(parts)):
+        if difference.partition(":")[0] in same:
+            tell(f"other than in {checkpoint.path}: {difference}")
+
+    def fill() -> Progress:
+        state.begin(parts.model, parts.optimizer, parts.section.seed)
+        checkpoints.read(lambda: fill_weights(checkpoint, parts.model, parts.optimizer))
+        return Progress()
+
+    progress = fill()
+    tell(f"begins with the weights of {checkpoint.path}, which were trained for {_tokens(checkpoint)} tokens")
+    lineage = Lineage(
+        parent_of(checkpoint, start), None, [{"from_sample": 0, "provenance": parts.corpus.provenance}], []
+    )
+    return Entered(parts.section, progress, Counts(), lineage, saved=False, again=fill)
+
+
+def _tokens(checkpoint: Checkpoint) -> str:
+    return f"{checkpoint.meta['progress']['tokens']:,}"
 
 
 def _step_folder(start: Path) -> Path:

@@ -14,6 +14,9 @@ CONFIG = "config.json"
 LAUNCH = "launch"
 """Of a run folder: the script of a launcher and what its jobs print. It may be there before the run is."""
 
+PREFERENCES = "preferences"
+"""Of a run folder: pairs of completions, which are made before a run learns from them."""
+
 
 def require_run_folder(out: Path) -> None:
     """A run's folder, an empty one or none yet; what a start that failed leaves behind counts as empty.
@@ -28,7 +31,8 @@ def require_run_folder(out: Path) -> None:
     if _is_run(out):
         return
     checkpoints = out / "checkpoints"
-    others = sorted(path.name for path in out.iterdir() if path.name not in (LOCK, LAUNCH) and path != checkpoints)
+    own = (LOCK, LAUNCH, PREFERENCES, checkpoints.name)
+    others = sorted(path.name for path in out.iterdir() if path.name not in own)
     if checkpoints.exists() and not (checkpoints.is_dir() and not any(checkpoints.iterdir())):
         others.append(checkpoints.name)
     if others:

@@ -12,7 +12,7 @@ from enum import Enum
 from statistics import median
 from typing import Any
 
-from lauter.trainer.config.sections import GuardSection
+from lauter.trainer.config.watching import GuardSection
 
 
 class Verdict(Enum):

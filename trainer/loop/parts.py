@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from math import gcd
 from pathlib import Path
 
-from lauter.trainer.config.sections import RunSection
+from lauter.trainer.config.sections import RunSection, Training
 from lauter.trainer.config.shape import model_shape
 from lauter.trainer.data.corpus import Corpus, open_corpora
 from lauter.trainer.data.loader import Loader
 from lauter.trainer.data.samples import Samples
+from lauter.trainer.data.source import SampleSource
 from lauter.trainer.data.verify import Share, Verify
 from lauter.trainer.loop.errors import ConfigError
+from lauter.trainer.loop.step import Objective
 from lauter.trainer.model.apertus import Apertus
+from lauter.trainer.model.low_rank import add_low_rank
 from lauter.trainer.model.shape import ModelShape
 from lauter.trainer.optimizer.optimizer import Optimizer
 from lauter.trainer.parallel.axes import PIPELINE, Axes, axes
@@ -22,9 +25,11 @@ from lauter.trainer.parallel.context.split import require_shares
 from lauter.trainer.parallel.float8 import require_float8
 from lauter.trainer.parallel.passes import Passes
 from lauter.trainer.parallel.pipeline.placing import require_micro_batches, require_stages
-from lauter.trainer.parallel.plan import held_dtype, lay_out
+from lauter.trainer.parallel.plan import compute_dtype, held_dtype, lay_out
 from lauter.trainer.parallel.ranks import Ranks
 from lauter.trainer.parallel.tensor.pieces import require_fit
+from lauter.trainer.preference.data import objective_of, open_pairs
+from lauter.trainer.preference.samples import PairSamples
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +40,15 @@ class Parts:
     ranks: Ranks
     axes: Axes
     corpus: Corpus
-    samples: Samples
+    samples: SampleSource
     loader: Loader
     shape: ModelShape
     model: Apertus
     """This rank's part of it."""
     passes: Passes
     optimizer: Optimizer
+    objective: Objective | None = None
+    """What a step lowers; None: the mean cross-entropy."""
 
 
 def assemble(section: RunSection, ranks: Ranks, verify: Verify, tell: Callable[[str], None]) -> Parts:
@@ -60,7 +67,11 @@ def assemble(section: RunSection, ranks: Ranks, verify: Verify, tell: Callable[[
     if verify == "full":
         tell("compares every byte of the corpora with its digests")
     # Each rank reads its part of the bytes; one that finds a fault ends, and torchrun ends the others.
-    corpus = open_corpora(section.data, verify=verify, share=Share(ranks.rank, ranks.count))
+    pairs: PairSamples | None = None
+    if section.preference is None:
+        corpus = open_corpora(section.data, verify=verify, share=Share(ranks.rank, ranks.count))
+    else:
+        corpus, pairs = open_pairs(section.preference, section.data.sequence_length, section.seed)
     try:
         shape = model_shape(section.model, corpus.tokenizer.ids, section.data.sequence_length)
         if section.parallel.float8:
@@ -72,9 +83,14 @@ def assemble(section: RunSection, ranks: Ranks, verify: Verify, tell: Callable[[
         )
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    samples = Samples(corpus, section.data, section.seed)
+    samples: SampleSource = Samples(corpus, section.data, section.seed) if pairs is None else pairs
     # Without memory first: of a model that is shared, no rank ever holds the whole.
-    model = Apertus(shape, device="meta", dtype=held_dtype(section.precision, grid))
+    held = held_dtype(section.precision, grid)
+    # Frozen weights are their own masters: in the dtype that they are computed with, whatever the layout.
+    frozen = section.lora is not None
+    model = Apertus(shape, device="meta", dtype=compute_dtype(section.precision) if frozen else held)
+    if section.lora is not None:
+        add_low_rank(model, section.lora, dtype=held)
     passes = lay_out(model, section.parallel, grid, section.precision, tell=tell)
     model.to_empty(device=ranks.device)
     stages = grid.along(PIPELINE)
@@ -95,12 +111,15 @@ def assemble(section: RunSection, ranks: Ranks, verify: Verify, tell: Callable[[
         model=model,
         passes=passes,
         optimizer=Optimizer(
-            model.named_parameters(), section.optimizer, None if stages is None else stages.get_group()
+            ((name, one) for name, one in model.named_parameters() if one.requires_grad),
+            section.optimizer,
+            None if stages is None else stages.get_group(),
         ),
+        objective=None if pairs is None else objective_of(section, pairs, tell),
     )
 
 
-def check_folders(section: RunSection) -> None:
+def check_folders(section: Training) -> None:
     """A folder that is not there is a slip of whoever named it; what is wrong inside of one is the corpus's fault.
 
     Raises:

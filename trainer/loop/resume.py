@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from lauter.trainer.checkpoint.read import Checkpoint
 from lauter.trainer.config.sections import RunSection
-from lauter.trainer.data.samples import Samples
+from lauter.trainer.data.source import SampleSource
 from lauter.trainer.loop.errors import ConfigError
 from lauter.trainer.loop.lineage import flat, words
 from lauter.trainer.model.shape import ModelShape
@@ -24,6 +25,8 @@ def identity(section: RunSection, shape: ModelShape, tokenizer: str, fingerprint
         "seed": section.seed,
         "precision": section.precision,
         "optimizer.name": section.optimizer.name,
+        "objective": section.objective,
+        "lora": _words(None if section.lora is None else section.lora.model_dump(mode="json")),
         "tokenizer": tokenizer,
         "data": fingerprint,
     }
@@ -37,13 +40,20 @@ def identity_of(meta: Mapping[str, Any]) -> dict[str, Any]:
         "seed": config.get("seed"),
         "precision": config.get("precision"),
         "optimizer.name": config.get("optimizer", {}).get("name"),
+        "objective": config.get("objective"),
+        "lora": _words(config.get("lora")) if config else None,
         "tokenizer": meta["tokenizer"].get("digest"),
         "data": data.get("fingerprint"),
     }
     return {key: value for key, value in found.items() if value is not None}
 
 
-def require_same_run(checkpoint: Checkpoint, now: Mapping[str, Any], samples: Samples) -> None:
+def _words(lora: Mapping[str, Any] | None) -> str:
+    """Of the low-rank parts, or that there are none: in a line, as they are another model together."""
+    return "none" if lora is None else json.dumps(lora)
+
+
+def require_same_run(checkpoint: Checkpoint, now: Mapping[str, Any], samples: SampleSource) -> None:
     """A resumed run must be the same run, and the samples that it has read must be those of this config.
 
     What it may change: totals, batch, learning rate, checkpoints, metrics, and the stages that come later.
@@ -65,7 +75,7 @@ def require_same_run(checkpoint: Checkpoint, now: Mapping[str, Any], samples: Sa
         )
 
 
-def reads_on(checkpoint: Checkpoint, samples: Samples) -> bool:
+def reads_on(checkpoint: Checkpoint, samples: SampleSource) -> bool:
     """Whether the samples that a checkpoint's run has read are the first ones here; what comes later may differ."""
     data = checkpoint.meta["data"]
     return data["fingerprint"] == samples.fingerprint or samples.continues(

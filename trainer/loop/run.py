@@ -29,6 +29,7 @@ from lauter.trainer.loop.sinks import check_sinks
 from lauter.trainer.loop.steps import Steps
 from lauter.trainer.loop.unigram import unigram_entropy
 from lauter.trainer.loop.watchdog import Watchdog, complain
+from lauter.trainer.parallel.plan import let_go
 from lauter.trainer.parallel.ranks import Ranks, leave
 from lauter.trainer.parallel.ranks import start as start_ranks
 
@@ -93,7 +94,12 @@ def _train(ranks: Ranks, section: RunSection, out: Path, wanted: Wanted, verify:
             f"{section.name}: {parts.shape.parameters:,} parameters, {parts.shape.non_embedding_parameters:,} without "
             f"embeddings; {section.precision}, {words} on {ranks.device.type}"
         )
+        for line in told_of(parts):
+            report.say(line)
         entered = enter(parts, checkpoints, guard, wanted, report.say)
+        if parts.objective is not None and entered.progress.step == 0:
+            parts.objective.begin(parts.passes, parts.axes)
+            let_go(parts.model)
         section = entered.section
         parts = replace(parts, section=section)
         report.until(section.schedule.total_tokens)
@@ -141,6 +147,19 @@ def last_save_told(checkpoints: Checkpoints, tell: Callable[[str], None]) -> Ite
         except Exception as error:  # Other ranks may be gone: then the process group raises what it likes.
             tell(f"the save that was under way failed too: {error}")
         raise
+
+
+def told_of(parts: Parts) -> Iterator[str]:
+    """What of model and data takes no part in the training, a line each."""
+    if parts.section.lora is not None:
+        trained = sum(one.numel() for one in parts.model.parameters() if one.requires_grad)
+        yield f"{trained:,} parameters of low-rank parts are trained here, all others stay"
+    for name, left_out in parts.samples.left_out.items():
+        what = "end with their first window" if parts.section.data.overlong == "truncate" else "are left out"
+        yield (
+            f"stream {name}: {left_out.documents:,} document(s) of more than {parts.section.data.sequence_length:,} "
+            f"tokens {what}, {left_out.tokens:,} tokens of an epoch"
+        )
 
 
 def entropy_seen(parts: Parts, samples: int) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch.distributed.fsdp import FSDPModule
 
-from lauter.trainer.config.sections import SamplingSection
+from lauter.trainer.config.watching import SamplingSection
 from lauter.trainer.data.tokenizer import TokenizerFiles
 from lauter.trainer.generate.generate import generate
 from lauter.trainer.generate.tokenizer import TextTokenizer, TokenizerError, text_tokenizer

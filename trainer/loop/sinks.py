@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from lauter.trainer.config.sections import MetricsSection
+from lauter.trainer.config.watching import MetricsSection
 from lauter.trainer.loop.errors import ConfigError
 
 

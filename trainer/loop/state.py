@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from lauter.chat.control import ASSISTANT_END, TOOLS_SUFFIX
 from lauter.trainer.checkpoint.read import Checkpoint, slots_of
 from lauter.trainer.checkpoint.store import Checkpoints
 from lauter.trainer.loop.counts import Counts
@@ -73,6 +75,14 @@ def load_what_is_there(
     return sorted({kind for kind, _ in everything.values()} - there)
 
 
+def _stops(parts: Parts) -> dict[str, list[int]]:
+    """Of a model that answers, the ids after which others speak: the end of an answer, and of a call of tools."""
+    tokenizer = parts.corpus.tokenizer
+    added = json.loads(tokenizer.files["sidecar.json"]).get("added") or {}
+    ends = [added[name] for name in (ASSISTANT_END, TOOLS_SUFFIX) if name in added]
+    return {"stops": [tokenizer.eos, *ends]} if ends and parts.section.objective != "pretrain" else {}
+
+
 def meta(parts: Parts, progress: Progress, guard: Guard, lineage: Lineage, counts: Counts) -> dict[str, Any]:
     """The JSON beside the tensors: all else that the next start needs, and where the model comes from."""
     tokenizer = parts.corpus.tokenizer
@@ -97,6 +107,7 @@ def meta(parts: Parts, progress: Progress, guard: Guard, lineage: Lineage, count
             "bos": tokenizer.bos,
             "eos": tokenizer.eos,
             "pad": tokenizer.pad,
+            **_stops(parts),
         },
         "guard": guard.state(),
         "sound": not guard.in_stretch,

@@ -175,7 +175,12 @@ class Steps:
         self._watchdog.beat(f"gradient of step {after.step}")
         with traced(self._out / "profile", after.step, self._ranks.rank) if traces else nullcontext():
             figures = gradient(
-                self._parts.passes, optimizer, batches, z_loss=self._section.z_loss, axes=self._parts.axes
+                self._parts.passes,
+                optimizer,
+                batches,
+                z_loss=self._section.z_loss,
+                axes=self._parts.axes,
+                objective=self._parts.objective,
             )
             rate = learning_rate(self._section.schedule, self._section.optimizer.learning_rate, before.tokens)
             verdict = Verdict.skip

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import torch
 
-from lauter.trainer.config.sections import MetricsSection
+from lauter.trainer.config.watching import MetricsSection
 from lauter.trainer.parallel.ranks import Ranks
 
 PEAKS: Mapping[str, float] = {

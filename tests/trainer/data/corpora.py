@@ -37,6 +37,8 @@ class Document:
     language: str | None = None
     removed: bool = False
     copies: int = 1
+    loss_spans: list[int] | None = None
+    """Written where one of the shard's documents has any."""
 
 
 Groups = list[list[Document]]
@@ -101,9 +103,15 @@ def publish(storage: Storage, index: dict[str, Any], other: list[dict[str, Any]]
 def write_shard(storage: Storage, path: str, groups: Groups, metadata: Mapping[str, str]) -> dict[str, Any]:
     """Publish one shard; returns its entry in the index."""
     with storage.staging(path) as staged:
-        sink = parquet.ParquetSink(staged, schema.TOKENS.with_metadata(dict(metadata)), row_group_bytes=1 << 62)
+        dialogues = any(document.loss_spans is not None for group in groups for document in group)
+        kinds = (schema.DIALOGUE_TOKENS if dialogues else schema.TOKENS).with_metadata(dict(metadata))
+        sink = parquet.ParquetSink(staged, kinds, row_group_bytes=1 << 62)
         for number, group in enumerate(groups):
-            sink.write(batch(group, f"{path}-{number}", metadata))
+            found = batch(group, f"{path}-{number}", metadata)
+            if dialogues:
+                spans = pa.array([document.loss_spans for document in group], schema.LOSS_SPANS.type)
+                found = pa.RecordBatch.from_arrays([*found.columns, spans], schema=kinds)
+            sink.write(found)
             sink.cut()
         sink.close()
         output = parquet.describe(staged, path)

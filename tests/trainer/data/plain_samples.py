@@ -26,7 +26,7 @@ class Window:
     def part(self, document: Document, start: int, end: int) -> None:
         """Add tokens [start, end) of a document."""
         for place in range(start, end):
-            has_label = not document.removed and place + 1 < len(document.tokens)
+            has_label = not document.removed and place + 1 < len(document.tokens) and _carries(document, place + 1)
             self.tokens.append(document.tokens[place])
             self.labels.append(document.tokens[place + 1] if has_label else IGNORE)
             self.positions.append(place - start)
@@ -42,6 +42,11 @@ class Window:
             self.positions += range(room)
             self.languages += [-1] * room
             self.lengths.append(room)
+
+
+def _carries(document: Document, place: int) -> bool:
+    spans = document.loss_spans
+    return spans is None or any(start <= place < end for start, end in zip(spans[::2], spans[1::2], strict=True))
 
 
 def stream_documents(shards: Shards, layout_id: str, seed: int, name: str) -> Iterator[Document]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lauter.trainer.config.sections import GuardSection
+from lauter.trainer.config.watching import GuardSection
 from lauter.trainer.loop.guard import Guard, Verdict
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lauter.trainer.config.sections import MetricsSection
+from lauter.trainer.config.watching import MetricsSection
 from lauter.trainer.loop.sinks import check_sinks, numbers_of, open_sinks
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lauter.trainer.config.sections import MetricsSection
+from lauter.trainer.config.watching import MetricsSection
 from lauter.trainer.loop.throughput import measured, peak_flops
 from lauter.trainer.parallel.ranks import Ranks
 

@@ -15,7 +15,8 @@ from torch.distributed.tensor import DTensor
 
 from lauter.trainer.batch import Batch
 from lauter.trainer.config.parallel import ParallelSection
-from lauter.trainer.config.sections import RunSection, SamplingSection
+from lauter.trainer.config.sections import RunSection
+from lauter.trainer.config.watching import SamplingSection
 from lauter.trainer.generate.tokenizer import text_tokenizer
 from lauter.trainer.loop.enter import Wanted
 from lauter.trainer.loop.run import train_on

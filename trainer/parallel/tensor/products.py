@@ -36,8 +36,9 @@ def shared_products(x: Tensor, layers: Sequence[Linear], group: Group, *, sequen
         group: The ranks.
         sequence: Whether the tokens are shared.
     """
-    if any(layer.product is not linear for layer in layers):
-        # Of another kind of product the gradient is not known here: what is gathered is kept.
+    if any(layer.product is not linear or layer.lora_a is not None for layer in layers):
+        # Of another kind of product the gradient is not known here: what is gathered is kept. So it is with low-rank
+        # parts, which have products of their own.
         whole = gathered(x, group) if sequence else copied(x, group)
         return products(whole, layers)
     weights = [layer.part() for layer in layers]

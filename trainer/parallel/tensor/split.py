@@ -32,7 +32,7 @@ def split(model: Apertus, section: ParallelSection, mesh: DeviceMesh) -> list[st
         mesh: The ranks of the tensor group, one axis.
 
     Returns:
-        Names of the parameters that every rank has whole and whose gradients must be summed over the ranks.
+        Names of the trained parameters that every rank has whole and whose gradients must be summed over the ranks.
     """
     plan = pieces(model.shape, section)
     group = Group.of(mesh.get_group())
@@ -57,16 +57,18 @@ def split(model: Apertus, section: ParallelSection, mesh: DeviceMesh) -> list[st
             module.share = Share(group.at * count, count, ids, mesh.get_group())
         elif name == "model.norm":
             module.forward = _before_output(module.forward, section, group)
-    return [name for name in names if plan[kind(name)] is Piece.summed]
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    return [name for name in names if name in trained and plan[kind(name)] is Piece.summed]
 
 
 def _distribute(model: Apertus, name: str, mesh: DeviceMesh, piece: Piece) -> None:
     path, _, last = name.rpartition(".")
     module = model.get_submodule(path)
-    whole = module.get_parameter(last).detach()
+    parameter = module.get_parameter(last)
+    whole = parameter.detach()
     # No message: values, where there are any, are the same on all ranks.
     shared = distribute_tensor(whole, mesh, [piece.placement], src_data_rank=None)
-    setattr(module, last, nn.Parameter(shared))
+    setattr(module, last, nn.Parameter(shared, requires_grad=parameter.requires_grad))
 
 
 def _share_keys(attention: Attention, group: Group) -> None:
