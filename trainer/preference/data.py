@@ -7,8 +7,9 @@ from pathlib import Path
 
 from lauter.pipeline.storage import Storage
 from lauter.trainer.config.preference import PreferenceSection
-from lauter.trainer.config.sections import Objective
+from lauter.trainer.config.sections import RunSection
 from lauter.trainer.data.corpus import Corpus
+from lauter.trainer.loop.folder import PREFERENCES
 from lauter.trainer.preference.dpo import DPO
 from lauter.trainer.preference.index import provenance_of, read_index, tokenizer_of_index
 from lauter.trainer.preference.objective import PreferenceObjective
@@ -18,13 +19,18 @@ from lauter.trainer.preference.samples import PairSamples
 from lauter.trainer.preference.terms import PreferenceLoss
 
 
-def open_pairs(folder: Path, *, sequence_length: int, seed: int) -> tuple[Corpus, PairSamples]:
-    """The pairs of a folder as samples, and a corpus that has no streams but says where they come from.
+def folder_of(section: PreferenceSection, out: Path) -> Path:
+    """Where the data of a run in `out` lie."""
+    return (out / PREFERENCES).absolute() if section.data is None else Path(section.data)
+
+
+def open_pairs(section: PreferenceSection, sequence_length: int, seed: int) -> tuple[Corpus, PairSamples]:
+    """The pairs of a folder (`data`) as samples, and a corpus that has no streams but says where they come from.
 
     Raises:
         UnfitError: the data are not finished, or there is no pair. `DataError`: a file is missing or damaged.
     """
-    storage = Storage(str(folder))
+    storage = Storage(str(section.data))
     index = read_index(storage)
     tokenizer = tokenizer_of_index(storage, index)
     corpus = Corpus({}, {}, (), {}, tokenizer, [provenance_of(storage, index)])
@@ -39,22 +45,17 @@ def open_pairs(folder: Path, *, sequence_length: int, seed: int) -> tuple[Corpus
     return corpus, samples
 
 
-def objective_of(
-    section: PreferenceSection,
-    objective: Objective,
-    samples: PairSamples,
-    folder: Path,
-    *,
-    micro: int,
-    tell: Callable[[str], None],
-) -> PreferenceObjective:
+def objective_of(section: RunSection, samples: PairSamples, tell: Callable[[str], None]) -> PreferenceObjective:
     """The loss of a run, which fills in the reference model's log-probabilities before its first step."""
+    preference = section.preference
+    assert preference is not None
     loss: PreferenceLoss
-    if objective == "qrpo":
-        loss = QRPO(section.beta, normalised=section.normalised, largest_beta=section.largest_beta)
+    if section.objective == "qrpo":
+        loss = QRPO(preference.beta, normalised=preference.normalised, largest_beta=preference.largest_beta)
     else:
-        loss = DPO(section.beta, normalised=section.normalised)
-    storage = Storage(str(folder))
+        loss = DPO(preference.beta, normalised=preference.normalised)
+    storage = Storage(str(preference.data))
     return PreferenceObjective(
-        loss, lambda passes, axes: find_reference(passes, axes, samples, storage, micro=micro, tell=tell)
+        loss,
+        lambda passes, axes: find_reference(passes, axes, samples, storage, micro=section.batch.micro, tell=tell),
     )

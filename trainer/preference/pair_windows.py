@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from lauter.trainer.batch import IGNORE, Batch, Bounds, Completions
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,5 +108,5 @@ def _lengths(table: pa.Table, name: str) -> NDArray[np.int64]:
     return np.array([len(one) for one in table[name].to_pylist()], np.int64)
 
 
-def _woven(one: NDArray[np.generic], other: NDArray[np.generic]) -> NDArray[np.generic]:
+def _woven(one: NDArray[Number], other: NDArray[Number]) -> NDArray[Number]:
     return np.stack([one, other], 1).reshape(-1)

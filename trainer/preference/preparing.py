@@ -16,6 +16,7 @@ from lauter.trainer.config.preference import PreferenceSection
 from lauter.trainer.data.errors import UnfitError
 from lauter.trainer.generate.load import load_model, tokenizer_of
 from lauter.trainer.parallel.ranks import Ranks
+from lauter.trainer.preference.data import folder_of
 from lauter.trainer.preference.encoding import Speech
 from lauter.trainer.preference.endpoint import Endpoint, by_endpoint
 from lauter.trainer.preference.folder import INDEX, MAKING, read_block
@@ -33,11 +34,6 @@ from lauter.trainer.preference.pair_windows import pair_lengths
 from lauter.trainer.preference.reward_model import by_model as by_reward_model
 from lauter.trainer.preference.rewards import Reward, by_function
 from lauter.trainer.preference.sampling import Answer, by_model
-
-
-def folder_of(section: PreferenceSection, out: Path) -> Path:
-    """Where the data of a run in `out` lie."""
-    return out / "preferences" if section.data is None else Path(section.data)
 
 
 def prepare(

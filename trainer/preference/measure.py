@@ -1,0 +1,121 @@
+"""How far a model has gone from the reference model, and what it won: by sampling from both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from lauter.chat.conversation import Conversation
+from lauter.trainer.batch import IGNORE, Batch, Bounds
+from lauter.trainer.config.preference import ReferencesSection
+from lauter.trainer.model.apertus import Apertus
+from lauter.trainer.preference.encoding import Speech
+from lauter.trainer.preference.quantile import quantile_rewards
+from lauter.trainer.preference.rewards import Reward
+from lauter.trainer.preference.sampling import Completion, drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Means over all completions of all prompts."""
+
+    prompts: int
+    completions: int
+    """Of each model."""
+    quantile: float
+    """Quantile reward of the model's completions among those of the reference model."""
+    quantile_before: float
+    """The same of other completions by the reference model: 1/2, and more by ties and 1/n."""
+    reward: float
+    reward_before: float
+    kl: float
+    """KL divergence of the model from the reference model, nats a completion: the mean log-ratio of what the model
+    said (Monte Carlo, no bias)."""
+    kl_error: float
+    """Standard error of that mean."""
+    tokens: float
+    """Of the model's completions, and of the reference model's."""
+    tokens_before: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return asdict(self)
+
+
+def measure(
+    model: Apertus,
+    reference: Apertus,
+    speech: Speech,
+    conversations: Sequence[Conversation],
+    reward: Reward,
+    section: ReferencesSection,
+    seed: int,
+) -> Measured:
+    """Let both models answer; `section` says how often and how. The reference model answers twice, with two seeds."""
+    rows: list[tuple[float, float, float, float, float, int, int]] = []
+    for first in range(0, len(conversations), section.batch):
+        some = conversations[first : first + section.batch]
+        prompts = [speech.prompt(one) for one in some]
+        said = drawn(model, speech, prompts, section, seed)
+        before = drawn(reference, speech, prompts, section, seed + 1)
+        against = drawn(reference, speech, prompts, section, seed + 2)
+        for conversation, prompt, now, then, other in zip(some, prompts, said, before, against, strict=True):
+            rewards, rewards_before, among = (reward(conversation, _texts(one)) for one in (now, then, other))
+            ratios = _log_probabilities(model, prompt, now) - _log_probabilities(reference, prompt, now)
+            rows += zip(
+                quantile_rewards(rewards, among),
+                quantile_rewards(rewards_before, among),
+                rewards,
+                rewards_before,
+                ratios.tolist(),
+                (len(one.ids) for one in now),
+                (len(one.ids) for one in then),
+                strict=True,
+            )
+    columns = np.array(rows, np.float64)
+    quantile, quantile_before, won, won_before, kl, tokens, tokens_before = columns.mean(0).tolist()
+    error = float(columns[:, 4].std(ddof=1) / np.sqrt(len(columns))) if len(columns) > 1 else float("nan")
+    return Measured(
+        prompts=len(conversations),
+        completions=len(columns),
+        quantile=quantile,
+        quantile_before=quantile_before,
+        reward=won,
+        reward_before=won_before,
+        kl=kl,
+        kl_error=error,
+        tokens=tokens,
+        tokens_before=tokens_before,
+    )
+
+
+def _texts(completions: Sequence[Completion]) -> list[str]:
+    return [one.text for one in completions]
+
+
+def _log_probabilities(model: Apertus, prompt: list[int], completions: Sequence[Completion]) -> torch.Tensor:
+    """Of each completion, in nats: shape (n,), fp64. All of one prompt in one pass."""
+    batch, of = _batch(prompt, [one.ids for one in completions])
+    losses = model.token_losses(batch.to(model.lm_head.weight.device))
+    return -torch.bincount(of, weights=losses.double().cpu(), minlength=len(completions) + 1)[1:]
+
+
+def _batch(prompt: list[int], answers: Sequence[list[int]]) -> tuple[Batch, torch.Tensor]:
+    documents = [[*prompt, *answer] for answer in answers]
+    labels = list(_labels(documents, len(prompt)))
+    of = [number if label != IGNORE else 0 for number, some in enumerate(labels, 1) for label in some]
+    flat = torch.tensor([label for some in labels for label in some])
+    tokens = torch.tensor([token for one in documents for token in one])
+    positions = torch.cat([torch.arange(len(one), dtype=torch.int32) for one in documents])
+    languages = torch.full((len(tokens),), -1, dtype=torch.int16)
+    bounds = Bounds.of([len(one) for one in documents])
+    return Batch(tokens, flat, positions, bounds, languages, int((flat != IGNORE).sum()), 0), torch.tensor(of)
+
+
+def _labels(documents: Sequence[list[int]], prompt: int) -> Iterator[list[int]]:
+    for one in documents:
+        yield [*[IGNORE] * (prompt - 1), *one[prompt:], IGNORE]
