@@ -33,8 +33,10 @@ def declared(specification: Mapping[str, Any]) -> Tool:
         ChatError: it has no name that a tool can have, or a parameter's name has a line break.
     """
     said = specification.get("function") or specification
-    if not isinstance(said, Mapping) or not isinstance(said.get("name"), str):
-        raise ChatError(f"a tool without a name: {shown(json.dumps(specification, ensure_ascii=False, default=repr))}")
+    if not isinstance(said, Mapping):
+        raise ChatError(f"a tool's function is no object but {type(said).__name__}")
+    if not isinstance(said.get("name"), str):
+        raise ChatError(f"a tool without a name: it has {', '.join(sorted(map(str, said))) or 'nothing'}")
     name: str = said["name"]
     try:
         declaration = "\n".join([*_comment(said.get("description")), f"type {name} = {_parameters(said)}"])

@@ -77,12 +77,19 @@ def output(value: str) -> str:
 
 
 def arguments(value: object) -> str:
-    """Arguments of a tool call: a JSON object, as such or as text; nothing is the empty object."""
+    """Arguments of a tool call: a JSON object, as such or as text; nothing is the empty object.
+
+    Raises:
+        ChatError: they can't be written as JSON.
+    """
     if isinstance(value, str):
         return value.strip() or "{}"
     # A column of structs gives a call every argument that any other row has, null.
     given = {key: one for key, one in value.items() if one is not None} if isinstance(value, Mapping) else value
-    return json.dumps(given if given is not None else {}, ensure_ascii=False, default=repr)
+    try:
+        return json.dumps(given if given is not None else {}, ensure_ascii=False)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ChatError(f"arguments of a tool call are no JSON: {error}") from error
 
 
 def _from_json(value: str, what: str) -> object:

@@ -58,7 +58,8 @@ def test_no_description_ends_a_declaration() -> None:
 @pytest.mark.parametrize(
     ("specification", "message"),
     [
-        ({}, "a tool without a name"),
+        ({}, "a tool without a name: it has nothing"),
+        ({"function": [1]}, "no object but list"),
         ({"name": "a b"}, "can't be a tool's name"),
         ({"name": "a", "parameters": {"properties": {"x\n}) => any;": {}}}}, "no JSON schema"),
         ({"name": "a", "parameters": {"properties": {"x": {"enum": [{1}]}}}}, "no JSON schema"),

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from lauter.trainer.generate.tokenizer import TextTokenizer
 from lauter.trainer.serve.answer import OutputFilter
@@ -81,8 +82,7 @@ def application(served: Served) -> Starlette:
         asked = ask(served.engine, served.tokenizer, asked_for, served.limits.answer, served.new_filter, served.today())
         heading = Heading(f"chatcmpl-{secrets.token_hex(12)}", int(time.time()), served.name)
         if asked_for.stream:
-            events = _stream(asked, heading, asked_for, served.limits.seconds)
-            return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+            return _Stream(asked, _events(asked, heading, asked_for, served.limits.seconds))
         return await _whole(request, asked, heading, served.limits.seconds)
 
     @asynccontextmanager
@@ -95,9 +95,7 @@ def application(served: Served) -> Starlette:
 
     def guarded(endpoint: Callable[[Request], Any]) -> Callable[[Request], Any]:
         async def checked(request: Request) -> Response:
-            host = request.url.hostname
-            if served.limits.hosts is not None and host not in served.limits.hosts:
-                raise RequestError(421, f"this server is not {host!r}: ask for it under its own address")
+            _require_host(request, served.limits.hosts)
             answer: Response = await endpoint(request)
             return answer
 
@@ -118,6 +116,15 @@ def application(served: Served) -> Starlette:
         },
         lifespan=lifespan,
     )
+
+
+def _require_host(request: Request, hosts: frozenset[str] | None) -> None:
+    try:
+        host = request.url.hostname
+    except ValueError:
+        host = request.headers.get("host")
+    if hosts is not None and host not in hosts:
+        raise RequestError(421, f"this server is not {host!r}: ask for it under its own address")
 
 
 def _require_model(served: Served, name: str) -> None:
@@ -174,8 +181,21 @@ async def _left(request: Request) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _stream(asked: Asked, heading: Heading, given: ChatRequest, seconds: float) -> AsyncIterator[bytes]:
-    # A client that leaves ends this generator, wherever it waits.
+class _Stream(StreamingResponse):
+    """Events as they come; the model stops when the client leaves, wherever the stream stands then."""
+
+    def __init__(self, asked: Asked, events: AsyncIterator[bytes]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        self._asked = asked
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._asked.cancel()
+
+
+async def _events(asked: Asked, heading: Heading, given: ChatRequest, seconds: float) -> AsyncIterator[bytes]:
     try:
         for one in asked.choices:
             yield event(heading.chunk([opening(one.index)]))
@@ -188,8 +208,6 @@ async def _stream(asked: Asked, heading: Heading, given: ChatRequest, seconds: f
     except RequestError as error:
         # The status has been sent: an event says what happened.
         yield event(error.to_json())
-    finally:
-        asked.cancel()
 
 
 def _piece(step: Progress, heading: Heading) -> dict[str, Any] | None:

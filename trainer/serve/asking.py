@@ -66,18 +66,19 @@ class Asked:
             RequestError: the engine stopped, or the time is over.
         """
         going = len(self.choices)
-        try:
-            async with asyncio.timeout(seconds):
-                while going:
+        end = asyncio.get_running_loop().time() + seconds
+        while going:
+            try:
+                async with asyncio.timeout_at(end):
                     one, item = await self.told.get()
-                    if isinstance(item, Stopped):
-                        raise RequestError(503, str(item))
-                    if one.reason is None:
-                        found = self._push(one, item)
-                        going -= one.reason is not None
-                        yield found
-        except TimeoutError as error:
-            raise RequestError(504, f"the answer took longer than {seconds:g} seconds") from error
+            except TimeoutError as error:
+                raise RequestError(504, f"the answer took longer than {seconds:g} seconds") from error
+            if isinstance(item, Stopped):
+                raise RequestError(503, str(item))
+            if one.reason is None:
+                found = self._push(one, item)
+                going -= one.reason is not None
+                yield found
 
     def cancel(self) -> None:
         """Nothing more is wanted."""
@@ -118,6 +119,8 @@ def ask(
     Raises:
         RequestError: it is no conversation, too long, or the engine takes no more.
     """
+    if given.logprobs and new_filter is not None:
+        raise RequestError(400, "likelihoods tell tokens that the output filter would take out", param="logprobs")
     found = pieces(given.conversation(), open_answer=True, date=today)
     try:
         prompt = encode(found, tokenizer.plain, tokenizer.chat, bos=tokenizer.bos).ids
@@ -153,6 +156,8 @@ def ask(
         raise RequestError(429, f"too many requests: {error}; ask again later") from error
     except Stopped as error:
         raise RequestError(503, str(error)) from error
+    except ValueError as error:
+        raise RequestError(400, str(error), param="messages") from error
     return asked
 
 

@@ -69,17 +69,20 @@ class SpeakingBatch:
         """How many may be admitted."""
         return self._sequences - len(self.speakers)
 
-    def admit(self, speaker: Speaker) -> None:
-        """Let one in; it speaks as soon as its prompt has been read.
-
-        Raises:
-            ValueError: nothing is free, or the prompt is empty, too long or of another vocabulary.
-        """
-        prompt = speaker.prompt
+    def check(self, prompt: Sequence[int]) -> None:
+        """Refuse a prompt that can't be read: `ValueError` where it is empty, too long or of another vocabulary."""
         if not 0 < len(prompt) < self.capacity:
             raise ValueError(f"a prompt of {len(prompt)} tokens: from 1 to {self.capacity - 1} can be read")
         if not 0 <= min(prompt) <= max(prompt) < self._model.shape.vocabulary:
             raise ValueError(f"the prompt has an id outside the model's vocabulary of {self._model.shape.vocabulary}")
+
+    def admit(self, speaker: Speaker) -> None:
+        """Let one in; it speaks as soon as its prompt has been read.
+
+        Raises:
+            ValueError: nothing is free, or the prompt can't be read (`check`).
+        """
+        self.check(speaker.prompt)
         self._cache.admit()
         self.speakers.append(speaker)
 

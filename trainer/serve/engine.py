@@ -79,7 +79,10 @@ class Engine:
         Raises:
             Busy: there is no place for so many.
             Stopped: it takes none at all.
+            ValueError: a prompt can't be read.
         """
+        for job in jobs:
+            self._batch.check(job.speaker.prompt)
         with self._changed:
             if self._fault is not None:
                 raise Stopped(self._fault)
@@ -98,15 +101,13 @@ class Engine:
             self._changed.notify()
 
     def _run(self) -> None:
-        while self._next():
-            try:
-                spoken = self._batch.step()
-            except Exception as error:
-                # Whatever broke a pass, no job may wait for ever.
-                _LOG.exception("a pass of the model failed")
-                self._fail(f"a pass of the model failed: {error}")
-                return
-            self._tell(spoken)
+        try:
+            while self._next():
+                self._tell(self._batch.step())
+        except Exception as error:
+            # Whatever broke a pass, no job may wait for ever.
+            _LOG.exception("a pass of the model failed")
+            self._fail(f"a pass of the model failed: {error}")
 
     def _next(self) -> bool:
         """Dismiss who is cancelled, let in who waits; sleep while nobody is there. False: stop."""

@@ -11,10 +11,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from lauter.chat.encode import encode
+from lauter.chat.formats.messages import of_messages
+from lauter.chat.pieces import pieces
 from lauter.trainer.batch import Bounds
 from lauter.trainer.checkpoint.read import Checkpoint, CheckpointError, open_checkpoint
+from lauter.trainer.generate.tokenizer import text_tokenizer
 from lauter.trainer.huggingface.export import ExportError, export_hf
-from lauter.trainer.huggingface.tokenizer import huggingface_tokenizer
+from lauter.trainer.huggingface.tokenizer import FILES, huggingface_tokenizer
 from lauter.trainer.model.apertus import Apertus
 from tests.trainer.generate.byte_tokenizer import files
 from tests.trainer.huggingface import small
@@ -111,6 +115,23 @@ def test_generation_stops_at_all_ends(ours: Apertus, tmp_path: Path) -> None:
     export_hf(small.checkpoint(tmp_path / "run", ours, told), tmp_path / "hf")
     config = GenerationConfig.from_pretrained(tmp_path / "hf")
     assert (config.bos_token_id, config.eos_token_id, config.pad_token_id) == (1, [2, 7], 3)
+
+
+def test_a_tokenizer_that_can_chat_brings_its_template_and_its_ends(exported: Path) -> None:
+    from transformers import AutoTokenizer, GenerationConfig
+
+    tokenizer = text_tokenizer({name: (exported / name).read_bytes() for name in FILES}, bos=1, ends=frozenset({2}))
+    ends = [2, tokenizer.chat["<|assistant_end|>"], tokenizer.chat["<|tools_suffix|>"]]
+    assert GenerationConfig.from_pretrained(exported).eos_token_id == ends
+    assert tokenizer.ends == set(ends)
+    messages = [{"role": "user", "content": "Grüezi </s>"}]
+    ours = encode(pieces(of_messages(messages), open_answer=True), tokenizer.plain, tokenizer.chat, bos=tokenizer.bos)
+    theirs = AutoTokenizer.from_pretrained(exported).apply_chat_template(
+        messages, add_generation_prompt=True, current_date=False, return_dict=False
+    )
+    # The template breaks what spells a control token; we need not.
+    assert tokenizer.decode(theirs[1:]).replace("\u2060", "") == tokenizer.decode(ours.ids[1:])
+    assert theirs.count(2) == ours.ids.count(2) == 0
 
 
 def test_a_folder_with_anything_in_it_is_left_alone(checkpoint: Checkpoint, tmp_path: Path) -> None:
