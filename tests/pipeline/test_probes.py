@@ -18,6 +18,7 @@ from lauter.pipeline import identity
 from lauter.pipeline.audit import audit
 from lauter.pipeline.build import describe_plan
 from lauter.pipeline.cli import app
+from lauter.pipeline.cli.planted import planted_at
 from lauter.pipeline.explain import explain
 from lauter.pipeline.resolve import load
 from lauter.pipeline.storage import Storage
@@ -128,6 +129,11 @@ def test_the_corpus_lists_them(tmp_path: Path, out: Path) -> None:
     ).read_text("utf-8")
     plan = describe_plan(load(str(tmp_path / "manifest.yaml"), PLANTING), None)
     assert [item["buckets"] for item in plan["probes"]] == [listed["buckets"]]
+    # And their texts can be asked for, controls too.
+    probes, told = planted_at(str(out))
+    assert told == {"corpus": corpus(out)["name"], "root": corpus(out)["root"]}
+    assert Counter(one.repetitions for one in probes) == {0: 5, 1: 4, 2: 1, 3: 1, 32: 2}
+    assert sum(one.repetitions for one in probes) == RECORDS
 
 
 def test_the_audit_counts_them_and_does_not_take_its_word(out: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.markup import escape
 
+from lauter import __version__
 from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show, table_console
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def evaluate_model(
     result: dict[str, Any] = {}
     try:
         subject = open_subject(checkpoint, torch.bfloat16 if dtype == "bf16" else torch.float32, device)
-        result = {"model": subject.told, "dtype": dtype, "seed": seed}
+        result = {"lauter": __version__, "model": subject.told, "dtype": dtype, "seed": seed}
         if names:
             result["tasks"] = evaluate(subject, [held_out(subject, path, shards) for path in data or ()], wish)
         if memorisation is not None:

@@ -43,7 +43,13 @@ class HarnessModel(TemplateLM):  # type: ignore[misc]  # of a library without ty
 
     @property
     def eot_token_id(self) -> int:
-        """The id that ends a text."""
+        """The id that ends a text.
+
+        Raises:
+            ValueError: the tokenizer names none.
+        """
+        if not self._tokenizer.ends:
+            raise ValueError("the tokenizer names no id that ends a text: the harness needs one")
         return min(self._tokenizer.ends)
 
     @property
