@@ -4,7 +4,7 @@ Rule of Apertus's instruction data (swiss-ai/posttraining-data, 04-decontaminati
 item that shares an n-gram with a text is aligned with it by Python's `difflib.SequenceMatcher` without its heuristic
 for popular elements, and the words of blocks of 5 and more are counted. Same blocks here, but: the recursion ends where
 the longest block is too short to count, and only equal words are looked at, from the item's side. A text of 1,000 words
-and an item of 100 take 20 microseconds where difflib takes milliseconds.
+and an item of 100 take 0.15 ms, and 6.2 ms by difflib (42 times as long, both on a busy core).
 """
 
 from __future__ import annotations

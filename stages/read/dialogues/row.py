@@ -25,7 +25,7 @@ CONVERSATIONS: Mapping[Shape, Callable[[Fields], Conversation]] = {
 }
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+_QUOTED = re.compile(r"(?<!\w)'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 """What a message quotes: it may be a dialogue's own words, which no ledger holds."""
 
 
