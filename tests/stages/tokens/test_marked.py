@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ def test_spans_are_the_runs_of_labels(documents: list[tuple[list[bool], bool]]) 
         if spans is not None:
             inside = {place for start, end in zip(spans[::2], spans[1::2], strict=True) for place in range(start, end)}
             assert inside == {place for place, label in enumerate(own) if label}
-            assert all(left < right for left, right in zip(spans, spans[1:], strict=False))
+            assert all(left < right for left, right in pairwise(spans))
 
 
 @given(

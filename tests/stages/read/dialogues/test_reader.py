@@ -1,0 +1,127 @@
+"""Every row of a file of dialogues ends as one record, whatever its shape, its container or its faults."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pydantic import ValidationError
+
+from lauter.pipeline import schema
+from lauter.stages.read.dialogues.config import DialoguesConfig
+from lauter.stages.read.dialogues.reader import DialoguesReader
+
+DATA = Path(__file__).parents[3] / "data" / "dialogues"
+SHAPES = ("messages", "sharegpt", "alpaca", "preference")
+GOOD = {"messages": 52, "sharegpt": 6, "alpaca": 8, "preference": 6}
+
+
+def reader(**config: object) -> DialoguesReader:
+    return DialoguesReader(DialoguesConfig.model_validate(config), "chats")
+
+
+def read(of: DialoguesReader, content: bytes) -> list[dict[str, Any]]:
+    """All records, each with the name of its reason and its evidence; the second count agrees."""
+    rows = []
+    for batch in of.read(io.BytesIO(content), "file"):
+        assert batch.records.schema == schema.RECORD
+        rules = batch.verdict.rule.to_pylist() if batch.verdict.rule is not None else [None] * batch.records.num_rows
+        for row, code, rule in zip(batch.records.to_pylist(), batch.verdict.reason.tolist(), rules, strict=True):
+            rows.append({**row, "reason": of.reasons[code - 1].name if code else None, "rule": rule})
+    assert of.count(io.BytesIO(content)).rows == len(rows)
+    return rows
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_good_rows_have_text_and_marks_and_bad_ones_a_reason(shape: str) -> None:
+    rows = read(reader(shape=shape), (DATA / f"{shape}.jsonl").read_bytes())
+    good = [row for row in rows if row["reason"] is None]
+    assert len(good) == GOOD[shape]
+    assert all(row["text"] and row["marks"][-1]["control"] == "<|assistant_end|>" for row in good)
+    assert all(row["text"] is None and row["marks"] is None for row in rows if row["reason"] is not None)
+    assert len({row["doc_id"] for row in rows}) == len(rows)
+
+
+def test_the_ledger_learns_what_is_wrong_and_none_of_the_words() -> None:
+    rows = read(reader(), (DATA / "messages.jsonl").read_bytes())
+    assert Counter(row["reason"] for row in rows if row["reason"]) == {
+        "no-dialogue": 8,
+        "invalid-json": 2,
+        "no-answer": 1,
+    }
+    told = [row["rule"]["text"] for row in rows if row["rule"]]
+    assert "turn 1: the conversation begins with the assistant" in told
+    assert not any(word in text for text in told for word in ("robot", "no list", "image_url", "I speak"))
+
+
+def test_columns_of_rows_come_before_those_of_the_source() -> None:
+    columns = {"generator": "generator", "licences": "licence"}
+    rows = read(reader(columns=columns, generator="program", licence="MIT"), (DATA / "messages.jsonl").read_bytes())
+    assert Counter(row["generator"] for row in rows if not row["reason"]) == {
+        "human": 48,
+        "gpt-4o": 1,
+        "strange-model-7b": 1,
+        "mistral-7b-instruct": 1,
+        "program": 1,
+    }
+    assert rows[0]["licences"] == ["CC0-1.0"]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_containers_change_nothing(shape: str) -> None:
+    lines = (DATA / f"{shape}.jsonl").read_text().splitlines()
+    fields = []
+    for line in lines[: GOOD[shape]]:
+        row = json.loads(line) if line else {}
+        # A column of structs has one type; contents of two styles go as text.
+        fields.append({name: json.dumps(value) if name == "tools" else value for name, value in row.items()})
+    plain = [row for row in fields if row and not any("parts" in str(value) for value in row.values())]
+    content = "\n".join(json.dumps(row) for row in plain).encode()
+    sink = io.BytesIO()
+    names = dict.fromkeys(name for row in plain for name in row)
+    pq.write_table(pa.table({name: [row.get(name) for row in plain] for name in names}), sink, row_group_size=7)
+    kept = ("doc_id", "text", "marks", "reason")
+    of = reader(shape=shape)
+    found = [
+        [{name: row[name] for name in kept} for row in read(of, data)]
+        for data in (content, gzip.compress(content), sink.getvalue())
+    ]
+    assert found[0] == found[1]
+    if shape == "alpaca":  # without ids, the identity is the content
+        assert found[0] == found[2]
+    else:
+        assert [(row["doc_id"], row["text"]) for row in found[0]] == [(row["doc_id"], row["text"]) for row in found[2]]
+
+
+def test_prompts_and_rejected_answers_can_be_taken() -> None:
+    content = (DATA / "preference.jsonl").read_bytes()
+    prompt, rejected = (read(reader(shape="preference", take=take), content)[0] for take in ("prompt", "rejected"))
+    assert prompt["text"] == "Erkläre einem Kind, was eine Wolke ist."
+    assert prompt["marks"][-1]["control"] == "<|assistant_start|>"
+    assert not any(mark["trained"] or mark["opens"] for mark in prompt["marks"])
+    assert rejected["text"].endswith("Wolken sind Wasser.")
+    with pytest.raises(ValidationError, match="take: rejected is for"):
+        reader(take="rejected")
+
+
+def test_other_names_of_fields_are_declared() -> None:
+    line = json.dumps({"dialog": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}).encode()
+    assert read(reader(names={"messages": "dialog"}), line)[0]["text"] == "a\n\nb"
+    with pytest.raises(ValueError, match=r"no row has the shape `messages`; the first one: no 'messages'"):
+        reader().check(io.BytesIO(line))
+    reader(names={"messages": "dialog"}).check(io.BytesIO(line))
+    reader().check(io.BytesIO(b""))
+
+
+def test_limits_and_broken_files_are_told() -> None:
+    line = json.dumps({"messages": [{"role": "user", "content": "a" * 50}, {"role": "assistant", "content": "b"}]})
+    assert read(reader(max_text_bytes=20), line.encode())[0]["reason"] == "text-too-large"
+    assert read(reader(max_record_bytes=20), line.encode())[0]["reason"] == "record-too-large"
+    assert read(reader(), b"PAR1 and then nothing")[0]["reason"] == "corrupt-range"
