@@ -111,19 +111,18 @@ def _in_order(parameters: Mapping[str, Shape], constants: Mapping[str, float]) -
 def _texts(checkpoint: Checkpoint, shape: ModelShape, *, dtype: str) -> dict[str, bytes]:
     meta = checkpoint.meta
     tokenizer: Mapping[str, Any] = meta["tokenizer"]
-    stops = tokenizer.get("stops")
-    ids = {"bos": tokenizer.get("bos"), "eos": stops or tokenizer.get("eos"), "pad": tokenizer.get("pad")}
     files = tokenizer_files(checkpoint)
     try:
         written = huggingface_tokenizer(files, shape.positions) if files else {}
         ends = chat_ends(files) if files else []
     except TokenizerError as error:
         raise ExportError(f"{checkpoint.path / TOKENIZER}: {error}") from error
+    eos = tokenizer.get("eos")
+    # A document ends at EOS, a turn and a tool call at their own tokens; what an import or a tuning lists stays.
+    stops = tokenizer.get("stops") or ([] if eos is None else [eos]) + ends
+    ids = {"bos": tokenizer.get("bos"), "eos": stops if len(stops) > 1 else eos, "pad": tokenizer.get("pad")}
     found = origin(checkpoint)
     generation = {f"{part}_token_id": index for part, index in ids.items() if index is not None}
-    if ends and stops is None:
-        # A document ends at EOS, a turn and a tool call at their own tokens. An imported model's own list stays.
-        generation["eos_token_id"] = sorted({*([] if ids["eos"] is None else [ids["eos"]]), *ends})
     return {
         **written,
         "config.json": _json(config_json(shape, dtype=str(DTYPES[dtype][0]).removeprefix("torch."), **ids)),

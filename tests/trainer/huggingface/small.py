@@ -14,7 +14,7 @@ from lauter.trainer.model.shape import ModelShape
 from tests.trainer.generate.byte_tokenizer import files
 
 SHAPE = ModelShape(2, 48, 96, 6, 2, 8, 384, 256, init_std=0.1)
-TOKENIZER = {"digest": "ab" * 32, "bos": 1, "eos": 2, "pad": 3, "ids": 276}
+TOKENIZER = {"digest": "ab" * 32, "bos": 1, "eos": 2, "pad": 3, "ids": 288}
 
 
 def model(shape: ModelShape = SHAPE, seed: int = 5) -> Apertus:
