@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption
+from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, show
 from lauter.pipeline.yaml_lines import ManifestError
 from lauter.trainer.cli.ranks import fail_rank, interrupt_told
 
@@ -95,6 +95,53 @@ def dpo(
 ) -> None:
     """DPO on pairs of completions, which are made first where they are missing; the same command goes on."""
     _prefer("dpo", config, overrides or (), out, start, as_json=as_json)
+
+
+@app.command()
+def measure(
+    config: Config,
+    overrides: Overrides = None,
+    out: Out = None,
+    start: Start = None,
+    prompts: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="In place of the config's prompts; held-out ones say more. Repeatable."),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, metavar="N", help="So many prompts, from the first.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Of what both models draw.")] = 1,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """How much better a run's answers are than those of the model that it began with, and how far it has gone."""
+    from lauter.trainer.config.load import load_tune
+
+    try:
+        section = load_tune(config, overrides or (), needs_data=False)
+    except ManifestError as error:
+        fail_rank(str(error), USAGE)
+    folder = Path("out") / section.name if out is None else Path(out)
+    if section.preference is None or start is None:
+        fail_rank("measure needs a config with a section `preference`, and --from REFERENCE", USAGE)
+    try:
+        from lauter.trainer.cli.running import faults_told
+        from lauter.trainer.preference.endpoint import EndpointError
+        from lauter.trainer.preference.measure import measure_run
+        from lauter.trainer.preference.rewards import RewardError
+    except ModuleNotFoundError as error:
+        fail_rank(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
+    with faults_told(folder):
+        try:
+            files = prompts or section.preference.prompts
+            found = measure_run(section.preference, folder, Path(start), files, count, seed)
+        except (RewardError, EndpointError) as error:
+            fail_rank(str(error), FAILED)
+    if as_json:
+        show(found.to_json())
+        return
+    print(f"quantile reward  {found.quantile:.3f}, before {found.quantile_before:.3f}")
+    print(f"reward           {found.reward:.4g}, before {found.reward_before:.4g}")
+    print(f"KL divergence    {found.kl:.3f} ± {found.kl_error:.3f} nats a completion")
+    print(f"tokens           {found.tokens:.1f}, before {found.tokens_before:.1f}")
 
 
 def _prefer(

@@ -30,6 +30,9 @@ def making_of(
     """
     said = checkpoint.meta["tokenizer"]
     settings = section.model_dump(mode="json", exclude={*_OF_TRAINING, "prompts", "reward"})
+    endpoint = section.references.endpoint
+    # Where a server is may change while the data are made, but not what it serves.
+    settings["references"]["endpoint"] = None if endpoint is None else {"model": endpoint.model}
     return {
         "format": FORMAT,
         "seed": seed,
@@ -144,8 +147,8 @@ def _reward(section: RewardSection) -> dict[str, Any]:
         return {"model": folder.name, "files": {name: _digest(str(folder / name)) for name in files}}
     assert section.judge is not None
     judge = section.judge
-    said = judge.model_dump(mode="json", exclude={"charter": True, "endpoint": {"url", "key_variable"}})
-    return {"judge": {**said, "charter_sha256": _digest(judge.charter)}}
+    said = judge.model_dump(mode="json", exclude={"charter", "endpoint"})
+    return {"judge": {**said, "model": judge.endpoint.model, "charter_sha256": _digest(judge.charter)}}
 
 
 def _digest(path: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,14 @@ import torch
 
 from lauter.chat.conversation import Conversation
 from lauter.trainer.batch import IGNORE, Batch, Bounds
-from lauter.trainer.config.preference import ReferencesSection
+from lauter.trainer.checkpoint.read import open_checkpoint
+from lauter.trainer.config.preference import PreferenceSection, ReferencesSection
+from lauter.trainer.data.errors import UnfitError
+from lauter.trainer.generate.load import load_model, tokenizer_of
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.preference.encoding import Speech
+from lauter.trainer.preference.preparing import reward_of
+from lauter.trainer.preference.prompts import read_prompts
 from lauter.trainer.preference.quantile import quantile_rewards
 from lauter.trainer.preference.rewards import Reward
 from lauter.trainer.preference.sampling import Completion, drawn
@@ -91,6 +98,24 @@ def measure(
         tokens=tokens,
         tokens_before=tokens_before,
     )
+
+
+def measure_run(
+    section: PreferenceSection, run: Path, start: Path, prompts: Sequence[str], count: int, seed: int
+) -> Measured:
+    """Measure the newest checkpoint of a run against the reference model, a checkpoint, on the first prompts of files.
+
+    Raises:
+        UnfitError: the prompts can't be read. `CheckpointError`: a checkpoint. `RewardError`: there is no reward.
+    """
+    policy, reference = open_checkpoint(run), open_checkpoint(start)
+    speech = Speech(tokenizer_of(reference))
+    some = [one.conversation for one in islice(read_prompts(prompts), count)]
+    if not some:
+        raise UnfitError([f"{', '.join(prompts)} hold no prompt"])
+    device, dtype = ("cuda", torch.bfloat16) if torch.cuda.is_available() else ("cpu", torch.float32)
+    models = [load_model(one, dtype, device) for one in (policy, reference)]
+    return measure(models[0], models[1], speech, some, reward_of(section), section.references, seed)
 
 
 def _texts(completions: Sequence[Completion]) -> list[str]:

@@ -80,7 +80,7 @@ def prepare(
     blocks = -(-prompts // section.block)
     each = Making(section, seed, storage, speech, ranks, longest, blocks)
     make_completions(each, lambda: _answer(section, checkpoint, speech, seed), tell)
-    make_rewards(each, lambda: _reward(section), tell)
+    make_rewards(each, lambda: reward_of(section), tell)
     make_pairs(each)
     if ranks.first:
         counts = _counts(storage, blocks, prompts)
@@ -102,7 +102,8 @@ def _answer(section: PreferenceSection, checkpoint: Checkpoint, speech: Speech, 
     return by_model(model, speech, references, seed)
 
 
-def _reward(section: PreferenceSection) -> Reward:
+def reward_of(section: PreferenceSection) -> Reward:
+    """What gives the rewards. Raises `RewardError` and `EndpointError` where it can't be had."""
     reward = section.reward
     if reward.function is not None:
         return by_function(reward.function)
