@@ -15,22 +15,25 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.distributed.tensor import DTensor
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 from lauter.trainer.batch import IGNORE, Batch, Bounds
 from lauter.trainer.checkpoint.agreement import Agreement
 from lauter.trainer.checkpoint.replicas import require_equal_replicas
+from lauter.trainer.config.lora import LoraSection
 from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.config.sections import OptimizerSection
 from lauter.trainer.loop.state import begin
 from lauter.trainer.loop.step import Figures, gradient
 from lauter.trainer.loop.validate import validate
 from lauter.trainer.model.apertus import Apertus
+from lauter.trainer.model.initialise import first_values
+from lauter.trainer.model.low_rank import add_low_rank
 from lauter.trainer.model.shape import ModelShape
 from lauter.trainer.optimizer.optimizer import Optimizer
 from lauter.trainer.parallel.axes import PIPELINE, Axes, axes
 from lauter.trainer.parallel.passes import Passes
-from lauter.trainer.parallel.plan import held_dtype, lay_out
+from lauter.trainer.parallel.plan import compute_dtype, held_dtype, lay_out
 from lauter.trainer.parallel.ranks import Ranks
 
 ALONE = Axes(Ranks(0, 1, torch.device("cpu")), None, None)
@@ -76,18 +79,39 @@ def windows(numbers: range) -> Batch:
 
 
 def laid_out(
-    ranks: Ranks, section: ParallelSection, precision: Literal["bf16", "fp32", "fp64"], shape: ModelShape = SHAPE
+    ranks: Ranks,
+    section: ParallelSection,
+    precision: Literal["bf16", "fp32", "fp64"],
+    shape: ModelShape = SHAPE,
+    lora: LoraSection | None = None,
 ) -> tuple[Apertus, Passes, Optimizer, Axes]:
-    """As a run makes them, with first values."""
+    """As a run makes them, with first values; low-rank parts with others than 0."""
     grid = axes(ranks, section)
-    model = Apertus(shape, device="meta", dtype=held_dtype(precision, grid))
+    held = held_dtype(precision, grid)
+    model = Apertus(shape, device="meta", dtype=held if lora is None else compute_dtype(precision))
+    if lora is not None:
+        add_low_rank(model, lora, dtype=held)
     passes = lay_out(model, section, grid, precision, tell=print)
     model.to_empty(device="cpu")
     stages = grid.along(PIPELINE)
     group = None if stages is None else stages.get_group()
-    optimizer = Optimizer(model.named_parameters(), OptimizerSection(name="adamw"), group)
+    trained = [(name, one) for name, one in model.named_parameters() if one.requires_grad]
+    optimizer = Optimizer(trained, OptimizerSection(name="adamw"), group)
     begin(model, optimizer, seed=7)
+    if lora is not None:
+        _fill_low_rank(model)
     return model, passes, optimizer, grid
+
+
+@torch.no_grad()
+def _fill_low_rank(model: Apertus) -> None:
+    """While B is 0, A has no gradient."""
+    for name, parameter in model.named_parameters():
+        if name.endswith(".lora_b"):
+            full = first_values(f"{name}.proj", parameter.shape, model.shape, 8).to(parameter.dtype)
+            if isinstance(parameter, DTensor):
+                full = distribute_tensor(full, parameter.device_mesh, parameter.placements, src_data_rank=None)
+            parameter.copy_(full)
 
 
 def whole(tensor: Tensor) -> Tensor:
@@ -95,9 +119,11 @@ def whole(tensor: Tensor) -> Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor.clone()
 
 
-def prove(ranks: Ranks, section: ParallelSection, micro: int, shape: ModelShape = SHAPE) -> dict[str, Any]:
+def prove(
+    ranks: Ranks, section: ParallelSection, micro: int, shape: ModelShape = SHAPE, lora: LoraSection | None = None
+) -> dict[str, Any]:
     """Five steps of plain gradient descent: every loss, norm and full gradient, and the held-out loss at the end."""
-    model, passes, optimizer, grid = laid_out(ranks, section, "fp64", shape)
+    model, passes, optimizer, grid = laid_out(ranks, section, "fp64", shape, lora)
     found: dict[str, Any] = {"loss": [], "nll": [], "norm": [], "targets": [], "context": [], "gradient": []}
     share = WINDOWS // grid.data_ranks
     for step in range(STEPS):
@@ -111,7 +137,8 @@ def prove(ranks: Ranks, section: ParallelSection, micro: int, shape: ModelShape 
         found["gradient"].append(of_all_stages(ranks, {name: whole(one) for name, one in gradients.items()}))
         with torch.no_grad():
             for name, parameter in model.named_parameters():
-                parameter.sub_(gradients[name], alpha=RATE)
+                if parameter.requires_grad:
+                    parameter.sub_(gradients[name], alpha=RATE)
         optimizer.zero_grad()
         # Bit by bit between all ranks that hold the same piece: raises where copies have drifted apart.
         require_equal_replicas(dict(model.named_parameters()), Agreement(ranks.rank, ranks.count))
