@@ -15,7 +15,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from lauter.chat.control import chat_ids
+from lauter.chat.control import ASSISTANT_START, USER_START, chat_ids
 from lauter.chat.encode import encode
 from lauter.chat.formats.messages import conversation
 from lauter.chat.pieces import pieces
@@ -30,6 +30,7 @@ from lauter.pipeline.takedown.demands import demand
 from lauter.pipeline.yaml_lines import ManifestError
 from lauter.stages.catalogue import CATALOGUE
 from lauter.stages.tokens.encoder import HuggingFaceEncoder, TokenizerConfig
+from tests.stages.tokens.byte_tokenizer import write_byte_tokenizer
 
 DATA = Path(__file__).parents[1] / "data" / "dialogues"
 MANIFEST: dict[str, Any] = {
@@ -46,7 +47,6 @@ MANIFEST: dict[str, Any] = {
         {"name": "pages", "kind": "jsonl", "paths": ["pages.jsonl"]},
     ],
     "stages": [{"terms": None, "sources": ["messages"]}, "normalise", "turns", "brands"],
-    "tokenizer": {"tokenizer": "apertus"},
     "streams": {"sources": "each"},
 }
 MANIFEST["sources"][1]["options"]["take"] = "prompt"
@@ -63,7 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(DATA / "messages.jsonl", found)
     shutil.copy(DATA / "preference.jsonl", found / "pairs.jsonl")
     (found / "pages.jsonl").write_text(json.dumps({"id": "page", "text": "A page about <|user_start|> cats."}) + "\n")
-    manifest = load(write(found, MANIFEST), CATALOGUE)
+    manifest = load(write(found, {**MANIFEST, "tokenizer": write_byte_tokenizer(found)}), CATALOGUE)
     build_corpus(manifest, BuildOptions(str(found / "out"), "inline", 1, None), Console(file=io.StringIO()))
     return found
 
@@ -80,9 +80,11 @@ def violations(folder: Path) -> list[str]:
 
 
 def test_shards_are_what_the_chat_format_says(folder: Path) -> None:
-    encoder = HuggingFaceEncoder(TokenizerConfig(tokenizer="apertus"), StageContext())
+    config = {name: str(folder / f"{name}.json") for name in ("tokenizer", "sidecar")}
+    encoder = HuggingFaceEncoder(TokenizerConfig.model_validate(config), StageContext())
     encoder.open()
-    sidecar = json.loads(encoder.files()["sidecar.json"])
+    sidecar = json.loads((folder / "sidecar.json").read_text())
+    ids = chat_ids(sidecar)
     rows = shard(folder, "messages")
     matched = 0
     for line in (DATA / "messages.jsonl").read_text().splitlines()[:53]:
@@ -93,7 +95,7 @@ def test_shards_are_what_the_chat_format_says(folder: Path) -> None:
         expected = encode(
             pieces(conversation(fields), open_answer=False),
             lambda text: encoder.encode(pa.array([text], pa.large_string()), None)[0].as_py()[1:-1],
-            chat_ids(sidecar),
+            ids,
             bos=sidecar["bos"]["id"],
         )
         assert (row["tokens"], row["loss_spans"]) == (expected.ids, expected.loss_spans)
@@ -101,10 +103,10 @@ def test_shards_are_what_the_chat_format_says(folder: Path) -> None:
     assert matched == len(rows) == 47
     prompts = shard(folder, "prompts")
     assert len(prompts) == 6
-    assert all(row["loss_spans"] == [] and row["tokens"][-1] == 67 for row in prompts.values())
+    assert all(row["loss_spans"] == [] and row["tokens"][-1] == ids[ASSISTANT_START] for row in prompts.values())
     (page,) = shard(folder, "pages").values()
     assert page["loss_spans"] is None
-    assert page["tokens"][-1] == 2 and 65 not in page["tokens"]
+    assert page["tokens"][-1] == sidecar["eos"]["id"] and ids[USER_START] not in page["tokens"]
 
 
 def test_every_row_is_in_the_ledger_once(folder: Path) -> None:
@@ -141,7 +143,8 @@ def test_what_would_tear_turns_apart_is_refused(folder: Path) -> None:
     change = {
         "stages": ["normalise", "passages"],
         "sharding": {"repeats": {"tokens": 50}},
-        "tokenizer": {"tokenizer": "tekken"},
+        # Without the sidecar that names them.
+        "tokenizer": {"tokenizer": str(folder / "tokenizer.json"), "bos": "<s>", "eos": "</s>"},
     }
     with pytest.raises(ManifestError) as raised:
         load(write(folder, {**MANIFEST, **change}), CATALOGUE)
