@@ -139,6 +139,9 @@ class PairSamples:
     def _read(self, block: int) -> tuple[PairBlock, Plan]:
         table = read_block(self._storage, "pairs", block)
         known = read_block(self._storage, "reference", block) if has_block(self._storage, "reference", block) else None
+        if known is not None and len(known) != len(table):
+            path = f"{self._storage.root}/{block_path('reference', block)}"
+            raise DataError([f"{path}: has {len(known)} rows for {len(table)} pairs; delete it and begin the run anew"])
         return pair_block(table, known), self._plan(block, pair_lengths(table))
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from lauter.trainer.config.load import load_tune
 from lauter.trainer.config.parallel import ParallelSection
+from lauter.trainer.loop.enter import Wanted
+from lauter.trainer.loop.run import train_on
 from lauter.trainer.loop.step import gradient
 from lauter.trainer.parallel.ranks import Ranks
 from lauter.trainer.preference.dpo import DPO
 from lauter.trainer.preference.objective import PreferenceObjective
 from lauter.trainer.preference.qrpo import QRPO
+from lauter.trainer.preference.terms import PreferenceLoss
+from lauter.trainer.preference.tuning import tuned_by_preferences
+from tests.trainer.loop.language import quiet
 from tests.trainer.parallel.cases import keep
 from tests.trainer.parallel.proof import laid_out, of_all_stages, require_one_verdict, whole
 from tests.trainer.preference.pairs import pairs
@@ -23,7 +28,7 @@ LAYOUTS = {
     "context-2": ParallelSection(context=2),
     "pipeline-2": ParallelSection(pipeline=2),
 }
-LOSSES = {"qrpo": QRPO(beta=2.0, largest_beta=None), "dpo": DPO(beta=1.5)}
+LOSSES: dict[str, PreferenceLoss] = {"qrpo": QRPO(beta=2.0, largest_beta=None), "dpo": DPO(beta=1.5)}
 PAIRS, MICRO = 8, 2
 
 
@@ -45,4 +50,9 @@ def two(ranks: Ranks, folder: Path) -> None:
     for layout, section in LAYOUTS.items():
         for name in LOSSES:
             keep(ranks, folder, f"{layout}-{name}", step(ranks, section, name))
-    torch.distributed.barrier()
+    # Each makes every other block, and both learn.
+    os.environ |= {"RANK": str(ranks.rank), "WORLD_SIZE": str(ranks.count)}
+    section = tuned_by_preferences(
+        load_tune(str(folder / "config.yaml"), needs_data=False), "dpo", folder / "run", folder / "sft", print
+    )
+    train_on(ranks, section, folder / "run", wanted=Wanted(folder / "sft"), console=quiet())

@@ -30,7 +30,9 @@ def section(url: str, **changes: Any) -> EndpointSection:  # noqa: ANN401 - plai
 
 
 def test_answers_come_in_the_order_of_the_requests_and_a_busy_server_is_asked_again() -> None:
-    lock, seen, waits = threading.Lock(), {}, []
+    lock = threading.Lock()
+    seen: dict[int, int] = {}
+    waits: list[float] = []
 
     def answer(body: dict[str, Any], _: dict[str, str]) -> tuple[int, Any]:
         with lock:

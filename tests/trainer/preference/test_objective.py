@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from lauter.trainer.config.load import load_tune
 from lauter.trainer.config.parallel import ParallelSection
+from lauter.trainer.loop.run import train
 from lauter.trainer.loop.step import gradient
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.parallel.passes import WholeModel
 from lauter.trainer.preference.objective import PreferenceObjective, log_probabilities
+from lauter.trainer.preference.tuning import tuned_by_preferences
+from tests.trainer.loop.language import quiet
 from tests.trainer.parallel.processes import spawn
 from tests.trainer.parallel.proof import ALONE, laid_out, windows
 from tests.trainer.preference.layouts import LAYOUTS, LOSSES, MICRO, PAIRS, step, two
 from tests.trainer.preference.pairs import direct, pairs
+from tests.trainer.preference.world import checkpoint, config
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +53,8 @@ def test_two_passes_give_the_gradient_of_the_loss(model: Apertus, name: str) -> 
 
 @pytest.mark.slow
 def test_every_layout_gives_what_one_process_does(tmp_path: Path) -> None:
+    checkpoint(tmp_path / "sft")
+    path = config(tmp_path)
     spawn({2: two}, tmp_path)
     for name in LOSSES:
         alone = step(ALONE.ranks, ParallelSection(), name)
@@ -58,6 +66,26 @@ def test_every_layout_gives_what_one_process_does(tmp_path: Path) -> None:
             for key, expected in alone["gradient"].items():
                 bar = 1e-12 * max(1.0, float(expected.abs().max()))
                 assert (found["gradient"][key] - expected).abs().max() <= bar, (layout, name, key)
+    both_made_what_one_process_makes(path, tmp_path)
+
+
+def both_made_what_one_process_makes(path: Path, folder: Path) -> None:
+    alone = folder / "alone"
+    section = load_tune(str(path), needs_data=False)
+    train(
+        tuned_by_preferences(section, "dpo", alone, folder / "sft", print), alone, start=folder / "sft", console=quiet()
+    )
+    for kind in ("completions", "rewards", "pairs"):
+        for block in range(3):
+            name = f"preferences/{kind}/{block:05d}.parquet"
+            assert (folder / "run" / name).read_bytes() == (alone / name).read_bytes()
+    lines, expected = (
+        [json.loads(line) for line in (one / "metrics.jsonl").read_text().splitlines()]
+        for one in (folder / "run", alone)
+    )
+    for one, other in zip(lines, expected, strict=True):
+        for key in ("loss", "gradient_norm", "log_ratio_chosen", "log_ratio_rejected", "pairs"):
+            assert one[key] == pytest.approx(other[key], rel=1e-3, abs=1e-5), key
 
 
 def test_a_completion_is_counted_once_and_nothing_else(model: Apertus) -> None:

@@ -25,11 +25,13 @@ def made(folder: Path, *, reference: bool = True) -> tuple[Storage, list[Pair]]:
     """Blocks of pairs with ids that tell them apart; of a block in the middle there are none."""
     storage, draw, every = Storage(str(folder)), random.Random(5), []
     for block in range(BLOCKS):
-        rows = []
+        rows: list[dict[str, object]] = []
+        lengths: list[tuple[int, int]] = []
         for number in range(0 if block == 1 else 9):
             prompt = [1, *[100 * block + 10 + number] * draw.randrange(1, 6)]
             chosen, rejected = ([draw.randrange(400, 500) for _ in range(draw.randrange(1, 9))] for _ in range(2))
             every.append((tuple(prompt), tuple(chosen), tuple(rejected)))
+            lengths.append((len(chosen), len(rejected)))
             rows.append(
                 {
                     "prompt": number,
@@ -44,7 +46,7 @@ def made(folder: Path, *, reference: bool = True) -> tuple[Storage, list[Pair]]:
             )
         write_block(storage, "pairs", block, rows)
         if reference:
-            known = [{"chosen": -float(len(row["chosen"])), "rejected": -2.0 * len(row["rejected"])} for row in rows]
+            known = [{"chosen": -float(one), "rejected": -2.0 * other} for one, other in lengths]
             write_block(storage, "reference", block, known)
     return storage, every
 
@@ -135,6 +137,10 @@ def test_what_can_not_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / block_path("pairs", 2)).write_bytes((tmp_path / block_path("rewards", 0)).read_bytes())
     with pytest.raises(DataError, match="has other columns"):
         samples(storage)
+    storage, _ = made(tmp_path)
+    write_block(storage, "reference", 0, [{"chosen": -1.0, "rejected": -1.0}])
+    with pytest.raises(DataError, match=r"reference/00000.parquet: has 1 rows for 9 pairs"):
+        samples(storage).batch([0])
     for block in range(BLOCKS):
         write_block(storage, "pairs", block, [])
     with pytest.raises(UnfitError, match="no prompt has two completions"):

@@ -41,7 +41,8 @@ def digests(folder: Path) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_from_prompts_to_a_model_and_on_from_where_it_stopped(tmp_path: Path, reference: Path) -> None:
-    path, out, said = config(tmp_path), tmp_path / "run", []
+    said: list[str] = []
+    path, out = config(tmp_path), tmp_path / "run"
     section = tuned(path, out, reference, said)
     data = out / "preferences"
     index = json.loads((data / "preferences.json").read_text())
@@ -101,7 +102,8 @@ def weights(out: Path) -> dict[str, str]:
 
 
 def test_another_making_does_not_go_on_in_the_same_folder(tmp_path: Path, reference: Path) -> None:
-    path, said = config(tmp_path), []
+    said: list[str] = []
+    path = config(tmp_path)
     with pytest.raises(RewardError, match="gave nan for a reward"):
         tuned(
             path, tmp_path / "run", reference, said, "preference.reward.function=tests.trainer.preference.world:never"
