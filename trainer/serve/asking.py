@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import secrets
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -163,8 +164,8 @@ def ask(
 
 def _teller(loop: asyncio.AbstractEventLoop, asked: Asked, one: Choice) -> Callable[[Spoken | Stopped], None]:
     def tell(item: Spoken | Stopped) -> None:
-        # A loop that has ended has nobody who listens.
-        if not loop.is_closed():
+        # A loop that has ended has nobody who listens, and says so with this error.
+        with suppress(RuntimeError):
             loop.call_soon_threadsafe(asked.told.put_nowait, (one, item))
 
     return tell
