@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lauter.chat.conversation import AssistantTurn, ChatError, Conversation, Response, Turn, UserTurn
 from lauter.chat.formats import fields
 from lauter.chat.formats.fields import Row
@@ -16,8 +18,11 @@ def conversation(row: Row) -> Conversation:
         ChatError: a field is missing, empty or no text.
     """
     turns: list[Turn] = []
-    for place, pair in enumerate(row.get("history") or (), 1):
-        if isinstance(pair, str) or len(pair) != 2:
+    history = row.get("history") or ()
+    if not isinstance(history, Sequence) or isinstance(history, str):
+        raise ChatError(f"history is no list but {type(history).__name__}")
+    for place, pair in enumerate(history, 1):
+        if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
             raise ChatError(f"history, place {place}: no pair of question and answer")
         turns += _pair(pair[0], pair[1], f"history, place {place}")
     asked = fields.text(fields.required(row, "instruction"), "instruction")

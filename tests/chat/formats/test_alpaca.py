@@ -32,6 +32,8 @@ def test_history_and_system_come_first() -> None:
         ({"instruction": "a", "output": " "}, "the answer of the row is empty"),
         ({"instruction": "a", "output": "b", "input": 1}, "input is no text but int"),
         ({"instruction": "a", "output": "b", "history": ["ab"]}, "history, place 1: no pair"),
+        ({"instruction": "a", "output": "b", "history": [None]}, "history, place 1: no pair"),
+        ({"instruction": "a", "output": "b", "history": True}, "history is no list but bool"),
     ],
 )
 def test_refused(row: dict[str, Any], message: str) -> None:
