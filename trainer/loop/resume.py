@@ -50,7 +50,7 @@ def identity_of(meta: Mapping[str, Any]) -> dict[str, Any]:
 
 def _words(lora: Mapping[str, Any] | None) -> str:
     """Of the low-rank parts, or that there are none: in a line, as they are another model together."""
-    return "none" if lora is None else json.dumps(lora)
+    return "none" if lora is None else json.dumps(lora, sort_keys=True)
 
 
 def require_same_run(checkpoint: Checkpoint, now: Mapping[str, Any], samples: SampleSource) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from lauter.trainer.checkpoint.error import NoCheckpoint
+from lauter.trainer.checkpoint.latest import candidates
+from lauter.trainer.checkpoint.layout import META
 from lauter.trainer.checkpoint.meta import read_meta
 from lauter.trainer.checkpoint.read import Checkpoint, model_shape_of, resolve
 from lauter.trainer.config.sections import ModelSection, Objective, RunSection
@@ -52,8 +54,12 @@ def model_of_run(out: Path, start: Path | None) -> ModelSection:
 
 
 def own_checkpoint(out: Path) -> Path | None:
-    """The newest checkpoint of the run in `out`; None where it has none yet."""
-    try:
-        return resolve(out)
-    except NoCheckpoint:
-        return None
+    """The newest checkpoint of the run in `out` that says what it is of; None where it has none yet.
+
+    Whether it is whole is asked when the run goes on: it may take an older one.
+    """
+    folders, _ = candidates(out / "checkpoints")
+    for folder in folders:
+        if (folder / META).is_file():
+            return folder
+    return None
