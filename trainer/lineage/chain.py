@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lauter.trainer.checkpoint.inventory import digest_of
 from lauter.trainer.checkpoint.layout import FILES, META
@@ -54,7 +54,10 @@ def _checkpoint(meta: Mapping[str, Any], *, name: str, digest: str, where: Path 
     progress = meta.get("progress") or {}
     said = f"{progress['tokens']:,} tokens" if "tokens" in progress else ""
     places = _corpora(meta.get("config"))
-    parents = [_corpus(one, places.get(one["name"])) for one in _provenance(meta.get("data"))]
+    parents = [
+        _preferences(one, places.get(one["name"])) if "reference" in one else _corpus(one, places.get(one["name"]))
+        for one in _provenance(meta.get("data"))
+    ]
     parent = meta.get("parent")
     if parent is not None:
         parents.append(_before(parent))
@@ -88,6 +91,17 @@ def _corpus(provenance: Mapping[str, Any], place: str | None) -> Artefact:
     return Artefact("corpus", str(provenance["corpus"]), root, place, state, said)
 
 
+def _preferences(provenance: Mapping[str, Any], place: str | None) -> Artefact:
+    """Pairs of completions hold where their index is the one that was read; `root` is its digest."""
+    root, state = str(provenance["root"]), "not here"
+    index = None if place is None else Path(place) / "preferences.json"
+    if index is not None and index.is_file():
+        state = "holds" if hashlib.sha256(index.read_bytes()).hexdigest() == root else "differs"
+    counts, reward = provenance["counts"], ", ".join(map(str, provenance["reward"]))
+    said = f"{counts['pairs']:,} pairs of {counts['prompts']:,} prompts, rewards by {reward.partition(',')[0]}"
+    return Artefact("preferences", "preferences", root, place, cast(State, state), said)
+
+
 def _earlier(corpus: Mapping[str, Any]) -> Sequence[str]:
     return [one["root"] for one in corpus.get("roots", ())]
 
@@ -103,7 +117,9 @@ def _provenance(data: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 def _corpora(config: Mapping[str, Any] | None) -> dict[str, str]:
     """Where each corpus lay, by name; none of a published config, which keeps no paths."""
     listed = ((config or {}).get("data") or {}).get("corpora", ())
-    return {one.get("name") or Path(one["path"]).name: one["path"] for one in listed}
+    preferences = ((config or {}).get("preference") or {}).get("data")
+    found = {one.get("name") or Path(one["path"]).name: one["path"] for one in listed}
+    return found | ({} if preferences is None else {"preferences": preferences})
 
 
 def _state(folder: Path | None, digest: str) -> State:

@@ -16,6 +16,7 @@ from lauter.trainer.checkpoint.read import open_checkpoint
 from lauter.trainer.config.load import load_tune
 from lauter.trainer.config.sections import RunSection
 from lauter.trainer.data.errors import DataError, UnfitError
+from lauter.trainer.lineage.chain import lineage
 from lauter.trainer.loop.errors import ConfigError
 from lauter.trainer.loop.run import train
 from lauter.trainer.preference.rewards import RewardError
@@ -75,6 +76,10 @@ def test_from_prompts_to_a_model_and_on_from_where_it_stopped(tmp_path: Path, re
     (provenance,) = meta["data"]["provenance"]
     assert provenance["root"] == hashlib.sha256((data / "preferences.json").read_bytes()).hexdigest()
     assert meta["config"]["objective"] == "qrpo"
+    assert [(one.kind, one.state) for one in lineage(out).parents] == [
+        ("preferences", "holds"),
+        ("checkpoint", "holds"),
+    ]
 
     # Killed in the middle: what is missing is made anew, to the byte; what is there is not asked for again.
     for name in ("preferences.json", "completions/00001.parquet", "rewards/00002.parquet", "pairs/00000.parquet"):
