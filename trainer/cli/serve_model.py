@@ -69,6 +69,11 @@ def serve_model(
             USAGE,
         )
     try:
+        # Before the model is loaded, which may take minutes; who asks meanwhile is turned away.
+        listening = _bound(host, port)
+    except OSError as error:
+        fail(f"--host {host} --port {port}: {error.strerror or error}", FAILED)
+    try:
         new_filter = filter_maker(filters or ())
         device = "cuda" if torch.cuda.is_available() else "cpu"
         found = open_talker(checkpoint, torch.bfloat16 if dtype == "bf16" else torch.float32, device)
@@ -79,15 +84,21 @@ def serve_model(
     positions = found.model.shape.positions
     if context is not None and context > positions:
         fail(f"--context {context}: the model has {positions} positions", USAGE)
+    room = context or min(positions, 4096)
     try:
-        listening = _listen(host, port)
-    except OSError as error:
-        fail(f"--host {host} --port {port}: {error.strerror or error}", FAILED)
-    engine = Engine(SpeakingBatch(found.model, sequences, context or min(positions, 4096)), queue)
+        batch = SpeakingBatch(found.model, sequences, room)
+    except RuntimeError as error:
+        # torch has no narrower class for memory that the system refuses.
+        fail(f"no memory for {sequences} answers of {room} tokens: lower --sequences or --context ({error})", FAILED)
+    engine = Engine(batch, queue)
     limits = Limits(body, answer=new_tokens, seconds=seconds, hosts=LOOPBACK if host in LOOPBACK else None)
     called = name or Path(checkpoint).resolve().name
     server = application(Served(engine, found.tokenizer, called, limits, new_filter))
     at = f"[{host}]" if ":" in host else host
+    try:
+        listening.listen(256)
+    except OSError as error:
+        fail(f"--host {host} --port {port}: {error.strerror or error}", FAILED)
     typer.echo(f"{called}: http://{at}:{listening.getsockname()[1]}/v1")
     # A connection more than these is answered with 503 at once.
     config = uvicorn.Config(
@@ -101,14 +112,13 @@ def serve_model(
     uvicorn.Server(config).run(sockets=[listening])
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listening = socket.socket(family, kind, protocol)
+    bound = socket.socket(family, kind, protocol)
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(256)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
     except OSError:
-        listening.close()
+        bound.close()
         raise
-    return listening
+    return bound

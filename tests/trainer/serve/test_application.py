@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime
 import json
+import random
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -195,6 +197,31 @@ def test_who_leaves_is_not_served_on(address: str, engine: Engine) -> None:
         _settle(engine, running=4)
     # Each of the four would speak on for seconds.
     _settle(engine)
+
+
+@pytest.mark.soak
+def test_a_crowd_that_comes_and_goes_leaves_nothing_behind(client: openai.OpenAI, engine: Engine) -> None:
+    def visit(seed: int) -> str:
+        chance = random.Random(seed)
+        wish: dict[str, Any] = {"messages": ASKED, "model": "small", "seed": seed, "n": chance.randint(1, 3)}
+        wish["max_tokens"] = chance.choice([1, 8, 200])
+        try:
+            if chance.random() < 0.5:
+                client.chat.completions.create(**wish)
+                return "whole"
+            with client.chat.completions.create(**wish, stream=True) as stream:
+                for _, chunk in zip(range(chance.choice([0, 1, 5, 500])), stream, strict=False):
+                    assert chunk.model == "small"
+        except openai.RateLimitError:
+            return "busy"
+        return "stream"
+
+    with ThreadPoolExecutor(8) as pool:
+        met = Counter(pool.map(visit, range(300)))
+    assert min(met["whole"], met["stream"], met["busy"]) > 0
+    _settle(engine)
+    found = client.chat.completions.create(model="small", messages=ASKED, max_tokens=24, top_p=0.9, seed=3)
+    assert (found.choices[0].message.content or "", found.choices[0].finish_reason) == _expected(ASKED, 24, 3)[0]
 
 
 def test_health_counts(client: openai.OpenAI) -> None:
