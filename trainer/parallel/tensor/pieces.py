@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 
 from torch.distributed.tensor.placement_types import Placement, Replicate, Shard
 
 from lauter.trainer.config.parallel import ParallelSection
+from lauter.trainer.model.low_rank import A, B
 from lauter.trainer.model.shape import ModelShape
 
 
@@ -37,7 +39,7 @@ def pieces(shape: ModelShape, section: ParallelSection) -> dict[str, Piece]:
     between = Piece.summed if section.sequence else Piece.copy
     # Fewer key heads than ranks: everybody has all of them and computes the one that its queries read.
     keys = Piece.rows if shape.kv_heads >= section.tensor else Piece.summed
-    plan = {
+    return {
         "model.embed_tokens": Piece.rows if section.vocabulary else between,
         "attention_layernorm": between,
         "self_attn.q_proj": Piece.rows,
@@ -55,20 +57,20 @@ def pieces(shape: ModelShape, section: ParallelSection) -> dict[str, Piece]:
         # Every rank computes the loss of all tokens where it has all ids.
         "lm_head": Piece.rows if section.vocabulary else Piece.copy,
     }
-    return plan | {
-        name: piece for key, one in plan.items() if key.endswith("_proj") for name, piece in _beside(key, one)
-    }
 
 
-def _beside(key: str, weight: Piece) -> list[tuple[str, Piece]]:
-    """Of a weight's low-rank parts: A has its inputs, B its outputs.
+def low_rank_pieces(plan: Mapping[str, Piece]) -> dict[str, Piece]:
+    """Of the low-rank parts beside the products of `plan`: A has a weight's inputs, B its outputs.
 
     The other one every rank has whole, and uses with its own part of the weight: its gradient is the sum. So it is with
     both where all ranks have the whole weight and each computes some heads of it.
     """
-    a = Piece.columns if weight is Piece.columns else Piece.summed
-    b = Piece.rows if weight is Piece.rows else Piece.summed
-    return [(f"{key}.lora_a", a), (f"{key}.lora_b", b)]
+    found = {}
+    for key, weight in plan.items():
+        if key.endswith("_proj"):
+            found[f"{key}.{A}"] = Piece.columns if weight is Piece.columns else Piece.summed
+            found[f"{key}.{B}"] = Piece.rows if weight is Piece.rows else Piece.summed
+    return found
 
 
 def kind(name: str) -> str:

@@ -16,7 +16,7 @@ from lauter.trainer.model.embedding import Embedding
 from lauter.trainer.model.layer import MLP, Attention
 from lauter.trainer.model.output import OutputLayer
 from lauter.trainer.parallel.tensor.collectives import Group, collected, copied, gathered, scattered, summed
-from lauter.trainer.parallel.tensor.pieces import Piece, kind, pieces
+from lauter.trainer.parallel.tensor.pieces import Piece, kind, low_rank_pieces, pieces
 from lauter.trainer.parallel.tensor.products import shared_products
 
 
@@ -35,6 +35,7 @@ def split(model: Apertus, section: ParallelSection, mesh: DeviceMesh) -> list[st
         Names of the trained parameters that every rank has whole and whose gradients must be summed over the ranks.
     """
     plan = pieces(model.shape, section)
+    plan |= low_rank_pieces(plan)
     group = Group.of(mesh.get_group())
     names = [name for name, _ in model.named_parameters()]
     for name in names:

@@ -6,16 +6,26 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 
+from lauter.trainer.config.lora import LoraSection
 from lauter.trainer.config.parallel import ParallelSection
 from lauter.trainer.model.apertus import Apertus
-from lauter.trainer.parallel.tensor.pieces import kind, pieces, require_fit
+from lauter.trainer.model.low_rank import add_low_rank
+from lauter.trainer.parallel.tensor.pieces import kind, low_rank_pieces, pieces, require_fit
 from tests.trainer.parallel.proof import SHAPE
 
 
 def test_every_parameter_has_a_piece() -> None:
     plan = pieces(SHAPE, ParallelSection(tensor=2))
     assert {kind(name) for name, _ in Apertus(SHAPE, device="meta").named_parameters()} == plan.keys()
+
+
+def test_every_low_rank_part_has_a_piece() -> None:
+    model = Apertus(SHAPE, device="meta")
+    add_low_rank(model, LoraSection(), dtype=torch.float32)
+    trained = {kind(name) for name, one in model.named_parameters() if one.requires_grad}
+    assert trained == low_rank_pieces(pieces(SHAPE, ParallelSection(tensor=2))).keys()
 
 
 @pytest.mark.parametrize("tensor", [1, 2, 4])
