@@ -18,61 +18,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from quickstart.words import NAMES, NOUNS, NUMBERS, OPPOSITES
+from quickstart.words import NAMES, NOUNS, NUMBERS, OPPOSITES, WAYS
 
 LANGUAGES = {"en": "eng_Latn", "de": "deu_Latn", "fr": "fra_Latn"}
 SYSTEM = {"en": "Answer briefly.", "de": "Antworte kurz.", "fr": "Réponds brièvement."}
 HELD_OUT = 8
 """One prompt in so many is held out."""
-
-WORDS: dict[str, dict[str, tuple[str, ...]]] = {
-    "say": {
-        "en": ("Say: {0}", "Repeat after me: {0}", "Write these words: {0}"),
-        "de": ("Sage: {0}", "Sprich mir nach: {0}", "Schreibe diese Wörter: {0}"),
-        "fr": ("Dis : {0}", "Répète après moi : {0}", "Écris ces mots : {0}"),
-    },
-    "times": {
-        "en": ("Say {0} {1} times.", "Write the word {0} {1} times."),
-        "de": ("Sage {1} Mal {0}.", "Schreibe das Wort {0} {1} Mal."),
-        "fr": ("Dis {1} fois {0}.", "Écris {1} fois le mot {0}."),
-    },
-    "first": {
-        "en": ("What is the first word? {0}", "Which word comes first? {0}"),
-        "de": ("Was ist das erste Wort? {0}", "Welches Wort kommt zuerst? {0}"),
-        "fr": ("Quel est le premier mot ? {0}", "Quel mot vient en premier ? {0}"),
-    },
-    "last": {
-        "en": ("What is the last word? {0}", "Which word comes last? {0}"),
-        "de": ("Was ist das letzte Wort? {0}", "Welches Wort kommt zuletzt? {0}"),
-        "fr": ("Quel est le dernier mot ? {0}", "Quel mot vient en dernier ? {0}"),
-    },
-    "count": {
-        "en": ("How many words are these? {0}", "Count the words: {0}"),
-        "de": ("Wie viele Wörter sind das? {0}", "Zähle die Wörter: {0}"),
-        "fr": ("Combien de mots y a-t-il ? {0}", "Compte les mots : {0}"),
-    },
-    "opposite": {
-        "en": ("What is the opposite of {0}?", "Opposite of {0}?", "Say the opposite: {0}", "The contrary of {0}?"),
-        "de": (
-            "Was ist das Gegenteil von {0}?",
-            "Gegenteil von {0}?",
-            "Sage das Gegenteil: {0}",
-            "Das Gegenteil zu {0}?",
-        ),
-        "fr": ("Quel est le contraire de {0} ?", "Contraire de {0} ?", "Dis le contraire : {0}", "L'opposé de {0} ?"),
-    },
-    "translate": {
-        "en": ("What is {0} in {1}?", "{0} in {1}?", "Translate into {1}: {0}", "Say {0} in {1}."),
-        "de": ("Was heißt {0} auf {1}?", "{0} auf {1}?", "Übersetze in {1}: {0}", "Sage {0} auf {1}."),
-        "fr": ("Que veut dire {0} en {1} ?", "{0} en {1} ?", "Traduis en {1} : {0}", "Dis {0} en {1}."),
-    },
-    "sum": {
-        "en": ("What is {0} + {1}?", "{0} + {1} =", "Add {0} and {1}.", "How much is {0} + {1}?"),
-        "de": ("Was ist {0} + {1}?", "{0} + {1} =", "Addiere {0} und {1}.", "Wie viel ist {0} + {1}?"),
-        "fr": ("Combien font {0} + {1} ?", "{0} + {1} =", "Additionne {0} et {1}.", "Que font {0} + {1} ?"),
-    },
-}
-"""Kind of task -> language -> ways to ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +56,7 @@ def _some(language: str, chance: random.Random, least: int, most: int) -> list[s
 
 
 def _say(language: str, chance: random.Random) -> tuple[list[str], str]:
-    words = " ".join(_some(language, chance, 1, 4))
+    words = " ".join(_some(language, chance, 2, 8))
     return [words], words
 
 
@@ -159,20 +110,31 @@ KINDS: dict[str, Callable[[str, random.Random], tuple[list[str], str]]] = {
 
 
 def tasks(seed: int) -> Iterator[Task]:
-    """Tasks without end, all kinds and languages alike often, the same for the same seed."""
+    """Tasks without end, all languages alike often, the same for the same seed.
+
+    A third are words to say again: of all tasks they have the most to learn from, as each word follows from one before.
+    """
     chance = random.Random(seed)
     while True:
         for language in LANGUAGES:
-            for kind, make in KINDS.items():
-                filling, answer = make(language, chance)
-                prompt = chance.choice(WORDS[kind][language]).format(*filling)
+            for kind in [*KINDS, "say", "say", "say"]:
+                filling, answer = KINDS[kind](language, chance)
+                prompt = chance.choice(WAYS[kind][language]).format(*filling)
                 yield Task(language, kind, prompt, answer)
 
 
 def training(count: int, seed: int = 28) -> list[Task]:
-    """So many tasks, none of them held out; short prompts repeat."""
-    found = (task for task in tasks(seed) if not task.held_out)
-    return [next(found) for _ in range(count)]
+    """At most so many tasks, kinds and languages in turn, none of them held out; no prompt twice.
+
+    Some kinds have few prompts: of those all are there, and of the others more.
+    """
+    found: dict[str, Task] = {}
+    for task in islice(tasks(seed), 20 * count):
+        if len(found) == count:
+            break
+        if not task.held_out:
+            found.setdefault(task.prompt, task)
+    return list(found.values())
 
 
 def held_out(count: int, seed: int = 29) -> list[Task]:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 NOUNS: dict[str, tuple[str, ...]] = {
     "en": (
-        *("house", "tree", "river", "bridge", "boat", "window", "door", "table", "chair", "book", "letter", "road"),
-        *("garden", "flower", "bread", "cheese", "milk", "water", "fire", "stone", "mountain", "lake", "forest"),
-        *("horse", "dog", "cat", "bird", "fish", "sun", "moon", "star", "rain", "snow", "wind", "school", "church"),
-        *("market", "city", "village", "train"),
+        *("house", "tree", "river", "bridge", "boat", "window", "door", "table", "book", "letter", "garden", "flower"),
+        *("bread", "cheese", "milk", "water", "fire", "stone", "horse", "dog", "cat", "bird", "moon", "snow"),
     ),
     "de": (
-        *("Haus", "Baum", "Fluss", "Brücke", "Boot", "Fenster", "Tür", "Tisch", "Stuhl", "Buch", "Brief", "Straße"),
-        *("Garten", "Blume", "Brot", "Käse", "Milch", "Wasser", "Feuer", "Stein", "Berg", "See", "Wald"),
-        *("Pferd", "Hund", "Katze", "Vogel", "Fisch", "Sonne", "Mond", "Stern", "Regen", "Schnee", "Wind", "Schule"),
-        *("Kirche", "Markt", "Stadt", "Dorf", "Zug"),
+        *("Haus", "Baum", "Fluss", "Brücke", "Boot", "Fenster", "Tür", "Tisch", "Buch", "Brief", "Garten", "Blume"),
+        *("Brot", "Käse", "Milch", "Wasser", "Feuer", "Stein", "Pferd", "Hund", "Katze", "Vogel", "Mond", "Schnee"),
     ),
     "fr": (
-        *("maison", "arbre", "fleuve", "pont", "bateau", "fenêtre", "porte", "table", "chaise", "livre", "lettre"),
-        *("route", "jardin", "fleur", "pain", "fromage", "lait", "eau", "feu", "pierre", "montagne", "lac", "forêt"),
-        *("cheval", "chien", "chat", "oiseau", "poisson", "soleil", "lune", "étoile", "pluie", "neige", "vent"),
-        *("école", "église", "marché", "ville", "village", "train"),
+        *("maison", "arbre", "fleuve", "pont", "bateau", "fenêtre", "porte", "table", "livre", "lettre", "jardin"),
+        *("fleur", "pain", "fromage", "lait", "eau", "feu", "pierre", "cheval", "chien", "chat", "oiseau", "lune"),
+        "neige",
     ),
 }
 """The n-th of each language means the same."""
@@ -54,3 +49,52 @@ NAMES: dict[str, dict[str, str]] = {
     "fr": {"en": "anglais", "de": "allemand"},
 }
 """Of the other languages, in each."""
+
+WAYS: dict[str, dict[str, tuple[str, ...]]] = {
+    "say": {
+        "en": ("Say: {0}", "Repeat after me: {0}", "Write these words: {0}"),
+        "de": ("Sage: {0}", "Sprich mir nach: {0}", "Schreibe diese Wörter: {0}"),
+        "fr": ("Dis : {0}", "Répète après moi : {0}", "Écris ces mots : {0}"),
+    },
+    "times": {
+        "en": ("Say {0} {1} times.", "Write the word {0} {1} times."),
+        "de": ("Sage {1} Mal {0}.", "Schreibe das Wort {0} {1} Mal."),
+        "fr": ("Dis {1} fois {0}.", "Écris {1} fois le mot {0}."),
+    },
+    "first": {
+        "en": ("What is the first word? {0}", "Which word comes first? {0}"),
+        "de": ("Was ist das erste Wort? {0}", "Welches Wort kommt zuerst? {0}"),
+        "fr": ("Quel est le premier mot ? {0}", "Quel mot vient en premier ? {0}"),
+    },
+    "last": {
+        "en": ("What is the last word? {0}", "Which word comes last? {0}"),
+        "de": ("Was ist das letzte Wort? {0}", "Welches Wort kommt zuletzt? {0}"),
+        "fr": ("Quel est le dernier mot ? {0}", "Quel mot vient en dernier ? {0}"),
+    },
+    "count": {
+        "en": ("How many words are these? {0}", "Count the words: {0}"),
+        "de": ("Wie viele Wörter sind das? {0}", "Zähle die Wörter: {0}"),
+        "fr": ("Combien de mots y a-t-il ? {0}", "Compte les mots : {0}"),
+    },
+    "opposite": {
+        "en": ("What is the opposite of {0}?", "Opposite of {0}?", "Say the opposite: {0}", "The contrary of {0}?"),
+        "de": (
+            "Was ist das Gegenteil von {0}?",
+            "Gegenteil von {0}?",
+            "Sage das Gegenteil: {0}",
+            "Das Gegenteil zu {0}?",
+        ),
+        "fr": ("Quel est le contraire de {0} ?", "Contraire de {0} ?", "Dis le contraire : {0}", "L'opposé de {0} ?"),
+    },
+    "translate": {
+        "en": ("What is {0} in {1}?", "{0} in {1}?", "Translate into {1}: {0}", "Say {0} in {1}."),
+        "de": ("Was heißt {0} auf {1}?", "{0} auf {1}?", "Übersetze in {1}: {0}", "Sage {0} auf {1}."),
+        "fr": ("Que veut dire {0} en {1} ?", "{0} en {1} ?", "Traduis en {1} : {0}", "Dis {0} en {1}."),
+    },
+    "sum": {
+        "en": ("What is {0} + {1}?", "{0} + {1} =", "Add {0} and {1}.", "How much is {0} + {1}?"),
+        "de": ("Was ist {0} + {1}?", "{0} + {1} =", "Addiere {0} und {1}.", "Wie viel ist {0} + {1}?"),
+        "fr": ("Combien font {0} + {1} ?", "{0} + {1} =", "Additionne {0} et {1}.", "Que font {0} + {1} ?"),
+    },
+}
+"""Kind of task -> language -> ways to ask."""
