@@ -120,7 +120,11 @@ def _texts(checkpoint: Checkpoint, shape: ModelShape, *, dtype: str) -> dict[str
     eos = tokenizer.get("eos")
     # A document ends at EOS, a turn and a tool call at their own tokens; what an import or a tuning lists stays.
     stops = tokenizer.get("stops") or ([] if eos is None else [eos]) + ends
-    ids = {"bos": tokenizer.get("bos"), "eos": stops if len(stops) > 1 else eos, "pad": tokenizer.get("pad")}
+    ids: dict[str, Any] = {
+        "bos": tokenizer.get("bos"),
+        "eos": stops if len(stops) > 1 else eos,
+        "pad": tokenizer.get("pad"),
+    }
     found = origin(checkpoint)
     generation = {f"{part}_token_id": index for part, index in ids.items() if index is not None}
     return {

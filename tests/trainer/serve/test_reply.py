@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from hypothesis import given, settings
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessageFunctionToolCall
 
 from lauter.chat.conversation import (
     AssistantTurn,
@@ -30,8 +30,8 @@ def test_a_completion() -> None:
     (one,) = found.choices
     assert one.message.content == "Hoi"
     assert (one.message.model_extra or {})["reasoning_content"] == "Hm."
-    (call,) = one.message.tool_calls or ()
-    assert call.type == "function"
+    (call,) = one.message.tool_calls or [None]
+    assert isinstance(call, ChatCompletionMessageFunctionToolCall)
     assert (call.id, call.function.name, call.function.arguments) == ("call_x_0_0", "warm", "{}")
     assert found.usage is not None
     assert found.usage.total_tokens == 7
