@@ -88,7 +88,7 @@ def longest(
             i = order[index]
             if i < low or i >= high:
                 continue
-            size = before[i] + 1 if i > low and j > begin else np.int32(1)
+            size: Integer = np.int64(before[i]) + 1 if i > low and j > begin else np.int64(1)
             own[i + 1] = size
             if size > best or (size == best and (i - size + 1 < at or (i - size + 1 == at and j - size + 1 < of))):
                 best, at, of = size, i - size + 1, j - size + 1

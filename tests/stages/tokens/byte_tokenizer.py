@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from lauter.stages.tokens.sealing import BYTE_LETTERS
 from lauter.stages.tokens.training import CONTROLS, SIDECAR
@@ -13,7 +14,7 @@ def write_byte_tokenizer(folder: Path) -> dict[str, str]:
     """Write `tokenizer.json` and `sidecar.json`; the `tokenizer` section of a manifest that takes them."""
     names = (*CONTROLS, *BYTE_LETTERS)
     level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-    document = {
+    document: dict[str, Any] = {
         "version": "1.0",
         "added_tokens": [],
         "normalizer": None,
