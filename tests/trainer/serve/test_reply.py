@@ -30,7 +30,8 @@ def test_a_completion() -> None:
     (one,) = found.choices
     assert one.message.content == "Hoi"
     assert (one.message.model_extra or {})["reasoning_content"] == "Hm."
-    (call,) = one.message.tool_calls or [None]
+    assert one.message.tool_calls is not None
+    (call,) = one.message.tool_calls
     assert isinstance(call, ChatCompletionMessageFunctionToolCall)
     assert (call.id, call.function.name, call.function.arguments) == ("call_x_0_0", "warm", "{}")
     assert found.usage is not None
