@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pydantic import field_validator
 
 from lauter.pipeline import schema
 from lauter.pipeline.contract import FilePath, ModelPath, StageConfig, StageContext
@@ -40,13 +41,19 @@ class TokenizerConfig(StageConfig):
     """A Hugging Face `tokenizer.json`, or an embedded one of 131,072 entries: `tekken` is Mistral-Nemo's, `apertus` the
     same with Apertus's control tokens and its four LaTeX pieces."""
     sidecar: FilePath | None = None
-    """Names of the control tokens; `tekken` has its own. It must be named here, so that a changed one is noticed."""
+    """Names of the control tokens; `tekken` has its own. It must be named here, so that a changed one is noticed. An
+    empty text is none, as `${SIDECAR:-}` gives it."""
     bos: str | None = None
     """Token before every document, for a tokenizer without a sidecar."""
     eos: str | None = None
     """Token after every document, for a tokenizer without a sidecar."""
     engine: EngineName = "fastokens"
     """The library that encodes. `tokenizers` is used, with a warning, where fastokens can't take the tokenizer."""
+
+    @field_validator("sidecar", mode="before")
+    @classmethod
+    def _none_if_empty(cls, value: object) -> object:
+        return value or None
 
 
 class HuggingFaceEncoder:

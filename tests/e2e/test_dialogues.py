@@ -33,6 +33,7 @@ from lauter.stages.tokens.encoder import HuggingFaceEncoder, TokenizerConfig
 from tests.stages.tokens.byte_tokenizer import write_byte_tokenizer
 
 DATA = Path(__file__).parents[1] / "data" / "dialogues"
+EXAMPLE = Path(__file__).parents[2] / "manifests" / "instruct.yaml"
 MANIFEST: dict[str, Any] = {
     "name": "talk",
     "seed": 5,
@@ -137,6 +138,16 @@ def test_a_takedown_leaves_neither_words_nor_lengths_of_turns(folder: Path, tmp_
         name: row for name, row in before.items() if name != gone
     }
     assert violations(tmp_path) == []
+
+
+def test_the_example_is_a_manifest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, name in (("LAUTER_TOKENIZER", "tokenizer"), ("LAUTER_SIDECAR", "sidecar")):
+        monkeypatch.setenv(variable, str(folder / f"{name}.json"))
+    manifest = load(str(EXAMPLE), CATALOGUE)
+    assert [source.kind for source in manifest.sources] == ["dialogues"] * 5
+    monkeypatch.delenv("LAUTER_SIDECAR")
+    with pytest.raises(ManifestError, match="name its tokens `bos` and `eos`, or a `sidecar`"):
+        load(str(EXAMPLE), CATALOGUE)
 
 
 def test_what_would_tear_turns_apart_is_refused(folder: Path) -> None:
