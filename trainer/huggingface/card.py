@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lauter.trainer.huggingface.card_figures import LEAST_SHARE, held_out_figures, language_codes, language_shares
+from lauter.trainer.huggingface.card_preferences import is_preferences, preferences_told
 from lauter.trainer.huggingface.markdown import Rows, cell, fenced, headed, table
 from lauter.trainer.model.shape import ModelShape
 
@@ -210,6 +211,9 @@ def _data(origin: Mapping[str, Any]) -> Iterator[str]:
         if heading:
             yield heading
         for corpus in corpora:
+            if is_preferences(corpus):
+                yield from preferences_told(corpus)
+                continue
             yield f"### {corpus.get('name', 'corpus')}"
             yield table(_of_corpus(corpus, order, epochs if corpus in newest else {}))
             yield _optout(corpus.get("optout"))

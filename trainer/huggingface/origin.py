@@ -16,7 +16,10 @@ from lauter.trainer.huggingface.measured import measured
 
 ORIGIN = "lauter.json"
 
-_LOCAL = frozenset({"after", "before", "checkpoint", "folder", "from", "out", "path", "start", "uri"})
+_LOCAL = frozenset({"after", "before", "checkpoint", "folder", "from", "out", "path", "start", "uri"}) | frozenset(
+    # Of the section `preference`.
+    {"charter", "data", "function", "model", "prompts"}
+)
 """Keys whose values may be paths of the machine that trained: only their last part is published."""
 
 _TAKEN = ("versions", "progress", "optimizer_steps", "config", "changes", "counts", "data", "tokenizer", "parent")

@@ -14,8 +14,8 @@ from lauter.trainer.preference.sampling import drawn
 from tests.trainer.generate.byte_tokenizer import FIRST_BYTE, byte_tokenizer
 from tests.trainer.preference.world import small_model
 
-SECTION = ReferencesSection(completions=16, new_tokens=12, batch=4)
-ASKED = [Conversation((UserTurn(f"q{number}"),), "s") for number in range(8)]
+SECTION = ReferencesSection(completions=8, new_tokens=12, batch=4)
+ASKED = [Conversation((UserTurn(f"q{number}"),), "s") for number in range(4)]
 SPEECH = Speech(byte_tokenizer())
 
 
@@ -34,10 +34,10 @@ def measured(boost: float) -> Measured:
 def test_a_model_is_at_no_distance_from_itself() -> None:
     found = measured(0.0)
     assert (found.kl, found.kl_error) == (0.0, 0.0)
-    assert (found.prompts, found.completions) == (8, 128)
+    assert (found.prompts, found.completions) == (4, 32)
     # 1/2, and more by ties and by 1/n.
-    assert 0.45 < found.quantile < 0.65
-    assert abs(found.quantile - found.quantile_before) < 0.1
+    assert 0.35 < found.quantile < 0.75
+    assert abs(found.quantile - found.quantile_before) < 0.2
 
 
 def test_what_a_model_says_more_often_is_won_and_paid_for() -> None:

@@ -20,7 +20,7 @@ from lauter.trainer.preference.tuning import tuned_by_preferences
 from tests.trainer.loop.language import quiet
 from tests.trainer.parallel.processes import spawn
 from tests.trainer.parallel.proof import ALONE, laid_out, windows
-from tests.trainer.preference.layouts import LAYOUTS, LOSSES, MICRO, PAIRS, step, two
+from tests.trainer.preference.layouts import CASES, LOSSES, MICRO, PAIRS, step, two
 from tests.trainer.preference.pairs import direct, pairs
 from tests.trainer.preference.world import checkpoint, config
 
@@ -56,16 +56,15 @@ def test_every_layout_gives_what_one_process_does(tmp_path: Path) -> None:
     checkpoint(tmp_path / "sft")
     path = config(tmp_path)
     spawn({2: two}, tmp_path)
-    for name in LOSSES:
-        alone = step(ALONE.ranks, ParallelSection(), name)
-        for layout in LAYOUTS:
-            found = torch.load(tmp_path / f"{layout}-{name}.pt")
-            assert found["loss"] == pytest.approx(alone["loss"], rel=1e-12), layout
-            assert found["measures"] == pytest.approx(alone["measures"], rel=1e-12), layout
-            assert found["gradient"].keys() == alone["gradient"].keys()
-            for key, expected in alone["gradient"].items():
-                bar = 1e-12 * max(1.0, float(expected.abs().max()))
-                assert (found["gradient"][key] - expected).abs().max() <= bar, (layout, name, key)
+    every = {name: step(ALONE.ranks, ParallelSection(), name) for name in LOSSES}
+    for layout, name in CASES:
+        alone, found = every[name], torch.load(tmp_path / f"{layout}-{name}.pt")
+        assert found["loss"] == pytest.approx(alone["loss"], rel=1e-12), layout
+        assert found["measures"] == pytest.approx(alone["measures"], rel=1e-12), layout
+        assert found["gradient"].keys() == alone["gradient"].keys()
+        for key, expected in alone["gradient"].items():
+            bar = 1e-12 * max(1.0, float(expected.abs().max()))
+            assert (found["gradient"][key] - expected).abs().max() <= bar, (layout, name, key)
     both_made_what_one_process_makes(path, tmp_path)
 
 
