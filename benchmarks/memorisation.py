@@ -21,18 +21,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import yaml
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from lauter.trainer.memorisation.measure import Memorised
 
 SEED = 28
 REPETITIONS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
-PREFIX, SUFFIX = 50, 250
+PREFIX, SUFFIX = 50, 200
 """Tokens. Goldfish never leaves out one of the first h - 1 = 49 of a document: the prefix hides nothing."""
 WORDS = 120
-"""Of a passage: 300 tokens and more of this vocabulary."""
+"""Of a passage: 250 tokens and more of this vocabulary."""
 LENGTH = 768
 """Of a sequence: two passages fill it. Best-fit packing cuts none."""
 FORM = "The number of the key is {}."
@@ -164,6 +166,37 @@ def measure(run: Path, corpus: Path) -> Memorised:
     return memorisation(subject.model, subject.tokenizer, planted, Wish(PREFIX, SUFFIX))
 
 
+def left_whole(corpus: Path, most: int = 2_000_000) -> dict[str, tuple[float, float]]:
+    """Hash -> share of suffixes without any label left out, and share of labels left out, over a corpus's documents.
+
+    Suffixes of `SUFFIX` tokens one after the other, behind the first `PREFIX` of a document; each document once.
+    """
+    from lauter.trainer.config.sections import CorpusSection, DataSection, GoldfishSection
+    from lauter.trainer.data.corpus import open_corpora
+    from lauter.trainer.loss.goldfish import dropped
+
+    opened = open_corpora(DataSection(corpora=(CorpusSection(path=str(corpus)),)))
+    documents: dict[bytes, NDArray[np.uint32]] = {}
+    held = 0
+    for stream in opened.streams.values():
+        for group in range(len(stream.places())):
+            rows = stream.read(group) if held < most else None
+            for tokens in [] if rows is None else np.split(rows.tokens, rows.offsets[1:-1]):
+                documents[tokens.tobytes()] = tokens
+                held += len(tokens)
+    found = {}
+    for name in ("apertus", "mixed"):
+        section = GoldfishSection(hash=name, k=50, h=50)  # type: ignore[arg-type]  # one of its two
+        whole, left_out = [], []
+        for tokens in documents.values():
+            out = dropped(tokens, np.zeros(1, np.int64), section)
+            starts = range(1 + PREFIX, len(out) - SUFFIX, SUFFIX)
+            whole += [not out[start : start + SUFFIX].any() for start in starts]
+            left_out.append(out[section.h - 1 :])
+        found[name] = float(np.mean(whole)), float(np.concatenate(left_out).mean())
+    return found
+
+
 def plot(found: Mapping[str, Mapping[str, Any]], path: Path) -> None:
     """Three curves: Rouge-L of greedy continuations by repetitions."""
     import matplotlib as mpl
@@ -249,6 +282,10 @@ def main() -> None:
         (arguments.out / f"{name}.json").write_text(json.dumps(found[name], indent=1))
         print(f"{name}: trained in {trained:.0f} s, asked in {time.process_time() - started[0]:.0f} CPU s", flush=True)
     show(found)
+    print(f"suffixes of {SUFFIX} tokens that lose no label, and labels that are left out")
+    for title, one in (("this corpus", corpus), (str(arguments.corpus), arguments.corpus)):
+        cells = [f"{NAMES[name]} {whole:.1%}, {rate:.2%}" for name, (whole, rate) in left_whole(one).items()]
+        print(f"  {title:<20}", "; ".join(cells))
     if arguments.plot:
         plot(found, arguments.plot)
 
