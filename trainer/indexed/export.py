@@ -15,7 +15,7 @@ from lauter.pipeline.faults import nearest
 from lauter.pipeline.storage import Output
 from lauter.trainer.data.errors import DataError
 from lauter.trainer.data.run_folder import RunFolder
-from lauter.trainer.data.shard import Shard, read_row_group
+from lauter.trainer.data.shard import RowGroup, Shard, read_row_group
 from lauter.trainer.data.verify import WHOLE, check_shards, shards_of
 from lauter.trainer.huggingface.write_fault import naming
 from lauter.trainer.indexed.errors import TokenDataError
@@ -72,7 +72,7 @@ def export_tokens(
         per_shard: a dataset for each shard.
 
     Raises:
-        TokenDataError: the stream is not there, or a file would be overwritten.
+        TokenDataError: the stream is not there, it has dialogues, or a file would be overwritten.
         DataError: a shard is not what the index says.
         OSError: a file can't be written; it names the file.
     """
@@ -122,6 +122,7 @@ def _write(dataset: Dataset, writer: Writer) -> None:
             for number in range(len(shard.row_groups)):
                 group = read_row_group(shard, number, {})
                 lengths = np.diff(group.offsets)
+                _refuse_dialogues(shard, group, int(lengths[~group.removed].sum()))
                 tokens, kept = _present(group.tokens, lengths, group.removed)
                 writer.write(tokens, kept)
                 dataset.documents += len(kept)
@@ -132,6 +133,15 @@ def _write(dataset: Dataset, writer: Writer) -> None:
     except BaseException:
         writer.discard()
         raise
+
+
+def _refuse_dialogues(shard: Shard, group: RowGroup, present: int) -> None:
+    spans = group.loss_spans
+    if spans is not None and int((spans[1::2] - spans[::2]).sum()) < present:
+        raise TokenDataError(
+            f"{shard.where}: holds dialogues, of which some tokens carry no loss, and these files have no place to say "
+            "so: train on the corpus itself, or export another stream"
+        )
 
 
 def _present(

@@ -64,6 +64,17 @@ def test_documents_come_in_stored_order_and_those_taken_down_do_not_come(tmp_pat
         assert (file["size"], file["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
 
 
+def test_dialogues_are_refused_and_pages_beside_them_are_not(tmp_path: Path) -> None:
+    talk = [[[Document([1, 5, 6, 2], loss_spans=[2, 3])]]]
+    pages = [[[Document([1, 7, 8, 2]), Document([1, 3, 2], removed=True)]]]
+    corpus = write_corpus(tmp_path / "corpus", {"talk": talk, "pages": pages})
+    with pytest.raises(TokenDataError, match="holds dialogues"):
+        export_tokens(opened(corpus), tmp_path / "data", stream="talk")
+    assert not list(tmp_path.glob("data*"))
+    export_tokens(opened(corpus), tmp_path / "data", stream="pages")
+    assert plainly_read(tmp_path / "data") == [[1, 7, 8, 2]]
+
+
 def test_a_large_vocabulary_takes_four_bytes(tmp_path: Path) -> None:
     document = Document([1, 65_535, 65_536, 69_999, 2])
     corpus = write_corpus(tmp_path / "corpus", {"main": [[[document]]]}, vocabulary=70_000)
