@@ -56,13 +56,13 @@ def _some(language: str, chance: random.Random, least: int, most: int) -> list[s
 
 
 def _say(language: str, chance: random.Random) -> tuple[list[str], str]:
-    words = " ".join(_some(language, chance, 2, 8))
+    words = " ".join(_some(language, chance, 1, 6))
     return [words], words
 
 
 def _times(language: str, chance: random.Random) -> tuple[list[str], str]:
-    word, times = chance.choice(NOUNS[language]), chance.randrange(3)
-    return [word, NUMBERS[language][times]], " ".join([word] * (2 + times))
+    words, times = _some(language, chance, 1, 3), chance.randrange(3)
+    return [" ".join(words), NUMBERS[language][times]], " ".join(words * (2 + times))
 
 
 def _first(language: str, chance: random.Random) -> tuple[list[str], str]:
@@ -117,7 +117,7 @@ def tasks(seed: int) -> Iterator[Task]:
     chance = random.Random(seed)
     while True:
         for language in LANGUAGES:
-            for kind in [*KINDS, "say", "say", "say"]:
+            for kind in [*KINDS, "say", "times", "times"]:
                 filling, answer = KINDS[kind](language, chance)
                 prompt = chance.choice(WAYS[kind][language]).format(*filling)
                 yield Task(language, kind, prompt, answer)
@@ -201,7 +201,9 @@ def write(folder: Path, *, train: int, test: int, opened: int) -> dict[str, int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m quickstart.instructions", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m quickstart.instructions", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("folder", metavar="DIR")
     parser.add_argument("--train", type=int, default=24_000, metavar="N", help="tasks to train on")
     parser.add_argument("--test", type=int, default=200, metavar="N", help="held-out tasks of each language")

@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 NOUNS: dict[str, tuple[str, ...]] = {
-    "en": (
-        *("house", "tree", "river", "bridge", "boat", "window", "door", "table", "book", "letter", "garden", "flower"),
-        *("bread", "cheese", "milk", "water", "fire", "stone", "horse", "dog", "cat", "bird", "moon", "snow"),
-    ),
-    "de": (
-        *("Haus", "Baum", "Fluss", "Brücke", "Boot", "Fenster", "Tür", "Tisch", "Buch", "Brief", "Garten", "Blume"),
-        *("Brot", "Käse", "Milch", "Wasser", "Feuer", "Stein", "Pferd", "Hund", "Katze", "Vogel", "Mond", "Schnee"),
-    ),
-    "fr": (
-        *("maison", "arbre", "fleuve", "pont", "bateau", "fenêtre", "porte", "table", "livre", "lettre", "jardin"),
-        *("fleur", "pain", "fromage", "lait", "eau", "feu", "pierre", "cheval", "chien", "chat", "oiseau", "lune"),
-        "neige",
-    ),
+    "en": ("house", "tree", "river", "bridge", "window", "garden", "bread", "water", "horse", "moon"),
+    "de": ("Haus", "Baum", "Fluss", "Brücke", "Fenster", "Garten", "Brot", "Wasser", "Pferd", "Mond"),
+    "fr": ("maison", "arbre", "fleuve", "pont", "fenêtre", "jardin", "pain", "eau", "cheval", "lune"),
 }
 """The n-th of each language means the same."""
 
@@ -57,9 +47,9 @@ WAYS: dict[str, dict[str, tuple[str, ...]]] = {
         "fr": ("Dis : {0}", "Répète après moi : {0}", "Écris ces mots : {0}"),
     },
     "times": {
-        "en": ("Say {0} {1} times.", "Write the word {0} {1} times."),
-        "de": ("Sage {1} Mal {0}.", "Schreibe das Wort {0} {1} Mal."),
-        "fr": ("Dis {1} fois {0}.", "Écris {1} fois le mot {0}."),
+        "en": ("Say {1} times: {0}", "Write {1} times: {0}"),
+        "de": ("Sage {1} Mal: {0}", "Schreibe {1} Mal: {0}"),
+        "fr": ("Dis {1} fois : {0}", "Écris {1} fois : {0}"),
     },
     "first": {
         "en": ("What is the first word? {0}", "Which word comes first? {0}"),

@@ -45,7 +45,7 @@ class Linear(nn.Linear):
         """What this rank multiplies with."""
         return self._own(self.weight)
 
-    def _own(self, parameter: nn.Parameter) -> Tensor:
+    def _own(self, parameter: Tensor) -> Tensor:
         here = local(parameter)
         return here if self.rows is None else here[self.rows]
 
