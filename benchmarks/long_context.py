@@ -38,10 +38,12 @@ TASKS = ("single", "multi-key")
 THETA = 1_000
 """Of the first training. A pair of dimensions turns once in 2 pi theta tokens at the slowest."""
 MODEL = {"preset": "tiny", "layers": 2, "hidden": 64, "feed_forward": 128, "heads": 2, "kv_heads": 2, "head_dim": 32}
-WORDS = ((8, 900_000), (16, 200_000), (32, 200_000), (64, 300_000))
+WORDS = ((8, 1_200_000), (12, 200_000), (16, 200_000), (32, 300_000), (64, 500_000))
 """Keys and values of the lessons without text, and tokens of each."""
-FACTS, PHASE = 1_200_000, 400_000
-"""Tokens of the facts at the first length, and of each phase."""
+SHORT = 96
+"""Length of the first facts: the less filler, the more of the loss is on answers."""
+BRIEF, FACTS, PHASE = 300_000, 900_000, 400_000
+"""Tokens of the short facts, of those at the first length, and of each phase."""
 NONE = "none"
 """Name of the phase that is none, for comparison."""
 STEP = 1024
@@ -136,22 +138,20 @@ def write_corpora(folder: Path, before: int, after: int, share: float) -> None:
         return lambda generator: facts(encode, filler, length - 2, generator)
 
     for words, tokens in WORDS:
-        write_corpus(
-            folder / f"words-{words}", endless(wordy(words), f"{words}"), int(tokens * share * 1.2) + 2 * before
-        )
-    for length in (before, *lengths_of(before, after)):
-        tokens = FACTS + PHASE * len(lengths_of(before, after)) if length == before else PHASE
-        write_corpus(folder / f"facts-{length}", endless(long(length), f"{length} long"), int(tokens * share * 1.2))
+        enough = int(tokens * share * 1.2) + 2 * before
+        write_corpus(folder / f"words-{words}", endless(wordy(words), f"{words} words"), enough)
+    longer = lengths_of(before, after)
+    for length, tokens in ((SHORT, BRIEF), (before, FACTS + PHASE * len(longer)), *((one, PHASE) for one in longer)):
+        enough = int(tokens * share * 1.2) + 2 * length
+        write_corpus(folder / f"facts-{length}", endless(long(length), f"facts of {length}"), enough)
 
 
 def config(before: int, after: int, share: float, rate: float) -> dict[str, Any]:
     """The training at the first length, and its phases."""
     longer = lengths_of(before, after)
-    words = [
-        {"name": f"words-{words}", "tokens": int(tokens * share), "streams": {f"words-{words}/main": 1}}
-        for words, tokens in WORDS
-    ]
-    first = int(share * (sum(tokens for _, tokens in WORDS) + FACTS))
+    begun = [(f"words-{words}", tokens) for words, tokens in WORDS] + [(f"facts-{SHORT}", BRIEF)]
+    stages = [{"name": name, "tokens": int(n * share), "streams": {f"{name}/main": 1}} for name, n in begun]
+    first = int(share * (sum(tokens for _, tokens in begun) + FACTS))
     each = int(share * PHASE)
 
     def only(length: int) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def config(before: int, after: int, share: float, rate: float) -> dict[str, Any]
                 "schedule": {"warmup_tokens": each // 20, "cooldown_tokens": each // 2},
             }
         )
-    names = [f"words-{words}" for words, _ in WORDS] + [f"facts-{length}" for length in (before, *longer)]
+    names = [name for name, _ in begun] + [f"facts-{length}" for length in (before, *longer)]
     return {
         "name": "long-context",
         "seed": SEED,
@@ -180,7 +180,7 @@ def config(before: int, after: int, share: float, rate: float) -> dict[str, Any]
             "corpora": [{"path": name} for name in names],
             "sequence_length": before,
             "packing": "best-fit",
-            "stages": [*words, only(before)],
+            "stages": [*stages, only(before)],
         },
         "optimizer": {"name": "adamw", "learning_rate": rate, "beta2": 0.95, "clip": 1.0},
         "schedule": {"total_tokens": first, "warmup_tokens": 50 * STEP},
@@ -239,7 +239,7 @@ def plot(told: Mapping[str, Mapping[str, Any]], before: int, path: Path) -> None
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, default=Path("out/long-context"))
-    parser.add_argument("--before", type=int, default=512, help="length of the first training in tokens, at most 1,024")
+    parser.add_argument("--before", type=int, default=512, help="length of the first training: 256, 512 or 1,024")
     parser.add_argument("--after", type=int, default=4096, help="length of the last phase, a power of two times it")
     parser.add_argument("--share", type=float, default=1.0, help="of all numbers of tokens")
     parser.add_argument("--rate", type=float, default=4e-3)
