@@ -46,10 +46,20 @@ def test_marks_are_in_order_within_their_text(rows: list[Any], problem: str | No
 
 
 def test_the_parts_say_what_they_are() -> None:
-    assert is_marked(DialoguesReader) and isinstance(DialoguesReader, MarkedReader)
+    assert is_marked(DialoguesReader)
     assert not is_marked(JsonlReader)
-    assert issubclass(HuggingFaceEncoder, MarkingEncoder) and not issubclass(Bytes, MarkingEncoder)
-    assert isinstance(Normalise, MarkingStage) and isinstance(Pii, MarkingStage) and not isinstance(Words, MarkingStage)
+    parts: dict[object, tuple[type, bool]] = {
+        DialoguesReader: (MarkedReader, True),
+        JsonlReader: (MarkedReader, False),
+        HuggingFaceEncoder: (MarkingEncoder, True),
+        Bytes: (MarkingEncoder, False),
+        Normalise: (MarkingStage, True),
+        Pii: (MarkingStage, True),
+        Words: (MarkingStage, False),
+    }
+    assert {part: isinstance(part, protocol) for part, (protocol, _) in parts.items()} == {
+        part: expected for part, (_, expected) in parts.items()
+    }
     assert "dialogues" in CATALOGUE.readers
 
 
