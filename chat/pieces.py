@@ -1,8 +1,9 @@
 """A conversation as texts and control tokens in order: the chat format of Apertus.
 
 Ids, masks and the rendered text all follow from these pieces. Source: Apertus's chat template and `docs/format.md` of
-swiss-ai/apertus-format. One thing is ours: a finished turn always ends with `<|assistant_end|>`, where that template
-writes it only before the next turn of the user, so that a model learns to stop.
+swiss-ai/apertus_format (version of 2025). Two things are ours: a finished turn always ends with `<|assistant_end|>`,
+where that template writes it only before the next turn of the user, so that a model learns to stop; and what comes
+after tool outputs goes on in the same turn when it is to be generated too, as it does when it is read.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def pieces(conversation: Conversation, *, open_answer: bool, date: datetime.date
 def answer_pieces(turn: AssistantTurn, *, closed: bool) -> list[Piece]:
     """The assistant's turn after `<|assistant_start|>`: the pieces of a prompt and these are those of the whole.
 
-    `closed`: thoughts end, and `<|assistant_end|>` ends the turn.
+    `closed`: `<|assistant_end|>` ends the turn, and with it thoughts that no response followed.
     """
     found: list[Piece] = []
     thinking = False
@@ -76,7 +77,6 @@ def answer_pieces(turn: AssistantTurn, *, closed: bool) -> list[Piece]:
             thinking = False
         found += _block(block)
     if closed:
-        found += [_control(control.INNER_SUFFIX)] if thinking else []
         found.append(_control(control.ASSISTANT_END))
     return found
 

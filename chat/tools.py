@@ -1,8 +1,9 @@
 r"""Tools as the model reads them: of a JSON schema, a declaration in the manner of TypeScript.
 
 A comment with what the tool does, then `type NAME = (_: {...}) => any;` with one line a parameter, its comment before
-it, `?` where it may be left out and its default behind it (Apertus's chat format, `docs/format.md` of
-swiss-ai/apertus-format). Every line of a description is a comment, so that no description can end a declaration.
+it, `?` where it may be left out and its default behind it (Apertus's chat format, `chat_template.jinja` of
+swiss-ai/apertus_format; it breaks lines within objects and calls long types `any`, which is not done here). Every line
+of a description is a comment, so that no description can end a declaration.
 """
 
 from __future__ import annotations
@@ -78,12 +79,18 @@ def _parameters(said: Mapping[str, Any]) -> str:
     properties = schema.get("properties") if isinstance(schema, Mapping) else None
     if not isinstance(schema, Mapping) or not isinstance(properties, Mapping) or not properties:
         return f"() {_END}"
-    lines = ["(_: {"]
+    members = []
     for name, one in properties.items():
         told: Mapping[str, Any] = one if isinstance(one, Mapping) else {}
-        default = f" // default: {_json(told['default'])}" if "default" in told else ""
-        lines += [*_comment(told.get("description")), f"{_member(name, told, schema)},{default}"]
-    return "\n".join([*lines, f"}}) {_END}"])
+        default = f", // default: {_default(told)}" if "default" in told else ""
+        members.append("\n".join([*_comment(told.get("description")), f"{_member(name, one, schema)}{default}"]))
+    return "\n".join(["(_: {", ",\n".join(members), f"}}) {_END}"])
+
+
+def _default(schema: Mapping[str, Any]) -> str:
+    value = schema["default"]
+    # One of several names stands there as it is, if it is of one line.
+    return value if isinstance(value, str) and schema.get("enum") and "\n" not in value else _json(value)
 
 
 def _member(name: str, one: object, schema: Mapping[str, Any]) -> str:
@@ -103,7 +110,7 @@ def _type(schema: object) -> str:
 def _not_null(schema: Mapping[str, Any]) -> str:
     enum, kind, items, properties = (schema.get(key) for key in ("enum", "type", "items", "properties"))
     variants = schema.get("oneOf") or schema.get("anyOf")
-    if isinstance(enum, list) and enum:
+    if isinstance(enum, list) and enum and kind in (None, "string"):
         return " | ".join(map(_json, enum))
     if isinstance(variants, list) and variants:
         return " | ".join(map(_type, variants))

@@ -1,7 +1,7 @@
 """Messages with roles, as the chat-completions protocol has them, and Apertus's blocks.
 
 Source: the request of OpenAI's chat completions (fields `role`, `content`, `tool_calls`, `tool_call_id`), with
-`reasoning_content` as vLLM and others give thoughts back; blocks as in `docs/format.md` of swiss-ai/apertus-format.
+`reasoning_content` as vLLM and others give thoughts back; blocks as in `docs/format.md` of swiss-ai/apertus_format.
 """
 
 from __future__ import annotations

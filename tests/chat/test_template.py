@@ -200,7 +200,7 @@ def test_every_special_token_of_the_export_is_broken(theirs: Theirs) -> None:
     text = _rendered(theirs, messages, tools=[tool])
     special = set(theirs.all_special_ids)
     ids = theirs(text, add_special_tokens=False)["input_ids"]
-    inner = ["<|inner_prefix|>", "<|tools_prefix|>", "<|tools_suffix|>", "<|inner_suffix|>"]
+    inner = ["<|inner_prefix|>", "<|tools_prefix|>", "<|tools_suffix|>"]
     expected = [*theirs(plain, add_special_tokens=False)["input_ids"]]
     found = [index for index in ids if index in special]
     turn_ids = [TOKENIZER.chat[name] for name in ("<|assistant_start|>", *inner, "<|assistant_end|>")]

@@ -19,7 +19,7 @@ def test_a_declaration_says_what_the_schema_says() -> None:
         "required": ["where", "days"],
         "properties": {
             "where": {"type": "string", "description": "A place.\nIn Switzerland."},
-            "days": {"type": "array", "items": {"type": ["integer", "null"]}},
+            "days": {"type": "array", "items": {"type": ["integer", "null"]}, "default": [1]},
             "unit": {"enum": ["°C", "°F"], "default": "°C"},
             "grid": {"type": "array", "items": {"type": "array", "items": {"type": "number"}}},
             "box": {"type": "object", "properties": {"x": {"type": "number"}, "y": {}}, "required": ["x"]},
@@ -33,11 +33,11 @@ def test_a_declaration_says_what_the_schema_says() -> None:
         "// A place.\n"
         "// In Switzerland.\n"
         "where: string,\n"
-        "days: (number | null)[],\n"
-        'unit?: "°C" | "°F", // default: "°C"\n'
+        "days: (number | null)[], // default: [1],\n"
+        'unit?: "°C" | "°F", // default: °C,\n'
         "grid?: number[][],\n"
         "box?: {x: number, y?: any},\n"
-        "flag?: boolean | string | null,\n"
+        "flag?: boolean | string | null\n"
         "}) => any;"
     )
     assert declared({"name": "now"}).declaration == "type now = () => any;"
