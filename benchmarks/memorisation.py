@@ -186,7 +186,7 @@ def left_whole(corpus: Path, most: int = 2_000_000) -> dict[str, tuple[float, fl
                 held += len(tokens)
     found = {}
     for name in ("apertus", "mixed"):
-        section = GoldfishSection(hash=name, k=50, h=50)  # type: ignore[arg-type]  # one of its two
+        section = GoldfishSection(hash=name, k=50, h=50)
         whole, left_out = [], []
         for tokens in documents.values():
             out = dropped(tokens, np.zeros(1, np.int64), section)
