@@ -120,8 +120,8 @@ def measure(
     except ManifestError as error:
         fail_rank(str(error), USAGE)
     folder = Path("out") / section.name if out is None else Path(out)
-    if section.preference is None or start is None:
-        fail_rank("measure needs a config with a section `preference`, and --from REFERENCE", USAGE)
+    if section.preference is None:
+        fail_rank(f"{config}: has no section `preference`, which says what is the better answer", USAGE)
     try:
         from lauter.trainer.cli.running import faults_told
         from lauter.trainer.preference.endpoint import EndpointError
@@ -132,7 +132,8 @@ def measure(
     with faults_told(folder):
         try:
             files = prompts or section.preference.prompts
-            found = measure_run(section.preference, folder, Path(start), files, count, seed)
+            origin = None if start is None else Path(start)
+            found = measure_run(section.preference, folder, origin, files, count, seed)
         except (RewardError, EndpointError) as error:
             fail_rank(str(error), FAILED)
     if as_json:

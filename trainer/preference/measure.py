@@ -13,7 +13,8 @@ import torch
 
 from lauter.chat.conversation import Conversation
 from lauter.trainer.batch import IGNORE, Batch, Bounds
-from lauter.trainer.checkpoint.read import open_checkpoint
+from lauter.trainer.checkpoint.inventory import digest_of
+from lauter.trainer.checkpoint.read import Checkpoint, open_checkpoint
 from lauter.trainer.config.preference import PreferenceSection, ReferencesSection
 from lauter.trainer.data.errors import UnfitError
 from lauter.trainer.generate.load import load_model, tokenizer_of
@@ -101,14 +102,18 @@ def measure(
 
 
 def measure_run(
-    section: PreferenceSection, run: Path, start: Path, prompts: Sequence[str], count: int, seed: int
+    section: PreferenceSection, run: Path, start: Path | None, prompts: Sequence[str], count: int, seed: int
 ) -> Measured:
-    """Measure the newest checkpoint of a run against the reference model, a checkpoint, on the first prompts of files.
+    """Measure the newest checkpoint of a run against the reference model, on the first prompts of files.
+
+    The reference model is the checkpoint `start`, or what the run began from, where that still lies there.
 
     Raises:
-        UnfitError: the prompts can't be read. `CheckpointError`: a checkpoint. `RewardError`: there is no reward.
+        UnfitError: the prompts can't be read, or the reference model is gone. `CheckpointError`: a checkpoint.
+            `RewardError`: there is no reward.
     """
-    policy, reference = open_checkpoint(run), open_checkpoint(start)
+    policy = open_checkpoint(run)
+    reference = open_checkpoint(_began_from(policy) if start is None else start)
     speech = Speech(tokenizer_of(reference))
     some = [one.conversation for one in islice(read_prompts(prompts), count)]
     if not some:
@@ -116,6 +121,15 @@ def measure_run(
     device, dtype = ("cuda", torch.bfloat16) if torch.cuda.is_available() else ("cpu", torch.float32)
     models = [load_model(one, dtype, device) for one in (policy, reference)]
     return measure(models[0], models[1], speech, some, reward_of(section), section.references, seed)
+
+
+def _began_from(policy: Checkpoint) -> Path:
+    parent = policy.meta["parent"] or {}
+    name, start = str(parent.get("checkpoint")), Path(str(parent.get("from")))
+    for folder in (start, start / "checkpoints" / name, start / name):
+        if folder.name == name and folder.is_dir() and digest_of(folder) == parent["files_sha256"]:
+            return folder
+    raise UnfitError([f"{policy.path}: the checkpoint that it began from ({name}) is not there any more; give --from"])
 
 
 def _texts(completions: Sequence[Completion]) -> list[str]:

@@ -10,9 +10,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from lauter.trainer.checkpoint.layout import LATEST
 from lauter.trainer.checkpoint.read import open_checkpoint
+from lauter.trainer.cli.tune import app
 from lauter.trainer.config.load import load_tune
 from lauter.trainer.config.sections import RunSection
 from lauter.trainer.data.errors import DataError, UnfitError
@@ -145,3 +147,24 @@ def test_no_pair_at_all_is_told(tmp_path: Path, reference: Path) -> None:
     path = config(tmp_path, preference={"pairs": {"choice": "published"}})
     with pytest.raises(DataError, match="no prompt has two completions to learn from"):
         tuned(path, tmp_path / "run", reference, [])
+
+
+@pytest.mark.slow
+def test_the_command_line_tunes_and_measures(tmp_path: Path, reference: Path) -> None:
+    path, out = str(config(tmp_path, preference={"pairs": {"choice": "random"}})), str(tmp_path / "run")
+    runner = CliRunner()
+    found = runner.invoke(app, ["qrpo", path, "--out", out, "--from", str(reference), "--json"])
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout)["step"] > 0
+    measured = ["measure", path, "--out", out, "--count", "2"]
+    found = runner.invoke(app, [*measured, "--json"])
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout)["completions"] == 8
+    assert "nats a completion" in runner.invoke(app, [*measured, "--from", str(reference)]).stdout
+    # What was asked for is wrong: 2. What failed: 1.
+    assert runner.invoke(app, ["dpo", path, "--out", f"{out}-2", "--from", str(reference)]).exit_code == 2
+    no_reward = "preference.reward.function=none:f"
+    assert runner.invoke(app, ["qrpo", path, no_reward, "--out", f"{out}-3", "--from", str(reference)]).exit_code == 1
+    wrong = runner.invoke(app, ["measure", path, "--out", out, "preference.rewards=1"])
+    assert wrong.exit_code == 2
+    assert "preference" in wrong.output
