@@ -1,4 +1,4 @@
-"""A process that is killed while it saves, at a moment of one's choice; run as a script by test_killed.py.
+"""A process that is killed while it saves, at a moment of one's choice; run by test_killed.py.
 
 Python tells an audit hook of every file that is opened, renamed or removed, before it is done. A hook that kills its
 own process (SIGKILL) at the n-th such event leaves the disk as a kill between two steps of a save does, and n runs
@@ -15,7 +15,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -171,8 +171,8 @@ def full(folder: Path, *, asynchronous: bool) -> list[str]:
     return said
 
 
-def main(folder: Path, cases: list[str]) -> None:
-    """Run cases by name; print what they found as JSON."""
+def run_cases(_number: int, folder: Path, cases: Sequence[str]) -> None:
+    """Run cases by name; write what they found as JSON."""
     torch.set_num_threads(1)
     run_of(folder / "pristine", 1, 2)
     found: dict[str, Any] = {}
@@ -192,8 +192,4 @@ def main(folder: Path, cases: list[str]) -> None:
             scratch = folder / case
             shutil.copytree(folder / "pristine", scratch / "pristine")
             found[case] = at_random(scratch, int(kind), asynchronous=asynchronous)
-    sys.stdout.write(json.dumps(found) + "\n")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    (folder / "found.json").write_text(json.dumps(found))

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.trainer.checkpoint import killed
+from tests.trainer.parallel.processes import start
+
 
 def run(folder: Path, *cases: str) -> dict[str, Any]:
-    """One process for all cases: the import of torch takes longer than they do."""
-    command = [sys.executable, "-m", "tests.trainer.checkpoint.killed", str(folder), *cases]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    """One process, whose forks are killed."""
+    start(1, killed.run_cases, folder, cases)
+    found: dict[str, Any] = json.loads((folder / "found.json").read_text())
     return found
 
 

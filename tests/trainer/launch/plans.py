@@ -1,4 +1,4 @@
-"""Runs that are killed at random moments and go on with other ranks in other layouts; run as a script.
+"""Runs that are killed at random moments and go on with other ranks in other layouts; run by test_plans.py.
 
 All ranks are forks of one process that has imported torch, which takes longer than most of their lives.
 """
@@ -9,7 +9,6 @@ import json
 import os
 import random
 import signal
-import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -177,8 +176,8 @@ def carry_out(corpus: Path, folder: Path, seed: int) -> dict[str, Any]:
     return {"killed": killed, "sequence": sequence(out)}
 
 
-def main(folder: Path, seeds: list[int]) -> None:
-    """The run without any disturbance, then a plan a seed; all that was computed, as JSON."""
+def carry_out_all(_number: int, folder: Path, seeds: range) -> None:
+    """The run without any disturbance, then a plan a seed; all that was computed, as JSON in a file."""
     corpus = folder / "corpus"
 
     def write() -> None:
@@ -193,8 +192,4 @@ def main(folder: Path, seeds: list[int]) -> None:
     found: dict[str, Any] = {"calm": sequence(folder / "calm")}
     for seed in seeds:
         found[str(seed)] = carry_out(corpus, folder / str(seed), seed)
-    sys.stdout.write(json.dumps(found) + "\n")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), [int(seed) for seed in sys.argv[2:]])
+    (folder / "found.json").write_text(json.dumps(found))

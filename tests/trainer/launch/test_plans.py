@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.trainer.launch.plans import STEPS, plan
+from tests.trainer.launch.plans import STEPS, carry_out_all, plan
+from tests.trainer.parallel.processes import start
 
 
 def carried_out(folder: Path, seeds: range) -> int:
     """Carry plans out and compare; how many starts a kill ended."""
-    command = [sys.executable, "-m", "tests.trainer.launch.plans", str(folder), *map(str, seeds)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    start(1, carry_out_all, folder, seeds)
+    found = json.loads((folder / "found.json").read_text())
     calm = found["calm"]
     assert [step for step, _, _ in calm] == list(range(1, STEPS + 1))
     killed = 0
