@@ -98,6 +98,7 @@ def test_numbers_are_those_of_the_harness_s_own_class_on_the_export(folder: Path
     assert ours.generate_until(wishes) == theirs.generate_until(wishes)
 
 
+@pytest.mark.soak
 def test_a_folder_of_own_tasks_gives_its_numbers_too(folder: Path, theirs: HFLM) -> None:
     tasks = folder / "tasks"
     wish = ["eval", str(folder / "run"), "--harness", "own_choices,own_text", "--harness-tasks", str(tasks), "--json"]
