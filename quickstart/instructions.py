@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from quickstart.words import NAMES, NOUNS, NUMBERS, OPPOSITES, WAYS
+from quickstart.words import NAMES, NOUNS, NUMBERS, OPENERS, OPPOSITES, WAYS
 
 LANGUAGES = {"en": "eng_Latn", "de": "deu_Latn", "fr": "fra_Latn"}
 SYSTEM = {"en": "Answer briefly.", "de": "Antworte kurz.", "fr": "Réponds brièvement."}
@@ -92,7 +92,7 @@ def _translate(language: str, chance: random.Random) -> tuple[list[str], str]:
 
 
 def _sum(_language: str, chance: random.Random) -> tuple[list[str], str]:
-    one, other = chance.randrange(10), chance.randrange(10)
+    one, other = chance.randint(1, 5), chance.randint(1, 5)
     return [str(one), str(other)], str(one + other)
 
 
@@ -112,15 +112,16 @@ KINDS: dict[str, Callable[[str, random.Random], tuple[list[str], str]]] = {
 def tasks(seed: int) -> Iterator[Task]:
     """Tasks without end, all languages alike often, the same for the same seed.
 
-    A third are words to say again: of all tasks they have the most to learn from, as each word follows from one before.
+    Words to say again come more often than other kinds, as each word of an answer is learnt from; so do facts, each of
+    which must be seen some dozens of times.
     """
     chance = random.Random(seed)
     while True:
         for language in LANGUAGES:
-            for kind in [*KINDS, "say", "times", "times"]:
+            for kind in [*KINDS, "say", "times", "opposite", "translate", "translate"]:
                 filling, answer = KINDS[kind](language, chance)
-                prompt = chance.choice(WAYS[kind][language]).format(*filling)
-                yield Task(language, kind, prompt, answer)
+                way = chance.choice(OPENERS[language]) + chance.choice(WAYS[kind][language])
+                yield Task(language, kind, way.format(*filling), answer)
 
 
 def training(count: int, seed: int = 28) -> list[Task]:

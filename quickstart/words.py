@@ -26,6 +26,13 @@ OPPOSITES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 
+OPENERS: dict[str, tuple[str, ...]] = {
+    "en": ("", "Please: ", "Hello! ", "Tell me: "),
+    "de": ("", "Bitte: ", "Hallo! ", "Sag mir: "),
+    "fr": ("", "Bonjour ! ", "Dis-moi : ", "Allez : "),
+}
+"""What may come before a question. It changes no answer, and makes many prompts of few facts."""
+
 NUMBERS: dict[str, tuple[str, ...]] = {
     "en": ("two", "three", "four"),
     "de": ("zwei", "drei", "vier"),

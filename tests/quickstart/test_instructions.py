@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from itertools import islice
 from pathlib import Path
 
 from quickstart import instructions
 from quickstart.instructions import KINDS, LANGUAGES, Task, held_out, open_tasks, training
-from quickstart.words import NAMES, NOUNS, NUMBERS, OPPOSITES, WAYS
+from quickstart.words import NAMES, NOUNS, NUMBERS, OPENERS, OPPOSITES, WAYS
 
 
 def test_no_prompt_is_learnt_and_asked() -> None:
@@ -25,10 +26,12 @@ def test_no_prompt_is_learnt_and_asked() -> None:
 
 def _answer(task: Task) -> str:
     """Worked out from the prompt alone."""
+    opener = max(filter(task.prompt.startswith, OPENERS[task.language]), key=len)
+    asked = task.prompt.removeprefix(opener)
     filled = next(
         words
         for way in WAYS[task.kind][task.language]
-        if (words := _filling(way, task.prompt)) is not None and _known(task, words)
+        if (words := _filling(way, asked)) is not None and _known(task, words)
     )
     listed = filled[0].split(", ")
     if task.kind == "say":
@@ -50,8 +53,6 @@ def _answer(task: Task) -> str:
 
 def _filling(way: str, prompt: str) -> list[str] | None:
     """What stands in the places of a way to ask; None where it is another way."""
-    import re
-
     places = re.findall(r"\{(\d)\}", way)
     pattern = re.sub(r"\\\{\d\\\}", "(.+?)", re.escape(way))
     found = re.fullmatch(pattern, prompt)
