@@ -47,6 +47,6 @@ def _message(said: Row, place: int) -> Mapping[str, Any]:
         text = fields.text(value, f"the call in place {place}").strip()
         calls = fields.rows(text if text.startswith("[") else f"[{text}]", f"the call in place {place}")
         return {"role": "assistant", "tool_calls": calls}
-    if speaker not in _ROLES:
+    if not isinstance(speaker, str) or speaker not in _ROLES:
         raise ChatError(f"place {place}: unknown speaker {speaker!r}")
     return {"role": _ROLES[speaker], "content": value}

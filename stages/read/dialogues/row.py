@@ -24,6 +24,9 @@ CONVERSATIONS: Mapping[Shape, Callable[[Fields], Conversation]] = {
     "alpaca": alpaca.conversation,
 }
 
+MOST_TOLD = 200
+"""Characters of what is wrong with a row that are told."""
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _QUOTED = re.compile(r"(?<!\w)'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 """What a message quotes: it may be a dialogue's own words, which no ledger holds."""
@@ -31,6 +34,16 @@ _QUOTED = re.compile(r"(?<!\w)'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 
 def conversation_of(row: Fields, config: DialoguesConfig) -> Conversation:
     """What is taken of a row. Raises ChatError for a row that has not the shape."""
+    try:
+        return _taken(row, config)
+    except ChatError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # A row of a form that nobody thought of ends as one, and does not end the build.
+        raise ChatError(f"{type(error).__name__} while it was read") from error
+
+
+def _taken(row: Fields, config: DialoguesConfig) -> Conversation:
     fields = {**row, **{field: row[column] for field, column in config.names.items() if column in row}}
     if config.shape != "preference":
         found = CONVERSATIONS[config.shape](fields)
@@ -63,7 +76,7 @@ def row_of(fields: Fields, config: DialoguesConfig, source: str, file: str, offs
     try:
         conversation = conversation_of(fields, config)
     except ChatError as error:
-        return row._replace(reason="no-dialogue", fault=_QUOTED.sub("…", str(error)))
+        return row._replace(reason="no-dialogue", fault=_QUOTED.sub("…", str(error))[:MOST_TOLD])
     if config.take != "prompt" and not _answered(conversation):
         return row._replace(reason="no-answer")
     found = marked(conversation)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import random
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -125,3 +126,36 @@ def test_limits_and_broken_files_are_told() -> None:
     assert read(reader(max_text_bytes=20), line.encode())[0]["reason"] == "text-too-large"
     assert read(reader(max_record_bytes=20), line.encode())[0]["reason"] == "record-too-large"
     assert read(reader(), b"PAR1 and then nothing")[0]["reason"] == "corrupt-range"
+
+
+LEAVES: tuple[Any, ...] = (
+    *(None, True, 0, 1.5, "", "x", "user", "[1]", "{}", [], {}, [1], {"a": 1}, ["x"], [None], {"type": "text"}),
+    *([[1, 2]], "\0", float("nan"), 10**30),
+)
+ROWS = [
+    json.loads(line)
+    for shape in SHAPES
+    for line in (DATA / f"{shape}.jsonl").read_text().splitlines()
+    if line.startswith('{"')
+]
+
+
+def spoilt(value: Any, chance: random.Random, share: float) -> Any:  # noqa: ANN401 - JSON
+    """The same with some values replaced by others, and some gone."""
+    if chance.random() < share:
+        return chance.choice(LEAVES)
+    if isinstance(value, dict):
+        return {key: spoilt(one, chance, share) for key, one in value.items() if chance.random() > share / 2}
+    if isinstance(value, list):
+        return [spoilt(one, chance, share) for one in value if chance.random() > share / 2]
+    return value
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_row_is_so_strange_that_it_is_lost(shape: str) -> None:
+    chance = random.Random(shape)
+    rows = [spoilt(chance.choice(ROWS), chance, chance.choice([0.02, 0.05, 0.15])) for _ in range(600)]
+    columns = {"licences": "licence", "generator": "generator", "date": "id", "url": "prompt"}
+    found = read(reader(shape=shape, columns=columns), "\n".join(map(json.dumps, rows)).encode())
+    assert len(found) == len(rows)
+    assert not any("while it was read" in row["rule"]["text"] for row in found if row["rule"])
