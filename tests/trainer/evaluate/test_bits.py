@@ -93,8 +93,9 @@ def test_a_hugging_face_folder_gives_the_same(folder: Path) -> None:
         found.append(json.loads(shown.stdout))
     assert found[0]["tasks"] == found[1]["tasks"]
     assert [one["model"]["form"] for one in found] == ["checkpoint", "huggingface"]
-    plain = CliRunner().invoke(app, ["eval", str(folder / "hf"), "--tasks", "copy", "--count", "1"])
+    plain = CliRunner().invoke(app, ["eval", str(folder / "hf"), "--tasks", "copy,needle", "--count", "1"])
     assert "roh_Latn" in plain.stdout
+    assert "needles found" in plain.stdout
 
 
 def test_what_a_run_held_out_is_told_from_what_it_read(folder: Path) -> None:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from lauter.pipeline.cli import app
 from lauter.pipeline.planting import Drawn, Planted
 from lauter.trainer.batch import IGNORE, Batch, Bounds
+from lauter.trainer.evaluate.report import tables
 from lauter.trainer.memorisation.exposure import exposures
 from lauter.trainer.memorisation.measure import Wish, memorisation
 from lauter.trainer.model.apertus import Apertus
@@ -96,8 +97,9 @@ def test_the_command_asks_a_file_of_probes(taught: Apertus, tmp_path: Path) -> N
     assert found["memorisation"]["left_out"]["known"] == 1
     assert found["memorisation"]["recall"]["greedy"]["8"]["exact"] == 1
     assert len(found["model"]["sha256"]) == len(found["memorisation"]["data"]["sha256"]) == 64
-    plain = CliRunner().invoke(app, wish)
-    assert "planted passages, greedy: 20 tokens after a prefix of 10" in plain.stdout
+    titles = [title for title, _ in tables(found)]
+    lengths = "20 tokens after a prefix of 10"
+    assert titles == [f"planted passages, greedy: {lengths}", f"planted passages, nucleus: {lengths}", "left out"]
     (tmp_path / "known.txt").write_text("unseen:7\n")
     refused = CliRunner().invoke(app, wish)
     assert refused.exit_code == 2
