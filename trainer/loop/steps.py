@@ -14,6 +14,7 @@ from lauter.trainer.loop.counts import counts_of
 from lauter.trainer.loop.enter import Entered
 from lauter.trainer.loop.errors import RunFailed
 from lauter.trainer.loop.evaluations import Evaluations
+from lauter.trainer.loop.faults import given_up, not_applied
 from lauter.trainer.loop.garbage import Garbage
 from lauter.trainer.loop.guard import Guard, Verdict
 from lauter.trainer.loop.line import Step, line_of
@@ -192,9 +193,9 @@ class Steps:
                 optimizer.step(rate, figures.norm)
             optimizer.zero_grad()
         if verdict is not Verdict.update:
-            self._tell(after, figures, verdict)
+            self._report.say(not_applied(self._guard, after, figures, verdict))
         if verdict is Verdict.stop:
-            raise RunFailed(self._given_up(before, after, figures))
+            raise RunFailed(given_up(self._section.guard, self._guard, before, after, figures))
         if verdict is Verdict.back:
             self._go_back()
             return False
@@ -282,23 +283,3 @@ class Steps:
             for sink in self._sinks:
                 sink.go_back(self.progress.step)
         self._report.say(f"went back to step {self.progress.step}")
-
-    def _tell(self, after: Progress, figures: Figures, verdict: Verdict) -> None:
-        fault = self._guard.fault(figures.loss, figures.norm) if figures.targets else "it has no targets"
-        self._report.say(f"step {after.step}: {fault}; {WORDS[verdict]}")
-
-    def _given_up(self, before: Progress, after: Progress, figures: Figures) -> str:
-        section = self._section.guard
-        return (
-            f"step {after.step}, samples {before.samples:,} to {after.samples:,}: "
-            f"{self._guard.fault(figures.loss, figures.norm)}, after {section.skips} steps left out in a row and "
-            f"{self._guard.rollbacks} return(s) to a checkpoint. Look at these samples, lower optimizer.learning_rate, "
-            "or raise guard.skips or guard.rollbacks; the same command goes on from the last checkpoint"
-        )
-
-
-WORDS = {
-    Verdict.skip: "left out",
-    Verdict.back: "goes back to the last sound checkpoint and passes over the samples of the bad stretch",
-    Verdict.stop: "gives up",
-}

@@ -96,7 +96,7 @@ class Apertus(nn.Module):
 
     @torch.no_grad()
     def token_losses(self, batch: Batch) -> Tensor:
-        """Cross-entropy of each place without gradients, in nats: shape (T,), fp32 or fp64; 0 where nothing is predicted."""
+        """Cross-entropy of each place without gradients, in nats: shape (T,), fp32 or fp64; 0 without a label."""
         hidden = self.model(batch.tokens, batch.positions, batch.bounds)  # Not `hidden_states`: see `plan.ENTRANCES`.
         return self.lm_head.token_losses(hidden, batch.labels)
 
