@@ -89,6 +89,11 @@ def prepare(
             f"{counts['pairs']:,} pairs of {prompts:,} prompts, {counts['completions']:,} completions, of which "
             f"{counts['cut']:,} were cut at {section.references.new_tokens} tokens"
         )
+        if counts["answered"] < prompts:
+            tell(
+                f"{prompts - counts['answered']:,} prompts are left out: in a window of {longest} tokens they leave no "
+                "room for two answers"
+            )
     _until(lambda: storage.size(INDEX) is not None)
 
 

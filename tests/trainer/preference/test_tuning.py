@@ -147,6 +147,10 @@ def test_no_pair_at_all_is_told(tmp_path: Path, reference: Path) -> None:
     path = config(tmp_path, preference={"pairs": {"choice": "published"}})
     with pytest.raises(DataError, match="no prompt has two completions to learn from"):
         tuned(path, tmp_path / "run", reference, [])
+    said: list[str] = []
+    with pytest.raises(DataError, match="no prompt has two completions to learn from"):
+        tuned(path, tmp_path / "short", reference, said, "data.sequence_length=64")
+    assert said[-1].startswith(f"{PROMPTS} prompts are left out: in a window of 64 tokens")
 
 
 @pytest.mark.slow
