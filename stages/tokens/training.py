@@ -162,8 +162,8 @@ def _texts(storage: Storage, sample: float, seed: int, read: _Read) -> Iterator[
         due = _kept(storage, f"ledger/{entry.part}.parquet")
         path = f"documents/{entry.part}.parquet"
         with storage.open(path) as source:
-            spans = [name for name in pq.read_schema(source).names if name == "pii_spans"]
-        for batch in parquet.batches(storage, path, ["doc_id", "text", *spans]):
+            more = [name for name in pq.read_schema(source).names if name in ("pii_spans", "marks")]
+        for batch in parquet.batches(storage, path, ["doc_id", "text", *more]):
             chosen = []
             for doc_id in batch.column("doc_id").to_pylist():
                 # Of two rows with one doc_id the first is the kept one, the other a record that was stored twice.
@@ -193,4 +193,9 @@ def _pieces(rows: pa.RecordBatch, read: _Read) -> list[str]:
     for text, found in zip(texts, spans, strict=True):
         cuts = [(span["start"], span["end"], 0) for span in found or () if span["type"] in PERSONAL_DATA]
         pieces += [piece for _, piece in cut_out(text, 0, cuts)]
+    if "marks" in rows.schema.names:
+        # The fixed words of a dialogue stand in no text, and in every one's tokens: cut into bytes they would be half
+        # of a short dialogue.
+        for marks in rows.column("marks").to_pylist():
+            pieces += [mark["literal"] for mark in marks or () if mark["literal"]]
     return pieces

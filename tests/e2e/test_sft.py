@@ -22,7 +22,7 @@ from quickstart.judge_answers import LEAST, judge
 from tests.stages.tokens.byte_tokenizer import write_byte_tokenizer
 
 CONFIG = Path(__file__).parents[2] / "manifests" / "tune" / "sft-demo.yaml"
-VOCABULARY = 1024
+VOCABULARY = 896
 
 
 def run(*arguments: str) -> None:
