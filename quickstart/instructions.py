@@ -56,22 +56,22 @@ def _some(language: str, chance: random.Random, least: int, most: int) -> list[s
 
 
 def _say(language: str, chance: random.Random) -> tuple[list[str], str]:
-    words = " ".join(_some(language, chance, 1, 6))
+    words = " ".join(_some(language, chance, 1, 4))
     return [words], words
 
 
 def _times(language: str, chance: random.Random) -> tuple[list[str], str]:
-    words, times = _some(language, chance, 1, 3), chance.randrange(3)
+    words, times = _some(language, chance, 1, 2), chance.randrange(3)
     return [" ".join(words), NUMBERS[language][times]], " ".join(words * (2 + times))
 
 
 def _first(language: str, chance: random.Random) -> tuple[list[str], str]:
-    words = _some(language, chance, 2, 5)
+    words = _some(language, chance, 2, 4)
     return [", ".join(words)], words[0]
 
 
 def _last(language: str, chance: random.Random) -> tuple[list[str], str]:
-    words = _some(language, chance, 2, 5)
+    words = _some(language, chance, 2, 4)
     return [", ".join(words)], words[-1]
 
 
