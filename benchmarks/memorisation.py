@@ -263,7 +263,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=3e-3)
     arguments = parser.parse_args()
     inputs, corpus = arguments.out / "inputs", arguments.out / "corpus"
-    if not inputs.exists():
+    if not (inputs / "tokenizer").exists():  # Made last.
         write_inputs(english(arguments.corpus), inputs, arguments.per_bucket, arguments.characters)
         vocabulary = str(arguments.vocabulary)
         lauter(
