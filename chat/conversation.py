@@ -44,10 +44,11 @@ class Developer:
     tools: tuple[Tool, ...] = ()
 
     def __post_init__(self) -> None:
-        names = [tool.name for tool in self.tools]
-        for name in names:
-            if names.count(name) > 1:
-                raise ChatError(f"two tools are called {name!r}")
+        known = set[str]()
+        for tool in self.tools:
+            if tool.name in known:
+                raise ChatError(f"two tools are called {tool.name!r}")
+            known.add(tool.name)
 
 
 @dataclass(frozen=True, slots=True)

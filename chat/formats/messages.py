@@ -74,7 +74,9 @@ def content_text(message: Row, what: str) -> str:
     for part in fields.rows(content, f"the content of {what}"):
         if part.get("type") != "text":
             raise ChatError(f"{what} has content of the type {part.get('type')!r}: only text can be read")
-    return fields.text("".join(str(part.get("text")) for part in content), f"the content of {what}")
+        if not isinstance(part.get("text"), str):
+            raise ChatError(f"{what} has a part without a text")
+    return fields.text("".join(part["text"] for part in content), f"the content of {what}")
 
 
 class _Building:
@@ -88,6 +90,8 @@ class _Building:
         self._outputs: dict[str, str] = {}
         """Outputs of the calls that are under way: id of the call, or the place of the output -> output."""
         self._ids: list[str] = []
+        self._known: frozenset[str] = frozenset()
+        """The same, to look up."""
 
     def add(self, message: Row) -> None:
         self._before += 1
@@ -119,10 +123,13 @@ class _Building:
         if self._blocks is None:
             self._blocks = []
         calls = message.get("tool_calls") or ()
+        thoughts = message.get("reasoning_content")
         if style == "blocks" and isinstance(content, Mapping):
+            if calls or thoughts:
+                raise ChatError(f"{what} has blocks, and beside them {'tool_calls' if calls else 'reasoning_content'}")
             self._blocks += [_block(one, what) for one in fields.rows(content["blocks"], f"the blocks of {what}")]
             return
-        if thoughts := message.get("reasoning_content"):
+        if thoughts:
             self._blocks.append(Thoughts(fields.text(thoughts, f"reasoning_content of {what}")))
         if content or not (calls or thoughts):
             self._blocks.append(Response(content_text(message, what)))
@@ -130,13 +137,16 @@ class _Building:
             listed = fields.rows(calls, f"tool_calls of {what}")
             self._blocks.append(ToolCalls(tuple(_call(one, what) for one in listed)))
             self._ids = [str(one.get("id") or place) for place, one in enumerate(listed)]
+            self._known = frozenset(self._ids)
+            if len(self._known) < len(self._ids):
+                raise ChatError(f"{what} has two calls of the same id: whose an output is can't be told")
 
     def _tool(self, message: Row, what: str) -> None:
         last = self._blocks[-1] if self._blocks else None
         if not isinstance(last, ToolCalls) or self._style == "blocks" or len(self._outputs) == len(last.calls):
             raise ChatError(f"{what} is a tool's output without a call before it")
         name = str(message.get("tool_call_id") or self._ids[len(self._outputs)])
-        if name not in self._ids or name in self._outputs:
+        if name not in self._known or name in self._outputs:
             raise ChatError(f"{what} answers the call {name!r}, which is none of those before it, or has its answer")
         content = message.get("content")
         self._outputs[name] = fields.output(content if isinstance(content, str) else content_text(message, what))

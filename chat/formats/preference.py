@@ -16,7 +16,7 @@ from typing import Any
 from lauter.chat.conversation import AssistantTurn, ChatError, Conversation
 from lauter.chat.formats import fields
 from lauter.chat.formats.fields import Row
-from lauter.chat.formats.messages import of_messages
+from lauter.chat.formats.messages import SYSTEM, of_messages
 
 _SPOKEN = re.compile(r"\n\n(Human|Assistant):")
 _ROLES = {"Human": "user", "Assistant": "assistant"}
@@ -46,9 +46,10 @@ def preference(row: Row) -> Preference:
     # Whether the prompt is repeated in the answers shows in their first message: UltraFeedback has it twice.
     if all(side and side[0].get("role") == "assistant" for side in sides):
         before = _messages(prompt, "prompt", role="user") if prompt is not None else []
-        if row.get("system") and not (before and before[0].get("role") == "system"):
-            before = [{"role": "system", "content": row["system"]}, *before]
         sides = [[*before, *side] for side in sides]
+    if row.get("system"):
+        system = {"role": "system", "content": row["system"]}
+        sides = [side if side and side[0].get("role") in SYSTEM else [system, *side] for side in sides]
     chosen, rejected = (
         of_messages(side, tools=fields.tools(row), deliberation=bool(row.get("enable_thinking"))) for side in sides
     )

@@ -76,6 +76,7 @@ def test_blocks() -> None:
         ([{"role": "user", "content": "\ud800"}], "no Unicode at character 0"),
         ([{"role": "user"}], "no text but NoneType"),
         ([{"role": "user", "content": [{"type": "image_url"}]}], "type 'image_url'"),
+        ([{"role": "user", "content": [{"type": "text", "text": None}]}], "message 1 has a part without a text"),
         ([{"role": "poet", "content": "a"}], "role 'poet'"),
         ([ASKED, {"role": "system", "content": "a"}], "only the first one can have"),
         ([{"role": "assistant", "content": "a"}], "begins with the assistant"),
@@ -87,6 +88,11 @@ def test_blocks() -> None:
         (
             [ASKED, {"role": "assistant", "tool_calls": CALLS}, {"role": "tool", "content": "1", "tool_call_id": "c"}],
             "answers the call 'c'",
+        ),
+        ([ASKED, {"role": "assistant", "tool_calls": CALLS[:1] * 2}], "message 2 has two calls of the same id"),
+        (
+            [ASKED, {"role": "assistant", "content": {"blocks": []}, "tool_calls": CALLS}],
+            "message 2 has blocks, and beside them tool_calls",
         ),
         (
             [ASKED, {"role": "assistant", "tool_calls": CALLS}, {"role": "tool", "content": "1"}],

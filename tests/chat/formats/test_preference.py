@@ -38,6 +38,11 @@ def test_a_system_text_and_scores_come_along() -> None:
     row = {"question": "Warm?", "system": "Short.", "chosen": "Yes.", "rejected": "No."}
     found = preference({**row, "score_chosen": 9, "score_rejected": 1.5})
     assert found.prompt.system == "Short."
+    # Its place is the same where the answers repeat the prompt; a message of that kind comes first.
+    whole = {"chosen": [ASKED, _says("Yes.")], "rejected": [ASKED, _says("No.")], "system": "Short."}
+    assert preference(whole) == preference(row)
+    own = {name: [{"role": "developer", "content": "Long."}, *whole[name]] for name in ("chosen", "rejected")}
+    assert preference({**own, "system": "Short."}).prompt.system == "Long."
     assert (found.chosen_score, found.rejected_score) == (9.0, 1.5)
 
 
