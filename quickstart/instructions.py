@@ -118,7 +118,7 @@ def tasks(seed: int) -> Iterator[Task]:
     chance = random.Random(seed)
     while True:
         for language in LANGUAGES:
-            for kind in [*KINDS, "say", "times", "opposite", "translate", "translate"]:
+            for kind in [*KINDS, "say", "times", "last", "opposite", "translate", "translate"]:
                 filling, answer = KINDS[kind](language, chance)
                 way = chance.choice(OPENERS[language]) + chance.choice(WAYS[kind][language])
                 yield Task(language, kind, way.format(*filling), answer)
