@@ -6,6 +6,7 @@ ids: what a text spells stays text.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -53,11 +54,15 @@ def dialogue_pieces(
     that the tokenizer has not.
     """
     pieces = [Piece(bos)]
-    waiting = sorted(placed)
+    waiting = deque(sorted(placed))
     at, opens = 0, False
     for mark in [*marks, None]:
         end = len(text) if mark is None else mark["start"]
-        inside = [span for span in waiting if at <= span[0] < span[1] <= end]
+        inside: list[Placed] = []
+        while waiting and waiting[0][0] < end:
+            span = waiting.popleft()
+            if at <= span[0] < span[1] <= end:
+                inside.append(span)
         pieces += _stretch(text, at, end, inside, opens=opens)
         if mark is None:
             break

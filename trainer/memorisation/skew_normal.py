@@ -16,6 +16,8 @@ _MOST_SKEWNESS = 0.99
 """A skew-normal distribution has less than 0.9953; a sample may have more."""
 _STEPS, _WIDTH = 4096, 12.0
 """Of the integral: below 12 units under the bound there is less than e^-72 of what is above."""
+_HIGHEST = 6.0
+"""Of the bound, in units: less than 4e-9 of any such distribution lies further from its location on one side."""
 
 
 class SkewNormal(NamedTuple):
@@ -45,7 +47,7 @@ def fit(sample: Tensor) -> SkewNormal:
 
 def log2_below(bound: float | Tensor, fitted: SkewNormal) -> float:
     """log2 of the probability of a value of at most `bound`; the density is summed in logarithms, as it may be tiny."""
-    top = (float(bound) - fitted.location) / fitted.scale
+    top = min((float(bound) - fitted.location) / fitted.scale, _HIGHEST)
     step = _WIDTH / _STEPS
     # From the middle of each strip: the sum of so smooth a function is exact to about step^2.
     z = top - step * (torch.arange(_STEPS, dtype=torch.float64) + 0.5)

@@ -7,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lauter.pipeline import schema
+from lauter.stages.kernels.words import text_buffers
 from lauter.stages.pii import Pii
+from lauter.stages.pii.spans import Match
+from lauter.stages.pii.turns import apart
 
 WORDS = st.sampled_from(
     ["foo.bar@example.org", "+41 44 668 18 00", "DE89 3704 0044 0532 0130 00", "straße", "中文", "x"]
@@ -55,3 +58,28 @@ def test_a_number_over_the_end_of_a_turn_goes_on_both_sides(pii: Pii) -> None:
     text, marks = columns["text"][0].as_py(), columns["marks"][0].as_py()
     assert text == "say <iban-pii> <iban-pii> please "
     assert [(mark["start"], mark["end"]) for mark in marks] == [(14, 15), (32, 33)]
+
+
+PLACES = st.lists(st.integers(0, 12), max_size=8).map(sorted)
+
+
+@settings(max_examples=150, deadline=None)
+@given(edges=PLACES, ends=PLACES)
+def test_matches_are_what_marks_leave_of_them(edges: list[int], ends: list[int]) -> None:
+    text = "äb漢d" * 3
+    marks = {0: [{"start": one, "end": other} for one, other in zip(edges[::2], edges[1::2], strict=False)]}
+    offsets, data = text_buffers(pa.array([text], pa.large_string()))
+    byte = [len(text[:place].encode()) for place in range(len(text) + 1)]
+    pairs = [pair for pair in zip(ends[::2], ends[1::2], strict=False) if pair[0] < pair[1]]
+    found = apart([Match(0, byte[start], byte[end], 0, "x") for start, end in pairs], data, offsets, marks)
+    left = []
+    for start, end in pairs:
+        # What no mark covers, cut also where a mark without width stands.
+        for place in range(start, end):
+            if any(mark["start"] <= place < mark["end"] for mark in marks[0]):
+                continue
+            cut = place == start or any(place in (mark["start"], mark["end"]) for mark in marks[0])
+            if cut or left[-1][1] != place:
+                left.append([place, place])
+            left[-1][1] = place + 1
+    assert [(match.start, match.end) for match in found] == [(byte[start], byte[end]) for start, end in left]
