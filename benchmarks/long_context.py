@@ -34,16 +34,16 @@ Ids = list[int]
 SEED = 28
 VOCABULARY = 1024
 BOS, EOS = 1, 2
-TASKS = ("single", "multi-key")
+TASKS = ("single",)
 THETA = 1_000
 """Of the first training. A pair of dimensions turns once in 2 pi theta tokens at the slowest."""
 MODEL = {"preset": "tiny", "layers": 2, "hidden": 64, "feed_forward": 128, "heads": 2, "kv_heads": 2, "head_dim": 32}
-WORDS = ((8, 1_200_000), (12, 200_000), (16, 200_000), (32, 300_000), (64, 500_000))
-"""Keys and values of the lessons without text, and tokens of each."""
+WORDS = 8
+"""Keys, and values. With 64 of each the model never learns to look one up (trainer/probes/lessons.py)."""
+PAIRS, FACTS, PHASE = 1_200_000, 400_000, 300_000
+"""Tokens of the lessons without text, of facts at each length up to the first training's, and of each phase."""
 SHORT = 96
 """Length of the first facts: the less filler, the more of the loss is on answers."""
-BRIEF, FACTS, PHASE = 300_000, 900_000, 400_000
-"""Tokens of the short facts, of those at the first length, and of each phase."""
 NONE = "none"
 """Name of the phase that is none, for comparison."""
 STEP = 1024
@@ -130,29 +130,37 @@ def write_corpora(folder: Path, before: int, after: int, share: float) -> None:
         while True:
             yield lesson(generator)
 
-    def wordy(words: int) -> Callable[[random.Random], Ids]:
-        return lambda generator: pairs(encode, words, generator)
+    def wordy(generator: random.Random) -> Ids:
+        return pairs(encode, WORDS, generator)
 
     def long(length: int) -> Callable[[random.Random], Ids]:
         filler = encode(NOISE)
-        return lambda generator: facts(encode, filler, length - 2, generator)
+        return lambda generator: facts(encode, filler, length - 2, WORDS, generator)
 
-    for words, tokens in WORDS:
-        enough = int(tokens * share * 1.2) + 2 * before
-        write_corpus(folder / f"words-{words}", endless(wordy(words), f"{words} words"), enough)
+    write_corpus(folder / "words", endless(wordy, "words"), int(PAIRS * share * 1.2) + 2 * before)
     longer = lengths_of(before, after)
-    for length, tokens in ((SHORT, BRIEF), (before, FACTS + PHASE * len(longer)), *((one, PHASE) for one in longer)):
-        enough = int(tokens * share * 1.2) + 2 * length
-        write_corpus(folder / f"facts-{length}", endless(long(length), f"facts of {length}"), enough)
+    # The comparison reads the phases' tokens at the first length.
+    for length in (*begun(before), *longer):
+        tokens = (FACTS + PHASE * len(longer) if length == before else max(FACTS, PHASE)) * share
+        write_corpus(
+            folder / f"facts-{length}", endless(long(length), f"facts of {length}"), int(tokens * 1.2) + 2 * length
+        )
+
+
+def begun(before: int) -> list[int]:
+    """Lengths of the facts of the first training.
+
+    >>> begun(512)
+    [96, 256, 512]
+    """
+    return [SHORT, before // 2, before]
 
 
 def config(before: int, after: int, share: float, rate: float) -> dict[str, Any]:
     """The training at the first length, and its phases."""
     longer = lengths_of(before, after)
-    begun = [(f"words-{words}", tokens) for words, tokens in WORDS] + [(f"facts-{SHORT}", BRIEF)]
-    stages = [{"name": name, "tokens": int(n * share), "streams": {f"{name}/main": 1}} for name, n in begun]
-    first = int(share * (sum(tokens for _, tokens in begun) + FACTS))
-    each = int(share * PHASE)
+    first, each = int(share * (PAIRS + FACTS * len(begun(before)))), int(share * PHASE)
+    stages: list[dict[str, Any]] = [{"name": "words", "tokens": int(share * PAIRS), "streams": {"words/main": 1}}]
 
     def only(length: int) -> dict[str, Any]:
         return {"name": f"facts-{length}", "streams": {f"facts-{length}/main": 1}}
@@ -167,10 +175,12 @@ def config(before: int, after: int, share: float, rate: float) -> dict[str, Any]
                 "model": {"positions": length, "rope_theta": THETA * 4**number},
                 "data": {"sequence_length": length, "stages": [only(length)]},
                 "batch": {"sequences": sequences, "micro": sequences},
+                "optimizer": {"learning_rate": rate / 2},
                 "schedule": {"warmup_tokens": each // 20, "cooldown_tokens": each // 2},
             }
         )
-    names = [name for name, _ in begun] + [f"facts-{length}" for length in (before, *longer)]
+    stages += [{**only(length), "tokens": int(share * FACTS)} for length in begun(before)[:-1]]
+    names = ["words", *(f"facts-{length}" for length in (*begun(before), *longer))]
     return {
         "name": "long-context",
         "seed": SEED,
@@ -183,7 +193,7 @@ def config(before: int, after: int, share: float, rate: float) -> dict[str, Any]
             "stages": [*stages, only(before)],
         },
         "optimizer": {"name": "adamw", "learning_rate": rate, "beta2": 0.95, "clip": 1.0},
-        "schedule": {"total_tokens": first, "warmup_tokens": 50 * STEP},
+        "schedule": {"total_tokens": first, "warmup_tokens": 50 * STEP, "cooldown_tokens": first // 4},
         "batch": {"sequences": STEP // before, "micro": STEP // before},
         "checkpoint": {"every_steps": 100_000, "keep": 1},
         "metrics": {"every_steps": 50, "peak_flops": 1e12},
@@ -196,7 +206,8 @@ def without_phase(content: dict[str, Any]) -> dict[str, Any]:
     tokens = sum(phase["tokens"] for phase in content["phases"])
     schedule = {"warmup_tokens": tokens // 20, "cooldown_tokens": tokens // 2}
     data = {"stages": content["data"]["stages"][-1:]}
-    return {**content, "phases": [{"name": NONE, "tokens": tokens, "data": data, "schedule": schedule}]}
+    phase = {"name": NONE, "tokens": tokens, "data": data, "schedule": schedule}
+    return {**content, "phases": [{**phase, "optimizer": content["phases"][0]["optimizer"]}]}
 
 
 def lauter(*words: str) -> str:
@@ -207,8 +218,8 @@ def lauter(*words: str) -> str:
 
 def ask(run: Path, lengths: list[int], count: int) -> dict[str, Any]:
     """Task -> length -> scores of a run's last checkpoint."""
-    asked = ("--lengths", ",".join(map(str, lengths)), "--tasks", ",".join(TASKS), "--count", str(count), "--json")
-    found: dict[str, Any] = json.loads(lauter("probe", str(run), *asked))
+    asked = ("--lengths", ",".join(map(str, lengths)), "--tasks", ",".join(TASKS), "--count", str(count))
+    found: dict[str, Any] = json.loads(lauter("probe", str(run), *asked, "--words", str(WORDS), "--json"))
     return found
 
 
@@ -219,8 +230,8 @@ def plot(told: Mapping[str, Mapping[str, Any]], before: int, path: Path) -> None
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, parts = pyplot.subplots(1, len(TASKS), figsize=(9, 3.6), sharey=True)
-    for part, task in zip(parts, TASKS, strict=True):
+    figure, parts = pyplot.subplots(1, len(TASKS), figsize=(6, 3.6), sharey=True, squeeze=False)
+    for part, task in zip(parts[0], TASKS, strict=True):
         for (name, found), style in zip(told.items(), ("o--", "s:", "o-"), strict=True):
             lengths = [int(length) for length in found[task]]
             part.plot(lengths, [one["exact"] for one in found[task].values()], style, label=name)
@@ -230,8 +241,8 @@ def plot(told: Mapping[str, Mapping[str, Any]], before: int, path: Path) -> None
         part.set_ylim(-0.03, 1.03)
         part.set_title(task)
         part.set_xlabel("length in tokens")
-    parts[0].set_ylabel("share of answers that are right")
-    parts[0].legend()
+    parts[0][0].set_ylabel("share of answers that are right")
+    parts[0][0].legend()
     figure.tight_layout()
     figure.savefig(path, dpi=120)
 
@@ -243,7 +254,7 @@ def main() -> None:
     parser.add_argument("--after", type=int, default=4096, help="length of the last phase, a power of two times it")
     parser.add_argument("--share", type=float, default=1.0, help="of all numbers of tokens")
     parser.add_argument("--rate", type=float, default=4e-3)
-    parser.add_argument("--count", type=int, default=20, help="probes for each task, length and depth")
+    parser.add_argument("--count", type=int, default=8, help="probes for each task, length and depth")
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
     before, after = options.before, options.after

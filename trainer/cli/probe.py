@@ -39,6 +39,9 @@ def probe(
         Path | None,
         typer.Option(metavar="FILE", help="Text that the facts stand in. Default: a few sentences over and over."),
     ] = None,
+    words: Annotated[
+        int, typer.Option(min=4, max=64, metavar="N", help="Keys and values that are asked for; small models know few.")
+    ] = 64,
     seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn.")] = 28,
     dtype: Annotated[
         Literal["fp32", "bf16"], typer.Option(help="Of weights and activations; bf16 takes half the memory.")
@@ -74,7 +77,7 @@ def probe(
         tokenizer = tokenizer_of(opened)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         model = load_model(opened, torch.bfloat16 if dtype == "bf16" else torch.float32, device)
-        found = probe(model, tokenizer, tasks=asked, lengths=sizes, count=count, seed=seed, text=text)
+        found = probe(model, tokenizer, tasks=asked, lengths=sizes, count=count, seed=seed, text=text, words=words)
     except (NoCheckpoint, ValueError) as error:
         fail(str(error), USAGE)
     except CheckpointError as error:

@@ -44,7 +44,7 @@ def pairs(encode: Callable[[str], list[int]], words: int, generator: random.Rand
 
 
 def facts(
-    encode: Callable[[str], list[int]], filler: Sequence[int], length: int, generator: random.Random
+    encode: Callable[[str], list[int]], filler: Sequence[int], length: int, words: int, generator: random.Random
 ) -> list[int]:
     """At most `length` ids: facts anywhere in filler, and behind it one question for each, in an order of chance.
 
@@ -54,10 +54,12 @@ def facts(
         encode: text to ids, without BOS.
         filler: ids, repeated where they are too few. At least one.
         length: enough for one fact and its question at least.
+        words: as in `pairs`.
         generator: decides all that is left open.
     """
-    count = int((MOST_FACTS + 1) ** generator.random())
-    goes_with = list(zip(generator.sample(KEYS, count), generator.choices(VALUES, k=count), strict=True))
+    count = int((min(MOST_FACTS, words) + 1) ** generator.random())
+    keys, values = KEYS[:words], VALUES[:words]
+    goes_with = list(zip(generator.sample(keys, count), generator.choices(values, k=count), strict=True))
     told = [encode(fact(*pair)) for pair in goes_with]
     again = generator.random() < 0.25
     asked = [encode(fact(*pair) if again else f"{question(pair[0])} {pair[1]}.") for pair in goes_with]

@@ -30,13 +30,13 @@ def question(key: str) -> str:
 
 def single(source: Source, generator: random.Random, length: int, depth: float) -> Probe:
     """One needle, asked for."""
-    (key,), (value,) = _pairs(generator, 1)
+    (key,), (value,) = _pairs(source, generator, 1)
     return _asked(source, generator, "single", length, [(depth, fact(key, value))], question(key), [value], depth)
 
 
 def multi_key(source: Source, generator: random.Random, length: int, depth: float) -> Probe:
     """Four needles with keys of their own; one of them is asked for, the others stand anywhere."""
-    keys, values = _pairs(generator, NEEDLES)
+    keys, values = _pairs(source, generator, NEEDLES)
     others = [(generator.random(), fact(key, value)) for key, value in zip(keys[1:], values[1:], strict=True)]
     facts = [(depth, fact(keys[0], values[0])), *others]
     return _asked(source, generator, "multi-key", length, facts, question(keys[0]), values[:1], depth)
@@ -44,9 +44,9 @@ def multi_key(source: Source, generator: random.Random, length: int, depth: floa
 
 def multi_value(source: Source, generator: random.Random, length: int, depth: float) -> Probe:
     """Four words for one key, all asked for, in the order in which they stand in the text."""
-    (key,), _ = _pairs(generator, 1)
+    (key,), _ = _pairs(source, generator, 1)
     depths = _depths(generator, depth)
-    values = generator.sample(VALUES, NEEDLES)
+    values = generator.sample(VALUES[: source.words], NEEDLES)
     facts = [(at, fact(key, value)) for at, value in zip(depths, values, strict=True)]
     asked = f"\nWhich words go with {key}, in their order? Remember: {key}"
     return _asked(source, generator, "multi-value", length, facts, asked, values, depth)
@@ -54,7 +54,7 @@ def multi_value(source: Source, generator: random.Random, length: int, depth: fl
 
 def multi_query(source: Source, generator: random.Random, length: int, depth: float) -> Probe:
     """Four needles with keys of their own, all asked for, in an order of chance."""
-    keys, values = _pairs(generator, NEEDLES)
+    keys, values = _pairs(source, generator, NEEDLES)
     pairs = list(zip(keys, values, strict=True))
     facts = [(at, fact(key, value)) for at, (key, value) in zip(_depths(generator, depth), pairs, strict=True)]
     generator.shuffle(pairs)
@@ -76,8 +76,8 @@ def _asked(
     return filled(source, generator, task=task, length=length, facts=facts, question=asked, answer=answer, depth=depth)
 
 
-def _pairs(generator: random.Random, count: int) -> tuple[list[str], list[str]]:
-    return generator.sample(KEYS, count), generator.sample(VALUES, count)
+def _pairs(source: Source, generator: random.Random, count: int) -> tuple[list[str], list[str]]:
+    return generator.sample(KEYS[: source.words], count), generator.sample(VALUES[: source.words], count)
 
 
 def _depths(generator: random.Random, first: float) -> list[float]:

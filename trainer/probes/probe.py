@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lauter.trainer.probes.words import KEYS
+
 NOISE = (
     " The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again. Morning comes, and the "
     "water runs under the old mill. Nobody is in a hurry today."
@@ -45,6 +47,8 @@ class Source:
     bos: int | None
     filler: NDArray[np.int64]
     """Ids of text that has nothing to do with the question; repeated where it is too short. At least one."""
+    words: int = len(KEYS)
+    """How many of the everyday words are keys, and how many values, the first ones: a small model knows few."""
 
 
 def filled(

@@ -13,6 +13,7 @@ from lauter.trainer.probes.probe import NOISE
 from lauter.trainer.probes.score import Score, score
 from lauter.trainer.probes.source import source
 from lauter.trainer.probes.tasks import probes
+from lauter.trainer.probes.words import KEYS
 
 DEPTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 TOKENS = 1 << 14
@@ -29,6 +30,7 @@ def probe(
     count: int = 4,
     seed: int = 28,
     text: str = NOISE,
+    words: int = len(KEYS),
 ) -> list[Score]:
     """How often a model answers right, by task, length and depth.
 
@@ -41,12 +43,14 @@ def probe(
         count: probes for each task, length and depth.
         seed: of all that is drawn.
         text: the filler.
+        words: how many of the everyday words are keys, and how many values; at least `needle.NEEDLES`.
 
     Raises:
         ProbeError: a length is too short for a task, or there are too many probes.
         TokenizerError: the filler can't become ids.
     """
-    asked = probes(source(tokenizer, text), tasks=tasks, lengths=lengths, depths=depths, count=count, seed=seed)
+    made_of = source(tokenizer, text, words=words)
+    asked = probes(made_of, tasks=tasks, lengths=lengths, depths=depths, count=count, seed=seed)
     device = model.lm_head.weight.device
 
     def hits(batches: Iterator[Batch]) -> Iterator[tuple[Batch, Tensor]]:

@@ -10,19 +10,20 @@ from numpy.typing import NDArray
 from lauter.trainer.data.stream import Stream
 from lauter.trainer.generate.tokenizer import TextTokenizer
 from lauter.trainer.probes.probe import NOISE, Source
+from lauter.trainer.probes.words import KEYS
 
 FILLER = 1 << 20
 """Tokens of filler at most: 8 MB, and eight times the longest probe of 131,072."""
 
 
-def source(tokenizer: TextTokenizer, text: str = NOISE) -> Source:
-    """Filler is a text.
+def source(tokenizer: TextTokenizer, text: str = NOISE, *, words: int = len(KEYS)) -> Source:
+    """Filler is a text; `words` as in `Source`.
 
     Raises:
         TokenizerError: the text can't become ids.
     """
     encode = _without_bos(tokenizer)
-    return Source(encode, tokenizer.bos, np.array(encode(text)[:FILLER], np.int64))
+    return Source(encode, tokenizer.bos, np.array(encode(text)[:FILLER], np.int64), words)
 
 
 def source_of_streams(tokenizer: TextTokenizer, streams: Sequence[Stream]) -> Source:

@@ -27,7 +27,7 @@ def _words(words: int, seed: int) -> list[str]:
 
 
 def _facts(length: int, seed: int) -> str:
-    return TOKENIZER.decode(facts(_encode, FILLER, length, random.Random(seed)))
+    return TOKENIZER.decode(facts(_encode, FILLER, length, 64, random.Random(seed)))
 
 
 @given(st.sampled_from([2, 8, 64]), st.integers(0, 10_000))
