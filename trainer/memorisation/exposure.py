@@ -87,17 +87,19 @@ def exposures(
     found: list[_One] = []
     forms = sorted(canaries, key=lambda pair: _form(pair[0]))
     for (before, after, length, alphabet), some in groupby(forms, key=lambda pair: _form(pair[0])):
-        group = [one for one, _ in some]
+        group = list(some)
         space = length * math.log2(len(alphabet))
         whole = space <= math.log2(references)
         fills = _all(length, alphabet) if whole else _drawn(length, alphabet, references, seed)
         others = _losses(model, tokenizer, [before + fill + after for fill in fills])
-        own = _losses(model, tokenizer, [one.text for one in group])
+        own = _losses(model, tokenizer, [one.text for one, _ in group])
         shape = None if whole else fit(others)
-        for one, loss in zip(group, own, strict=True):
-            # Ties count against the canary. Among all texts it is one of them; drawn ones do not hold it.
-            rank = max(int((others <= loss).sum()), 1) if whole else int((others <= loss).sum()) + 1
-            most = math.log2(len(others) if whole else len(others) + 1)
+        for (one, drawn), loss in zip(group, own, strict=True):
+            # Ties count against the canary, but not itself where chance drew it too.
+            said = one.text[drawn.start : drawn.end]
+            rivals = others[torch.tensor([fill != said for fill in fills])]
+            rank = int((rivals <= loss).sum()) + 1
+            most = math.log2(len(rivals) + 1)
             beyond = None if shape is None else min(-log2_below(loss, shape), space)
             found.append(_One(one.repetitions, most - math.log2(rank), most, beyond, space, rank == 1))
     found.sort(key=lambda one: one.repetitions)

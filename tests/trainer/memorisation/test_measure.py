@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,14 @@ def test_all_texts_are_ranked_where_they_are_few(taught: Apertus) -> None:
     assert (one.ranked, one.most, one.extrapolated) == (one.space, one.space, None)
     (worst,) = exposures(taught, [some[0]._replace(text="Key ppxqzp.")], byte_tokenizer(), references=64)
     assert worst.ranked < one.ranked
+
+
+def test_a_canary_is_no_rival_of_itself(taught: Apertus) -> None:
+    # Of 36 texts 35 are drawn, with repetition, and the canary is among them.
+    some = [Planted("c", "Key kmxqzp.", 8, "canary", "often", Drawn(4, 6, "kmxqzp"))]
+    (one,) = exposures(taught, some, byte_tokenizer(), references=35)
+    assert one.first == 1
+    assert one.ranked == one.most < math.log2(36)
 
 
 def test_probes_that_are_too_short_for_the_question_are_an_error(taught: Apertus) -> None:
