@@ -32,6 +32,6 @@ def test_the_mean_quantile_reward_rises_to_what_theory_says(tmp_path: Path) -> N
     print(found)
     # Of the reference model itself it is 1/2, and up to 1/10 more by ties and the own completion's share.
     assert 0.45 <= found.quantile_before <= 0.6
-    # Theory at beta 0.19: 0.815 at 0.69 nats.
+    # Theory at beta 0.2: 0.807 at 0.65 nats.
     assert found.quantile >= 0.8
     assert found.kl <= 1.0
