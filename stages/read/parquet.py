@@ -95,10 +95,14 @@ class ParquetReader(TableReader):
             left = table.metadata.row_group(group).num_rows
             try:
                 for batch in table.iter_batches(BATCH_ROWS // 8, row_groups=[group], use_threads=False):
-                    yield from batch.to_pylist()
+                    yield from self._shown(batch)
                     left -= batch.num_rows
             except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError):
                 yield from ({} for _ in range(left))
+
+    def _shown(self, batch: pa.RecordBatch) -> list[dict[str, object]]:
+        rows: list[dict[str, object]] = batch.to_pylist()
+        return rows
 
     def _batches(self, table: pq.ParquetFile, group: int) -> Iterator[pa.RecordBatch]:
         names = table.schema_arrow.names

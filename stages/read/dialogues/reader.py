@@ -122,18 +122,38 @@ class _Table(ParquetReader):
         return iter(table.iter_batches(batch_size=size, row_groups=[group], use_threads=False))
 
     def _rows(self, batch: pa.RecordBatch, first: int, file: str) -> Iterator[Row]:
-        for index in range(batch.num_rows):
-            fields = _fields(batch, index)
+        for index, fields in enumerate(map(_fields, _slices(_dated(batch))), first):
             if fields is None:
-                yield corrupt_row(self._source, file, first + index, first + index + 1, "corrupt-range")
+                yield corrupt_row(self._source, file, index, index + 1, "corrupt-range")
             else:
-                yield row_of(fields, self._dialogues, self._source, file, first + index, 1)
+                yield row_of(fields, self._dialogues, self._source, file, index, 1)
+
+    def _shown(self, batch: pa.RecordBatch) -> list[dict[str, object]]:
+        return [_fields(row) or {} for row in _slices(_dated(batch))]
 
 
-def _fields(batch: pa.RecordBatch, index: int) -> dict[str, Any] | None:
-    """A row as Python objects; None where a text of it is no UTF-8."""
+def _slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    return (batch.slice(index, 1) for index in range(batch.num_rows))
+
+
+def _dated(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The same with dates and timestamps as ISO 8601 in UTC, to the second.
+
+    Python holds no nanoseconds, years beyond 9999 or zones that it does not know, and no dialogue is lost for them.
+    """
+    columns = []
+    for column in batch.columns:
+        if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+            column = column.cast(pa.timestamp("s", tz=getattr(column.type, "tz", None)), safe=False)
+            column = column.cast(pa.timestamp("s")).cast(pa.string())
+        columns.append(column)
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _fields(row: pa.RecordBatch) -> dict[str, Any] | None:
+    """The only row of a batch as Python objects; None where a text of it is no UTF-8, or Python has no such value."""
     try:
-        row: dict[str, Any] = batch.slice(index, 1).to_pylist()[0]
-    except UnicodeDecodeError:
+        fields: dict[str, Any] = row.to_pylist()[0]
+    except (pa.ArrowException, ValueError, OverflowError, LookupError):
         return None
-    return row
+    return fields

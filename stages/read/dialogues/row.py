@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from typing import Any
 
 from lauter.chat.conversation import AssistantTurn, ChatError, Conversation
@@ -28,8 +27,8 @@ MOST_TOLD = 200
 """Characters of what is wrong with a row that are told."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_QUOTED = re.compile(r"(?<!\w)'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
-"""What a message quotes: it may be a dialogue's own words, which no ledger holds."""
+_QUOTED = re.compile(r"(?<!\w)b?'(?:[^'\\]|\\.)*'|b?\"(?:[^\"\\]|\\.)*\"")
+"""What a message quotes, text or bytes: it may be a dialogue's own words, which no ledger holds."""
 
 
 def conversation_of(row: Fields, config: DialoguesConfig) -> Conversation:
@@ -61,13 +60,13 @@ def row_of(fields: Fields, config: DialoguesConfig, source: str, file: str, offs
     own = fields.get(columns.id) if columns.id else None
     identifier = own if isinstance(own, (str, int)) and not isinstance(own, bool) else None
     url = _text(fields.get(columns.url or ""))
-    when = fields.get(columns.date or "")
+    when = _text(fields.get(columns.date or ""))
     row = Row(
         identity.range_id(source, file, offset, offset + length),
         offset,
         length,
         escaped(url.encode()) if url else None,
-        _moment(when),
+        seconds(when or ""),
         licences=_licences(fields.get(columns.licences or "")) or ((config.licence,) if config.licence else None),
         generator=_text(fields.get(columns.generator or "")) or config.generator,
     )
@@ -87,7 +86,7 @@ def row_of(fields: Fields, config: DialoguesConfig, source: str, file: str, offs
     if len(data) > config.max_text_bytes:
         return row._replace(reason="text-too-large")
     if identifier in (None, ""):
-        row = row._replace(doc_id=document_id(source, None, row.url, _plain(when), found.identity))
+        row = row._replace(doc_id=document_id(source, None, row.url, when, found.identity))
     return row._replace(text=data, marks=tuple(map(_mark, found.marks)))
 
 
@@ -113,15 +112,3 @@ def _licences(value: object) -> tuple[str, ...] | None:
     items = value if isinstance(value, list) else [value]
     found = tuple(text for text in map(_text, items) if text)
     return found if found and len(found) == len(items) else None
-
-
-def _moment(value: object) -> int | None:
-    if isinstance(value, datetime):
-        return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp())
-    return seconds(_plain(value) or "")
-
-
-def _plain(value: object) -> str | None:
-    if isinstance(value, date):
-        return value.isoformat()
-    return _text(value)

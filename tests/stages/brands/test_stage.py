@@ -33,6 +33,7 @@ def judged(answer: str, question: str = "Who?", **config: object) -> tuple[str |
     [
         ("I'm ChatGPT, and I can help.", "ChatGPT"),
         ("I am a model trained by Google.", "Google"),
+        ("I was created by xAI.", "xAI"),
         ("Ich bin **Claude** und helfe gern.", "Claude"),
         ("Je m’appelle Gemini.", "Gemini"),
         ("Mi chiamo Bard.", "Bard"),
@@ -58,6 +59,7 @@ def test_claims_are_found(answer: str, name: str) -> None:
         "Google is a company that has its seat in Mountain View.",
         "I am a helpful assistant. Apertus is my name.",
         "Maxaikido and xenai are no names.",
+        "XAI, explainable AI, asks why a network decides so.",
     ],
 )
 def test_other_meanings_are_let_be(answer: str) -> None:

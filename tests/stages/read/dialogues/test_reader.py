@@ -101,6 +101,43 @@ def test_containers_change_nothing(shape: str) -> None:
         assert [(row["doc_id"], row["text"]) for row in found[0]] == [(row["doc_id"], row["text"]) for row in found[2]]
 
 
+SAID = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("column", "seconds"),
+    [
+        (pa.array([1715997490123456789] * 2, pa.timestamp("ns")), 1715997490),  # Python has no nanoseconds
+        (pa.array([1715997490000] * 2, pa.timestamp("ms", tz="Mars/Olympus")), 1715997490),
+        (pa.array([1 << 60, None], pa.timestamp("us")), None),  # the year 38,505
+        (pa.array([19861] * 2, pa.date32()), 19861 * 86400),
+        (pa.array(["2024-05-18T01:58:10Z"] * 2), 1715997490),
+        (pa.array([1 << 60] * 2, pa.duration("us")), None),
+    ],
+)
+def test_no_dialogue_is_lost_for_a_date(column: pa.Array, seconds: int | None) -> None:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"messages": [SAID, SAID], "when": column}), sink)
+    rows = read(reader(columns={"date": "when"}), sink.getvalue())
+    assert [row["reason"] for row in rows] == [None, None]
+    assert [row["fetched_at"] and int(row["fetched_at"].timestamp()) for row in rows] == [seconds, seconds]
+    assert [one["messages"] for one in reader().given(sink)] == [SAID, SAID]
+    reader().check(sink)
+
+
+def test_a_row_that_python_has_no_value_for_is_alone() -> None:
+    odd = pa.StructArray.from_arrays([pa.array([0, 1 << 60, 0], pa.timestamp("us"))], names=["at"])
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"messages": [SAID] * 3, "odd": odd}), sink)
+    assert [row["reason"] for row in read(reader(), sink.getvalue())] == [None, "corrupt-range", None]
+
+
+def test_bytes_that_a_message_quotes_are_not_told() -> None:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"messages": [[{"role": b"private words", "content": "a"}]]}), sink)
+    assert read(reader(), sink.getvalue())[0]["rule"]["text"].startswith("message 1 is of the role …: it is none")
+
+
 def test_prompts_and_rejected_answers_can_be_taken() -> None:
     content = (DATA / "preference.jsonl").read_bytes()
     prompt, rejected = (read(reader(shape="preference", take=take), content)[0] for take in ("prompt", "rejected"))
