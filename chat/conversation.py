@@ -44,7 +44,7 @@ class Developer:
     tools: tuple[Tool, ...] = ()
 
     def __post_init__(self) -> None:
-        known = set[str]()
+        known = set[str]()  # A request may bring tens of thousands.
         for tool in self.tools:
             if tool.name in known:
                 raise ChatError(f"two tools are called {tool.name!r}")

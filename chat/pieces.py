@@ -9,7 +9,7 @@ after tool outputs goes on in the same turn when it is to be generated too, as i
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from lauter.chat import control
@@ -79,6 +79,18 @@ def answer_pieces(turn: AssistantTurn, *, closed: bool) -> list[Piece]:
     if closed:
         found.append(_control(control.ASSISTANT_END))
     return found
+
+
+def thinks_on(of: Sequence[Piece]) -> bool:
+    """Whether an open answer goes on in thoughts: calls and their outputs leave them open, only a response ends them.
+
+    >>> asked = Conversation((UserTurn("Warm?"), AssistantTurn((Thoughts("Hm."),))))
+    >>> [thinks_on(pieces(one, open_answer=True)) for one in (asked, asked.prompt)]
+    [True, False]
+    """
+    marks = (control.ASSISTANT_START, control.INNER_PREFIX, control.INNER_SUFFIX)
+    last = next((piece.text for piece in reversed(of) if piece.control and piece.text in marks), "")
+    return last == control.INNER_PREFIX
 
 
 def developer_text(developer: Developer) -> str:

@@ -57,11 +57,6 @@ def test_refused(make: object, message: str) -> None:
         make()
 
 
-def test_many_tools_are_no_burden() -> None:
-    # Each name against all others would be 10^10 comparisons, minutes.
-    Developer(tools=tuple(Tool(f"t{place}", "") for place in range(100_000)))
-
-
 def test_the_prompt_is_what_comes_before_the_last_answer() -> None:
     asked = Conversation((UserTurn("a"),), "short")
     whole = Conversation((*asked.turns, AssistantTurn((Response("b"),))), "short")

@@ -77,6 +77,10 @@ class TextTokenizer:
             return str(self.engine.decode(ids, skip_special_tokens=False))
         return b"".join(self.pieces.get(index, b"") for index in ids).decode("utf-8", "replace")
 
+    def seen(self, ids: list[int]) -> str:
+        """The text of ids as a reader sees it: of control tokens only the placeholders, as `Detokenizer` gives it."""
+        return self.decode([index for index in ids if index not in self.controls or index in self.shown])
+
 
 def text_tokenizer(files: Mapping[str, bytes], *, bos: int | None, ends: frozenset[int]) -> TextTokenizer:
     """A tokenizer from its files: `tokenizer.json`, and `sidecar.json` where it comes from a corpus.
@@ -106,6 +110,8 @@ def text_tokenizer(files: Mapping[str, bytes], *, bos: int | None, ends: frozens
         literal.encode_special_tokens = True
         shown = {token["id"]: token["token"] for token in sidecar.get("placeholders", {}).values()}
         unknown = {sidecar["unk"]["id"]} if sidecar.get("unk") and pieces is None else set()
+        # A folder may hold them as added tokens that are not special: no text becomes one of these either.
+        controls |= set(chat.values())
     except Exception as error:  # The library raises no narrower class.
         raise TokenizerError(f"tokenizer.json or sidecar.json is broken: {error}") from error
     # Text yields the unknown token of a vocabulary that lacks something; one with all bytes lacks nothing.

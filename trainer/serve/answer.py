@@ -41,11 +41,17 @@ class Answer:
     """One answer of the assistant, token by token.
 
     Each kind of text goes through a filter of its own, where there is one; calls do too, before they are read. What is
-    no call, though it stands where one is due, is told as response.
+    no call, though it stands where one is due, is told as response. `thinking`: it goes on in thoughts
+    (`pieces.thinks_on`).
     """
 
     def __init__(
-        self, tokenizer: TextTokenizer, stops: tuple[str, ...], new_filter: Callable[[], OutputFilter] | None
+        self,
+        tokenizer: TextTokenizer,
+        stops: tuple[str, ...],
+        new_filter: Callable[[], OutputFilter] | None,
+        *,
+        thinking: bool = False,
     ) -> None:
         self.end: End | None = None
         """Why it ended; None while it goes on."""
@@ -55,7 +61,7 @@ class Answer:
         self._new_filter = new_filter
         self._response = _Section(tokenizer, stops, new_filter)
         self._thoughts = _Section(tokenizer, (), new_filter)
-        self._thinking = False
+        self._thinking = thinking
         self._call: list[int] | None = None
 
     def push(self, token: int) -> Said:
@@ -91,7 +97,7 @@ class Answer:
         return Said(self._response.finish(), self._thoughts.finish())
 
     def _called(self) -> Said:
-        text = self._tokenizer.decode(self._call or [])
+        text = self._tokenizer.seen(self._call or [])
         if self._new_filter is not None:
             one = self._new_filter()
             text = (one.feed(text.encode()) + one.finish()).decode()

@@ -79,7 +79,8 @@ def application(served: Served) -> Starlette:
     async def completions(request: Request) -> Response:
         asked_for = chat_request(await _body(request, served.limits))
         _require_model(served, asked_for.model)
-        asked = ask(served.engine, served.tokenizer, asked_for, served.limits.answer, served.new_filter, served.today())
+        limit, today = served.limits.answer, served.today()
+        asked = await ask(served.engine, served.tokenizer, asked_for, limit, served.new_filter, today)
         heading = Heading(f"chatcmpl-{secrets.token_hex(12)}", int(time.time()), served.name)
         if asked_for.stream:
             return _Stream(asked, _events(asked, heading, asked_for, served.limits.seconds))

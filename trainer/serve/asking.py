@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lauter.chat.encode import encode
-from lauter.chat.pieces import pieces
+from lauter.chat.pieces import pieces, thinks_on
 from lauter.trainer.generate.sample import sources_of_chance
 from lauter.trainer.generate.tokenizer import TextTokenizer, TokenizerError
 from lauter.trainer.serve.answer import Answer, OutputFilter, Said
@@ -105,7 +105,7 @@ class Asked:
         return Progress(one.index, said, one.reason, logprobs)
 
 
-def ask(
+async def ask(
     engine: Engine,
     tokenizer: TextTokenizer,
     given: ChatRequest,
@@ -122,11 +122,8 @@ def ask(
     """
     if given.logprobs and new_filter is not None:
         raise RequestError(400, "likelihoods tell tokens that the output filter would take out", param="logprobs")
-    found = pieces(given.conversation(), open_answer=True, date=today)
-    try:
-        prompt = encode(found, tokenizer.plain, tokenizer.chat, bos=tokenizer.bos).ids
-    except TokenizerError as error:
-        raise RequestError(400, str(error), param="messages") from error
+    # A megabyte of text takes seconds, in which the others' tokens must still go out.
+    prompt, thinking = await asyncio.to_thread(_prompt, given, tokenizer, today)
     room = engine.capacity - len(prompt)
     most = given.most_tokens
     if room < 1 or (most is not None and most > room):
@@ -146,7 +143,7 @@ def ask(
     for index, chance in enumerate(sources_of_chance([prompt] * given.n, seed)):
         likely = given.top_logprobs if given.logprobs else None
         speaker = Speaker(prompt, given.temperature, given.top_p, chance, likely)
-        answer = Answer(tokenizer, given.stop, new_filter)
+        answer = Answer(tokenizer, given.stop, new_filter, thinking=thinking)
         job = Job(speaker, left, tokenizer.ends, lambda _: None)
         one = Choice(index, answer, job, logprobs=[] if given.logprobs else None)
         job.told = _teller(loop, asked, one)
@@ -160,6 +157,16 @@ def ask(
     except ValueError as error:
         raise RequestError(400, str(error), param="messages") from error
     return asked
+
+
+def _prompt(given: ChatRequest, tokenizer: TextTokenizer, today: datetime.date) -> tuple[list[int], bool]:
+    """Ids of what was said, and whether the answer goes on in thoughts."""
+    found = pieces(given.conversation(), open_answer=True, date=today)
+    try:
+        ids = encode(found, tokenizer.plain, tokenizer.chat, bos=tokenizer.bos).ids
+    except TokenizerError as error:
+        raise RequestError(400, str(error), param="messages") from error
+    return ids, thinks_on(found)
 
 
 def _teller(loop: asyncio.AbstractEventLoop, asked: Asked, one: Choice) -> Callable[[Spoken | Stopped], None]:

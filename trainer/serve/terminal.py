@@ -94,7 +94,7 @@ class Talk:
             self.write_aside(" (stopped)")
         self._show(answer.finish())
         self.write("\n")
-        self.turns += [UserTurn(text), self._turn(answer)]
+        self.turns += [UserTurn(text), self.heard(answer)]
 
     def _speak(self, prompt: list[int], answer: Answer, most: int) -> None:
         wish, ended = self.wish, set[int]()
@@ -120,12 +120,12 @@ class Talk:
         for call in said.calls:
             self.write_aside(_call(call))
 
-    def _turn(self, answer: Answer) -> AssistantTurn:
-        # In what comes next the model finds what it said, as far as that keeps the format.
+    def heard(self, answer: Answer) -> AssistantTurn:
+        """What the model finds of its answer in what comes next: all of it, as far as that keeps the format."""
         try:
-            turn = parse_answer(answer.tokens, self.tokenizer.decode, self.tokenizer.chat)
+            turn = parse_answer(answer.tokens, self.tokenizer.seen, self.tokenizer.chat)
         except ChatError:
-            text = self.tokenizer.decode([one for one in answer.tokens if one not in self.tokenizer.controls])
+            text = self.tokenizer.seen(answer.tokens)
             return AssistantTurn((Response(text),) if text else ())
         # Nobody runs tools here: a call gets no output, and the turn is over.
         return turn

@@ -71,6 +71,13 @@ def test_what_is_no_call_is_told_as_text() -> None:
     assert (said, answer.end) == (Said("[warm()]"), "stop")
 
 
+def test_a_control_token_within_a_call_is_no_text() -> None:
+    chat = TOKENIZER.chat
+    ids = [chat["<|tools_prefix|>"], *TOKENIZER.plain('[{"warm": '), chat["<|user_end|>"], *TOKENIZER.plain("{}}]")]
+    _, said = _read([*ids, chat["<|tools_suffix|>"]], Answer(TOKENIZER, (), None))
+    assert said.calls == (ToolCall("warm", "{}"),)
+
+
 def test_an_answer_that_was_cut_gives_what_is_there() -> None:
     answer = Answer(TOKENIZER, ("END",), None)
     _, said = _read(_ids(AssistantTurn((Response("It is EN"),)))[:-1], answer)

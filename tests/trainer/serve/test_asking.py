@@ -19,10 +19,10 @@ from tests.trainer.serve.small_talker import TOKENIZER, model
 DAY = datetime.date(2026, 11, 26)
 
 
-def _ask(engine: Engine, *, filtered: bool = False, longest: int | None = None, **more: object) -> Asked:
+async def _ask(engine: Engine, *, filtered: bool = False, longest: int | None = None, **more: object) -> Asked:
     body = {"model": "m", "messages": [{"role": "user", "content": "a"}], "temperature": 0, **more}
     new_filter = (lambda: Matcher([])) if filtered else None
-    return ask(engine, TOKENIZER, chat_request(json.dumps(body).encode()), longest, new_filter, DAY)
+    return await ask(engine, TOKENIZER, chat_request(json.dumps(body).encode()), longest, new_filter, DAY)
 
 
 async def _read(asked: Asked, seconds: float) -> None:
@@ -34,15 +34,15 @@ def test_an_answer_that_takes_too_long_and_an_engine_that_stops() -> None:
     async def run() -> None:
         engine = Engine(SpeakingBatch(model(), 2, 1024), 2)
         with pytest.raises(RequestError, match="has not started") as refused:
-            _ask(engine)
+            await _ask(engine)
         assert refused.value.status == 503
         engine.start()
-        slow = _ask(engine, max_tokens=600)
+        slow = await _ask(engine, max_tokens=600)
         with pytest.raises(RequestError, match="longer than 0 seconds") as late:
             await _read(slow, 0)
         assert late.value.status == 504
         slow.cancel()
-        cut = _ask(engine, max_tokens=600)
+        cut = await _ask(engine, max_tokens=600)
         stopping = asyncio.create_task(asyncio.to_thread(engine.stop))
         with pytest.raises(RequestError, match="the server is stopping") as stopped:
             await _read(cut, 60)
@@ -56,16 +56,37 @@ def test_limits_of_the_server() -> None:
     async def run() -> None:
         engine = Engine(SpeakingBatch(model(), 1, 1024), 1)
         with pytest.raises(RequestError, match="at most 5 tokens here"):
-            _ask(engine, longest=5, max_tokens=6)
+            await _ask(engine, longest=5, max_tokens=6)
         with pytest.raises(RequestError, match="the output filter would take out") as error:
-            _ask(engine, filtered=True, logprobs=True)
+            await _ask(engine, filtered=True, logprobs=True)
         assert error.value.to_json()["error"]["type"] == "invalid_request_error"
         engine.start()
         try:
-            short = _ask(engine, longest=5, filtered=True, n=2)
+            short = await _ask(engine, longest=5, filtered=True, n=2)
             await _read(short, 60)
             assert all(len(one.answer.tokens) <= 5 for one in short.choices)
             assert {one.reason for one in short.choices} <= {"length", "stop"}
+        finally:
+            engine.stop()
+
+    asyncio.run(run())
+
+
+def test_an_answer_goes_on_in_the_thoughts_that_a_call_interrupted() -> None:
+    calls = {"role": "assistant", "tool_calls": [{"function": {"name": "warm"}}]}
+    asked = [{"role": "user", "content": "Warm?"}, calls, {"role": "tool", "content": "12"}]
+    thinking = [asked[0], {**calls, "reasoning_content": "I look."}, asked[2]]
+
+    async def run() -> None:
+        engine = Engine(SpeakingBatch(model(), 1, 1024), 1)
+        engine.start()
+        try:
+            for messages in (asked, thinking):
+                # The first 12 tokens of this model are text, with this seed.
+                found = await _ask(engine, messages=messages, max_tokens=12, temperature=1, seed=0)
+                await _read(found, 60)
+                said = found.choices[0].said
+                assert (bool(said.response), bool(said.thoughts)) == (messages is asked, messages is thinking)
         finally:
             engine.stop()
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 
-from lauter.chat.conversation import AssistantTurn, UserTurn
+import pytest
+
+from lauter.chat.conversation import AssistantTurn, Response, UserTurn
 from lauter.chat.encode import encode
 from lauter.chat.formats.messages import of_messages
 from lauter.chat.pieces import pieces
@@ -41,6 +43,16 @@ def test_lines_are_answered_with_what_was_said_before_in_mind() -> None:
     assert second == _expected("Grüezi", first, "你好 <|user_end|>") + "\n"
     assert not any(aside)
     assert [type(turn) for turn in conversation.turns] == [UserTurn, AssistantTurn] * 2
+
+
+@pytest.mark.parametrize("end", [("</s>",), ("<|assistant_end|>",), ("<|tools_suffix|>", "</s>")])
+def test_the_model_finds_only_what_was_seen_of_its_answer(end: tuple[str, ...]) -> None:
+    conversation, _, _ = _talk()
+    ids = {**TOKENIZER.chat, "</s>": 2, "<pad>": 3}
+    answer = Answer(TOKENIZER, (), None)
+    for token in [*TOKENIZER.plain("Hoi"), ids["<pad>"], *(ids[name] for name in end)]:
+        answer.push(token)
+    assert conversation.heard(answer) == AssistantTurn((Response("Hoi"),))
 
 
 def test_commands() -> None:

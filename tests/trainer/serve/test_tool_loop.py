@@ -70,7 +70,7 @@ def test_a_tool_is_called_and_its_output_is_read() -> None:
 
     async def answered(messages: list[dict[str, Any]]) -> dict[str, Any]:
         body = {"model": "m", "messages": messages, "tools": [TOOL], "temperature": 0, "max_tokens": 100}
-        asked = ask(engine, TOKENIZER, chat_request(json.dumps(body).encode()), None, None, DAY)
+        asked = await ask(engine, TOKENIZER, chat_request(json.dumps(body).encode()), None, None, DAY)
         async for _ in asked.progress(60):
             pass
         (one,) = asked.choices
