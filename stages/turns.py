@@ -6,13 +6,14 @@ Only texts with marks are measured; others have nulls and are kept.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from lauter.chat.control import TOOLS_PREFIX, USER_START
+from lauter.chat.control import ASSISTANT_END, ASSISTANT_START, TOOLS_PREFIX, USER_START
 from lauter.pipeline import schema
 from lauter.pipeline.contract import Reason, StageConfig, StageContext, Verdict
 from lauter.stages.speakers import Speaker, stretches
@@ -110,18 +111,23 @@ class Turns:
 
 
 def measured(marks: Sequence[Mapping[str, Any]], length: int) -> dict[str, int | bool]:
-    """The columns of `SCORES` of one dialogue; `shortest_answer` is 0 where there is none."""
+    """The columns of `SCORES` of one dialogue; `shortest_answer` is 0 where there is none, or a turn says nothing."""
     said = stretches(marks, length)
 
     def lengths(speaker: Speaker) -> list[int]:
         return [one.end - one.start for one in said if one.speaker is speaker]
 
     answers = lengths(Speaker.ANSWER)
+    # Blocks may be none in a row, and `normalise` may leave none of an answer's characters.
+    silent = any(
+        one["control"] == ASSISTANT_START and after["control"] == ASSISTANT_END and one["end"] == after["start"]
+        for one, after in pairwise(marks)
+    )
     return {
         "user_turns": sum(mark["control"] == USER_START for mark in marks),
         "user_chars": sum(lengths(Speaker.USER)),
         "answer_chars": sum(answers),
-        "shortest_answer": min(answers, default=0),
+        "shortest_answer": 0 if silent else min(answers, default=0),
         "thought_chars": sum(lengths(Speaker.THOUGHTS)),
         "tool_calls": sum(mark["control"] == TOOLS_PREFIX for mark in marks),
         "ends_with_answer": bool(said) and said[-1].speaker is Speaker.ANSWER,

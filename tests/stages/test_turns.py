@@ -18,6 +18,7 @@ from lauter.chat.conversation import (
 )
 from lauter.pipeline import schema
 from lauter.pipeline.contract import SoftStage, StageContext
+from lauter.stages.normalise import Normalise, NormaliseConfig
 from lauter.stages.read.dialogues.turns import marked
 from lauter.stages.speakers import Speaker, stretches
 from lauter.stages.turns import Turns, TurnsConfig
@@ -75,6 +76,16 @@ def test_a_dialogue_is_measured_and_a_page_is_not() -> None:
         "ends_with_answer": False,
     }
     assert all(column[1].as_py() is None for column in columns.values())
+
+
+@pytest.mark.parametrize("said", [(), (Response("\u200b"),)])
+def test_a_turn_that_says_nothing_is_the_shortest_answer(said: tuple[Response, ...]) -> None:
+    given = batch(
+        Conversation((UserTurn("Ja?"), AssistantTurn(said), UserTurn("Und?"), AssistantTurn((Response("b"),))))
+    )
+    clean = Normalise(NormaliseConfig(), StageContext()).apply(given).columns
+    columns = Turns(TurnsConfig(), StageContext()).apply(pa.RecordBatch.from_pydict(clean)).columns
+    assert (columns["answer_chars"][0].as_py(), columns["shortest_answer"][0].as_py()) == (1, 0)
 
 
 @pytest.mark.parametrize(
