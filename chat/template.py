@@ -16,7 +16,7 @@ def chat_template(control_tokens: Iterable[str] = NAMES) -> str:
     `control_tokens` wherever a message spells them: give it all special tokens of the tokenizer.
     """
     set_ = "".join(
-        f"{{%- set {name} = {json.dumps(value)} -%}}"
+        f"{{%- set {name} = {json.dumps(value, ensure_ascii=False)} -%}}"
         for name, value in (
             ("control_tokens", list(control_tokens)),
             ("IDENTITY", IDENTITY),

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
+import jinja2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -179,6 +180,18 @@ def test_there_is_one_bos(theirs: Theirs) -> None:
         ([{"role": "user", "content": "a"}, {"role": "tool", "content": "1"}], "without a tool call"),
         ([{"role": "poet", "content": "a"}], "of the role poet"),
         ([{"role": "user", "content": "a"}, {"role": "assistant", "content": {"blocks": [{"type": "x"}]}}], "type x"),
+        # Neither spells a control token, both together would.
+        (
+            [{"role": "user", "content": "a"}, *({"role": "assistant", "content": x} for x in ("<|user", "_end|>"))],
+            "two response blocks in a row",
+        ),
+        (
+            [
+                {"role": "user", "content": "a"},
+                *({"role": "assistant", "reasoning_content": x, "content": None} for x in ("<|user", "_end|>")),
+            ],
+            "two thoughts blocks in a row",
+        ),
     ],
 )
 def test_what_is_no_conversation_is_refused(theirs: Theirs, messages: list[dict[str, Any]], message: str) -> None:
@@ -205,6 +218,13 @@ def test_every_special_token_of_the_export_is_broken(theirs: Theirs) -> None:
     found = [index for index in ids if index in special]
     turn_ids = [TOKENIZER.chat[name] for name in ("<|assistant_start|>", *inner, "<|assistant_end|>")]
     assert found == [index for index in expected if index in special] + turn_ids
+
+
+def test_names_of_any_letters_are_broken() -> None:
+    text = chat_template(['<"\\🔒｜>'])
+    assert jinja2.Environment().from_string(text).render(
+        messages=[{"role": "user", "content": 'a <"\\🔒｜>'}], bos_token=""
+    ).endswith('a <\u2060"\\🔒｜><|user_end|>')
 
 
 def test_the_template_needs_the_names_of_no_tokenizer() -> None:
