@@ -128,8 +128,10 @@ def measure(
         from lauter.trainer.preference.measure import measure_run
         from lauter.trainer.preference.rewards import RewardError
     except ModuleNotFoundError as error:
+        if error.name not in ("torch", "safetensors"):
+            raise
         fail_rank(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
-    with faults_told(folder):
+    with interrupt_told(), faults_told(folder):
         try:
             files = prompts or section.preference.prompts
             origin = None if start is None else Path(start)

@@ -70,7 +70,8 @@ class TuneSection(Training):
         step = self.batch.sequences * self.data.sequence_length
         schedule = self.schedule
         if schedule.epochs is not None:
-            steps = math.floor(schedule.epochs * epoch / self.batch.sequences)
+            # Rounded first: 0.29 epochs of 100 samples are 29 of them, and not 28.999999999999996.
+            steps = math.floor(round(schedule.epochs * epoch, 6) / self.batch.sequences)
             if steps < 1:
                 raise ValueError(
                     f"schedule.epochs: {schedule.epochs:g} epoch(s) of {epoch:,} sample(s) are less than one step of "
@@ -81,12 +82,12 @@ class TuneSection(Training):
             assert schedule.total_tokens is not None  # One of the two is there.
             total = schedule.total_tokens
             steps = -(-total // step)
-        warmup = min(math.ceil(schedule.warmup_fraction * steps) * step, total)
+        warmup = min(_part(schedule.warmup_fraction, steps) * step, total)
         share = schedule.cooldown_fraction
-        cooldown = total - warmup if share is None else min(math.ceil(share * steps) * step, total - warmup)
+        cooldown = total - warmup if share is None else min(_part(share, steps) * step, total - warmup)
         optimizer = self.optimizer
         if "warmup_steps" not in optimizer.model_fields_set:
-            optimizer = optimizer.model_copy(update={"warmup_steps": math.ceil(schedule.moments_fraction * steps)})
+            optimizer = optimizer.model_copy(update={"warmup_steps": _part(schedule.moments_fraction, steps)})
         return RunSection(
             **{key: getattr(self, key) for key in Training.model_fields if key != "optimizer"},
             optimizer=optimizer,
@@ -100,6 +101,11 @@ class TuneSection(Training):
                 final_fraction=schedule.final_fraction,
             ),
         )
+
+
+def _part(share: float, steps: int) -> int:
+    """Share of the steps, rounded up; 7 % of 100 are 7, though the product of the floats is 7.000000000000001."""
+    return math.ceil(round(share * steps, 6))
 
 
 def model_of(shape: ModelShape) -> ModelSection:

@@ -27,6 +27,10 @@ def tuned(section: TuneSection, objective: Objective, out: Path, start: Path | N
         DataError: something is wrong with a corpus.
         CheckpointError: the checkpoint can't be read.
     """
+    if section.preference is not None:
+        raise ConfigError(
+            f"preference: `lauter tune {objective}` learns from answers alone; leave it out, or run qrpo or dpo"
+        )
     model = section.model or model_of_run(out, start)
     check_folders(section)
     samples = Samples(open_corpora(section.data), section.data, section.seed)

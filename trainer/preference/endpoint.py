@@ -62,16 +62,23 @@ class Endpoint:
                 sent = urllib.request.Request(url, body, self._headers)
                 with urllib.request.urlopen(sent, timeout=self._section.timeout_seconds) as answer:
                     found = json.load(answer)
-                if isinstance(found, dict) and isinstance(found.get("choices"), list) and found["choices"]:
-                    return found
+                if _has_choice(found):
+                    return found  # type: ignore[no-any-return]
                 said = "an answer without choices"
             except urllib.error.HTTPError as error:
                 said = f"{error.code} {error.read(500).decode('utf-8', 'replace')}"
                 if error.code not in BUSY:
                     raise EndpointError(f"{url} refused a request: {said}") from error
-            except (OSError, ValueError, http.client.HTTPException) as error:
+            except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
                 said = f"{type(error).__name__}: {error}"
         raise EndpointError(f"{url} gave no answer in {self._section.tries} tries; the last one: {said}")
+
+
+def _has_choice(found: Any) -> bool:  # noqa: ANN401 - JSON
+    """Whether an answer has what all readers here look into: a first choice, whose message is an object if any."""
+    choices = found.get("choices") if isinstance(found, dict) else None
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return isinstance(first, dict) and isinstance(first.get("message") or {}, dict)
 
 
 def messages(conversation: Conversation) -> list[dict[str, str]]:

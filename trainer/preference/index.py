@@ -95,17 +95,35 @@ def finish_making(storage: Storage, making: Mapping[str, Any], blocks: int, coun
 
 
 def read_index(storage: Storage) -> dict[str, Any]:
-    """Raises `UnfitError`: there is none; `DataError`: it, or a file that it names, is damaged."""
+    """The index, its pairs compared with their digests: what is learnt from is what was chosen.
+
+    Raises:
+        UnfitError: there is none. `DataError`: it, or a file of pairs, is missing or damaged.
+    """
     if storage.size(INDEX) is None:
         raise UnfitError([f"{storage.root} holds no finished preference data: it has no {INDEX}"])
     try:
         index: dict[str, Any] = storage.read_json(INDEX)
-        missing = [path for path in index["files"] if path.startswith("pairs") and storage.size(path) is None]
+        pairs = {path: digest for path, digest in index["files"].items() if path.startswith("pairs")}
+        missing = [path for path in pairs if storage.size(path) is None]
+        damaged = [
+            path
+            for path, digest in pairs.items()
+            if path not in missing and digest_file(Path(storage.absolute(path))) != digest
+        ]
     except (StorageError, ValueError, KeyError, TypeError) as error:
         raise DataError([f"{storage.root}/{INDEX}: can't be read ({error})"]) from error
     if missing:
         raise DataError(
             [f"{storage.root}/{path}: is missing; make the data anew in another folder" for path in missing]
+        )
+    if damaged:
+        raise DataError(
+            [
+                f"{storage.root}/{path}: has other bytes than {INDEX} says; put it back, or make the data anew in "
+                "another folder"
+                for path in damaged
+            ]
         )
     return index
 
@@ -143,7 +161,8 @@ def _reward(section: RewardSection) -> dict[str, Any]:
         return {"function": section.function}
     if section.model is not None:
         folder = Path(section.model)
-        files = [*sorted(path.name for path in folder.glob("*.safetensors")), "config.json"]
+        # The tokenizer decides what the model is shown, as much as the weights what it makes of it.
+        files = [*sorted(path.name for path in folder.glob("*.safetensors")), "config.json", "tokenizer.json"]
         return {"model": folder.name, "files": {name: _digest(str(folder / name)) for name in files}}
     assert section.judge is not None
     judge = section.judge

@@ -10,7 +10,7 @@ from typing import Any
 from lauter.chat.conversation import AssistantTurn, Conversation, Response, UserTurn
 from lauter.trainer.config.preference import JudgeSection
 from lauter.trainer.preference.endpoint import Endpoint
-from lauter.trainer.preference.rewards import Reward, RewardError
+from lauter.trainer.preference.rewards import Reward, RewardError, checked
 
 LIKELIEST = 20
 """Tokens whose probabilities are asked for (`top_logprobs`): the most that the protocol allows."""
@@ -69,20 +69,33 @@ def question(section: JudgeSection, charter: str, conversation: Conversation, an
 def score(section: JudgeSection, said: Mapping[str, Any]) -> float:
     """Of what the server said: the mean of the digits, weighted with their probabilities. Raises `RewardError`."""
     choice = said["choices"][0]
-    content = (choice.get("logprobs") or {}).get("content") or [{}]
     weights: dict[int, float] = {}
-    for one in content[0].get("top_logprobs") or ():
-        token = str(one.get("token", "")).strip()
-        if token.isascii() and token.isdigit() and section.lowest <= int(token) <= section.highest:
-            # " 7" and "7" are two tokens and one score.
-            weights[int(token)] = weights.get(int(token), 0.0) + math.exp(float(one["logprob"]))
+    try:
+        content = (choice.get("logprobs") or {}).get("content") or [{}]
+        for one in content[0].get("top_logprobs") or ():
+            digit = _digit(section, str(one.get("token", "")))
+            if digit is not None:
+                # " 7" and "7" are two tokens and one score.
+                weights[digit] = weights.get(digit, 0.0) + math.exp(float(one["logprob"]))
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise RewardError(
+            f"the judge's `logprobs` are not as the protocol has them ({type(error).__name__}: {error})"
+        ) from error
     total = sum(weights.values())
     if total > 0:
-        return sum(digit * weight for digit, weight in weights.items()) / total
+        return checked(sum(digit * weight for digit, weight in weights.items()) / total, "the judge")
     text = str((choice.get("message") or {}).get("content") or "").strip()
-    if text.isascii() and text.isdigit() and section.lowest <= int(text) <= section.highest:
-        return float(text)
+    said_digit = _digit(section, text)
+    if said_digit is not None:
+        return float(said_digit)
     raise RewardError(f"the judge gave no score from {section.lowest} to {section.highest} but {text[:80]!r}")
+
+
+def _digit(section: JudgeSection, token: str) -> int | None:
+    """The score that a token is, None where it is none."""
+    text = token.strip()
+    fits = len(text) == 1 and text.isascii() and text.isdigit() and section.lowest <= int(text) <= section.highest
+    return int(text) if fits else None
 
 
 def _said(turn: AssistantTurn) -> str:

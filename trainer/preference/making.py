@@ -43,6 +43,8 @@ class Making:
     ranks: Ranks
     longest: int
     """Tokens of a window: both completions of a pair must fit into one, each with the prompt."""
+    most: int
+    """Tokens of the longest prompt that is answered."""
     blocks: int
 
     def own(self, kind: str) -> Iterator[int]:
@@ -110,10 +112,14 @@ def make_pairs(making: Making) -> None:
 
 def _completed(making: Making, some: list[Prompt], block: int, answers: Answer) -> list[dict[str, Any]]:
     first = block * making.section.block
-    # A prompt that leaves no room for two answers of a token can't be learnt from.
     ids = [making.speech.prompt(one.conversation) for one in some]
-    fit = [place for place, one in enumerate(ids) if 2 * (len(one) + 1) <= making.longest]
-    found = answers([some[place].conversation for place in fit])
+    fit = [place for place, one in enumerate(ids) if len(one) <= making.most]
+    try:
+        found = answers([some[place].conversation for place in fit])
+    except ChatError as error:
+        raise UnfitError(
+            [f"preference.prompts: one of the prompts {first} to {first + len(some) - 1}: {error}"]
+        ) from error
     rows = []
     for place, said in zip(fit, found, strict=True):
         every = [*said, *_offered(making.speech, some[place], first + place)]

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from lauter.chat.conversation import Conversation
+from lauter.chat.conversation import ChatError, Conversation
 from lauter.trainer.batch import IGNORE, Batch, Bounds
 from lauter.trainer.checkpoint.inventory import digest_of
-from lauter.trainer.checkpoint.read import Checkpoint, open_checkpoint
+from lauter.trainer.checkpoint.read import Checkpoint, model_shape_of, open_checkpoint
 from lauter.trainer.config.preference import PreferenceSection, ReferencesSection
 from lauter.trainer.data.errors import UnfitError
 from lauter.trainer.generate.load import load_model, tokenizer_of
+from lauter.trainer.generate.tokenizer import TokenizerError
 from lauter.trainer.model.apertus import Apertus
 from lauter.trainer.preference.encoding import Speech
 from lauter.trainer.preference.preparing import reward_of
@@ -63,7 +64,12 @@ def measure(
     section: ReferencesSection,
     seed: int,
 ) -> Measured:
-    """Let both models answer; `section` says how often and how. The reference model answers twice, with two seeds."""
+    """Let both models answer; `section` says how often. The reference model answers twice, with two seeds.
+
+    Always at temperature 1 and `top_p` 1, whatever the pairs were drawn with: the mean log-ratio is the KL divergence
+    where the completions are drawn from the model itself.
+    """
+    section = section.model_copy(update={"temperature": 1.0, "top_p": 1.0})
     rows: list[tuple[float, float, float, float, float, int, int]] = []
     for first in range(0, len(conversations), section.batch):
         some = conversations[first : first + section.batch]
@@ -109,15 +115,28 @@ def measure_run(
     The reference model is the checkpoint `start`, or what the run began from, where that still lies there.
 
     Raises:
-        UnfitError: the prompts can't be read, or the reference model is gone. `CheckpointError`: a checkpoint.
+        UnfitError: the prompts can't be read or are too long, or the reference model is gone or has no chat.
+            `CheckpointError`: a checkpoint.
             `RewardError`: there is no reward.
     """
     policy = open_checkpoint(run)
     reference = open_checkpoint(_began_from(policy) if start is None else start)
-    speech = Speech(tokenizer_of(reference))
+    try:
+        speech = Speech(tokenizer_of(reference))
+    except (ChatError, TokenizerError) as error:
+        raise UnfitError([f"{reference.path}: {error}"]) from error
     some = [one.conversation for one in islice(read_prompts(prompts), count)]
     if not some:
         raise UnfitError([f"{', '.join(prompts)} hold no prompt"])
+    room = min(model_shape_of(one).positions for one in (policy, reference)) - section.references.new_tokens
+    too_long = [
+        f"prompt {number} of {', '.join(prompts)} has {size} tokens, and there is room for {max(room, 0)} before "
+        f"{section.references.new_tokens} new ones; lower preference.references.new_tokens, or leave it out"
+        for number, one in enumerate(some)
+        if (size := len(speech.prompt(one))) > room
+    ]
+    if too_long:
+        raise UnfitError(too_long)
     device, dtype = ("cuda", torch.bfloat16) if torch.cuda.is_available() else ("cpu", torch.float32)
     models = [load_model(one, dtype, device) for one in (policy, reference)]
     return measure(models[0], models[1], speech, some, reward_of(section), section.references, seed)

@@ -11,10 +11,11 @@ import torch
 
 from lauter.chat.conversation import ChatError
 from lauter.pipeline.storage import Storage
-from lauter.trainer.checkpoint.read import Checkpoint, open_checkpoint, tokenizer_files
+from lauter.trainer.checkpoint.read import Checkpoint, model_shape_of, open_checkpoint, tokenizer_files
 from lauter.trainer.config.preference import PreferenceSection
 from lauter.trainer.data.errors import UnfitError
 from lauter.trainer.generate.load import load_model, tokenizer_of
+from lauter.trainer.generate.tokenizer import TokenizerError
 from lauter.trainer.parallel.ranks import Ranks
 from lauter.trainer.preference.data import folder_of
 from lauter.trainer.preference.encoding import Speech
@@ -60,10 +61,11 @@ def prepare(
         CheckpointError: the checkpoint can't be read. `DataError`: a file of the folder.
         RewardError: a reward can't be had. `EndpointError`: an answer of a server.
     """
-    ranks = _ranks()
+    ranks = ranks_here()
     storage = Storage(str(folder_of(section, out)))
     checkpoint = open_checkpoint(start)
     files = tokenizer_files(checkpoint)
+    most = _longest_prompt(section, longest, checkpoint)
     making = making_of(section, seed, longest, checkpoint, files)
     if ranks.first:
         begin_making(storage, making, files)
@@ -74,11 +76,11 @@ def prepare(
         return
     try:
         speech = Speech(tokenizer_of(checkpoint))
-    except ChatError as error:
+    except (ChatError, TokenizerError) as error:
         raise UnfitError([f"{checkpoint.path}: {error}"]) from error
     prompts = count_prompts(section)
     blocks = -(-prompts // section.block)
-    each = Making(section, seed, storage, speech, ranks, longest, blocks)
+    each = Making(section, seed, storage, speech, ranks, longest, most, blocks)
     make_completions(each, lambda: _answer(section, checkpoint, speech, seed), tell)
     make_rewards(each, lambda: reward_of(section), tell)
     make_pairs(each)
@@ -92,9 +94,37 @@ def prepare(
         if counts["answered"] < prompts:
             tell(
                 f"{prompts - counts['answered']:,} prompts are left out: in a window of {longest} tokens they leave no "
-                "room for two answers"
+                f"room for two answers, or with {section.references.new_tokens} new tokens are too long for the model; "
+                f"the longest that is taken has {most}"
             )
     _until(lambda: storage.size(INDEX) is not None)
+
+
+def _longest_prompt(section: PreferenceSection, longest: int, checkpoint: Checkpoint) -> int:
+    """Tokens of the longest prompt that can be learnt from.
+
+    Twice in a window, with one token of answer each; and before all tokens of an answer among the model's positions,
+    where it is sampled from here: a server cuts answers there by itself.
+
+    Raises:
+        UnfitError: the model has no room for a prompt, or for a window.
+    """
+    positions, new_tokens = model_shape_of(checkpoint).positions, section.references.new_tokens
+    if longest > positions:
+        raise UnfitError(
+            [f"data.sequence_length: {longest} is more than the {positions} positions of {checkpoint.path}; lower it"]
+        )
+    most = longest // 2 - 1
+    if section.references.endpoint is not None:
+        return most
+    if new_tokens >= positions:
+        raise UnfitError(
+            [
+                f"preference.references.new_tokens: {new_tokens} leave no room for a prompt in the {positions} "
+                f"positions of {checkpoint.path}; lower them"
+            ]
+        )
+    return min(most, positions - new_tokens)
 
 
 def _answer(section: PreferenceSection, checkpoint: Checkpoint, speech: Speech, seed: int) -> Answer:
@@ -132,7 +162,7 @@ def _counts(storage: Storage, blocks: int, prompts: int) -> dict[str, int]:
     return found
 
 
-def _ranks() -> Ranks:
+def ranks_here() -> Ranks:
     """Which part is this process's: without a process group, as nothing is said here for hours."""
     return Ranks(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")), torch.device("cpu"))
 

@@ -86,7 +86,7 @@ def _rows(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def _object(line: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):  # The latter: brackets in brackets, thousands deep.
         row = None
     # What is no object has no `messages`, and is told of with its place.
     return row if isinstance(row, dict) else {}

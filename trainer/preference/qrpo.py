@@ -29,9 +29,10 @@ def scaled_log_partition(beta: Tensor) -> Tensor:
     """Beta x log Z for Z = beta x (e^(1/beta) - 1), the mean of e^(R/beta) over a uniform R; shape and dtype as `beta`.
 
     That is beta x ln(beta) + 1 + beta x ln(1 - e^(-1/beta)); Apertus's code leaves out the last part, which is -4.5e-6
-    at beta 0.1 and -1e-10 at 0.05. Here it stays, so that any beta is exact.
+    at beta 0.1 and -1e-10 at 0.05. Here it stays, so that any beta is exact: `expm1`, as 1 - e^(-1/beta) would lose a
+    digit with every tenfold of a beta above 1.
     """
-    return beta * beta.log() + 1 + beta * torch.log1p(-torch.exp(-1 / beta))
+    return beta * beta.log() + 1 + beta * torch.log(-torch.expm1(-1 / beta))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lauter.trainer.config.preference import PreferenceSection
-from lauter.trainer.config.sections import Objective, RunSection
+from lauter.trainer.config.sections import ModelSection, Objective, RunSection
 from lauter.trainer.config.tune import TuneSection
 from lauter.trainer.loop.errors import ConfigError
+from lauter.trainer.loop.parts import check_batches
 from lauter.trainer.loop.tune import model_of_run, own_checkpoint
 from lauter.trainer.preference.data import folder_of, open_pairs
-from lauter.trainer.preference.preparing import prepare
+from lauter.trainer.preference.preparing import prepare, ranks_here
+
+ENOUGH = 10**9
+"""Samples of an epoch that has a step of any size."""
 
 
 def tuned_by_preferences(
@@ -34,12 +38,20 @@ def tuned_by_preferences(
                 f"{out} has no checkpoint yet: give --from CHECKPOINT, the model that answers better after"
             )
         length = section.data.sequence_length
+        # How many samples an epoch has is not known yet; what is wrong with a step is told before hours of sampling.
+        parallel = section.parallel
+        readers = ranks_here().count // (parallel.pipeline * parallel.context * parallel.tensor)
+        check_batches(_run_of(section, objective, model, ENOUGH), max(readers, 1))
         prepare(preference, seed=section.seed, longest=length, start=start, out=out, tell=tell)
     preference = preference.model_copy(update={"data": str(folder)})
     section = section.model_copy(update={"preference": preference})
     _, samples = open_pairs(preference, section.data.sequence_length, section.seed)
+    return _run_of(section, objective, model, samples.epoch)
+
+
+def _run_of(section: TuneSection, objective: Objective, model: ModelSection, epoch: int) -> RunSection:
     try:
-        return section.run(objective, model, samples.epoch)
+        return section.run(objective, model, epoch)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
@@ -60,6 +72,12 @@ def _checked(section: TuneSection, objective: Objective) -> PreferenceSection:
     if objective == "dpo" and preference.pairs.choice == "random":
         problems.append(
             "preference.pairs.choice: two random ones may be equally good, which DPO can't use; take spread"
+        )
+    largest = preference.largest_beta
+    if objective == "qrpo" and not preference.normalised and largest is not None and preference.beta > largest:
+        problems.append(
+            f"preference.beta: {preference.beta:g}, which is not divided by lengths, would always be cut to "
+            f"largest_beta {largest:g}; set largest_beta to null, or lower beta"
         )
     if problems:
         raise ConfigError("\n".join(problems))

@@ -42,6 +42,14 @@ def test_epochs_become_whole_steps_and_shares_become_tokens() -> None:
     assert rates == pytest.approx([0, 0.5, *(1 - step / 48 for step in range(49))])
 
 
+def test_shares_are_rounded_as_decimals() -> None:
+    # As floats 0.07 x 100 is above 7, and 0.29 x 100 below 29.
+    found = run(400, schedule={"epochs": 1, "warmup_fraction": 0.07, "moments_fraction": 0.07})
+    assert (found.schedule.total_tokens, found.schedule.warmup_tokens) == (100 * 64, 7 * 64)
+    assert found.optimizer.warmup_steps == 7
+    assert run(100, schedule={"epochs": 0.29}, batch={"sequences": 1}).schedule.total_tokens == 29 * 16
+
+
 def test_what_is_said_in_steps_or_tokens_holds() -> None:
     found = run(101, schedule={"total_tokens": 1000, "cooldown_fraction": 0.5}, optimizer={"warmup_steps": 7})
     assert found.schedule.total_tokens == 1000  # 16 steps, the last of which goes beyond it.

@@ -139,6 +139,9 @@ def test_what_does_not_go_together_is_refused(folder: Path, tmp_path: Path) -> N
     other = {"model": {"preset": "nano", "layers": 1}}
     with pytest.raises(ConfigError, match=r"model\.layers: 2 there, 1 now"):
         sft(folder, tmp_path / "run", folder / "parent", **other)
+    chosen = {"preference": {"prompts": ["x"], "reward": {"function": "a:b"}}}
+    with pytest.raises(ConfigError, match="`lauter tune sft` learns from answers alone"):
+        sft(folder, tmp_path / "run", folder / "parent", **chosen)
     out = tmp_path / "done"
     sft(folder, out, folder / "parent", schedule={"total_tokens": 256})
     with pytest.raises(ConfigError, match="lora: none there"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any
@@ -33,7 +34,20 @@ def test_slopes_are_the_derivative(pairs: list[tuple[Any, Any]], normalised: boo
     assert torch.allclose(terms.slopes.detach(), expected, rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.slow
+def test_the_loss_is_that_worked_out_by_hand() -> None:
+    # Chosen 1.5 nats up over 10 tokens, rejected 1 nat down over 20: 0.15 - (-0.05) = 0.2 a token, times beta.
+    found = torch.tensor([-8.5, -31.0], dtype=torch.float64)
+    given = known(torch.tensor([-10.0, -30.0], dtype=torch.float64), torch.tensor([10, 20]))
+    terms = DPO(5.0)(found, given)
+    assert terms.losses.tolist() == pytest.approx([math.log(1 + math.exp(-1.0))], rel=1e-12)
+    pull = 5.0 / (1 + math.exp(1.0))
+    assert terms.slopes.tolist() == pytest.approx([-pull / 10, pull / 20], rel=1e-12)
+    terms = DPO(0.4, normalised=False)(found, given)
+    assert terms.losses.tolist() == pytest.approx([math.log(1 + math.exp(-0.4 * 2.5))], rel=1e-12)
+
+
+# Importing trl takes longer than all other tests of this folder that run in one process.
+@pytest.mark.soak
 @pytest.mark.parametrize(("kind", "normalised", "beta"), [("sigmoid_norm", True, 5.0), ("sigmoid", False, 0.1)])
 def test_loss_and_gradient_are_trls(kind: str, normalised: bool, beta: float) -> None:  # noqa: FBT001
     trl = pytest.importorskip("trl.trainer.dpo_trainer", reason="trl is not installed: pip install 'lauter[dev]'")

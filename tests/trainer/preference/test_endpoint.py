@@ -61,6 +61,15 @@ def test_what_the_server_refuses_is_told_at_once() -> None:
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize("said", [{"choices": []}, {"choices": ["yes"]}, {"choices": [{"message": "yes"}]}, [], 1])
+def test_what_is_no_answer_is_asked_for_again_and_told(said: object) -> None:
+    with (
+        serving(lambda *_: (200, said)) as url,
+        pytest.raises(EndpointError, match="in 2 tries; the last one: an answer without choices"),
+    ):
+        Endpoint(section(url, tries=2), lambda _: None).complete_all([{}])
+
+
 def test_a_server_that_is_not_there_is_given_up_after_some_tries() -> None:
     with serving(lambda *_: (200, {})) as url:
         pass

@@ -42,6 +42,21 @@ def test_what_is_no_score_is_an_error(text: str) -> None:
         score(section(), choice(text))
 
 
+@pytest.mark.parametrize(
+    "logprobs",
+    [
+        "none",
+        {"content": ["9"]},
+        {"content": [{"top_logprobs": [{"token": "9"}]}]},
+        {"content": [{"top_logprobs": [{"token": "9", "logprob": None}]}]},
+        {"content": [{"top_logprobs": [{"token": "9", "logprob": 1e6}]}]},
+    ],
+)
+def test_probabilities_of_another_form_are_an_error(logprobs: Any) -> None:  # noqa: ANN401 - JSON
+    with pytest.raises(RewardError, match="`logprobs` are not as the protocol has them"):
+        score(section(), choice("9", logprobs=logprobs))
+
+
 def test_the_judge_is_shown_charter_conversation_and_answer(tmp_path: Path) -> None:
     (tmp_path / "charter.md").write_text("Be kind.")
     bodies: list[dict[str, Any]] = []

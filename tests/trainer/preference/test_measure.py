@@ -47,6 +47,12 @@ def test_what_a_model_says_more_often_is_won_and_paid_for() -> None:
     assert 0.3 < found.kl < 5
 
 
+def test_completions_are_drawn_from_the_models_themselves() -> None:
+    model, cold = small_model(), SECTION.model_copy(update={"temperature": 0.1, "top_p": 0.5})
+    of = [measure(model, model, SPEECH, ASKED[:1], letters, one, seed=3) for one in (SECTION, cold)]  # type: ignore[arg-type]
+    assert of[0] == of[1]
+
+
 def test_the_log_ratios_are_those_of_whole_logits() -> None:
     """KL of a step of one token, from both distributions themselves."""
     section = ReferencesSection(completions=200, new_tokens=1, batch=1)

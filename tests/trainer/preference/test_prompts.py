@@ -43,7 +43,7 @@ def test_what_answers_the_last_question_is_offered(tmp_path: Path) -> None:
 
 def test_every_row_that_is_none_is_told_up_to_a_number(tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
-    path.write_text("[1]\nnothing\n" + '{"messages": [{"role": "king", "content": "x"}]}\n' * (TOLD + 3))
+    path.write_text(f"[1]\n{'[' * 100_000}\n" + '{"messages": [{"role": "king", "content": "x"}]}\n' * (TOLD + 3))
     with pytest.raises(UnfitError) as caught:
         list(read_prompts([str(path)]))
     assert len(caught.value.problems) == TOLD + 1

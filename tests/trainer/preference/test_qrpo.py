@@ -53,6 +53,13 @@ def test_the_partition_function_is_the_mean_over_a_uniform_reward(beta: float) -
     assert found == pytest.approx(expected, rel=1e-5, abs=1e-9)
 
 
+@pytest.mark.parametrize("beta", [1e3, 1e6])
+def test_the_partition_function_of_a_large_beta_is_its_series(beta: float) -> None:
+    # beta ln(beta (e^(1/beta) - 1)) = 1/2 + 1/(24 beta) - ...
+    found = float(scaled_log_partition(torch.tensor(beta, dtype=torch.float64)))
+    assert found == pytest.approx(0.5 + 1 / (24 * beta), abs=1e-7)
+
+
 def test_the_loss_is_that_worked_out_by_hand() -> None:
     # 500 tokens: a reward of 1 asks for a log-ratio of 4.6 nats, one of 0 for -95.4.
     loss = QRPO(beta=5.0)

@@ -125,6 +125,8 @@ def test_another_making_does_not_go_on_in_the_same_folder(tmp_path: Path, refere
         (["z_loss=0.1"], "both would change what a completion's log-probability is"),
         (["validation={}", "data.hold_out_shards=1"], "there is no held-out text here"),
         (["data.corpora=[{path: x}]"], "preferences are made of preference.prompts"),
+        (["preference.largest_beta=0.1"], "0.5, which is not divided by lengths, would always be cut to"),
+        (["batch.micro=3"], r"4 is no multiple of batch.micro \(3\)"),
     ],
 )
 def test_what_has_no_meaning_here_is_refused(tmp_path: Path, reference: Path, overrides: list[str], said: str) -> None:
@@ -143,6 +145,20 @@ def test_what_is_missing_is_told(tmp_path: Path, reference: Path) -> None:
         tuned(path, tmp_path / "other", reference, [], f"preference.prompts=[{tmp_path}/bad.jsonl]")
 
 
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["data.sequence_length=256"], "256 is more than the 192 positions"),
+        (["preference.references.new_tokens=192"], "192 leave no room for a prompt in the 192 positions"),
+    ],
+)
+def test_what_the_model_has_no_room_for_is_refused(
+    tmp_path: Path, reference: Path, overrides: list[str], said: str
+) -> None:
+    with pytest.raises(UnfitError, match=said):
+        tuned(config(tmp_path), tmp_path / "run", reference, [], *overrides)
+
+
 def test_no_pair_at_all_is_told(tmp_path: Path, reference: Path) -> None:
     path = config(tmp_path, preference={"pairs": {"choice": "published"}})
     with pytest.raises(DataError, match="no prompt has two completions to learn from"):
@@ -151,6 +167,10 @@ def test_no_pair_at_all_is_told(tmp_path: Path, reference: Path) -> None:
     with pytest.raises(DataError, match="no prompt has two completions to learn from"):
         tuned(path, tmp_path / "short", reference, said, "data.sequence_length=64")
     assert said[-1].startswith(f"{PROMPTS} prompts are left out: in a window of 64 tokens")
+    # Two fit a window, but not before so many new tokens.
+    with pytest.raises(DataError, match="no prompt has two completions to learn from"):
+        tuned(path, tmp_path / "full", reference, said, "preference.references.new_tokens=180")
+    assert "or with 180 new tokens are too long for the model; the longest that is taken has 12" in said[-1]
 
 
 @pytest.mark.slow
@@ -165,6 +185,10 @@ def test_the_command_line_tunes_and_measures(tmp_path: Path, reference: Path) ->
     assert found.exit_code == 0, found.output
     assert json.loads(found.stdout)["completions"] == 8
     assert "nats a completion" in runner.invoke(app, [*measured, "--from", str(reference)]).stdout
+    too_many = "preference.references.new_tokens=180"
+    found = runner.invoke(app, [*measured, too_many])
+    assert found.exit_code == 2
+    assert "and there is room for 12 before 180 new ones" in found.output.replace("\n", " ")
     # What was asked for is wrong: 2. What failed: 1.
     assert runner.invoke(app, ["dpo", path, "--out", f"{out}-2", "--from", str(reference)]).exit_code == 2
     no_reward = "preference.reward.function=none:f"
