@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 DRAWN = 20_000
 """Requests among which those that differ are looked for: some hundred words, two ways to ask, three languages."""
-FORBIDDEN = ("old", "alt", "vieux")
+FORBIDDEN = frozenset({"old", "alt", "vieux"})
 
 
 def length(_conversation: Conversation, answer: str) -> float:
@@ -37,7 +38,8 @@ def polite(_conversation: Conversation, answer: str) -> float:
 
 def without(_conversation: Conversation, answer: str) -> float:
     """1 for an answer that calls nothing old, and a little for each character."""
-    return float(not any(word in answer for word in FORBIDDEN)) + len(answer) / 1e4
+    # Whole words: "kalt" is not old.
+    return float(FORBIDDEN.isdisjoint(re.findall(r"\w+", answer.lower()))) + len(answer) / 1e4
 
 
 def prompts() -> tuple[list[Task], list[Task]]:
