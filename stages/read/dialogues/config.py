@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -10,6 +11,17 @@ from lauter.pipeline.contract import StageConfig
 from lauter.stages.read.rows import MAX_TEXT_BYTES
 
 Shape = Literal["messages", "sharegpt", "alpaca", "preference"]
+
+FIELDS: Mapping[Shape, frozenset[str]] = {
+    "messages": frozenset({"messages", "tools", "enable_thinking"}),
+    "sharegpt": frozenset({"conversations", "system", "tools"}),
+    "alpaca": frozenset({"instruction", "input", "output", "system", "history"}),
+    "preference": frozenset(
+        {"prompt", "question", "chosen", "rejected", "system", "tools", "enable_thinking"}
+        | {"score_chosen", "score_rejected"}
+    ),
+}
+"""What `lauter.chat.formats` reads of a row."""
 
 
 class DialogueColumns(StageConfig):
@@ -65,4 +77,8 @@ class DialoguesConfig(StageConfig):
     def _taken(self) -> DialoguesConfig:
         if self.take == "rejected" and self.shape != "preference":
             raise ValueError("take: rejected is for `shape: preference`")
+        known = sorted(FIELDS[self.shape])
+        unknown = sorted(self.names.keys() - known)
+        if unknown:
+            raise ValueError(f"names: `shape: {self.shape}` has no field {unknown[0]!r}; it has {', '.join(known)}")
         return self

@@ -43,7 +43,9 @@ def conversation_of(row: Fields, config: DialoguesConfig) -> Conversation:
 
 
 def _taken(row: Fields, config: DialoguesConfig) -> Conversation:
-    fields = {**row, **{field: row[column] for field, column in config.names.items() if column in row}}
+    # A field that is declared to stand elsewhere is looked for there alone.
+    fields = {name: value for name, value in row.items() if name not in config.names}
+    fields |= {field: row[column] for field, column in config.names.items() if column in row}
     if config.shape != "preference":
         found = CONVERSATIONS[config.shape](fields)
         return found.prompt if config.take == "prompt" else found
@@ -67,8 +69,8 @@ def row_of(fields: Fields, config: DialoguesConfig, source: str, file: str, offs
         length,
         escaped(url.encode()) if url else None,
         seconds(when or ""),
-        licences=_licences(fields.get(columns.licences or "")) or ((config.licence,) if config.licence else None),
-        generator=_text(fields.get(columns.generator or "")) or config.generator,
+        licences=_licences(fields.get(columns.licences or ""), config.licence),
+        generator=_generator(fields.get(columns.generator or ""), config.generator),
     )
     if identifier not in (None, ""):
         row = row._replace(doc_id=document_id(source, identifier, None, None, b""))
@@ -108,7 +110,17 @@ def _text(value: object) -> str | None:
     return _clean(value) if isinstance(value, str) and value else None
 
 
-def _licences(value: object) -> tuple[str, ...] | None:
+def _licences(value: object, otherwise: str | None) -> tuple[str, ...] | None:
+    """What a row declares; what its source does only where the row says nothing, and not where it can't be read."""
+    if value in (None, "", []):
+        return (otherwise,) if otherwise else None
     items = value if isinstance(value, list) else [value]
     found = tuple(text for text in map(_text, items) if text)
-    return found if found and len(found) == len(items) else None
+    return found if len(found) == len(items) else None
+
+
+def _generator(value: object, otherwise: str | None) -> str | None:
+    """As licences; several models are told with commas, and what is no name is one that nobody knows."""
+    if value in (None, "", []):
+        return otherwise
+    return ", ".join(_clean(str(one)) for one in (value if isinstance(value, list) else [value]))

@@ -7,20 +7,24 @@ import io
 import json
 import random
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
+from lauter.chat.formats import preference
 from lauter.pipeline import schema
-from lauter.stages.read.dialogues.config import DialoguesConfig
+from lauter.stages.read.dialogues.config import FIELDS, DialoguesConfig, Shape
 from lauter.stages.read.dialogues.reader import DialoguesReader
+from lauter.stages.read.dialogues.row import CONVERSATIONS
 
 DATA = Path(__file__).parents[3] / "data" / "dialogues"
 SHAPES = ("messages", "sharegpt", "alpaca", "preference")
+SAID = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
 GOOD = {"messages": 52, "sharegpt": 6, "alpaca": 8, "preference": 6}
 
 
@@ -75,6 +79,28 @@ def test_columns_of_rows_come_before_those_of_the_source() -> None:
     assert rows[0]["licences"] == ["CC0-1.0"]
 
 
+@pytest.mark.parametrize(
+    ("said", "licences", "generator"),
+    [
+        (None, ["MIT"], "human"),
+        ("", ["MIT"], "human"),
+        ([], ["MIT"], "human"),
+        ("one", ["one"], "one"),
+        (["one", "two"], ["one", "two"], "one, two"),
+        # Something is said, so it is not the source's.
+        (["one", None], None, "one, None"),
+        ({"name": "one"}, None, "{'name': 'one'}"),
+        (5, None, "5"),
+    ],
+)
+def test_the_source_speaks_only_for_rows_that_say_nothing(
+    said: object, licences: list[str] | None, generator: str
+) -> None:
+    line = json.dumps({"messages": SAID, "of": said}).encode()
+    (row,) = read(reader(columns={"licences": "of", "generator": "of"}, licence="MIT", generator="human"), line)
+    assert (row["licences"], row["generator"]) == (licences, generator)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_containers_change_nothing(shape: str) -> None:
     lines = (DATA / f"{shape}.jsonl").read_text().splitlines()
@@ -99,9 +125,6 @@ def test_containers_change_nothing(shape: str) -> None:
         assert found[0] == found[2]
     else:
         assert [(row["doc_id"], row["text"]) for row in found[0]] == [(row["doc_id"], row["text"]) for row in found[2]]
-
-
-SAID = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +178,37 @@ def test_other_names_of_fields_are_declared() -> None:
     with pytest.raises(ValueError, match=r"no row has the shape `messages`; the first one: no 'messages'"):
         reader().check(io.BytesIO(line))
     reader(names={"messages": "dialog"}).check(io.BytesIO(line))
+    other = json.dumps({"messages": SAID}).encode()
+    assert read(reader(names={"messages": "dialog"}), other)[0]["reason"] == "no-dialogue"
+    with pytest.raises(
+        ValidationError, match="`shape: messages` has no field 'tool'; it has enable_thinking, messages, t"
+    ):
+        reader(names={"tool": "functions"})
     reader().check(io.BytesIO(b""))
+
+
+class Asked(dict[str, Any]):
+    """Keeps the names that it was asked for."""
+
+    def __init__(self, content: dict[str, Any], names: set[str]) -> None:
+        super().__init__(content)
+        self.names = names
+
+    def get(self, name: str, default: object = None) -> Any:  # noqa: ANN401 - JSON
+        self.names.add(name)
+        return super().get(name, default)
+
+
+@pytest.mark.parametrize("shape", get_args(Shape))
+def test_fields_are_those_that_the_formats_read(shape: Shape) -> None:
+    conversation = preference.preference if shape == "preference" else CONVERSATIONS[shape]
+    names: set[str] = set()
+    for line in (DATA / f"{shape}.jsonl").read_text().splitlines()[: GOOD[shape]]:
+        row = json.loads(line)
+        for gone in ("", *row):  # for some fields others may stand
+            with suppress(ValueError):
+                conversation(Asked({name: value for name, value in row.items() if name != gone}, names))
+    assert names == FIELDS[shape]
 
 
 def test_limits_and_broken_files_are_told() -> None:
