@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -80,6 +81,9 @@ def chat(
 
 
 def _lines() -> Iterator[str]:
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        # A line that is no UTF-8 is told as such, and the next one read.
+        sys.stdin.reconfigure(errors="surrogateescape")
     if sys.stdin.isatty():
         # For its editing of lines, where the system has it.
         with suppress(ModuleNotFoundError):

@@ -20,7 +20,9 @@ def choose(logits: Tensor, temperature: float, top_p: float, uniforms: Sequence[
     """
     if temperature == 0:
         return logits.float().argmax(dim=-1).tolist()
-    rows = torch.softmax(logits.double() / temperature, dim=-1).cpu().numpy()
+    # From the likeliest one down: a temperature near 0 would make more than one infinity of the logits themselves.
+    below = logits.double() - logits.double().amax(dim=-1, keepdim=True)
+    rows = torch.softmax(below / temperature, dim=-1).cpu().numpy()
     return [draw(row, top_p, uniform) for row, uniform in zip(rows, uniforms, strict=True)]
 
 

@@ -45,38 +45,44 @@ def _export(folder: Path) -> Artefact:
         raise ValueError(
             f"{folder / ORIGIN} does not name the checkpoint it was made of ({error!r}); export it anew"
         ) from error
-    parent = _checkpoint(said, name=name, digest=digest, where=None)
+    parent = _checkpoint(said, name=name, digest=digest, where=None, published=True)
     return Artefact("export", folder.name, hashlib.sha256(content).hexdigest(), str(folder), "holds", "", (parent,))
 
 
-def _checkpoint(meta: Mapping[str, Any], *, name: str, digest: str, where: Path | None) -> Artefact:
-    """From the meta of a checkpoint, or what a later one keeps of it."""
+def _checkpoint(
+    meta: Mapping[str, Any], *, name: str, digest: str, where: Path | None, published: bool = False
+) -> Artefact:
+    """From the meta of a checkpoint, or what a later one keeps of it.
+
+    `published`: it came with an export, and of each path only the last part: what is called so here is another thing.
+    """
     progress = meta.get("progress") or {}
     said = f"{progress['tokens']:,} tokens" if "tokens" in progress else ""
-    places = _corpora(meta.get("config"))
+    places = {} if published else _corpora(meta.get("config"))
     parents = [
         _preferences(one, places.get(one["name"])) if "reference" in one else _corpus(one, places.get(one["name"]))
         for one in _provenance(meta.get("data"))
     ]
     parent = meta.get("parent")
     if parent is not None:
-        parents.append(_before(parent))
+        parents.append(_before(parent, published=published))
     return Artefact("checkpoint", name, digest, _words(where), _state(where, digest), said, tuple(parents))
 
 
-def _before(parent: Mapping[str, Any]) -> Artefact:
+def _before(parent: Mapping[str, Any], *, published: bool) -> Artefact:
     """What a run began from: a checkpoint, or a model that was imported."""
     if "files_sha256" not in parent:
         digest = hashlib.sha256(json.dumps(parent.get("files"), sort_keys=True).encode()).hexdigest()
         return Artefact("export", str(parent.get("name")), digest, None, "not here", f"imported, {parent.get('form')}")
     start, name = Path(parent["from"]), str(parent["checkpoint"])
-    places = (start, start / "checkpoints" / name, start / name)
+    places = () if published else (start, start / "checkpoints" / name, start / name)
     folder = next((one for one in places if one.name == name and (one / FILES).is_file()), None)
     run = start.parent.parent.name if start.name == name else start.name
     # Its own meta tells more than what was kept of it, as long as it is the same checkpoint.
     same = folder is not None and (folder / META).is_file() and digest_of(folder) == parent["files_sha256"]
     meta = read_meta(folder) if folder is not None and same else parent
-    return _checkpoint(meta, name=f"{run}/{name}", digest=parent["files_sha256"], where=folder)
+    called = f"{run}/{name}" if run else name
+    return _checkpoint(meta, name=called, digest=parent["files_sha256"], where=folder, published=published)
 
 
 def _corpus(provenance: Mapping[str, Any], place: str | None) -> Artefact:
@@ -84,8 +90,7 @@ def _corpus(provenance: Mapping[str, Any], place: str | None) -> Artefact:
     root, folder = str(provenance["root"]), None if place is None else Path(place)
     state: State = "not here"
     if folder is not None and (folder / "corpus.json").is_file():
-        now = json.loads((folder / "corpus.json").read_bytes())
-        state = "holds" if root == now["root"] or root in _earlier(now) else "differs"
+        state = "holds" if root in _roots(folder / "corpus.json") else "differs"
     takedown = (provenance.get("takedown") or {}).get("demands", 0)
     said = f"{sum(provenance['tokens'].values()):,} tokens, {takedown} demands for removal"
     return Artefact("corpus", str(provenance["corpus"]), root, place, state, said)
@@ -102,8 +107,13 @@ def _preferences(provenance: Mapping[str, Any], place: str | None) -> Artefact:
     return Artefact("preferences", "preferences", root, place, cast(State, state), said)
 
 
-def _earlier(corpus: Mapping[str, Any]) -> Sequence[str]:
-    return [one["root"] for one in corpus.get("roots", ())]
+def _roots(index: Path) -> Sequence[str]:
+    """Of a corpus now and in its earlier states; none where the index is broken, which then is another one."""
+    try:
+        corpus = json.loads(index.read_bytes())
+        return [str(one["root"]) for one in (corpus, *corpus.get("roots", ()))]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return []
 
 
 def _provenance(data: Mapping[str, Any] | None) -> list[dict[str, Any]]:
@@ -115,7 +125,7 @@ def _provenance(data: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def _corpora(config: Mapping[str, Any] | None) -> dict[str, str]:
-    """Where each corpus lay, by name; none of a published config, which keeps no paths."""
+    """Where each corpus lay, by name."""
     listed = ((config or {}).get("data") or {}).get("corpora", ())
     preferences = ((config or {}).get("preference") or {}).get("data")
     found = {one.get("name") or Path(one["path"]).name: one["path"] for one in listed}

@@ -44,6 +44,13 @@ def test_a_pipe_is_answered_the_same_from_a_checkpoint_and_from_its_export(run: 
     assert results[0].stdout == results[1].stdout
 
 
+def test_a_line_that_is_no_text_is_told_and_the_next_one_answered(run: Path) -> None:
+    result = CliRunner().invoke(app, ["chat", str(run), *TALK], input=b"\xff\n/system\n")
+    assert result.exit_code == 0
+    assert "no valid UTF-8 at character 0" in result.stdout
+    assert "a new conversation" in result.stdout
+
+
 @pytest.mark.parametrize("command", ["chat", "serve-model"])
 def test_what_cannot_talk_is_refused(command: str, run: Path, tmp_path: Path) -> None:
     silent = {name: content.replace(b"<|", b"<!") for name, content in files().items()}

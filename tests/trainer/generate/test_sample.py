@@ -89,3 +89,9 @@ def test_chance_follows_seed_prompt_and_place_among_equal_prompts_only() -> None
     assert first([a], 8) != both[:1]
     # Fixed for good: a continuation can be made again years later.
     assert first([[1, 2, 3]], 28) == [0.3776745528838551]
+
+
+def test_near_zero_is_zero() -> None:
+    logits = torch.tensor([[1.0, 5.0, 2.0]])
+    for temperature in (1e-300, 1e-310, 5e-324):
+        assert choose(logits, temperature, 1.0, [0.999]) == [1]

@@ -71,6 +71,29 @@ def test_what_is_gone_is_named_and_what_was_changed_is_told(made: Path, tmp_path
     assert [one.kind for _, one in found.walk()] == ["checkpoint", "corpus", "checkpoint", "corpus"]
 
 
+def test_a_broken_index_is_another_corpus(made: Path) -> None:
+    index = made / "corpus" / "corpus.json"
+    content = index.read_bytes()
+    try:
+        for broken in (b"{", b"[]", b'{"roots": []}'):
+            index.write_bytes(broken)
+            assert [state for _, kind, _, state in names(lineage(made / "first")) if kind == "corpus"] == ["differs"]
+    finally:
+        index.write_bytes(content)
+
+
+def test_what_is_called_alike_beside_an_export_is_none_of_its_parents(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ORIGIN).write_text(json.dumps(origin(open_checkpoint(made / "second"))))
+    # Published paths are "first" and "corpus": as seen from here, both are there.
+    shutil.copytree(made, tmp_path / "other")
+    (tmp_path / "other" / "corpus" / "corpus.json").write_text("{}")
+    (tmp_path / "other" / "first" / "checkpoints" / "step-0000000002" / "files.json").write_text("{}")
+    monkeypatch.chdir(tmp_path / "other")
+    assert {state for depth, _, _, state in names(lineage(tmp_path)) if depth} == {"not here"}
+
+
 def test_an_export_names_its_checkpoint(made: Path, tmp_path: Path) -> None:
     said = origin(open_checkpoint(made / "second"))
     (tmp_path / ORIGIN).write_text(json.dumps(said))
