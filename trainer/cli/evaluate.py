@@ -130,6 +130,10 @@ def evaluate_model(
         fail("--tasks bits needs --data DIR: the corpus whose held-out documents are read", USAGE)
     if data and "bits" not in names:
         fail("--data is read for the task `bits` alone: name it under --tasks", USAGE)
+    if known is not None and memorisation is None:
+        fail("--known is read for --memorisation alone: name the corpus or the file of probes", USAGE)
+    if harness is None and not (harness_tasks is None and shots is None and limit is None):
+        fail("--harness-tasks, --shots and --limit are read for --harness alone: name its tasks", USAGE)
     wish = Wish(names, per_language, count, _numbers(lengths, "--lengths", 1) if lengths else (), seed, chat)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     result: dict[str, Any] = {}

@@ -72,7 +72,7 @@ def test_matches_are_what_marks_leave_of_them(edges: list[int], ends: list[int])
     byte = [len(text[:place].encode()) for place in range(len(text) + 1)]
     pairs = [pair for pair in zip(ends[::2], ends[1::2], strict=False) if pair[0] < pair[1]]
     found = apart([Match(0, byte[start], byte[end], 0, "x") for start, end in pairs], data, offsets, marks)
-    left = []
+    left: list[list[int]] = []
     for start, end in pairs:
         # What no mark covers, cut also where a mark without width stands.
         for place in range(start, end):

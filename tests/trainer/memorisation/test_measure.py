@@ -113,3 +113,10 @@ def test_the_command_asks_a_file_of_probes(taught: Apertus, tmp_path: Path) -> N
     refused = CliRunner().invoke(app, wish)
     assert refused.exit_code == 2
     assert "'unseen:7' is no probe" in refused.stderr
+
+
+@pytest.mark.parametrize(("option", "needed"), [("--known", "--memorisation"), ("--limit", "--harness")])
+def test_an_option_that_nothing_would_read_is_refused(option: str, needed: str) -> None:
+    refused = CliRunner().invoke(app, ["eval", "no-run", option, "3"])
+    assert refused.exit_code == 2
+    assert f"read for {needed} alone" in refused.stderr
