@@ -20,8 +20,16 @@ def required(row: Row, name: str) -> object:
     """
     value = row.get(name)
     if value is None:
-        raise ChatError(f"no {name!r}: the row has {', '.join(sorted(map(str, row))) or 'nothing'}")
+        raise ChatError(f"no field {name}: the row has {_names(row)}")
     return value
+
+
+def _names(row: Row) -> str:
+    # What is no name of a field may be somebody's words, which no message repeats.
+    names = sorted(name for name in map(str, row) if name.isidentifier() and len(name) <= 32)
+    others = len(row) - len(names)
+    told = [*names, *([f"{others} whose name is no identifier"] if others else [])]
+    return ", ".join(told) or "nothing"
 
 
 def text(value: object, what: str) -> str:

@@ -27,8 +27,9 @@ def test_history_and_system_come_first() -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({}, "no 'instruction'"),
-        ({"instruction": "a"}, "no 'output': the row has instruction"),
+        ({}, "no field instruction: the row has nothing"),
+        ({"instruction": "a"}, "no field output: the row has instruction"),
+        ({"nora@example.org": 1, "a": 2}, "no field instruction: the row has a, 1 whose name is no identifier$"),
         ({"instruction": "a", "output": " "}, "the answer of the row is empty"),
         ({"instruction": "a", "output": "b", "input": 1}, "input is no text but int"),
         ({"instruction": "a", "output": "b", "history": ["ab"]}, "history, place 1: no pair"),

@@ -49,7 +49,7 @@ def test_a_system_text_and_scores_come_along() -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"prompt": "a", "chosen": "b"}, "no 'rejected'"),
+        ({"prompt": "a", "chosen": "b"}, "no field rejected"),
         ({"chosen": "a", "rejected": "b"}, "begins with the assistant"),
         ({"prompt": "a", "chosen": "b", "rejected": "b"}, "are the same"),
         ({"prompt": "a", "chosen": "b", "rejected": ""}, "is empty"),

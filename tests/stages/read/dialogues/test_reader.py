@@ -175,7 +175,7 @@ def test_prompts_and_rejected_answers_can_be_taken() -> None:
 def test_other_names_of_fields_are_declared() -> None:
     line = json.dumps({"dialog": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}).encode()
     assert read(reader(names={"messages": "dialog"}), line)[0]["text"] == "a\n\nb"
-    with pytest.raises(ValueError, match=r"no row has the shape `messages`; the first one: no 'messages'"):
+    with pytest.raises(ValueError, match=r"no row has the shape `messages`; the first one: no field messages"):
         reader().check(io.BytesIO(line))
     reader(names={"messages": "dialog"}).check(io.BytesIO(line))
     other = json.dumps({"messages": SAID}).encode()
