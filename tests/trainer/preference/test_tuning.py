@@ -23,7 +23,7 @@ from lauter.trainer.loop.errors import ConfigError
 from lauter.trainer.loop.run import train
 from lauter.trainer.preference.rewards import RewardError
 from lauter.trainer.preference.tuning import tuned_by_preferences
-from tests.trainer.preference.world import PROMPTS, checkpoint, config
+from tests.trainer.preference.world import PROMPTS, checkpoint, config, prompts
 
 KINDS = ("completions", "rewards", "pairs")
 
@@ -177,14 +177,17 @@ def test_no_pair_at_all_is_told(tmp_path: Path, reference: Path) -> None:
 def test_the_command_line_tunes_and_measures(tmp_path: Path, reference: Path) -> None:
     path, out = str(config(tmp_path, preference={"pairs": {"choice": "random"}})), str(tmp_path / "run")
     runner = CliRunner()
-    found = runner.invoke(app, ["qrpo", path, "--out", out, "--from", str(reference), "--json"])
+    few = f"preference.prompts=[{prompts(tmp_path / 'few.jsonl', 2)}]"
+    found = runner.invoke(
+        app, ["qrpo", path, few, "schedule.epochs=2", "--out", out, "--from", str(reference), "--json"]
+    )
     assert found.exit_code == 0, found.output
     assert json.loads(found.stdout)["step"] > 0
     measured = ["measure", path, "--out", out, "--count", "2"]
     found = runner.invoke(app, [*measured, "--json"])
     assert found.exit_code == 0, found.output
     assert json.loads(found.stdout)["completions"] == 8
-    assert "nats a completion" in runner.invoke(app, [*measured, "--from", str(reference)]).stdout
+    assert "nats a completion" in runner.invoke(app, [*measured[:-1], "1", "--from", str(reference)]).stdout
     too_many = "preference.references.new_tokens=180"
     found = runner.invoke(app, [*measured, too_many])
     assert found.exit_code == 2

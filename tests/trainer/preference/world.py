@@ -20,7 +20,7 @@ from tests.trainer.generate.byte_tokenizer import FIRST_BYTE, PLAIN, byte_tokeni
 
 SHAPE = ModelShape(2, 32, 64, 4, 2, 8, PLAIN + (-PLAIN % 128), 192, init_std=0.1)
 LENGTH = 160
-PROMPTS = 12
+PROMPTS = 9
 
 
 def reward(conversation: Conversation, answer: str) -> float:
@@ -76,7 +76,7 @@ def config(folder: Path, **changes: Any) -> Path:  # noqa: ANN401 - plain YAML d
     """A config for it, in a file."""
     preference = {
         "prompts": [str(prompts(folder / "prompts.jsonl"))],
-        "block": 5,
+        "block": 3,
         "beta": 0.5,
         "normalised": False,
         "largest_beta": None,
