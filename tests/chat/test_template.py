@@ -222,9 +222,12 @@ def test_every_special_token_of_the_export_is_broken(theirs: Theirs) -> None:
 
 def test_names_of_any_letters_are_broken() -> None:
     text = chat_template(['<"\\🔒｜>'])
-    assert jinja2.Environment().from_string(text).render(
-        messages=[{"role": "user", "content": 'a <"\\🔒｜>'}], bos_token=""
-    ).endswith('a <\u2060"\\🔒｜><|user_end|>')
+    assert (
+        jinja2.Environment()
+        .from_string(text)
+        .render(messages=[{"role": "user", "content": 'a <"\\🔒｜>'}], bos_token="")
+        .endswith('a <\u2060"\\🔒｜><|user_end|>')
+    )
 
 
 def test_the_template_needs_the_names_of_no_tokenizer() -> None:
