@@ -81,6 +81,19 @@ def read_row_group(shard: Shard, number: int, languages: Mapping[str, int]) -> R
     )
 
 
+def marks_loss(shard: Shard) -> bool:
+    """Whether the shard says which tokens carry loss, as those of dialogues do: its footer alone is read.
+
+    Raises:
+        DataError: the file is gone or damaged.
+    """
+    try:
+        with shard.storage.open(shard.path) as source:
+            return SPANS in pq.read_schema(source).names
+    except (StorageError, OSError, pa.ArrowException) as error:
+        raise DataError([f"{shard.where} can't be read ({error}); run `lauter audit {shard.storage.root}`"]) from error
+
+
 def read_lengths(shard: Shard, number: int) -> NDArray[np.int64]:
     """Tokens of each document of one row group, shape (n,): the column `length` alone is read.
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from lauter.trainer.checkpoint.layout import step_name
 from lauter.trainer.checkpoint.store import Checkpoints
 from lauter.trainer.config.sections import RunSection
+from lauter.trainer.data.shard import marks_loss
 from lauter.trainer.data.verify import Verify
 from lauter.trainer.loop.compiled import compiled_before
 from lauter.trainer.loop.enter import Wanted, enter
@@ -150,10 +151,15 @@ def last_save_told(checkpoints: Checkpoints, tell: Callable[[str], None]) -> Ite
 
 
 def told_of(parts: Parts) -> Iterator[str]:
-    """What of model and data takes no part in the training, a line each."""
+    """What of model and data takes no part in the training, and what does that hardly should, a line each."""
     if parts.section.lora is not None:
         trained = sum(one.numel() for one in parts.model.parameters() if one.requires_grad)
         yield f"{trained:,} parameters of low-rank parts are trained here, all others stay"
+    if parts.section.objective == "sft":
+        for name, stream in parts.corpus.streams.items():
+            # Not refused: pages may well be mixed in. All shards of a stream are of one build, so one of them tells.
+            if not any(marks_loss(shard) for shard in stream.shards[:1]):
+                yield f"stream {name} is of no dialogues: every token of it carries loss, not answers alone"
     for name, left_out in parts.samples.left_out.items():
         what = "end with their first window" if parts.section.data.overlong == "truncate" else "are left out"
         yield (

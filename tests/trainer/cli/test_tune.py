@@ -42,6 +42,7 @@ def test_it_trains_and_goes_on(folder: Path, tmp_path: Path) -> None:
     out = ["--out", str(tmp_path / "run")]
     first = sft(folder, "--from", str(folder / "parent"), *out, "--json")
     assert first.exit_code == 0, first.output
+    assert "stream main is of no dialogues: every token of it carries loss" in " ".join(first.stderr.split())
     found = json.loads(first.stdout)
     assert found["step"] == 4  # A tenth of 2,976 tokens in windows of 32, two a step.
     again = sft(folder, *out)
