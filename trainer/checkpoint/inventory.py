@@ -55,7 +55,7 @@ def read_inventory(folder: Path) -> dict[str, FileRecord]:
 
 
 def digest_of(folder: Path) -> str:
-    """SHA-256 of a checkpoint's list of files, hex: it holds all their digests, so that it stands for the checkpoint."""
+    """SHA-256 of a checkpoint's list of files, hex: that holds all their digests, and so stands for the checkpoint."""
     return hashlib.sha256((folder / FILES).read_bytes()).hexdigest()
 
 
