@@ -54,8 +54,9 @@ class PairSamples:
         if not self.pairs:
             raise UnfitError(
                 [
-                    f"{storage.root}: no prompt has two completions to learn from; take another "
-                    "preference.pairs.choice, more references.completions, or a longer data.sequence_length"
+                    f"{storage.root}: no prompt has two completions to learn from (none that was cut at "
+                    "references.new_tokens counts); raise that, take another preference.pairs.choice, more "
+                    "references.completions, or a longer data.sequence_length"
                 ]
             )
         self._order = EndlessOrder(identity, seed, STREAM, self.windows)
