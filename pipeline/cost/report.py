@@ -78,7 +78,7 @@ def forecast(manifest: Manifest, rates: Rates, rates_path: str, wanted: Wanted, 
         "intermediate": round(state),
         "output": round(out),
         "tokens": round(steps.left.get("tokens", 0.0)),
-        "disk_peak": round(state + out),
+        "disk_peak": round(state) + round(out),
     }
     return {
         "core_hours": core_s / 3600,

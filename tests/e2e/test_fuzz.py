@@ -24,6 +24,7 @@ from lauter.stages.catalogue import CATALOGUE
 from tests.e2e.fuzzed import giants, pages, texts
 from tests.pipeline.small_run import build, ledger
 from tests.stages.read.archives import http, members, record
+from tests.stages.tokens.byte_tokenizer import write_byte_tokenizer
 
 LONGEST_S = 900
 """Seconds after which a run of 2,000 inputs is taken to hang: it takes ten where nothing else runs."""
@@ -46,6 +47,8 @@ STAGES: list[Any] = [
 ]
 ALONE = ("licence", "repositories", "code")
 """Stages of sources of code, which would drop pages for having no licence; they are tried alone."""
+OF_DIALOGUES = ("terms", "turns", "turn-languages", "brands")
+"""Stages of dialogues: what they read, only the reader of dialogues writes."""
 WITH_MODEL = frozenset({"embedding"})
 """Stages that do nothing without a model of the user's."""
 
@@ -89,10 +92,14 @@ def _helpers(folder: Path) -> None:
     (folder / "benchmark.jsonl").write_text(json.dumps({"question": ITEM}))
 
 
-def _rows(folder: Path, sources: list[Any], stages: list[Any]) -> list[dict[str, Any]]:
+def _rows(
+    folder: Path, sources: list[Any], stages: list[Any], *, tokenizer: dict[str, Any] | None = None
+) -> list[dict[str, Any]]:
     """The ledger of a build, pages first, in the order of the files."""
     path = folder / "manifest.yaml"
-    path.write_text(yaml.safe_dump({"name": "fuzzed", "sources": sources, "stages": stages}, sort_keys=False))
+    manifest = {"name": "fuzzed", "sources": sources, "stages": stages}
+    manifest |= {"tokenizer": tokenizer} if tokenizer else {}
+    path.write_text(yaml.safe_dump(manifest, sort_keys=False))
     with _ends_in(LONGEST_S):
         outcome = build(path, folder / "out", catalogue=CATALOGUE)
     assert outcome.report.failures == [], outcome.report.failures[0].error
@@ -157,7 +164,7 @@ def test_giants(tmp_path: Path, number: int) -> None:
 def test_every_stage_of_the_catalogue_is_fuzzed() -> None:
     built = {name for entry in STAGES for name in ([entry] if isinstance(entry, str) else entry)}
     known = {*CATALOGUE.stages, *CATALOGUE.barriers, *CATALOGUE.cutters}
-    assert known - built - {*ALONE} == WITH_MODEL
+    assert known - built - {*ALONE, *OF_DIALOGUES} == WITH_MODEL
 
 
 def _tried(folder: Path, name: str, seed: int, count: int) -> None:
@@ -185,6 +192,44 @@ def _tried(folder: Path, name: str, seed: int, count: int) -> None:
 @pytest.mark.parametrize("name", ALONE)
 def test_stages_of_code(tmp_path: Path, name: str) -> None:
     _tried(tmp_path, name, 0, 200)
+
+
+def _talked(folder: Path, seed: int, count: int) -> None:
+    """A build of dialogues whose every text is hostile: each row ends once, and the audit holds."""
+    given = [text for _, text in texts(seed, count)]
+    rows = (
+        {
+            "messages": [
+                {"role": "system", "content": text[:50]},
+                {"role": "user", "content": text},
+                {"role": "assistant", "content": given[number - 1], "reasoning_content": text[:90]},
+            ],
+            "model": ["human", "gpt-4", text[:20]][number % 3],
+        }
+        for number, text in enumerate(given)
+    )
+    (folder / "talk.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    options = {"columns": {"generator": "model"}}
+    source = {"name": "talk", "kind": "dialogues", "paths": ["talk.jsonl"], "options": options}
+    terms = {"terms": {"unknown": "keep", "undeclared": "keep"}}
+    _helpers(folder)
+    stages = [terms, "normalise", "language", "turns", "turn-languages", "brands", "pii", "toxicity", "dedup"]
+    found = _rows(folder, [source], stages, tokenizer=write_byte_tokenizer(folder))
+    assert len(found) == count
+    assert [row["rule"] for row in found if row["reason"] == "stage-failed"] == []
+    assert any(row["reason"] == "generator-terms" for row in found)
+    assert any(row["verdict"] == "kept" for row in found)
+    assert audit(Storage(str(folder / "out")), CATALOGUE).violations == []
+
+
+@pytest.mark.slow
+def test_stages_of_dialogues(tmp_path: Path) -> None:
+    _talked(tmp_path, 0, 300)
+
+
+@pytest.mark.soak
+def test_stages_of_dialogues_at_length(tmp_path: Path) -> None:
+    _talked(tmp_path, 1, 20_000)
 
 
 @pytest.mark.soak

@@ -51,6 +51,8 @@ def test_a_response_fills_every_column() -> None:
             "repository": None,
             "path": None,
             "licences": None,
+            "generator": None,
+            "marks": None,
         }
     ]
     assert list(batch.verdict.reason) == [0]
