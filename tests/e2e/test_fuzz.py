@@ -97,7 +97,7 @@ def _rows(
 ) -> list[dict[str, Any]]:
     """The ledger of a build, pages first, in the order of the files."""
     path = folder / "manifest.yaml"
-    manifest = {"name": "fuzzed", "sources": sources, "stages": stages}
+    manifest: dict[str, Any] = {"name": "fuzzed", "sources": sources, "stages": stages}
     manifest |= {"tokenizer": tokenizer} if tokenizer else {}
     path.write_text(yaml.safe_dump(manifest, sort_keys=False))
     with _ends_in(LONGEST_S):
