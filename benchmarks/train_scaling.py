@@ -243,7 +243,7 @@ def main() -> None:
     parser.add_argument("--loops", type=int, default=5)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--sequence", type=int, default=512)
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=8, help="windows a rank and step; 8 are those of tiny.yaml")
     parser.add_argument("--vocabulary", type=int, default=8192)
     parser.add_argument("--corpus", type=Path, default=ROOT / "out" / "train-demo" / "corpus")
     parser.add_argument("--only", choices=("scaling", "loop"))
