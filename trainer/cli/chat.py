@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from lauter.pipeline.cli.console import FAILED, USAGE, fail
+from lauter.trainer.cli.needing import needs_torch
 from lauter.trainer.generate.harmless import HARMLESS
 
 app = typer.Typer(add_completion=False)
@@ -45,7 +46,7 @@ def chat(
     ] = "fp32",
 ) -> None:
     """Talk with a model, line by line: in a terminal, or through a pipe. /help tells what else a line may be."""
-    try:
+    with needs_torch():
         import torch
 
         from lauter.trainer.checkpoint.error import CheckpointError, NoCheckpoint
@@ -54,8 +55,6 @@ def chat(
         from lauter.trainer.serve.filters import filter_maker
         from lauter.trainer.serve.load import open_talker
         from lauter.trainer.serve.terminal import Talk, talk
-    except ModuleNotFoundError as error:
-        fail(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
     if not 0 < top_p <= 1:
         fail(f"--top-p {top_p}: a probability above 0, at most 1", USAGE)
     aside = Console(emoji=False, highlight=False)

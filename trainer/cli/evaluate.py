@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from lauter import __version__
 from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show, table_console
+from lauter.trainer.cli.needing import needs_torch
 
 if TYPE_CHECKING:
     from lauter.trainer.evaluate.subject import Subject
@@ -107,14 +108,12 @@ def evaluate_model(
     as_json: JsonOption = False,
 ) -> None:
     """Measure a model: held-out text, small tasks, what it knows by heart, tasks of lm-evaluation-harness."""
-    try:
+    with needs_torch():
         import torch
 
         from lauter.trainer.evaluate.builtin import TASKS, Wish, evaluate
         from lauter.trainer.evaluate.held_out import held_out
         from lauter.trainer.evaluate.subject import open_subject
-    except ModuleNotFoundError as error:
-        fail(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
     from lauter.pipeline.storage import StorageError
     from lauter.trainer.checkpoint.error import CheckpointError, NoCheckpoint
     from lauter.trainer.data.errors import DataError

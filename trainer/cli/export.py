@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lauter.pipeline.cli.console import FAILED, USAGE, FolderArgument, JsonOption, fail, show
+from lauter.trainer.cli.needing import needs_torch
 
 app = typer.Typer(no_args_is_help=True, help="Write a checkpoint, or a corpus's tokens, in another form.")
 
@@ -27,14 +28,12 @@ def hf(
     shard_size: Annotated[str, typer.Option(metavar="SIZE", help="Largest file of weights, as 5GB or 500MB.")] = "5GB",
 ) -> None:
     """Write a Hugging Face folder: weights, config, tokenizer and a model card that names the data's roots."""
-    try:
+    with needs_torch():
         from lauter.trainer.checkpoint.error import CheckpointError, NoCheckpoint
         from lauter.trainer.checkpoint.read import open_checkpoint
         from lauter.trainer.huggingface.export import ExportError, NoRoom, export_hf
         from lauter.trainer.huggingface.shards import parse_size
         from lauter.trainer.huggingface.write_fault import write_fault
-    except ModuleNotFoundError as error:
-        fail(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
     try:
         largest = parse_size(shard_size)
     except ValueError as error:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show
+from lauter.trainer.cli.needing import needs_torch
 from lauter.trainer.generate.harmless import HARMLESS
 
 app = typer.Typer(add_completion=False)
@@ -37,15 +38,13 @@ def generate(
     as_json: JsonOption = False,
 ) -> None:
     """Continue texts with a model: greedy, or drawn from its distribution."""
-    try:
+    with needs_torch():
         import torch
 
         from lauter.trainer.checkpoint.error import CheckpointError, NoCheckpoint
         from lauter.trainer.checkpoint.read import open_checkpoint
         from lauter.trainer.generate.load import load_model, tokenizer_of
         from lauter.trainer.generate.stream import Wish, continue_texts
-    except ModuleNotFoundError as error:
-        fail(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
     if not 0 < top_p <= 1:
         fail(f"--top-p {top_p}: a probability above 0, at most 1", USAGE)
     wish = Wish(new_tokens, temperature, top_p, seed, tuple(stop or ()))

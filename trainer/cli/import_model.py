@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show
+from lauter.trainer.cli.needing import needs_torch
 
 if TYPE_CHECKING:
     from lauter.trainer.huggingface.imported import Imported
@@ -137,9 +138,8 @@ def _run(path: str, out: str, read: Callable[[Path, Path], Imported], *, as_json
     from lauter.trainer.huggingface.imported import ModelImportError
 
     try:
-        imported = read(Path(path), Path(out))
-    except ModuleNotFoundError as error:
-        fail(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
+        with needs_torch():
+            imported = read(Path(path), Path(out))
     except (ModelImportError, CheckpointError) as error:
         fail(str(error), USAGE)
     except OSError as error:

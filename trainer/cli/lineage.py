@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show
+from lauter.trainer.cli.needing import needs_torch
 
 app = typer.Typer(add_completion=False)
 
@@ -22,11 +23,9 @@ def lineage(
     as_json: JsonOption = False,
 ) -> None:
     """Show what a model was made of, back to the roots of its corpora; exit code 1 where something is another now."""
-    try:
+    with needs_torch():
         from lauter.trainer.checkpoint.error import CheckpointError, NoCheckpoint
         from lauter.trainer.lineage.chain import lineage
-    except ModuleNotFoundError as error:
-        fail(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
     try:
         found = lineage(path)
     except NoCheckpoint as error:

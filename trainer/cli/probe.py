@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, fail, show
+from lauter.trainer.cli.needing import needs_torch
 
 app = typer.Typer(add_completion=False)
 
@@ -51,7 +52,7 @@ def probe(
 ) -> None:
     """Ask a model for facts that stand far back in its context."""
     asked, sizes = [name.strip() for name in tasks.split(",")], _lengths(lengths)
-    try:
+    with needs_torch():
         import torch
 
         from lauter.trainer.checkpoint.error import CheckpointError, NoCheckpoint
@@ -61,8 +62,6 @@ def probe(
         from lauter.trainer.probes.run import DEPTHS, probe
         from lauter.trainer.probes.score import to_json
         from lauter.trainer.probes.tasks import TASKS
-    except ModuleNotFoundError as error:
-        fail(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
     unknown = [name for name in asked if name not in TASKS]
     if unknown:
         fail(f"--tasks: no task is called {unknown[0]!r}; there are: {', '.join(TASKS)}", USAGE)

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption
+from lauter.pipeline.cli.console import USAGE, JsonOption
 from lauter.pipeline.yaml_lines import ManifestError
+from lauter.trainer.cli.needing import needs_torch
 from lauter.trainer.cli.ranks import fail_rank, interrupt_told
 from lauter.trainer.config.fields import Tokens
 
@@ -107,7 +108,7 @@ def train(
             fail_rank(str(error), USAGE)
         folder = Path("out") / section.name if out is None else Path(out)
         origin = None if start is None else Path(start)
-        try:
+        with needs_torch():
             from lauter.trainer.cli.on_ray import launch_on_ray
             from lauter.trainer.cli.plan import show_plan
             from lauter.trainer.cli.running import console_of, end, faults_told
@@ -115,10 +116,6 @@ def train(
             from lauter.trainer.loop.phase import begins_at, phase_folder
             from lauter.trainer.loop.run import train as run
             from lauter.trainer.planner.plan import Wanted
-        except ModuleNotFoundError as error:
-            if error.name not in ("torch", "safetensors"):
-                raise
-            fail_rank(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
         if plan:
             wanted = Wanted(hardware, ranks, layout, mfu, tokens_per_second, node_mtbf, storage_bandwidth)
             show_plan(section, wanted, as_json=as_json)

@@ -10,6 +10,7 @@ import typer
 
 from lauter.pipeline.cli.console import FAILED, USAGE, JsonOption, show
 from lauter.pipeline.yaml_lines import ManifestError
+from lauter.trainer.cli.needing import needs_torch
 from lauter.trainer.cli.ranks import fail_rank, interrupt_told
 
 app = typer.Typer(no_args_is_help=True, help="Train a model further: on answers, or on preferences between them.")
@@ -55,14 +56,10 @@ def sft(
             section = load_tune(config, overrides or (), data or ())
         except ManifestError as error:
             fail_rank(str(error), USAGE)
-        try:
+        with needs_torch():
             from lauter.trainer.cli.running import console_of, end, faults_told
             from lauter.trainer.loop.run import train
             from lauter.trainer.loop.tune import tuned
-        except ModuleNotFoundError as error:
-            if error.name not in ("torch", "safetensors"):
-                raise
-            fail_rank(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
         folder = Path("out") / section.name if out is None else Path(out)
         origin = None if start is None else Path(start)
         with faults_told(folder):
@@ -122,15 +119,11 @@ def measure(
     folder = Path("out") / section.name if out is None else Path(out)
     if section.preference is None:
         fail_rank(f"{config}: has no section `preference`, which says what is the better answer", USAGE)
-    try:
+    with needs_torch():
         from lauter.trainer.cli.running import faults_told
         from lauter.trainer.preference.endpoint import EndpointError
         from lauter.trainer.preference.measure import measure_run
         from lauter.trainer.preference.rewards import RewardError
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "safetensors"):
-            raise
-        fail_rank(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
     with interrupt_told(), faults_told(folder):
         try:
             files = prompts or section.preference.prompts
@@ -163,16 +156,12 @@ def _prefer(
             section = load_tune(config, overrides, needs_data=False)
         except ManifestError as error:
             fail_rank(str(error), USAGE)
-        try:
+        with needs_torch():
             from lauter.trainer.cli.running import console_of, end, faults_told
             from lauter.trainer.loop.run import train
             from lauter.trainer.preference.endpoint import EndpointError
             from lauter.trainer.preference.rewards import RewardError
             from lauter.trainer.preference.tuning import tuned_by_preferences
-        except ModuleNotFoundError as error:
-            if error.name not in ("torch", "safetensors"):
-                raise
-            fail_rank(f"{error.name} is missing: the trainer needs torch: pip install 'lauter[train]'", FAILED)
         folder = Path("out") / section.name if out is None else Path(out)
         origin = None if start is None else Path(start)
         console = console_of(as_json=as_json)
